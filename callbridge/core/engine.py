@@ -74,7 +74,7 @@ from callbridge.core.outbound import callback_calls, campaigns, dialer
 from callbridge.core.recovery import order_failures, quarantine, snapshots
 from callbridge.core.reload import plan_change
 from callbridge.core.requests import agent_requests, feature_codes
-from callbridge.core.routing import announcements, offers, phone_replies
+from callbridge.core.routing import announcements, devices, offers, phone_replies
 from callbridge.core.transfers import supervision, transfers
 
 
@@ -270,6 +270,8 @@ def _leg_answered(world: World, event: LegAnswered) -> None:
     if agent is not None:
         agent = agent_states.phone_works(world, agent)
     call = world.calls.get(leg.call)
+    if call is not None and leg.device:
+        call = devices.answered(world, call, leg)
     if leg.role is LegRole.SESSION and agent is not None and agent.session == leg.id and not agent.session_up:
         agent_states.session_answered(world, agent)
     elif call is not None and call.phase is Phase.OFFERED and call.offer is not None and call.offer.leg == leg.id:

@@ -12,6 +12,7 @@ from callbridge.settings import models
 from callbridge.settings.document import Document, Path
 from callbridge.settings.durations import duration_text
 from callbridge.settings.faults import Fault
+from callbridge.settings.phone_rules import phones_of
 from callbridge.settings.queues import QueueConfig
 from callbridge.settings.resolve import queue_plan
 from callbridge.settings.rules import SHORTEST_TOKEN
@@ -79,10 +80,13 @@ def _no_way_out(settings: models.Settings, document: Document) -> Iterator[Fault
 def _phones(settings: models.Settings, document: Document) -> Iterator[Fault]:
     """chan_sip is not built by default from Asterisk 17 on, and was removed in 21."""
     for id, agent in settings.agents.items():
-        if agent.phone.startswith("SIP/"):
-            problem = f"{agent.phone} is a phone of chan_sip, which Asterisk 21 no longer has"
-            hint = f"a phone of pjsip.conf is PJSIP/{agent.phone.partition('/')[2]}"
-            yield document.at(("agents", id, "phone"), problem, hint)
+        for at, phone in phones_of(id, agent):
+            if phone.startswith("SIP/"):
+                problem = f"{phone} is a phone of chan_sip, which Asterisk 21 no longer has"
+                yield document.at(at, problem, f"a phone of pjsip.conf is PJSIP/{phone.partition('/')[2]}")
+        if agent.confirm and len(agent.phones) > 1:
+            problem = "a voicemail that picks up first silences the agent's other phones"
+            yield document.at(("agents", id, "confirm"), problem, "list only the phones of a desk, or leave confirm out")
 
 
 def _links(settings: models.Settings, document: Document) -> Iterator[Fault]:

@@ -32,7 +32,7 @@ from callbridge.settings.queues import QueueConfig, TargetConfig
 from callbridge.settings.resolve import ANSWER_WITHIN, SHARE
 from callbridge.settings.schema import OTHER_FILES, plain
 from callbridge.settings.spelling import VARIABLE, JsonSchema
-from callbridge.settings.staff import PromptsConfig
+from callbridge.settings.staff import AgentConfig, PromptsConfig
 
 _YES_NO = "^([Tt]rue|TRUE|[Ff]alse|FALSE|[Yy]es|YES|[Nn]o|NO|[Oo]n|ON|[Oo]ff|OFF)$"
 _EXAMPLE = re.compile(r"\s+Example: `(.*)`$")
@@ -226,6 +226,8 @@ class _Generator(GenerateJsonSchema):
         if model is NodeConfig:
             found |= {"type": "object", "oneOf": [{"required": [kind]} for kind in NODE_KINDS]}
             found["dependentRequired"] = {kind: list(needs) for kind, (needs, _) in NODE_KINDS.items() if needs}
+        if model is AgentConfig:
+            found |= {"type": "object", "anyOf": [{"required": ["phone"]}, {"required": ["phones"]}]}
         return found
 
 

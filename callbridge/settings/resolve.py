@@ -241,7 +241,7 @@ def _agent(id: str, agent: AgentConfig) -> core.AgentPlan:
         id,
         agent.name or id,
         profile(agent.skills),
-        agent.phone,
+        agent.first_phone,
         agent.connect,
         agent.login,
         pin=agent.pin.get_secret_value() if agent.pin is not None else "",
@@ -249,6 +249,7 @@ def _agent(id: str, agent: AgentConfig) -> core.AgentPlan:
         supervisor=agent.supervisor,
         confirm=agent.confirm,
         auto_answer=agent.auto_answer.sent() if agent.auto_answer is not None else (),
+        also=tuple(agent.all_phones[1:]),
     )
 
 

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 from callbridge.core.model import skills
 from callbridge.core.model.plan import Plan, ToQueue
-from callbridge.settings import campaign_rules, flow_rules, models
+from callbridge.settings import campaign_rules, flow_rules, models, phone_rules
 from callbridge.settings.document import Document, Path, mapping, where
 from callbridge.settings.durations import duration_text
 from callbridge.settings.faults import Fault, did_you_mean
@@ -33,7 +33,7 @@ def faults(settings: models.Settings, document: Document) -> Iterator[Fault]:
         _hooks,
         *names,
         _wrap_ups,
-        _phones,
+        phone_rules.phones,
         _extensions,
         _ladders,
         _cycles,
@@ -300,18 +300,6 @@ def _wrap_ups(settings: models.Settings, document: Document) -> Iterator[Fault]:
             at: Path = ("queues", name, "wrap_up_most") if own else ("queue_defaults", "wrap_up_most")
             most, least = duration_text(queue.wrap_up_most), duration_text(queue.wrap_up)
             yield document.at(at, f"{most} is shorter than the wrap-up of queue {name!r}, {least}")
-
-
-def _phones(settings: models.Settings, document: Document) -> Iterator[Fault]:
-    owners: dict[str, str] = {}
-    for id, agent in settings.agents.items():
-        if agent.phone in settings.trunks:
-            yield document.at(("agents", id, "phone"), f"{agent.phone} is listed under trunks, so it cannot be an agent's phone")
-        owner = owners.setdefault(agent.phone.casefold(), id)
-        if owner != id:
-            place = document.place(("agents", owner, "phone"))
-            hint = f"see {place.file}:{place.line}"
-            yield document.at(("agents", id, "phone"), f"{agent.phone} is already the phone of agent {owner!r}", hint)
 
 
 def _extensions(settings: models.Settings, document: Document) -> Iterator[Fault]:

@@ -32,8 +32,11 @@ class AgentConfig(ConfigSection):
     """Name that people are shown; by default the agent's id. Example: `Alice Morgan`"""
     skills: dict[Name, Level] = {}
     """Skills and their levels, from 1 (learner) to 5 (expert). Example: `{support: 5, english: 3}`"""
-    phone: Phone
-    """Endpoint of the PBX that rings; one agent per phone."""
+    phone: Phone | None = None
+    """Endpoint of the PBX that rings, required unless `phones` is given; one agent per phone."""
+    phones: list[Phone] = []
+    """Endpoints of an agent with several phones, instead of `phone`: all that can be reached ring at the same time,
+    and the first to answer has the call. Example: `[PJSIP/1001, PJSIP/1001-web]`"""
     connect: ConnectMode = ConnectMode.RING
     """How calls reach the agent: `ring` rings the phone, `auto_answer` asks it to answer at once, `nailed_up` keeps
     one call up for the whole login."""
@@ -50,6 +53,15 @@ class AgentConfig(ConfigSection):
     """How the phone is asked to answer by itself; by default as `phones` says. Example: `{preset: yealink}`"""
     confirm: bool = False
     """Whether the agent accepts each call with 1 and declines it with 2, so that voicemail never answers a caller."""
+
+    @property
+    def all_phones(self) -> list[str]:
+        """The agent's phones, the first one first."""
+        return [*([self.phone] if self.phone is not None else []), *self.phones]
+
+    @property
+    def first_phone(self) -> str:
+        return next(iter(self.all_phones), "")
 
     @field_validator("pin")
     @classmethod

@@ -136,8 +136,8 @@ def check_work(world: World, calls: list[Call], agents: list[Agent]) -> None:
 
 def check_phones(world: World, legs: list[Leg], agents: list[Agent]) -> None:
     """One phone, one agent; and the indexes by phone and by pair."""
-    by_phone = {agent.phone: agent.id for agent in agents if agent.phone}
-    assert len(by_phone) == sum(bool(agent.phone) for agent in agents), "one phone, one agent"
+    by_phone = {phone: agent.id for agent in agents for phone in agent.phones}
+    assert len(by_phone) == sum(len(agent.phones) for agent in agents), "one phone, one agent"
     assert {phone: who for phone, who in world._agent_by_phone.items() if phone} == by_phone
     pairs = Counter((leg.pair, leg.id) for leg in legs if leg.pair) if world._leg_by_pair else Counter[tuple[str, str]]()
     assert world._leg_by_pair or not any(leg.pair for leg in legs)

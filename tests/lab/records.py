@@ -31,6 +31,7 @@ class PhoneRecord:
     call_id: str
     phone: str = ""
     headers: Mapping[str, str] = field(default_factory=dict)  # of the INVITE, names in lower case
+    cancel: Mapping[str, str] = field(default_factory=dict)  # the headers of the CANCEL
     invite_at: float
     ringing_at: float | None = None
     answered_at: float | None = None
@@ -94,17 +95,20 @@ def messages(tail: Tail) -> Iterator[Message]:
             yield Message(float(at), way == "S", call_id, cseq.split()[-1], first)
 
 
-def invites(tail: Tail, mark: str) -> Iterator[tuple[str, str, dict[str, str]]]:
-    """Call id, request URI and headers of each INVITE that a phone's scenario logged."""
-    call_id, lines = "", list[str]()
+def requests(tail: Tail, *marks: str) -> Iterator[tuple[str, str, str, dict[str, str]]]:
+    """Mark, call id, request URI and headers of each request that a phone's scenario logged."""
+    mark, call_id, lines = "", "", list[str]()
     for line in tail.lines():
-        if line.startswith(mark):
-            call_id, lines = line.removeprefix(mark).strip(), []
+        if found := next((one for one in marks if line.startswith(one)), ""):
+            mark, call_id, lines = found, line.removeprefix(found).strip(), []
         elif call_id and line:
             lines.append(line)
         elif call_id and lines:  # the empty line after the headers
-            fields = [each.split(":", 1) for each in lines[1:] if ":" in each]
-            yield call_id, lines[0], {name.strip().lower(): value.strip() for name, value in fields}
+            headers: dict[str, str] = {}
+            for name, _, value in (each.partition(":") for each in lines[1:] if ":" in each):
+                key = name.strip().lower()
+                headers[key] = f"{headers[key]}, {value.strip()}" if key in headers else value.strip()
+            yield mark, call_id, lines[0], headers
             call_id = ""
 
 

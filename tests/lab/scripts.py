@@ -65,7 +65,7 @@ class PhoneScript:
         return cls(reply=None)
 
 
-INVITE_MARK = "--- INVITE "
+INVITE_MARK, CANCEL_MARK = "--- INVITE ", "--- CANCEL "
 _LOG = f'<log message="{INVITE_MARK}[call_id]"/><log message="[last_message]"/>'
 FOREVER_MS = 3_600_000
 SILENCE_MS = 32_000  # after which a request that nobody answers is given up
@@ -185,6 +185,7 @@ def phone(script: PhoneScript, audio: Path | None) -> dict[str, bytes]:
         s.recv(request="CANCEL", optional="true", timeout="5000", ontimeout="end")
         s.recv(request="ACK", next="end", timeout="5000", ontimeout="end")
     s.label("cancelled")
+    s.do(f'<log message="{CANCEL_MARK}[call_id]"/><log message="[last_message]"/>')
     s.reply(200, "OK")
     _respond(s, 487, "Request Terminated", retrans="500")
     s.recv(request="ACK", next="end", timeout="5000", ontimeout="end")

@@ -26,8 +26,8 @@ from tests.lab.records import (
     Tail,
     advance_call,
     advance_phone,
-    invites,
     messages,
+    requests,
 )
 from tests.lab.scenario import Hold, Press, Step, Talk, Transfer
 from tests.lab.scripts import CallerScript, PhoneScript
@@ -215,8 +215,11 @@ class Phone(Sipp):
                     continue  # meant for somebody who had this address before
                 known = PhoneRecord(call_id=message.call_id, invite_at=message.at)
             self._records[message.call_id] = advance_phone(known, message)
-        for call_id, line, headers in invites(self._logged, scripts.INVITE_MARK):
-            if known := self._records.get(call_id):
+        for mark, call_id, line, headers in requests(self._logged, scripts.INVITE_MARK, scripts.CANCEL_MARK):
+            known = self._records.get(call_id)
+            if known and mark == scripts.CANCEL_MARK:
+                self._records[call_id] = replace(known, cancel=headers)
+            elif known:
                 user = line.partition("sip:")[2].partition("@")[0]
                 self._records[call_id] = replace(known, phone=user, headers=headers)
         return list(self._records.values())

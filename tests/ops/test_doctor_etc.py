@@ -75,10 +75,10 @@ def test_an_encrypted_password_cannot_be_compared() -> None:
 def test_agents_whose_phone_is_one_of_chan_sip_are_found(phone: str, level: str | None, word: str) -> None:
     sip = parse("[general]\n[101]\ntype=friend\n[102]\n[t](!)\n", "sip.conf")
     pjsip = parse("[102]\ntype=endpoint\n[103]\ntype=endpoint\n", "pjsip.conf")
-    found = [*etc_files.chan_sip({"ann": phone}, sip, pjsip)]
+    found = [*etc_files.chan_sip({phone: "ann"}, sip, pjsip)]
     assert [finding.level.value for finding in found] == ([level] if level else [])
     assert all(word in finding.said for finding in found)
-    assert [*etc_files.chan_sip({"ann": "PJSIP/1"}, None, None)] == []
+    assert [*etc_files.chan_sip({"PJSIP/1": "ann"}, None, None)] == []
 
 
 # -- FreePBX ----------------------------------------------------------------------------------------------------------

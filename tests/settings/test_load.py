@@ -164,6 +164,12 @@ def test_what_holds_for_phones_is_filled_in(write: Write) -> None:
     assert plan.agents["0101"].auto_answer == ()
 
 
+def test_the_first_of_several_phones_is_the_agents_own_and_the_others_ring_also(write: Write) -> None:
+    plan = right(write(("phone: PJSIP/1002", "phones: [PJSIP/1002, PJSIP/1002-web, PJSIP/3]"))).plan()
+    ann = plan.agents["ann"]
+    assert (ann.phone, ann.also) == ("PJSIP/1002", ("PJSIP/1002-web", "PJSIP/3"))
+
+
 @pytest.mark.parametrize("preset", PRESETS)
 def test_every_preset_sends_headers_and_stands_in_the_guide(preset: str) -> None:
     sent = AutoAnswerConfig.model_validate({"preset": preset}).sent()

@@ -43,7 +43,7 @@ from tests.sim.overdue import Overdue
 from tests.sim.parts import Phone
 from tests.sim.people import People
 from tests.sim.portrait import Portrait, portrait
-from tests.sim.scenario import TIERS, Scenario, changed_plan, scenario
+from tests.sim.scenario import TIERS, Scenario, changed_plan, scenario, with_second_phones
 from tests.sim.together import Together
 from tests.sim.toy import PBX, ToyPbx
 from tests.sim.watch import Watch, must
@@ -90,6 +90,8 @@ class Day:
             calling=later and seed % 3 == 1 and not forgets,
             dialling=later and seed % 3 == 2 and not forgets,
         )
+        if seed >= 400 and seed % 2 == 0:
+            self.scene = replace(self.scene, plan=with_second_phones(self.scene.plan))
         if forgets:
             weather, manners = replace(self.scene.weather, kills=6), replace(self.scene.manners, talk=15.0)
             self.scene = replace(self.scene, weather=weather, manners=manners)
@@ -99,7 +101,9 @@ class Day:
         self.toy = ToyPbx(self.agenda, self.rng, self.hear, lose=weather.lose)
         self.people = People(self.toy, self.agenda, self.rng, self.scene.manners, list(self.scene.plan.entries))
         self.toy.people = self.people
-        self.toy.phones = {agent.phone: Phone(agent.phone) for agent in self.scene.plan.agents.values()} | {DESK: Phone(DESK)}
+        self.toy.phones = {phone: Phone(phone) for agent in self.scene.plan.agents.values() for phone in agent.phones} | {
+            DESK: Phone(DESK)
+        }
         self.lanes = Lanes(self.agenda, self.rng, self.toy, weather, self.hear)
         self.toy.few_numbers = self.scene.callbacks > 0
         self.overdue = Overdue(self.toy, self.lanes)
@@ -185,13 +189,13 @@ class Day:
         if self.dialler is not None:
             self._plan_the_campaign(self.dialler)
         for _ in range(scene.private_calls):
-            phone = rng.choice(agents).phone
+            phone = rng.choice([phone for agent in agents for phone in agent.phones])
             self._sometime(length, partial(self.people.private_call, phone, rng.uniform(0.5, 6.0)))
         for _ in range(scene.codes):
-            phone = rng.choice([*(agent.phone for agent in agents), DESK])
+            phone = rng.choice([*(phone for agent in agents for phone in agent.phones), DESK])
             self._sometime(length, partial(self.people.dial_code, phone, agents))
         for _ in range(scene.unplugs):
-            phone = rng.choice(agents).phone
+            phone = rng.choice([phone for agent in agents for phone in agent.phones])
             self._sometime(length, partial(self.people.unplug, phone, rng.uniform(0.5, 8.0)))
         for _ in range(scene.weather.outages):
             self._sometime(length, self._outage)

@@ -7,7 +7,7 @@ from typing import Any
 
 from callbridge.core import engine
 from callbridge.core.calls import calls, phone_transfers
-from callbridge.core.entities import agent_states, legs
+from callbridge.core.entities import agent_phones, agent_states, legs
 from callbridge.core.model.agent import Work
 from callbridge.core.model.call import Phase
 from callbridge.core.model.ids import leg_id
@@ -201,12 +201,12 @@ def pause_while_ringing_ignored(patch: Patch) -> None:
 
 @mutant("a phone in use for something else counts as free")
 def busy_phone_ignored(patch: Patch) -> None:
-    patch.setattr(agent_states, "IN_USE_STATES", frozenset())
+    patch.setattr(agent_phones, "IN_USE_STATES", frozenset())
 
 
 @mutant("a phone without registration counts as there")
 def offline_phone_ignored(patch: Patch) -> None:
-    patch.setattr(agent_states, "OFFLINE_STATES", frozenset())
+    patch.setattr(agent_phones, "OFFLINE_STATES", frozenset())
 
 
 @mutant("the end of our leg does not free the agent")

@@ -173,10 +173,11 @@ class Overdue:
             yield "a customer who should be gone", channel.id, ALONE
 
     def _of_agent(self, world: World, agent: Agent) -> Iterator[tuple[str, str, float]]:
-        phone = self.toy.phones.get(agent.phone)
-        if phone is None:
+        phones = [self.toy.phones[phone] for phone in agent.phones if phone in self.toy.phones]
+        if not phones:
             return
-        mine = self.toy.on_phone(agent.phone)
+        mine = [channel for phone in phones for channel in self.toy.on_phone(phone.name)]
+        online = any(phone.online for phone in phones)
         nailed = agent.connect is ConnectMode.NAILED_UP
         session = [channel for channel in mine if channel.kind is Kind.SESSION]
         resting = (
@@ -185,7 +186,7 @@ class Overdue:
             or (agent.work is Work.WRAP_UP and agent.wrap_until > world.now)
         )
         dialling = any(channel.kind is Kind.FEATURE for channel in mine)
-        idle = session and session[0].up and not (session[0].bridge or dialling) if nailed else not mine and phone.online
+        idle = session and session[0].up and not (session[0].bridge or dialling) if nailed else not mine and online
         offered = agent.work is Work.OFFERED
         if agent.intent is Intent.READY and idle and not resting and not offered and not self._eligible(world, agent):
             yield f"a stuck agent ({agent.work}, {agent.device})", agent.id, STUCK
@@ -194,7 +195,7 @@ class Overdue:
         ours = agent.leg is not None or any(channel.kind is not Kind.PRIVATE for channel in mine)
         if not nailed and mine and not ours and agent.device is Device.AVAILABLE:
             yield "a phone in use believed to be free", agent.id, BUSY_UNSEEN
-        if not nailed and not phone.online and agent.device is not Device.OFFLINE:
+        if not nailed and not online and agent.device is not Device.OFFLINE:
             yield "a phone offline believed to be there", agent.id, BUSY_UNSEEN
         if agent.return_at is not None and agent.return_at < world.now:
             yield "a pause that should be over", agent.id, GHOST

@@ -261,10 +261,10 @@ class People(Witness):
             argument = rng.choice(["", someone.id])
         elif feature == AgentRequest.NOT_READY:
             argument = rng.choice(["", "1", "9"])
-        owner = someone if argument == someone.id else next((each for each in agents if each.phone == phone), someone)
+        owner = someone if argument == someone.id else next((each for each in agents if phone in each.phones), someone)
         honest = rng.random() < 0.6
         self._keys[leg] = rng.choice([owner.pin, owner.pin + "#"]) if honest else rng.choice(["", "0", "12#", "#"])
-        knows = owner.id if (honest and owner.pin) or (not owner.pin and owner.phone == phone) else ""
+        knows = owner.id if (honest and owner.pin) or (not owner.pin and phone in owner.phones) else ""
         self.toy.codes[leg] = Code(phone, feature, argument, knows)
         channel = Channel(
             id=leg,

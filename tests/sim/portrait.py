@@ -104,7 +104,7 @@ def scanned(world: World) -> Portrait:
         "groups": groups,
         "pools": pools,
         "logged_in": logged_in,
-        "phones": {agent.phone: agent.id for agent in world.agents.values() if agent.phone},
+        "phones": {phone: agent.id for agent in world.agents.values() for phone in agent.phones},
         "pairs": {pair: sorted(legs) for pair, legs in pairs.items()},
         "features": {phone: sorted(legs) for phone, legs in features.items()},
     }

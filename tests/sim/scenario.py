@@ -213,6 +213,12 @@ def _agent(rng: Random, index: int) -> AgentPlan:
     )
 
 
+def with_second_phones(plan: Plan) -> Plan:
+    """Every other agent has a second phone."""
+    agents = {agent.id: replace(agent, also=(f"{agent.phone}-web",)) for agent in [*plan.agents.values()][::2]}
+    return replace(plan, agents={**plan.agents, **agents})
+
+
 def changed_plan(rng: Random, plan: Plan) -> Plan:
     """The same house after a reload: other ladders in one queue, other skills for one agent."""
     queue, agent = rng.choice(list(plan.queues.values())), rng.choice(list(plan.agents.values()))

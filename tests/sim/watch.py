@@ -95,7 +95,7 @@ class Watch:
         if isinstance(event, AgentRequested):
             self.asked_at[event.agent] = world.now
         elif code is not None:
-            self.asked_at |= {agent.id: world.now for agent in before.values() if agent.phone == code.phone}
+            self.asked_at |= {agent.id: world.now for agent in before.values() if code.phone in agent.phones}
             self.asked_at[code.knows] = world.now
         for fact in outcome.facts:
             self._fact(world, fact)
@@ -108,8 +108,10 @@ class Watch:
         self._rows(world)
         self._agents(world)
         self._figures(world)
-        rings = Counter(order.agent for order in outcome.orders if isinstance(order, Ring) and order.agent)
-        must(all(count == 1 for count in rings.values()), "one agent was rung twice in one step")
+        rings = Counter(order.phone for order in outcome.orders if isinstance(order, Ring) and order.agent)
+        must(all(count == 1 for count in rings.values()), "one phone was rung twice in one step")
+        rung_for = {(order.agent, order.call) for order in outcome.orders if isinstance(order, Ring) and order.agent}
+        must(len(rung_for) == len({agent for agent, _ in rung_for}), "one agent was rung for two calls in one step")
         if (due := world.next_deadline()) is not None and due <= world.now:
             return  # another step of this very moment may change what the rules say of it
         self._order_of_offers(world, outcome.facts)
@@ -274,7 +276,7 @@ class Watch:
                     AgentRequest.NOT_READY: Intent.NOT_READY,
                     AgentRequest.LOGOUT: Intent.LOGGED_OUT,
                 }
-                rightly = old.phone == code.phone and wanted.get(AgentRequest(code.feature)) is agent.intent
+                rightly = code.phone in old.phones and wanted.get(AgentRequest(code.feature)) is agent.intent
                 must(rightly, "a feature call asked for another agent:", agent, code)
 
     def _wanted(self, old: Agent, ask: AgentRequest) -> Intent:

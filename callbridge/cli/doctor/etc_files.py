@@ -22,7 +22,8 @@ def examine(etc: Path, pbx: PbxConfig, settings: Settings) -> Iterator[Finding]:
     sip, pjsip = _read(etc / "sip.conf"), _read(etc / "pjsip.conf")
     if pjsip is not None:
         yield from cut_at_semicolons(pjsip, "pjsip.conf", "password")
-    yield from chan_sip({id: agent.phone for id, agent in settings.agents.items()}, sip, pjsip)
+    phones = ((phone, id) for id, agent in settings.agents.items() for phone in agent.all_phones)
+    yield from chan_sip(dict(phones), sip, pjsip)
 
 
 def _read(path: Path) -> Conf | None:
@@ -64,9 +65,9 @@ def _place(entry: ConfEntry) -> str:
 
 
 def chan_sip(phones: Mapping[str, str], sip: Conf | None, pjsip: Conf | None) -> Iterator[Finding]:
-    """``phones``: agent -> phone."""
+    """``phones``: phone -> agent."""
     peers, endpoints = _names(sip), _names(pjsip)
-    for agent, phone in phones.items():
+    for phone, agent in phones.items():
         technology, _, resource = phone.partition("/")
         if technology == "SIP" and resource in peers | endpoints:
             there = f"; PJSIP/{resource} exists as well" if resource in endpoints else ""

@@ -41,7 +41,7 @@ class Patient:
 
     @property
     def phones(self) -> list[str]:
-        return [agent.phone for agent in self.settings.agents.values()]
+        return [phone for agent in self.settings.agents.values() for phone in agent.all_phones]
 
 
 async def examine(patient: Patient) -> AsyncIterator[Finding]:
@@ -171,7 +171,7 @@ async def _application(ari: AriSession, patient: Patient) -> AsyncIterator[Findi
 
 
 async def _phones(ari: AriSession, patient: Patient) -> AsyncIterator[Finding]:
-    wanted = {agent.phone: name for name, agent in patient.settings.agents.items()}
+    wanted = {phone: name for name, agent in patient.settings.agents.items() for phone in agent.all_phones}
     status, listed = await ari.get("/endpoints")
     if status != 200 or not isinstance(listed, list):
         yield unseen("phones", f"ARI does not list endpoints ({status})", "modules.conf: load = res_ari_endpoints.so")

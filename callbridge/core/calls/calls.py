@@ -18,7 +18,7 @@ from callbridge.core.model.rows import evolve
 from callbridge.core.model.switch import BYPASS
 from callbridge.core.model.world import World
 from callbridge.core.outbound import callback_calls, campaigns
-from callbridge.core.routing import answers, lost_phones, offers, phone_replies, segments, visits
+from callbridge.core.routing import answers, devices, lost_phones, offers, phone_replies, segments, visits
 from callbridge.core.transfers import supervision, transfers
 
 # -- arrival --------------------------------------------------------------------------------------------------------
@@ -112,8 +112,7 @@ def leg_ended(world: World, leg: Leg, event: LegEnded) -> None:
     if lost_phones.died(leg, event):
         lost_phones.agents_phone(world, agent, leg, call)
         agent = world.agents[agent.id]
-    if agent.leg == leg.id:
-        agent = agent_states.leg_gone(world, agent)
+    agent = agent_states.leg_gone(world, agent) if agent.leg == leg.id else devices.ended(world, agent, leg)
     if agent.session is None and leg.gave_away == SESSION_LINE:
         agent_states.open_session(world, agent)  # the phone gave away its line with the caller
     if agent.session == leg.id:
@@ -150,7 +149,7 @@ def customer_gone(world: World, call: Call, when: float, estimated: bool, *, unr
 
 
 def _other_gone(world: World, call: Call, leg: Leg, event: LegEnded, when: float, estimated: bool) -> None:
-    if talks.too_short(world, call, leg, event):
+    if talks.too_short(world, call, leg, event) or _others_ring(world, call, leg, event):
         return
     died, excused = lost_phones.died(leg, event), estimated or answers.was_in_silence(world, leg, event)
     if call.segment is not None and call.segment.leg == leg.id:
@@ -159,7 +158,7 @@ def _other_gone(world: World, call: Call, leg: Leg, event: LegEnded, when: float
         callback_calls.give_up(world, call, "agent_gone")
     elif call.offer is not None and call.offer.leg == leg.id:
         if call.phase is Phase.OFFERED:
-            reply = phone_replies.reply_of(world, leg, event, call.visit.queue if call.visit else "", call.offer.at)
+            reply = devices.verdict(call, phone_replies.reply_of(world, leg, event, _queue_of(call), call.offer.at))
             result, trouble = (OfferResult.CANCELLED, "") if excused else (reply.result, reply.trouble)
             if call.offer.nailed or died:
                 result, trouble = OfferResult.OFFLINE, ""
@@ -194,6 +193,18 @@ def _other_gone(world: World, call: Call, leg: Leg, event: LegEnded, when: float
         transfers.come_back(world, evolve(segments.drop_bridge(world, call, (call.leg,)), far=None))
     elif call.far == leg.id:
         surveys.after_talk(world, evolve(call, far=None))
+
+
+def _others_ring(world: World, call: Call, leg: Leg, event: LegEnded) -> bool:
+    """Was this the leg of one of several devices, while others ring on?"""
+    if not leg.device:
+        return False
+    began_at = call.offer.at if call.offer is not None else call.transfer.began_at if call.transfer is not None else world.now
+    return devices.drop_out(world, call, leg, phone_replies.reply_of(world, leg, event, _queue_of(call), began_at))
+
+
+def _queue_of(call: Call) -> str:
+    return call.visit.queue if call.visit is not None else call.transfer.queue if call.transfer is not None else ""
 
 
 def _agent_lost(world: World, call: Call, when: float) -> None:
@@ -300,14 +311,20 @@ def leg_probed(world: World, leg: Leg, event: LegProbed) -> None:
         world.order(Bridge(bridge=call.bridge, legs=(leg.id,), call=call.id))
     elif call.phase is Phase.ENDING and call.leg == leg.id:
         legs.hang_up(world, leg.id)
-    elif call.phase is Phase.OFFERED and call.offer is not None and call.offer.leg == leg.id and event.up:
-        offers.answered(world, call)
+    elif call.phase is Phase.OFFERED and call.offer is not None and event.up:
+        call = devices.answered(world, call, leg)
+        if call.offer is not None and call.offer.leg == leg.id:
+            offers.answered(world, call)
 
 
 def _phone_is_silent(world: World, call: Call, leg: Leg) -> None:
     """The phone has not replied at all: offer the caller to the next agent at once."""
-    if call.offer is not None and call.offer.leg == leg.id:
-        offers.retry(world, call, OfferResult.OFFLINE, trouble=SILENT)
+    reply = phone_replies.PhoneReply(OfferResult.OFFLINE, SILENT)
+    if devices.drop_out(world, call, leg, reply):
+        legs.hang_up(world, leg.id)
+    elif call.offer is not None and call.offer.leg == leg.id:
+        reply = devices.verdict(call, reply)
+        offers.retry(world, call, reply.result, trouble=reply.trouble)
     else:
         transfers.target_gone(world, call, OfferResult.OFFLINE)
         phone_replies.note(world, leg, SILENT)

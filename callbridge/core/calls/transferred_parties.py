@@ -10,7 +10,7 @@ free.
 
 from __future__ import annotations
 
-from callbridge.core.entities import agent_states, recordings
+from callbridge.core.entities import agent_phones, agent_states, recordings
 from callbridge.core.model.agent import Agent, Intent, Work
 from callbridge.core.model.call import Call, Move, Phase, Segment, after
 from callbridge.core.model.events import PartyFound
@@ -52,7 +52,7 @@ def phone_changed(world: World, phone: str) -> None:
     leg = world.legs.get(agent.leg) if agent is not None else None
     if agent is None or leg is None or not leg.pair or agent.work is not Work.TALKING:
         return
-    if world.phones.get(phone) not in agent_states.IN_USE_STATES:
+    if world.phones.get(phone) not in agent_phones.IN_USE_STATES:
         look(world, leg)
 
 
@@ -64,7 +64,7 @@ def found(world: World, event: PartyFound) -> None:
         return
     if call.segment is not None and call.segment.leg == leg.id:
         talker = world.agents.get(call.segment.agent)
-        if talker is None or talker.phone == event.phone:
+        if talker is None or event.phone in talker.phones:
             return
         call, leg = _transferred_on(world, call, leg, talker)
     if call.far != leg.id or call.phase is not Phase.OUTSIDE:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Unpack
 
-from callbridge.core.entities import flapping, phone_troubles
+from callbridge.core.entities import agent_phones, flapping, phone_troubles
 from callbridge.core.entities.legs import hang_up, open_leg
 from callbridge.core.model.agent import DND, WORK_MOVES, Agent, Device, Intent, Work, own_deadline, published
 from callbridge.core.model.changes import AgentChanges
@@ -33,9 +33,6 @@ SESSION_TRIES = 6
 
 LONGEST_REST = 600.0
 """Seconds beyond which the penalty of an agent whose offers keep failing no longer doubles."""
-
-OFFLINE_STATES = frozenset({"UNAVAILABLE", "INVALID"})
-IN_USE_STATES = frozenset({"INUSE", "BUSY", "RINGING", "RINGINUSE", "ONHOLD"})
 
 
 def change(world: World, agent: Agent, **changes: Unpack[AgentChanges]) -> Agent:
@@ -90,14 +87,20 @@ def add(world: World, plan: AgentPlan) -> Agent:
         connect=plan.connect,
         since=world.now,
         idle_since=world.now,
-        device=_device(world.phones.get(plan.phone) or ""),
+        device=agent_phones.device_of(world.phones.get(plan.phone) or ""),
     )
     world.agents.put(agent.id, agent)
-    return agent
+    return with_other_phones(world, agent)
 
 
 def leg_gone(world: World, agent: Agent) -> Agent:
-    """The leg of the agent's call has ended: the agent is free without waiting for the phone's device state."""
+    """The leg of the agent's call has ended: the agent is free without waiting for the phone's device state, unless legs to other
+    devices are still there."""
+    left = tuple(leg for leg in agent.also_ringing if leg in world.legs and leg != agent.leg)
+    if left:
+        return change(world, agent, leg=left[0], also_ringing=left[1:])
+    if agent.also_ringing:
+        agent = change(world, agent, also_ringing=())
     agent = change(world, agent, leg=None, leg_gone_at=world.now, inspect_at=world.now + SETTLE)
     return settle(world, agent)
 
@@ -145,7 +148,8 @@ def settle(world: World, agent: Agent) -> Agent:
         if agent.next_phone and _make_room(world, agent):
             agent = move_phone(world, agent, agent.next_phone)
         if agent.intent is Intent.LOGGED_OUT:
-            _next_at(world, agent.phone)
+            for phone in agent.phones:
+                _next_at(world, phone)
             agent = world.agents[agent.id]
     return agent
 
@@ -162,8 +166,21 @@ def _make_room(world: World, agent: Agent) -> bool:
         return True
     if in_use(holder):
         return False
-    change(world, holder, phone="")
+    change(world, holder, **agent_phones.without(holder, agent.next_phone))
     return True
+
+
+def with_other_phones(world: World, agent: Agent) -> Agent:
+    """The agent with all phones that belong to the one in force, except those that other agents use."""
+    also: list[str] = []
+    for phone in agent_phones.by_plan(world, agent, agent.phone):
+        holder = world.agent_at(phone)
+        if holder is not None and holder.id != agent.id:
+            if in_use(holder):
+                continue
+            change(world, holder, **agent_phones.without(holder, phone))
+        also.append(phone)
+    return refresh_device(world, change(world, agent, also=tuple(also))) if tuple(also) != agent.also else agent
 
 
 def _next_at(world: World, phone: str) -> None:
@@ -176,10 +193,14 @@ def move_phone(world: World, agent: Agent, phone: str) -> Agent:
     """Take another phone into use; a nailed-up leg at the old one ends."""
     if agent.session is not None:
         hang_up(world, agent.session)
-    old = agent.phone
-    agent = change(world, agent, phone=phone, next_phone="", session=None, session_up=False, trouble="", trouble_until=0.0)
+    old = agent.phones
+    agent = change(
+        world, agent, phone=phone, also=(), next_phone="", session=None, session_up=False, trouble="", trouble_until=0.0
+    )
+    agent = with_other_phones(world, agent)
     agent = refresh_device(world, refresh_dnd(world, agent))
-    _next_at(world, old)
+    for left in old:
+        _next_at(world, left)
     return open_session(world, world.agents[agent.id])
 
 
@@ -229,7 +250,7 @@ def deadline_passed(world: World, agent: Agent) -> None:
         agent = change(world, agent, limit_at=None)
     if agent.inspect_at is not None and agent.inspect_at <= world.now:
         agent = change(world, agent, inspect_at=None)
-        if agent.leg is None and (world.phones.get(agent.phone) or "") in IN_USE_STATES:
+        if agent.leg is None:
             _inspect(world, agent)
     if 0.0 < agent.rest_until <= world.now:
         agent = change(world, agent, rest_until=0.0)
@@ -264,18 +285,18 @@ def _over_limit(world: World, agent: Agent) -> None:
 def device_changed(world: World, phone: str, state: str) -> None:
     """AMI reported the state of a device, or of a phone's do not disturb."""
     before = world.phones.get(phone) or ""
-    back = _device(before) is Device.OFFLINE and _device(state) is Device.AVAILABLE
+    was, now = agent_phones.device_of(before), agent_phones.device_of(state)
     if before != state:
         world.phones.put(phone, state)
     for one in phone_troubles.agents_at(world, phone) if phone.startswith(phone_troubles.DND_STATE) else ():
         refresh_dnd(world, one)
     agent = world.agent_at(phone)
     if agent is not None:
-        reachable, settled = _device(state) is not Device.OFFLINE, world.now >= agent.leg_gone_at + SETTLE
+        reachable, settled = now is not Device.OFFLINE, world.now >= agent.leg_gone_at + SETTLE
         if before != state and phone_troubles.is_ended_by(world, agent, before, reachable=reachable, settled=settled):
             agent = phone_works(world, agent)
         agent = refresh_device(world, agent)
-    if agent is not None and back:
+    if agent is not None and was is Device.OFFLINE and now is Device.AVAILABLE and phone == agent.phone:
         _line_again(world, agent)
 
 
@@ -311,15 +332,14 @@ def refresh_dnd(world: World, agent: Agent) -> Agent:
 
 def refresh_device(world: World, agent: Agent) -> Agent:
     """Derive the agent's device from the phone's state, ignoring our own legs."""
-    state = world.phones.get(agent.phone) or ""
+    device = agent_phones.device(world, agent)
     nailed = agent.connect is ConnectMode.NAILED_UP
-    if world.features_at(agent.phone) and (nailed or _device(state) is not Device.OFFLINE):
+    if agent_phones.makes_feature_call(world, agent) and (nailed or device is not Device.OFFLINE):
         # Earlier than AMI reports it; and a nailed-up agent on another line would not hear the beep.
         return agent if agent.device is Device.BUSY_ELSEWHERE else change(world, agent, device=Device.BUSY_ELSEWHERE)
     if nailed:
         device = Device.AVAILABLE if agent.session_up else Device.OFFLINE
         return agent if agent.device is device else change(world, agent, device=device)
-    device = _device(state) if agent.phone else Device.OFFLINE
     if device is Device.BUSY_ELSEWHERE:
         if agent.leg is not None:
             device = agent.device
@@ -332,10 +352,15 @@ def refresh_device(world: World, agent: Agent) -> Agent:
 def phone_inspected(world: World, phone: str, legs: tuple[LegId, ...]) -> None:
     """The endpoint's channels, without ours, show whether the phone is in use elsewhere."""
     agent = world.agent_at(phone)
-    if agent is None or agent.connect is ConnectMode.NAILED_UP or agent.device is Device.OFFLINE or world.features_at(phone):
+    if agent is None or agent.connect is ConnectMode.NAILED_UP or agent.device is Device.OFFLINE:
+        return
+    if agent_phones.makes_feature_call(world, agent):
         return
     others = [leg for leg in legs if not _ours(world, leg)]
     device = Device.BUSY_ELSEWHERE if others and agent.leg is None else Device.AVAILABLE
+    if not others and agent.also and agent.leg is None:
+        world.phones.put(phone, "NOT_INUSE")  # the others are inspected one by one, too
+        device = agent_phones.device(world, agent)
     if agent.device is not device:
         change(world, agent, device=device)
 
@@ -343,11 +368,11 @@ def phone_inspected(world: World, phone: str, legs: tuple[LegId, ...]) -> None:
 def feature_gone(world: World, agent: Agent, *, in_use: bool) -> Agent:
     """The phone has ended its feature call: it is free at once, although AMI may still report it busy. ``in_use``: it has, or
     may have, another call; inspecting the endpoint's channels settles that."""
-    if world.features_at(agent.phone):
+    if agent_phones.makes_feature_call(world, agent):
         return agent
     if agent.connect is not ConnectMode.NAILED_UP:
         agent = change(world, agent, leg_gone_at=world.now, inspect_at=world.now + SETTLE)
-        offline = _device(world.phones.get(agent.phone) or "") is Device.OFFLINE
+        offline = agent_phones.device(world, agent) is Device.OFFLINE
         if agent.device is Device.BUSY_ELSEWHERE and not in_use and not offline:
             agent = change(world, agent, device=Device.AVAILABLE)
     return open_session(world, refresh_device(world, agent))
@@ -357,15 +382,10 @@ def _ours(world: World, leg: LegId) -> bool:
     return leg in world.legs or channel_of(leg).startswith(world.plan.prefix + "-")
 
 
-def _device(state: str) -> Device:
-    if state in OFFLINE_STATES:
-        return Device.OFFLINE
-    return Device.BUSY_ELSEWHERE if state in IN_USE_STATES else Device.AVAILABLE
-
-
 def _inspect(world: World, agent: Agent) -> None:
-    for pbx in world.plan.pbxs:
-        world.order(InspectPhone(pbx=pbx, phone=agent.phone))
+    for phone in agent_phones.in_use(world, agent):
+        for pbx in world.plan.pbxs:
+            world.order(InspectPhone(pbx=pbx, phone=phone))
 
 
 # -- nailed-up sessions ---------------------------------------------------------------------------------------------
@@ -375,7 +395,7 @@ def open_session(world: World, agent: Agent) -> Agent:
     """Ring the phone of a nailed-up agent once, for the whole login, as soon as its feature call has ended."""
     if agent.connect is not ConnectMode.NAILED_UP or agent.session is not None or agent.intent is not Intent.READY:
         return agent
-    if world.features_at(agent.phone) or world.plan.pbxs[0] in world.down:
+    if agent_phones.makes_feature_call(world, agent) or world.plan.pbxs[0] in world.down:
         return agent  # after a snapshot, which may show that the line of the last run is still up
     leg = world.mint_leg(world.plan.pbxs[0], "session")
     new = open_leg(world, leg, LegRole.SESSION, agent=agent.id)
@@ -407,7 +427,7 @@ def session_died(world: World, agent: Agent) -> Agent:
 
 def _ring_session_again(world: World, agent: Agent) -> Agent:
     """Not a phone that is known to be off: that is rung when it is back. Nor one in a call, which ends."""
-    device = _device(world.phones.get(agent.phone) or "")
+    device = agent_phones.device_of(world.phones.get(agent.phone) or "")
     if device is Device.BUSY_ELSEWHERE:
         return change(world, agent, session_at=world.now + SESSION_REST)
     agent = change(world, agent, session_at=None)

@@ -72,8 +72,9 @@ def dnd_state(phone: str) -> str:
 
 def is_dnd(world: World, agent: Agent) -> bool:
     """Does the PBX say so? A nailed-up agent's line is up all the same."""
-    state = dnd_state(agent.phone)
-    return agent.connect is not ConnectMode.NAILED_UP and bool(state) and (world.phones.get(state) or "") in _ON
+    states = (dnd_state(phone) for phone in agent.phones)
+    on = any(state and (world.phones.get(state) or "") in _ON for state in states)
+    return on and agent.connect is not ConnectMode.NAILED_UP
 
 
 def agents_at(world: World, state: str) -> list[Agent]:

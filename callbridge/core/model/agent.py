@@ -76,6 +76,8 @@ class Agent:
     phone: str
     home: str
     """The phone that the plan names; ``phone`` is the one in force."""
+    also: tuple[str, ...] = ()
+    """The agent's other phones: they ring at the same time, and calls from them are this agent's."""
     connect: ConnectMode
     intent: Intent = Intent.LOGGED_OUT
     reason: str = ""
@@ -86,6 +88,8 @@ class Agent:
     connecting: bool = False
     """During an offer: the agent has picked up, and the customer is being called."""
     leg: LegId | None = None
+    also_ringing: tuple[LegId, ...] = ()
+    """The legs to the agent's other devices that ring for the same call (``devices``)."""
     session: LegId | None = None
     session_up: bool = False
     session_at: float | None = None
@@ -125,6 +129,11 @@ class Agent:
     leg_gone_at: float = 0.0
     inspect_at: float | None = None
     deadline: float | None = None
+
+    @property
+    def phones(self) -> tuple[str, ...]:
+        """All phones in force, the first one first."""
+        return (self.phone, *self.also) if self.phone else ()
 
 
 def published(agent: Agent) -> tuple[State, str]:

@@ -215,6 +215,8 @@ class Offer:
     stage: OfferStage = OfferStage.RINGING
     id: int = 0
     """The ``seq`` of its OfferMade."""
+    declined: str = ""
+    """How one of the agent's devices has declined the call (``rejected``, ``unavailable``) while others went on ringing."""
     certain_at: float | None = None
     """During a conversation: when the answer counts, unless the agent hangs up before."""
 

@@ -22,6 +22,7 @@ class AgentChanges(TypedDict, total=False):
     profile: Profile
     phone: str
     home: str
+    also: tuple[str, ...]
     connect: ConnectMode
     intent: Intent
     reason: str
@@ -31,6 +32,7 @@ class AgentChanges(TypedDict, total=False):
     call: str
     connecting: bool
     leg: LegId | None
+    also_ringing: tuple[LegId, ...]
     session: LegId | None
     session_up: bool
     session_at: float | None
@@ -76,6 +78,7 @@ class LegChanges(TypedDict, total=False):
     transfers: bool
     transferred_call: str
     gave_away: str
+    device: str
     pair: str
     arrival: CallerArrived | None
     phone: str

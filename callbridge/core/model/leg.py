@@ -62,6 +62,8 @@ class Leg:
     """The call that this leg's phone transferred away."""
     gave_away: str = ""
     """Whose phone that was: ``customer`` or ``outside``; or SESSION_LINE, a nailed-up agent's. Empty: another agent's."""
+    device: str = ""
+    """Of a leg to one of several devices of an agent: what was dialled."""
     pair: str = ""
     """A Local channel's name without its ``;1`` or ``;2``."""
     arrival: CallerArrived | None = None

@@ -339,7 +339,7 @@ class QueuePlan:
 
 @dataclass(frozen=True, slots=True)
 class AgentPlan:
-    """One agent as configured. ``phone`` is the Asterisk endpoint, such as ``PJSIP/1001``."""
+    """One agent as configured. ``phone`` is the Asterisk endpoint, such as ``PJSIP/1001``; ``also``: the agent's other phones."""
 
     id: str
     name: str
@@ -357,6 +357,12 @@ class AgentPlan:
     supervisor: bool = False
     auto_answer: tuple[tuple[str, str], ...] = ()
     """The headers that ask this agent's phone to answer by itself; none: those of all phones."""
+    also: tuple[str, ...] = ()
+
+    @property
+    def phones(self) -> tuple[str, ...]:
+        """All phones of this agent, the first one first."""
+        return (self.phone, *self.also)
 
 
 Headers = tuple[tuple[str, str], ...]

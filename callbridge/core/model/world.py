@@ -177,7 +177,7 @@ class World(SavedTables):
         return leg_id(pbx, self.mint(kind))
 
     def agent_at(self, phone: str) -> Agent | None:
-        """The agent who currently uses this phone."""
+        """The agent who currently uses this phone, perhaps as one of several."""
         return self.agents.get(self._agent_by_phone.get(phone))
 
     def waiting_for(self, phone: str) -> list[Agent]:
@@ -452,11 +452,12 @@ class World(SavedTables):
 
     def _agent_changed(self, key: str, old: Agent | None, new: Agent | None) -> None:
         self._arm("agent", key, old, new)
-        if old is None or new is None or old.phone != new.phone:
-            if old is not None and self._agent_by_phone.get(old.phone) == key:
-                del self._agent_by_phone[old.phone]
-            if new is not None and new.phone:
-                self._agent_by_phone[new.phone] = key
+        if old is None or new is None or old.phone != new.phone or old.also != new.also:
+            for phone in old.phones if old is not None else ():
+                if self._agent_by_phone.get(phone) == key:
+                    del self._agent_by_phone[phone]
+            for phone in new.phones if new is not None else ():
+                self._agent_by_phone[phone] = key
         before, now_wanted = old.next_phone if old is not None else "", new.next_phone if new is not None else ""
         if before != now_wanted:
             if before:

@@ -49,7 +49,7 @@ from callbridge.core.model.rows import evolve
 from callbridge.core.model.world import World
 from callbridge.core.outbound import callback_calls, campaigns
 from callbridge.core.requests import feature_codes
-from callbridge.core.routing import announcements, offers, segments, visits
+from callbridge.core.routing import announcements, devices, offers, phone_replies, segments, visits
 from callbridge.core.transfers import supervision, transfers
 
 DROP_TRIES = 3
@@ -239,7 +239,10 @@ def _ring_failed(world: World, order: Ring, event: OrderFailed) -> None:
         return  # the phone's events show that it worked: only the reply was lost
     call = world.calls.get(leg.call)
     unheard = event.why is Why.TIMEOUT and pbx_of(leg.id) in world.down  # the link failed; this says nothing about the phone
-    if call is not None and call.offer is not None and call.offer.leg == leg.id:
+    if call is not None and devices.drop_out(world, call, leg, _reply(world, order, event)):
+        _gave_up(world, call.id, order, event)
+        legs.hang_up(world, leg.id)
+    elif call is not None and call.offer is not None and call.offer.leg == leg.id:
         _gave_up(world, call.id, order, event)
         unsent = event.why is Why.UNSENT
         if unsent and (agent := world.agents.get(leg.agent)) is not None:
@@ -271,6 +274,12 @@ def _ring_failed(world: World, order: Ring, event: OrderFailed) -> None:
 def _is_unknown(world: World, order: Ring, event: OrderFailed) -> bool:
     """Did the PBX refuse because it has no such endpoint? An endpoint without a contact is refused alike, but has a state."""
     return event.why is Why.REFUSED and event.status == 500 and phone_troubles.is_unknown(world, order.phone)
+
+
+def _reply(world: World, order: Ring, event: OrderFailed) -> phone_replies.PhoneReply:
+    if _is_unknown(world, order, event):
+        return phone_replies.PhoneReply(OfferResult.MISCONFIGURED, UNKNOWN_ENDPOINT)
+    return phone_replies.PhoneReply(OfferResult.OFFLINE)
 
 
 def _cannot_dial(world: World, call: Call, leg: Leg, event: OrderFailed) -> None:

@@ -105,7 +105,7 @@ def _free_agent(world: World, agent: Agent, call: Call) -> None:
 
 
 def _give_up_agent(world: World, agent: Agent) -> None:
-    for key in (agent.leg, agent.session):
+    for key in (agent.leg, *agent.also_ringing, agent.session):
         leg = world.legs.get(key)
         if leg is not None:
             world.put_leg(leg, call="", agent="")
@@ -120,6 +120,7 @@ def _give_up_agent(world: World, agent: Agent) -> None:
         work=Work.IDLE,
         call="",
         leg=None,
+        also_ringing=(),
         session=None,
         session_up=False,
         next_phone="",

@@ -216,14 +216,15 @@ def give_up(world: World, pbx: str) -> None:
 
 def _free(world: World, agent: Agent) -> None:
     if agent.leg is not None and agent.leg not in world.legs:
-        agent = agent_states.settle(world, agent_states.change(world, agent, leg=None))
+        agent = agent_states.settle(world, agent_states.change(world, agent, leg=None, also_ringing=()))
     if not _is_lost(world, agent.call):
         return
     leg = world.legs.get(agent.leg)
     if leg is not None and leg.role is LegRole.SESSION:
         agent = agent_states.change(world, agent, leg=None)
     elif leg is not None:
-        legs.hang_up(world, leg.id)
+        for each_leg in (leg.id, *agent.also_ringing):
+            legs.hang_up(world, each_leg)
     call = agent.call
     if agent.work is Work.TALKING:
         _emit_talk_ended(world, agent, call)

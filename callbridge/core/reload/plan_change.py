@@ -66,7 +66,7 @@ def _adopt(world: World, plan: Plan) -> Slices:
             _remove(world, agent)
     yield len(world.calls)
     yield from each(world, "agent", plan.agents.values(), partial(_fit, world))
-    _new_homes(world, plan)
+    _new_homes(world, plan, old)
     campaigns.adopt(world)
     owed = world.callbacks.values()
     yield from each(world, "callback", owed, lambda callback: _place_callback(world, callback.id, old), cost=PLACING)
@@ -116,20 +116,33 @@ def _under_new_names(plan: Plan, names: Mapping[str, str]) -> Plan:
     return replace(plan, queues={**plan.queues, **renamed}) if renamed else plan
 
 
-def _new_homes(world: World, plan: Plan) -> None:
+def _new_homes(world: World, plan: Plan, old: Plan) -> None:
     """All phones are reassigned at the same time, so that two agents may swap theirs; a busy agent moves later."""
     moving: list[str] = []
     for wanted in plan.agents.values():
         known = world.agents.get(wanted.id)  # None: a fault about this one
-        if known is not None and known.home != wanted.phone:
+        if known is not None and (known.home != wanted.phone or _sits_at_a_former_phone(known, wanted, old)):
             agent_states.change(world, known, home=wanted.phone, next_phone=wanted.phone)
             moving.append(wanted.id)
     for who in moving:
         known = world.agents[who]
-        if world.agent_at(known.next_phone) is not None and known.work is Work.IDLE and known.leg is None:
-            agent_states.refresh_device(world, agent_states.change(world, known, phone=""))
+        holder, free = world.agent_at(known.next_phone), known.work is Work.IDLE and known.leg is None
+        if holder is not None and holder.id != who and free:
+            agent_states.refresh_device(world, agent_states.change(world, known, phone="", also=()))
+        elif known.also and free:
+            agent_states.change(world, known, also=())
     for who in moving:
         agent_states.settle(world, world.agents[who])
+    for wanted in plan.agents.values():
+        known = world.agents.get(wanted.id)
+        if known is not None and known.phone in wanted.phones and (known.also or wanted.also):
+            agent_states.refresh_device(world, agent_states.with_other_phones(world, known))
+
+
+def _sits_at_a_former_phone(known: Agent, wanted: AgentPlan, old: Plan) -> bool:
+    """Is the phone in force one of those that the plan no longer gives this agent? A desk of nobody's may be kept."""
+    before = old.agents.get(wanted.id)
+    return before is not None and known.phone in before.phones and known.phone not in wanted.phones
 
 
 def _remove(world: World, agent: Agent) -> None:

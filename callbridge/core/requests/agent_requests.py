@@ -75,6 +75,8 @@ def _login(world: World, agent: Agent, event: AgentRequested) -> str:
         agent = agent_states.settle(world, agent_states.change(world, agent, next_phone=phone))
     elif agent.next_phone:
         agent = agent_states.change(world, agent, next_phone="")
+    elif agent.intent is Intent.LOGGED_OUT:
+        agent = agent_states.with_other_phones(world, agent)
     if agent.intent is Intent.LOGGED_OUT:
         agent = agent_states.change(world, agent, idle_since=world.now, rest_until=0.0)
     return _ready(world, agent, logged_in=True)

@@ -121,7 +121,7 @@ def _owner(world: World, phone: str) -> str:
     agent = world.agent_at(phone)
     if agent is not None and agent.intent is not Intent.LOGGED_OUT:
         return agent.id
-    return next((plan.id for plan in world.plan.agents.values() if plan.phone == phone), "")
+    return next((plan.id for plan in world.plan.agents.values() if phone in plan.phones), "")
 
 
 # -- log-in ---------------------------------------------------------------------------------------------------------
@@ -131,7 +131,7 @@ def _identify(world: World, talk: FeatureCall) -> None:
     plan = world.plan.agents.get(talk.who)
     if not talk.who:
         _prompt(world, talk, FeatureCallMove.ASK_NUMBER, world.plan.prompts.agent)
-    elif plan is not None and not plan.pin and plan.phone == talk.phone:
+    elif plan is not None and not plan.pin and talk.phone in plan.phones:
         _log_in(world, talk)
     else:
         _prompt(world, talk, FeatureCallMove.ASK_PIN, world.plan.prompts.pin)

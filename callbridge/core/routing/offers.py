@@ -21,7 +21,7 @@ from callbridge.core.model.orders import Bridge, DropBridge, Play, Ring, StartMu
 from callbridge.core.model.plan import REMEMBERED, ConnectMode, Penalty, QueuePlan
 from callbridge.core.model.rows import evolve
 from callbridge.core.model.world import World
-from callbridge.core.routing import announcements, answers, phone_replies, segments, visits
+from callbridge.core.routing import announcements, answers, devices, phone_replies, segments, visits
 
 SAFETY = dialling.SAFETY
 JOIN_CHECK = 5.0
@@ -56,7 +56,7 @@ def make(world: World, pair: Pair) -> None:
         leg = world.mint_leg(pbx_of(call.leg), "agent")
         legs.open_leg(world, leg, LegRole.AGENT, call=call.id, agent=agent.id)
     freed_at = agent.idle_since if agent.idle_since == world.now else None
-    agent_states.change(world, agent, work=Work.OFFERED, call=call.id, leg=leg)
+    agent = agent_states.change(world, agent, work=Work.OFFERED, call=call.id, leg=leg)
     lasts = BEEP_CHECK if nailed else queue.ring_for
     order = _beep(world, leg) if nailed else _ring(world, call, agent, leg, queue)
     playback = order.playback if isinstance(order, Play) else ""
@@ -66,7 +66,10 @@ def make(world: World, pair: Pair) -> None:
         call.id,
         evolve(call, phase=after(call.phase, Move.OFFER), offer=offer, deadline=attempts.latest(world, call, lasts)),
     )
-    world.order(order)
+    if isinstance(order, Ring):
+        devices.ring(world, agent, order)
+    else:
+        world.order(order)
     world.emit(
         OfferMade(
             seq=seq,
@@ -307,6 +310,7 @@ def withdraw(
     else:
         legs.hang_up(world, offer.leg, "no_answer" if result is OfferResult.NO_ANSWER else "normal")
     if agent is not None and agent.call == call.id:
+        devices.stop(world, agent, "no_answer" if result is OfferResult.NO_ANSWER else "normal")
         changes = agent_states.cost(world, agent, penalty, trouble)
         changes |= {"work": Work.IDLE, "call": ""}
         agent = agent_states.change(world, agent, **changes)
@@ -369,5 +373,6 @@ def deadline_passed(world: World, call: Call) -> None:
     elif offer is not None and offer.nailed:
         answered(world, call)
     else:
-        leg = world.legs.get(call.offer.leg) if call.offer is not None else None
-        retry(world, call, OfferResult.NO_ANSWER if leg is not None and leg.rang else OfferResult.OFFLINE)
+        result = OfferResult.NO_ANSWER if devices.rang(world, call) else OfferResult.OFFLINE
+        reply = devices.verdict(call, phone_replies.PhoneReply(result))
+        retry(world, call, reply.result, trouble=reply.trouble)

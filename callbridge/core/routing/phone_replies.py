@@ -99,7 +99,7 @@ def watch(world: World, leg: Leg) -> None:
     """The leg is there and is being dialled: its phone must reply soon."""
     agent = world.agents.get(leg.agent)
     after = world.plan.phones.silent_after
-    if after > 0 and _is_ringing(world, leg) and agent is not None and agent.phone.startswith(SIP_PHONES):
+    if after > 0 and _is_ringing(world, leg) and agent is not None and (leg.device or agent.phone).startswith(SIP_PHONES):
         world.put_leg(leg, deadline=world.now + after)
 
 
@@ -127,13 +127,15 @@ def _is_ringing(world: World, leg: Leg) -> bool:
     if leg.role is not LegRole.AGENT or leg.rang or leg.up_at is not None or leg.hung_at is not None:
         return False
     call = world.calls.get(leg.call)
-    return call is not None and _rings_for(call, leg)
+    return call is not None and _rings_for(world, call, leg)
 
 
-def _rings_for(call: Call, leg: Leg) -> bool:
-    if call.offer is not None and call.offer.leg == leg.id:
+def _rings_for(world: World, call: Call, leg: Leg) -> bool:
+    agent = world.agents.get(leg.agent)
+    also = agent.also_ringing if agent is not None and agent.call == call.id else ()
+    if call.offer is not None and leg.id in (call.offer.leg, *also):
         return call.phase is Phase.OFFERED
-    return call.transfer is not None and call.transfer.leg == leg.id and not call.transfer.reached
+    return call.transfer is not None and leg.id in (call.transfer.leg, *also) and not call.transfer.reached
 
 
 # -- what it costs ----------------------------------------------------------------------------------------------------

@@ -14,7 +14,7 @@ from callbridge.core.model.orders import DropBridge, Play, Ring
 from callbridge.core.model.plan import ConnectMode, Target, ToAgent, ToNumber, ToQueue
 from callbridge.core.model.rows import evolve
 from callbridge.core.model.world import World
-from callbridge.core.routing import offers
+from callbridge.core.routing import devices, offers
 from callbridge.core.transfers import conferences
 
 TARGET_RINGS_FOR = 20.0
@@ -47,7 +47,7 @@ def reach(world: World, call: Call, to: ToAgent | ToNumber, *, by: str, queue: s
     """Ring (or beep) the target."""
     plan = world.plan.queues.get(queue)
     ring_for = plan.ring_for if plan is not None else TARGET_RINGS_FOR
-    playback, patience = "", ring_for
+    playback, patience, rings = "", ring_for, None
     if isinstance(to, ToNumber):
         agent = None
         leg = world.mint_leg(pbx_of(call.leg), "outside")
@@ -63,8 +63,10 @@ def reach(world: World, call: Call, to: ToAgent | ToNumber, *, by: str, queue: s
         else:
             leg = world.mint_leg(pbx_of(call.leg), "agent")
             legs.open_leg(world, leg, LegRole.AGENT, call=call.id, agent=agent.id)
-            world.order(_ring(world, call, leg, agent.phone, agent, queue, ring_for))
-        agent_states.change(world, agent, work=Work.OFFERED, call=call.id, leg=leg)
+            rings = _ring(world, call, leg, agent.phone, agent, queue, ring_for)
+        agent = agent_states.change(world, agent, work=Work.OFFERED, call=call.id, leg=leg)
+        if rings is not None:
+            devices.ring(world, agent, rings)
     text = target_text(to)
     seq = world.next_seq()
     world.emit(TransferStarted(seq=seq, at=world.now, call=call.id, agent=by, queue=queue, to=text, kind=kind, leg=leg))
@@ -114,6 +116,7 @@ def free(world: World, call: Call) -> Call:
         legs.hang_up(world, transfer.leg)
     agent = world.agents.get(transfer.agent)
     if agent is not None and agent.call == call.id:
+        devices.stop(world, agent, "normal")
         if transfer.together and agent.work is Work.TALKING:
             agent = conferences.release(world, agent, call.id, transfer)
         else:

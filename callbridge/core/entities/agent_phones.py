@@ -1,0 +1,48 @@
+"""An agent's phones, taken together: which of them are in force, and in which state they are.
+
+The state is that of the best phone: the agent can be reached if one phone can. But who is in a call at one phone is busy at all.
+"""
+
+from __future__ import annotations
+
+from callbridge.core.model.agent import Agent, Device
+from callbridge.core.model.changes import AgentChanges
+from callbridge.core.model.world import World
+
+OFFLINE_STATES = frozenset({"UNAVAILABLE", "INVALID"})
+IN_USE_STATES = frozenset({"INUSE", "BUSY", "RINGING", "RINGINUSE", "ONHOLD"})
+
+
+def device_of(state: str) -> Device:
+    """What a state that the PBX reports means."""
+    if state in OFFLINE_STATES:
+        return Device.OFFLINE
+    return Device.BUSY_ELSEWHERE if state in IN_USE_STATES else Device.AVAILABLE
+
+
+def device(world: World, agent: Agent) -> Device:
+    """What the states of the agent's phones mean, taken together."""
+    found = {device_of(world.phones.get(phone) or "") for phone in agent.phones}
+    return next((one for one in (Device.BUSY_ELSEWHERE, Device.AVAILABLE) if one in found), Device.OFFLINE)
+
+
+def in_use(world: World, agent: Agent) -> list[str]:
+    """The phones that the PBX reports in use."""
+    return [phone for phone in agent.phones if (world.phones.get(phone) or "") in IN_USE_STATES]
+
+
+def makes_feature_call(world: World, agent: Agent) -> bool:
+    """Does one of the phones call us just now: a feature code, or an entry?"""
+    return any(world.features_at(phone) for phone in agent.phones)
+
+
+def without(agent: Agent, phone: str) -> AgentChanges:
+    """What changes for an agent who gives up this phone."""
+    left = tuple(one for one in agent.phones if one != phone)
+    return {"phone": left[0] if left else "", "also": left[1:]}
+
+
+def by_plan(world: World, agent: Agent, phone: str) -> tuple[str, ...]:
+    """The other phones that the plan gives the agent who is at this one; none at a desk that is not the agent's own."""
+    plan = world.plan.agents.get(agent.id)
+    return tuple(one for one in plan.phones if one != phone) if plan is not None and phone in plan.phones else ()

@@ -1,0 +1,42 @@
+"""Rules about agents' phones: each belongs to one agent, and to nobody if it is a trunk."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from callbridge.settings import models
+from callbridge.settings.document import Document, Path
+from callbridge.settings.faults import Fault
+from callbridge.settings.staff import AgentConfig
+
+MOST_PHONES = 8
+"""Each phone that rings is a call of its own for the PBX."""
+
+
+def phones(settings: models.Settings, document: Document) -> Iterator[Fault]:
+    """Faults of ``phone`` and ``phones``."""
+    owners: dict[str, tuple[str, Path]] = {}
+    for id, agent in settings.agents.items():
+        if agent.phone is None and not agent.phones:
+            given = ("agents", id, "phone") in document.keys
+            yield document.at(("agents", id, "phone"), "has no value" if given else "is missing")
+        elif agent.phone is not None and agent.phones:
+            yield document.at(("agents", id, "phones"), "cannot be given beside phone", "list them all in phones", key=True)
+        elif len(agent.phones) > MOST_PHONES:
+            problem = f"{len(agent.phones)} phones would ring for each call, at most {MOST_PHONES} may"
+            yield document.at(("agents", id, "phones"), problem, key=True)
+        for at, phone in phones_of(id, agent):
+            if phone in settings.trunks:
+                yield document.at(at, f"{phone} is listed under trunks, so it cannot be an agent's phone")
+            owner, first = owners.setdefault(phone.casefold(), (id, at))
+            if first != at:
+                place = document.place(first)
+                problem = f"{phone} is already the phone of agent {owner!r}" if owner != id else f"{phone} is listed twice"
+                yield document.at(at, problem, f"see {place.file}:{place.line}")
+
+
+def phones_of(id: str, agent: AgentConfig) -> Iterator[tuple[Path, str]]:
+    """Where each phone of an agent is given, and the phone."""
+    if agent.phone is not None:
+        yield ("agents", id, "phone"), agent.phone
+    yield from ((("agents", id, "phones", index), phone) for index, phone in enumerate(agent.phones))

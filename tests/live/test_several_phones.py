@@ -1,0 +1,109 @@
+"""Agents with several phones: all ring, the first to answer has the call, no other one shows a missed call."""
+
+from typing import Any
+
+import pytest
+
+from tests.lab.bridge import Callbridge, agent, floor
+from tests.lab.pbx import Pbx
+from tests.lab.sip import Call, Callers, Phone, PhoneScript, call
+from tests.live.house import House
+
+pytestmark = [pytest.mark.live, pytest.mark.asyncio(loop_scope="module")]
+
+ON_16 = {
+    "test_all_phones_ring_and_the_first_to_answer_has_the_call",
+    "test_one_phone_that_rejects_and_one_that_is_dead_leave_the_third_ringing",
+}
+RINGS = PhoneScript.rings_out()
+
+
+def one_agent(*phones: str, connect: str = "ring", **defaults: Any) -> dict[str, Any]:
+    ann = agent("", {"support": 1}, connect) | {"phones": [f"PJSIP/{phone}" for phone in phones]}
+    del ann["phone"]
+    return floor({"ann": ann}, queue_defaults={"wrap_up": 0, "ring_for": 15, **defaults})
+
+
+async def at_work(house: House, *phones: str, **more: Any) -> Callbridge:
+    bridge = await house.open(one_agent(*phones, **more))
+    await bridge.until_state("ann", "ready")
+    return bridge
+
+
+def results(bridge: Callbridge) -> list[str]:
+    return [fact["result"] for fact in bridge.facts("offer_ended")]
+
+
+async def test_all_phones_ring_and_the_first_to_answer_has_the_call(house: House, pbx: Pbx) -> None:
+    bridge = await at_work(house, "1001", "1002", "1003")
+    async with (
+        Phone(pbx, "1001", RINGS) as first,
+        Phone(pbx, "1002", PhoneScript.answers(0.4, talk=0.5)) as second,
+        Phone(pbx, "1003", RINGS) as third,
+    ):
+        made = await call(pbx, Call(dialled="support"))
+        await bridge.until("call_ended")
+        await bridge.until_state("ann", "ready")
+        lost = [await phone.until(lambda record: record.cancel) for phone in (first, third)]
+        (won,) = second.records()
+    assert made.answered_at
+    assert won.answered_at
+    assert max(record.invite_at for record in lost) - won.invite_at < 0.2 + house.slack, "all ring at the same time"
+    for record in lost:
+        assert record.outcome == "cancelled"
+        assert "cause=200" in record.cancel["reason"].replace(" ", ""), "answered elsewhere: no missed call"
+    assert results(bridge) == ["answered"]
+    assert len(bridge.facts("offer_made")) == len(bridge.facts("talk_began")) == 1
+
+
+async def test_one_phone_that_rejects_and_one_that_is_dead_leave_the_third_ringing(house: House, pbx: Pbx) -> None:
+    bridge = await at_work(house, "1001", "1002", "1003")
+    async with (
+        Phone(pbx, "1001", PhoneScript.rejects(486)),
+        Phone(pbx, "1002", PhoneScript.answers()) as dead,
+        Phone(pbx, "1003", PhoneScript.answers(3.0, talk=0.5)),
+    ):
+        dead.freeze()
+        await call(pbx, Call(dialled="support"))
+        dead.thaw()
+        await bridge.until("call_ended")
+        await bridge.until_state("ann", "ready")
+    assert results(bridge) == ["answered"]
+    assert [fact for fact in bridge.facts("agent_changed") if fact.get("reason")] == []
+
+
+async def test_when_all_reject_the_offer_is_rejected_and_the_caller_waits(house: House, pbx: Pbx) -> None:
+    bridge = await at_work(house, "1001", "1002", rejected={"rest": 30})
+    async with Phone(pbx, "1001", PhoneScript.rejects(486)), Phone(pbx, "1002", PhoneScript.rejects(603, 0.3)):
+        async with Callers(pbx, [Call(dialled="support", hang_up_after=1.5)]) as callers:
+            await bridge.until("offer_ended")
+            await callers.wait()
+        await bridge.until("call_ended")
+    assert results(bridge) == ["rejected"]
+
+
+async def test_two_that_answer_at_the_same_moment_make_one_talk(house: House, pbx: Pbx) -> None:
+    bridge = await at_work(house, "1001", "1002")
+    async with Phone(pbx, "1001", PhoneScript.answers(0.3)) as first, Phone(pbx, "1002", PhoneScript.answers(0.3)) as second:
+        for _ in range(5):
+            await call(pbx, Call(dialled="support", hang_up_after=0.5))
+            await bridge.until_state("ann", "ready")
+        records = [*first.records(), *second.records()]
+    assert len(records) == 10
+    assert results(bridge) == ["answered"] * 5
+    assert len(bridge.facts("talk_began")) == 5
+
+
+async def test_a_log_in_at_the_second_phone_nails_up_that_one(house: House, pbx: Pbx) -> None:
+    bridge = await house.open(one_agent("1001", "1002", connect="nailed_up"))
+    await bridge.ask("ann", "logout")
+    async with Phone(pbx, "1001", PhoneScript.answers()) as first, Phone(pbx, "1002", PhoneScript.answers()) as second:
+        await bridge.ask("ann", "login", phone="PJSIP/1002")
+        await bridge.until_state("ann", "ready")
+        await call(pbx, Call(dialled="support", hang_up_after=1.5))
+        await bridge.until("call_ended")
+        line, *more = second.records()
+        rung = len(first.records())
+        await bridge.ask("ann", "logout")
+    assert (line.outcome, more, results(bridge)) == ("answered", [], ["answered"])
+    assert rung <= 1, "only by the log-in at the start"
