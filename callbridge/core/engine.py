@@ -28,6 +28,7 @@ from callbridge.core.model.events import (
     CampaignRecalled,
     CampaignRequested,
     ClockMoved,
+    ContactsChanged,
     DayBegan,
     DeadlinePassed,
     DeviceChanged,
@@ -194,6 +195,8 @@ def _apply(world: World, event: AnyEvent) -> None:
         case DeviceChanged():
             agent_states.device_changed(world, event.phone, event.state)
             transferred_parties.phone_changed(world, event.phone)
+        case ContactsChanged():
+            devices.contacts_changed(world, event)
         case DevicesListed():
             _devices_listed(world, event)
         case PartyFound():

@@ -8,6 +8,7 @@ from callbridge.core.model.events import (
     CallbackChangeRequested,
     CallerArrived,
     CallRequested,
+    ContactsChanged,
     DeadlinePassed,
     DeviceChanged,
     LegReplaced,
@@ -32,7 +33,7 @@ def entity_of(world: World, event: AnyEvent) -> tuple[str, str] | None:
             return ("agent", agent) if agent in world.agents else None
         case CallRequested(call=call):
             return ("call", call) if call in world.calls else None
-        case DeviceChanged(phone=phone) | PhoneInspected(phone=phone):
+        case DeviceChanged(phone=phone) | PhoneInspected(phone=phone) | ContactsChanged(phone=phone):
             agent_row = world.agent_at(phone)
             return ("agent", agent_row.id) if agent_row is not None else None
         case OrderFailed(order=order):

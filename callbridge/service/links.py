@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from functools import partial
 
+from callbridge.adapters.ami.contacts import Contacts
 from callbridge.adapters.ami.fallback_queue import FallbackQueue
 from callbridge.adapters.ami.link import Ami
 from callbridge.adapters.ari.link import Ari
@@ -23,6 +25,11 @@ from callbridge.service.parts import Parts
 from callbridge.settings.models import Settings
 
 
+def _phones(world: World) -> set[str]:
+    """All phones at which agents are, or may be."""
+    return {phone for agent in world.agents.values() for phone in agent.phones}
+
+
 class Links:
     """Empty until ``open``, because the runtime needs it before the links can post events to the runtime."""
 
@@ -30,6 +37,7 @@ class Links:
         self._metrics = metrics
         self._ari: dict[str, Ari] = {}
         self._ami: dict[str, Ami] = {}
+        self._contacts: dict[str, Contacts] = {}
         self._kept_up: dict[str, asyncio.Task[None]] = {}
         self.fallbacks: list[FallbackQueue] = []
 
@@ -59,7 +67,8 @@ class Links:
                 observer=self._metrics,
                 last_heard_at=last_heard_at,
             )
-            self._ami[pbx.name] = Ami(ami_settings(pbx), post=post, now=clock.now, observer=self._metrics)
+            ami = self._ami[pbx.name] = Ami(ami_settings(pbx), post=post, now=clock.now, observer=self._metrics)
+            self._contacts[pbx.name] = Contacts(ami, partial(_phones, world), post=post, now=clock.now)
             self.fallbacks.append(self._fallback(settings, pbx.name, world, clock, accepting))
 
     def _fallback(self, settings: Settings, pbx: str, world: World, clock: Clock, accepting: Callable[[], bool]) -> FallbackQueue:
@@ -73,6 +82,7 @@ class Links:
         for name, link in self._ari.items():
             self._kept_up[name] = parts.run(f"ari {name}", link.run())
             parts.run(f"ami {name}", self._ami[name].run())
+            parts.run(f"contacts {name}", self._contacts[name].run())
         for fallback in self.fallbacks:
             parts.run(f"fallback {fallback.settings.pbx}", fallback.run())
 

@@ -23,6 +23,10 @@ _PHONES = frozenset({"PJSIP", "SIP", "IAX2", "SCCP", "DAHDI", "UNISTIM"})
 _DND = re.compile(r"Custom:DND[0-9A-Za-z_.-]{1,64}")
 """The device state that FreePBX keeps for an extension on do not disturb."""
 
+_CONTACT = re.compile(r"sips?:[!-~]{1,250}")
+MOST_CONTACTS = 8
+"""Devices that ring at one account: each is a call of its own for the PBX."""
+
 _LINE_BREAKERS = str.maketrans("", "", "\r\n\0")
 
 
@@ -70,6 +74,17 @@ def devices_listed(messages: Iterable[Mapping[str, str]], at: float) -> DevicesL
     """The event of a whole DeviceStateList; its first and last message are no devices and fall out."""
     changes = (device_changed(message, at) for message in messages)
     return DevicesListed(at=at, states={change.phone: change.state for change in changes if change is not None})
+
+
+def contacts_request(phone: str) -> dict[str, str]:
+    """The fields of the Getvar that lists where the devices of a PJSIP endpoint are that can be reached."""
+    return {"Variable": f"PJSIP_DIAL_CONTACTS({phone.partition('/')[2]})"}
+
+
+def contacts_of(phone: str, value: str) -> tuple[str, ...]:
+    """The answer: ``PJSIP/1001/sip:1001@192.0.2.1:5060&PJSIP/1001/sip:...``."""
+    listed = (part.removeprefix(phone.partition("/")[2] + "/") for part in value.removeprefix("PJSIP/").split("&PJSIP/"))
+    return tuple(sorted({uri for uri in listed if _CONTACT.fullmatch(uri)}))[:MOST_CONTACTS]
 
 
 def recording_action(order: StartRecording | PauseRecording | StopRecording, known: str = "") -> tuple[str, dict[str, str]]:

@@ -10,6 +10,7 @@ from callbridge.core.model.events import (
     AgentRequest,
     CallRequest,
     CallRequested,
+    ContactsChanged,
     DeviceChanged,
     FeatureDialled,
     LegAnswered,
@@ -367,3 +368,38 @@ def test_a_reload_adds_and_takes_away_phones() -> None:
     assert phones(story) == [DESK]
     assert story.state("bob") == "ready"
     assert [fact.state for fact in story.all_told(AgentChanged)] == ["ready"]
+
+
+# -- several devices at one account --------------------------------------------------------------------------------------
+
+HERE, THERE = "sip:bob@192.0.2.1:5060", "sip:bob@192.0.2.2:40000;transport=ws"
+
+
+def registered(story: Story, *contacts: str, phone: str = DESK) -> None:
+    story.happens(ContactsChanged(at=story.now, phone=phone, contacts=contacts))
+
+
+def test_all_devices_at_one_account_ring_and_the_first_to_answer_has_the_call() -> None:
+    story = one_queue(agent("bob"), ring_for=RING_FOR)
+    registered(story, HERE, THERE)
+    story.caller()
+    legs = rings(story)
+    assert list(legs) == [f"{DESK}/{HERE}", f"{DESK}/{THERE}"]
+    story.connect(legs[f"{DESK}/{THERE}"])
+    assert story.state("bob") == "talking"
+    assert [order.leg for order in story.all_sent(HangUp)] == [legs[f"{DESK}/{HERE}"]]
+
+
+def test_an_account_of_one_device_is_dialled_as_it_is_named() -> None:
+    story = one_queue(bob(), ring_for=RING_FOR)
+    registered(story, HERE, THERE, phone=WEB)
+    registered(story, phone=WEB)
+    story.caller()
+    assert list(rings(story)) == [DESK, WEB]
+
+
+def test_a_phone_that_answers_by_itself_is_dialled_as_it_is_named() -> None:
+    story = one_queue(agent("bob", connect=ConnectMode.AUTO_ANSWER))
+    registered(story, HERE, THERE)
+    story.caller()
+    assert list(rings(story)) == [DESK]

@@ -278,7 +278,7 @@ async def test_trunks_dial_strings_and_shared_accounts_are_compared_with_pjsip(p
         path.write_text(before)
         await pbx.cli("module reload res_pjsip.so")
     (said,) = [text for text in of(findings, "phones") if "max_contacts" in text]
-    assert said.startswith("warning: PJSIP/1001: max_contacts is above 1")
+    assert said.startswith("ok: PJSIP/1001: max_contacts is above 1: all devices at the account ring")
 
 
 async def test_a_sound_that_is_transcoded_for_every_caller_is_named(pbx: Pbx, tmp_path: Path) -> None:

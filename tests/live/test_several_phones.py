@@ -1,12 +1,13 @@
 """Agents with several phones: all ring, the first to answer has the call, no other one shows a missed call."""
 
+import asyncio
 from typing import Any
 
 import pytest
 
 from tests.lab.bridge import Callbridge, agent, floor
 from tests.lab.pbx import Pbx
-from tests.lab.sip import Call, Callers, Phone, PhoneScript, call
+from tests.lab.sip import Call, Callers, Phone, PhoneScript, call, register
 from tests.live.house import House
 
 pytestmark = [pytest.mark.live, pytest.mark.asyncio(loop_scope="module")]
@@ -14,7 +15,19 @@ pytestmark = [pytest.mark.live, pytest.mark.asyncio(loop_scope="module")]
 ON_16 = {
     "test_all_phones_ring_and_the_first_to_answer_has_the_call",
     "test_one_phone_that_rejects_and_one_that_is_dead_leave_the_third_ringing",
+    "test_all_devices_at_one_account_ring_as_soon_as_they_have_registered",
 }
+PJSIP = """
+[both](lab-phone)
+aors=both
+
+[both]
+type=aor
+max_contacts=3
+remove_existing=no
+qualify_frequency=0
+"""
+"""An account at which several devices may register."""
 RINGS = PhoneScript.rings_out()
 
 
@@ -107,3 +120,30 @@ async def test_a_log_in_at_the_second_phone_nails_up_that_one(house: House, pbx:
         await bridge.ask("ann", "logout")
     assert (line.outcome, more, results(bridge)) == ("answered", [], ["answered"])
     assert rung <= 1, "only by the log-in at the start"
+
+
+async def test_all_devices_at_one_account_ring_as_soon_as_they_have_registered(house: House, pbx: Pbx) -> None:
+    places = [pbx.address(name) for name in ("1001", "1002", "1003")]
+    for at in places[:2]:
+        await register(pbx, "both", at=at)
+    bridge = await at_work(house, "both")
+    async with (
+        Phone(pbx, "1001", RINGS) as first,
+        Phone(pbx, "1002", PhoneScript.answers(0.4, talk=0.5)) as second,
+        Phone(pbx, "1003", RINGS) as third,
+    ):
+        await call(pbx, Call(dialled="support"))
+        await bridge.until_state("ann", "ready")
+        lost = await first.until(lambda record: record.cancel)
+        assert "cause=200" in lost.cancel["reason"].replace(" ", ""), "answered elsewhere: no missed call"
+        assert third.records() == [], "it has not registered"
+        await register(pbx, "both", at=places[2])
+        await register(pbx, "both", 0, at=places[0])
+        async with asyncio.timeout(30):
+            while not third.records():
+                await call(pbx, Call(dialled="support"))
+                await bridge.until_state("ann", "ready")
+        for at in places[1:]:
+            await register(pbx, "both", 0, at=at)
+    assert set(results(bridge)) == {"answered"}
+    assert second.records()[0].answered_at

@@ -188,3 +188,13 @@ async def test_the_doctor_itself_looks_at_the_files_and_gives_this_advice(etc: P
     assert tags.todo.endswith("so put it into ari_general_custom.conf, without the heading")
     assert any("registered by chan_sip only" in said for said in found)
     assert "the secret of [callbridge] is the one of callbridge's configuration" in found
+
+
+def test_accounts_at_which_several_devices_may_register_are_read_from_the_file() -> None:
+    pjsip = parse(
+        "[agent-aor](!)\ntype=aor\nmax_contacts=4\n[1001]\ntype=endpoint\naors=1001\n[1001](agent-aor)\n"
+        "[1002]\ntype=endpoint\naors=1002\n[1002]\ntype=aor\nmax_contacts=1\n",
+        "pjsip.conf",
+    )
+    phones = ["PJSIP/1001", "PJSIP/1002", "PJSIP/1003", "SIP/1001"]
+    assert etc_files.contacts(phones, pjsip) == {"PJSIP/1001": 4, "PJSIP/1002": 1, "PJSIP/1003": 0, "SIP/1001": 0}

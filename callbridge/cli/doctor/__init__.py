@@ -43,10 +43,13 @@ async def examine(settings: Settings, etc: Path | None = None) -> AsyncIterator[
     connected = await asyncio.to_thread(_connected, settings)
     for one in settings.pbx:
         patient = pbx.Patient(pbx=one, settings=settings, etc=etc, owned=one.name in connected)
+        told: list[Finding] = []
         async for finding in pbx.examine(patient):
+            told.append(finding)
             yield tree.advised(finding) if tree is not None else finding
         for finding in etc_files.examine(etc, one, settings) if etc is not None else ():
-            yield tree.advised(finding) if tree is not None else finding
+            if finding not in told:
+                yield tree.advised(finding) if tree is not None else finding
 
 
 def limits(files: int) -> Iterator[Finding]:

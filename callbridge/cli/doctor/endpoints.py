@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote
 
 from callbridge.cli.doctor.ari import AriSession
 from callbridge.cli.doctor.findings import Finding, fault, ok, warning
+from callbridge.core.model.plan import ConnectMode
 from callbridge.settings.models import Settings
 
 _OBJECTS = "/asterisk/config/dynamic/res_pjsip"
@@ -85,14 +86,27 @@ def missing(wanted: Sequence[tuple[str, str]], known: Mapping[str, str]) -> Iter
         yield ok("trunks", "every endpoint of trunks and dial strings exists")
 
 
-def several_contacts(contacts: Mapping[str, int]) -> Iterator[Finding]:
-    """``contacts``: the agents' phones -> how many devices may register there."""
+def several_contacts(contacts: Mapping[str, int], single: Container[str] = ()) -> Iterator[Finding]:
+    """``contacts``: the agents' phones -> how many devices may register; ``single``: where one device is called."""
     several = [phone for phone, most in contacts.items() if most > 1]
     if several:
-        named = ", ".join(several[:MOST_NAMED]) + (f" and {len(several) - MOST_NAMED} more" if len(several) > MOST_NAMED else "")
-        said = f"{named}: max_contacts is above 1: of several devices at one account only one is rung for a call"
-        todo = "pjsip.conf: max_contacts = 1 and remove_existing = yes, as in dialplan/samples/pjsip.conf; one account per device"
+        said = f"{_first(several)}: max_contacts is above 1: all devices at the account ring (a new one after 30 s at most)"
+        yield ok("phones", said)
+    chosen = [phone for phone in several if phone in single]
+    if chosen:
+        said = f"{_first(chosen)}: max_contacts is above 1: for auto_answer and nailed_up the PBX chooses which device is called"
+        todo = "pjsip.conf: max_contacts = 1 and remove_existing = yes; list one account per device in the agent's phones"
         yield warning("phones", said, todo)
+
+
+def called_at_one_device(settings: Settings) -> set[str]:
+    """The phones of which the PBX chooses a device: those that answer by themselves or are nailed up."""
+    agents = settings.agents.values()
+    return {phone for agent in agents if agent.connect is not ConnectMode.RING for phone in agent.all_phones}
+
+
+def _first(names: Sequence[str]) -> str:
+    return ", ".join(names[:MOST_NAMED]) + (f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else "")
 
 
 # -- sounds -----------------------------------------------------------------------------------------------------------

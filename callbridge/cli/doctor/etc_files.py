@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from callbridge.cli.conf_files import read_conf
+from callbridge.cli.doctor import endpoints
 from callbridge.cli.doctor.findings import Finding, fault, ok, warning
 from callbridge.settings.instance import PbxConfig
 from callbridge.settings.models import Settings
@@ -22,8 +23,10 @@ def examine(etc: Path, pbx: PbxConfig, settings: Settings) -> Iterator[Finding]:
     sip, pjsip = _read(etc / "sip.conf"), _read(etc / "pjsip.conf")
     if pjsip is not None:
         yield from cut_at_semicolons(pjsip, "pjsip.conf", "password")
-    phones = ((phone, id) for id, agent in settings.agents.items() for phone in agent.all_phones)
-    yield from chan_sip(dict(phones), sip, pjsip)
+    phones = {phone: id for id, agent in settings.agents.items() for phone in agent.all_phones}
+    yield from chan_sip(phones, sip, pjsip)
+    if pjsip is not None:
+        yield from endpoints.several_contacts(contacts(phones, pjsip), endpoints.called_at_one_device(settings))
 
 
 def _read(path: Path) -> Conf | None:
@@ -66,17 +69,33 @@ def _place(entry: ConfEntry) -> str:
 
 def chan_sip(phones: Mapping[str, str], sip: Conf | None, pjsip: Conf | None) -> Iterator[Finding]:
     """``phones``: phone -> agent."""
-    peers, endpoints = _names(sip), _names(pjsip)
+    peers, there_now = _names(sip), _names(pjsip)
     for phone, agent in phones.items():
         technology, _, resource = phone.partition("/")
-        if technology == "SIP" and resource in peers | endpoints:
-            there = f"; PJSIP/{resource} exists as well" if resource in endpoints else ""
+        if technology == "SIP" and resource in peers | there_now:
+            there = f"; PJSIP/{resource} exists as well" if resource in there_now else ""
             said = f"{phone} of agent {agent} is a chan_sip phone{there}"
             todo = "convert the extension to PJSIP (FreePBX: Extensions > the extension > Advanced > Change SIP Driver); "
             yield warning("chan_sip", said, f"{todo}Asterisk 21 and newer have no chan_sip")
-        elif technology == "PJSIP" and resource in peers and resource not in endpoints:
+        elif technology == "PJSIP" and resource in peers and resource not in there_now:
             said = f"{phone} of agent {agent} does not exist: {resource} is registered by chan_sip only"
             yield fault("chan_sip", said, f"convert the extension to PJSIP, or write phone: SIP/{resource}")
+
+
+def contacts(phones: Iterable[str], pjsip: Conf) -> dict[str, int]:
+    """How many devices may register at each of these phones, as far as the file says so."""
+    found: dict[str, int] = {}
+    for phone in phones:
+        technology, _, name = phone.partition("/")
+        aors = _of_type(pjsip, name, "endpoint", "aors") if technology.upper() == "PJSIP" else ""
+        most = [_of_type(pjsip, aor.strip(), "aor", "max_contacts") for aor in aors.split(",")]
+        found[phone] = sum(int(each) for each in most if each.isdecimal())
+    return found
+
+
+def _of_type(conf: Conf, name: str, kind: str, key: str) -> str:
+    there = (section for section in conf.sections if section.name == name and not section.template)
+    return next((section.last(key) or "" for section in there if section.last("type") == kind), "")
 
 
 def _names(conf: Conf | None) -> set[str]:

@@ -105,7 +105,8 @@ async def _ari(ari: AriSession, patient: Patient) -> AsyncIterator[Finding]:
     patient.endpoints = await endpoints.read(ari, [*patient.phones, *patient.settings.trunks])
     for finding in dead_phones.examine(patient.endpoints):
         yield finding
-    for finding in endpoints.several_contacts({phone: patient.endpoints.contacts.get(phone, 0) for phone in patient.phones}):
+    most = {phone: patient.endpoints.contacts.get(phone, 0) for phone in patient.phones}
+    for finding in endpoints.several_contacts(most, endpoints.called_at_one_device(patient.settings)):
         yield finding
     async for finding in _sounds(ari, patient):
         yield finding

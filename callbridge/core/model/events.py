@@ -407,6 +407,14 @@ class DevicesListed(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ContactsChanged(Event):
+    """Where the devices are that have registered at this phone's account: several of them, or none when there are not several."""
+
+    phone: str
+    contacts: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PartyFound(Event):
     """The answer to FindParty: the endpoint at the other half of the Local channel ``leg``; empty while nobody is there."""
 
@@ -583,6 +591,7 @@ AnyEvent = (
     | CampaignRecalled
     | SwitchTurned
     | DeviceChanged
+    | ContactsChanged
     | DevicesListed
     | PartyFound
     | PhoneInspected

@@ -110,6 +110,8 @@ class World(SavedTables):
         self.clock_moved_at = float("-inf")
         self.phones: Table[str] = Table("phones", self._journal, _unwatched)
         """Device states from AMI; listed again at every connect, so never saved."""
+        self.contacts: Table[tuple[str, ...]] = Table("contacts", self._journal, _unwatched)
+        """The addresses of a phone at whose account several devices have registered; listed all the time, so never saved."""
         self.dialogues: Table[FeatureCall] = Table("dialogues", self._journal, partial(self._arm, "feature"))
         """Feature calls under way, by leg. They hold what people type, PINs among it: never saved."""
         self.pin_guards: Table[PinGuard] = Table("pin_guards", self._journal, _unwatched)

@@ -3,9 +3,10 @@
     ring -- one answers ---------------> the others stop ringing, as answered elsewhere: no missed call, no penalty
          -- one rejects, or is dead ---> the others ring on; with the last one the offer (or the transfer) ends
 
-``agent.leg`` and the offer (or the transfer) name one of the legs, ``agent.also_ringing`` the others. When the named leg ends,
-another one takes its place: so nothing else needs to know that there are several. Of an agent whose phone answers by itself only
-one device is called: the first that can be reached, which is where the agent logged in.
+The agent's ``leg`` and the offer (or the transfer) name one of the legs, ``also_ringing`` the others. When the named leg ends,
+another one takes its place: so nothing else needs to know that there are several. A device is a phone, or one of several that
+have registered at a phone's account: the PBX rings only one of these when the phone is dialled. Of an agent whose phone answers
+by itself only one phone is called: the first that can be reached, which is where the agent logged in.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from dataclasses import replace
 from callbridge.core.entities import agent_phones, agent_states, legs, phone_troubles
 from callbridge.core.model.agent import DND, Agent, Device
 from callbridge.core.model.call import Call, OfferResult, OfferStage, Phase
+from callbridge.core.model.events import ContactsChanged
 from callbridge.core.model.ids import LegId, pbx_of
 from callbridge.core.model.leg import Leg, LegRole
 from callbridge.core.model.orders import Ring
@@ -47,7 +49,22 @@ def reachable(world: World, agent: Agent) -> list[str]:
     """What to dial: the phones that the PBX does not report offline, or the first one."""
     there = [phone for phone in agent.phones if _state(world, phone) is not Device.OFFLINE] if agent.also else []
     there = there or [agent.phone]
-    return there[:1] if agent.connect is ConnectMode.AUTO_ANSWER else there
+    if agent.connect is ConnectMode.AUTO_ANSWER:
+        return there[:1]
+    return [device for phone in there for device in _registered(world, phone)] if world.contacts else there
+
+
+def _registered(world: World, phone: str) -> list[str]:
+    """What to dial for all devices that have registered at this phone's account: dialling the phone rings one of them only."""
+    return [f"{phone}/{contact}" for contact in world.contacts.get(phone) or ()] or [phone]
+
+
+def contacts_changed(world: World, event: ContactsChanged) -> None:
+    """The devices that have registered at this phone's account are these now."""
+    if event.contacts:
+        world.contacts.put(event.phone, event.contacts)
+    else:
+        world.contacts.drop(event.phone)
 
 
 def _state(world: World, phone: str) -> Device:
