@@ -290,6 +290,8 @@ def alert_of(fact: Row) -> str | None:
             return f"{who}: the phone died" + (" during a call" if fact.get("call") else "")
         case "phone_silent":
             return f"{who}: the phone does not reply"
+        case "device_dead":
+            return f"{who}: {fact.get('device')} has not reacted to {fact.get('count')} calls in a row"
         case "phone_misconfigured":
             return f"{who}: the phone cannot be called: {str(fact.get('reason', '')).replace('_', ' ')}"
         case kind:

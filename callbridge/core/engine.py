@@ -11,7 +11,7 @@ from typing import assert_never
 
 from callbridge.core import decisions
 from callbridge.core.calls import call_requests, calls, in_call_codes, phone_transfers, talks, transferred_parties
-from callbridge.core.entities import agent_states, attempts, callbacks, legs, switches
+from callbridge.core.entities import agent_states, attempts, callbacks, device_records, legs, switches
 from callbridge.core.flows import interpreter
 from callbridge.core.model import slices
 from callbridge.core.model.call import Phase
@@ -259,6 +259,7 @@ def _leg_entered(world: World, key: LegId) -> None:
 def _leg_ringing(world: World, event: LegRinging) -> None:
     leg = _sign_of_life(world, event.leg)
     if leg is not None and not leg.rang:
+        device_records.reacted(world, leg.device)
         world.put_leg(phone_replies.heard(world, leg), rang=True)
 
 
@@ -274,6 +275,7 @@ def _leg_answered(world: World, event: LegAnswered) -> None:
         agent = agent_states.phone_works(world, agent)
     call = world.calls.get(leg.call)
     if call is not None and leg.device:
+        device_records.reacted(world, leg.device)
         call = devices.answered(world, call, leg)
     if leg.role is LegRole.SESSION and agent is not None and agent.session == leg.id and not agent.session_up:
         agent_states.session_answered(world, agent)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import (
+    Field,
     SecretStr,
     field_validator,
 )
@@ -13,6 +14,7 @@ from pydantic import (
 from callbridge.core.model.plan import ConnectMode
 from callbridge.settings.auto_answer import AutoAnswerConfig
 from callbridge.settings.section import ConfigSection
+from callbridge.settings.spelling import Unit
 from callbridge.settings.values import (
     DialString,
     Digit,
@@ -79,6 +81,9 @@ class PhonesConfig(ConfigSection):
     silent_after: Duration = 2.0
     """A phone that has replied nothing to an INVITE, not even 100 Trying, for this long is silent: its agent is `offline`
     and the caller goes to the next one; `0` gives phones the whole ring time. Example: `2s`"""
+    dead_after: Annotated[int, Field(ge=1, le=100), Unit("calls")] = 3
+    """One of several devices of an agent is reported as dead after this many calls in a row to which it has not reacted while
+    another one rang. Example: `5`"""
     do_not_disturb: Literal["busy_elsewhere", "not_ready"] = "busy_elsewhere"
     """What an agent is whose phone is on do not disturb: `busy_elsewhere` is over with it, or tried again after a while;
     `not_ready` is a pause with the reason `dnd`."""

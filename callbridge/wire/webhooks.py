@@ -44,7 +44,7 @@ TOLD: Mapping[type[AnyFact], WebhookEvent] = {
     TalkBegan: WebhookEvent(name="answer", says=("queue", "agent", "waited")),
     CallEnded: WebhookEvent(name="end", says=("outcome", "segments", "lasted")),
     SurveyMissed: WebhookEvent(name="survey", says=("survey", "agent", "queue")),
-    AgentAlerted: WebhookEvent(name="alert", says=("kind", "agent", "queue", "reason", "limit", "count")),
+    AgentAlerted: WebhookEvent(name="alert", says=("kind", "agent", "queue", "reason", "limit", "count", "device")),
     SwitchChanged: WebhookEvent(name="alert", kind="switch", says=("switch", "on", "by")),
     SurveyAlerted: WebhookEvent(name="alert", kind="survey", says=("survey", "question", "answer", "agent", "queue")),
     RecordingFailed: WebhookEvent(name="alert", kind="recording", says=("file", "why", "agent", "queue")),

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from callbridge.adapters.views.explain_agent import explain_agent
 from callbridge.core.model.events import (
     AgentRequest,
     CallRequest,
@@ -21,7 +22,7 @@ from callbridge.core.model.events import (
     PlanChanged,
     Why,
 )
-from callbridge.core.model.facts import AgentChanged, OfferEnded, OfferMade, TalkBegan, TransferEnded
+from callbridge.core.model.facts import AgentAlerted, AgentChanged, OfferEnded, OfferMade, TalkBegan, TransferEnded
 from callbridge.core.model.ids import LegId, leg_id
 from callbridge.core.model.orders import Bridge, HangUp, InspectPhone, Ring
 from callbridge.core.model.plan import AgentPlan, ConnectMode, ToAgent
@@ -208,6 +209,69 @@ def test_a_wrong_one_is_no_fault_of_the_agent_whose_other_phone_rings_out() -> N
     rung(story, legs[WEB])
     story.wait(RING_FOR)
     assert results(story) == ["no_answer"]
+
+
+def call_again(story: Story, name: str) -> dict[str, LegId]:
+    """Bob's phones ring for another caller."""
+    story.caller(name)
+    legs = rings(story)
+    for leg in legs.values():
+        story.happens(LegEntered(at=story.now, leg=leg))
+    return legs
+
+
+def dead_at_desk(story: Story, name: str) -> None:
+    """Only the web phone rings; the desk phone says nothing; the caller hangs up."""
+    legs = call_again(story, name)
+    rung(story, legs[WEB])
+    story.wait(2.0)
+    story.happens(LegProbed(at=story.now, leg=legs[DESK], in_app=True, up=False, replied=False))
+    story.gone(leg_id(PBX, name))
+    for leg in legs.values():
+        story.gone(leg)
+
+
+def alerts(story: Story) -> list[tuple[str, str, str, int]]:
+    return [(fact.kind, fact.device, fact.reason, fact.count) for fact in story.all_told(AgentAlerted)]
+
+
+def explained(story: Story) -> dict[str, str]:
+    return {line.code: line.text for line in explain_agent(story.world, "bob", story.now) or ()}
+
+
+def test_a_device_that_never_reacts_is_reported_once_until_it_does() -> None:
+    story = one_queue(bob(), ring_for=RING_FOR, wrap_up=0.0)
+    dead_at_desk(story, "c1")
+    assert (alerts(story), explained(story)["device_quiet"]) == (
+        [],
+        "PJSIP/bob has not reacted to the last 1 call: it is not registered, or does not reply: check its power and network",
+    )
+    for name in ("c2", "c3", "c4"):
+        dead_at_desk(story, name)
+    assert alerts(story) == [("device_dead", DESK, "silent", 3)]
+    assert "last 4 calls" in explained(story)["device_dead"]
+    assert "free" in explained(story), "the agent gets calls all the same"
+    legs = call_again(story, "c5")
+    rung(story, *legs.values())
+    assert "device_dead" not in explained(story), "it has rung"
+
+
+def test_a_device_that_is_wrongly_set_up_is_named_at_once() -> None:
+    story, legs = offered()
+    story.gone(legs[DESK], NOT_FOUND)
+    assert alerts(story) == [("phone_misconfigured", DESK, "unknown_endpoint", 1)]
+
+
+def test_a_device_that_was_not_called_for_want_of_a_link_is_not_blamed() -> None:
+    story = one_queue(bob(), ring_for=RING_FOR)
+    for name in ("c1", "c2", "c3", "c4"):
+        story.caller(name)
+        legs = rings(story)
+        story.fails(next(order for order in story.orders if isinstance(order, Ring) and order.phone == DESK), Why.UNSENT)
+        story.gone(leg_id(PBX, name))
+        story.gone(legs[WEB])
+        story.wait(1.0)
+    assert alerts(story) == []
 
 
 # -- states ------------------------------------------------------------------------------------------------------------

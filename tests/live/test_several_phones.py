@@ -147,3 +147,20 @@ async def test_all_devices_at_one_account_ring_as_soon_as_they_have_registered(h
             await register(pbx, "both", 0, at=at)
     assert set(results(bridge)) == {"answered"}
     assert second.records()[0].answered_at
+
+
+async def test_a_phone_that_never_reacts_is_reported_and_its_agent_goes_on_answering(house: House, pbx: Pbx) -> None:
+    bridge = await at_work(house, "1001", "1002")
+    async with Phone(pbx, "1001", PhoneScript.answers()) as dead, Phone(pbx, "1002", PhoneScript.answers(2.6, talk=0.3)):
+        dead.freeze()
+        for _ in range(3):
+            await call(pbx, Call(dialled="support"))
+            await bridge.until_state("ann", "ready")
+        dead.thaw()
+        told = await bridge.until("agent_alerted")
+        why = await asyncio.to_thread(bridge.client.explain, "agents", "ann")
+    assert (told["kind"], told["device"], told["reason"], told["count"]) == ("device_dead", "PJSIP/1001", "silent", 3)
+    assert [line["text"].partition(":")[0] for line in why["lines"] if line["code"] == "device_dead"] == [
+        "PJSIP/1001 has not reacted to the last 3 calls"
+    ]
+    assert results(bridge) == ["answered"] * 3

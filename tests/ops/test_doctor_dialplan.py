@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from callbridge.cli.doctor import dialplan, endpoints, rules
+from callbridge.cli.client import ApiError
+from callbridge.cli.doctor import devices, dialplan, endpoints, rules
 from callbridge.cli.doctor.dialplan import LoadedDialplan
 from callbridge.cli.doctor.findings import Finding
 
@@ -190,3 +191,15 @@ def test_sounds_that_are_transcoded_for_every_caller_are_told(formats: set[str],
     findings = [*endpoints.transcoded(used, {"welcome": frozenset(formats)}, {"PJSIP/trunk": {"allow": allow}})]
     assert len(findings) == told
     assert not told or findings[0].said.endswith(" of: welcome")
+
+
+def test_devices_that_never_react_are_named_as_the_running_callbridge_knows_them() -> None:
+    def explain(kind: str, name: str) -> dict[str, object]:
+        if name == "eve":
+            raise ApiError("no such agent")
+        dead = {"code": "device_dead", "text": "PJSIP/1001-web has not reacted to the last 3 calls: it is off"}
+        return {"lines": [{"code": "free", "text": "free for a call"}, *([dead] if name == "ann" else [])]}
+
+    assert shown(*devices.examine(explain, ["eve", "ann", "bob"])) == [
+        "warning: agent ann: PJSIP/1001-web has not reacted to the last 3 calls: it is off"
+    ]

@@ -18,7 +18,7 @@ from callbridge.wire.ami import contacts_of, contacts_request
 
 AWAY_CHECK = 0.25
 """Seconds between checks whether the AMI link is back."""
-EVERY = 5.0
+LOOK_EVERY = 5.0
 """Seconds between two looks at the phones with several devices."""
 ALL_EVERY = 30.0
 """Seconds between two looks at all phones, up to PER_SECOND times as many."""
@@ -37,7 +37,7 @@ class Contacts:
         *,
         post: Callable[[ContactsChanged], None],
         now: Callable[[], float],
-        every: float = EVERY,
+        every: float = LOOK_EVERY,
         all_every: float = ALL_EVERY,
     ) -> None:
         self._ami = ami

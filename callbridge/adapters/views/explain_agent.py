@@ -36,7 +36,7 @@ def explain_agent(
     lines = (
         [*reasons] if reasons else [ExplainedLine(code="free", text=f"free for a call, idle for {span(now - agent.idle_since)}")]
     )
-    lines += system_state(world)
+    lines += [*_devices(world, agent, show), *system_state(world)]
     names = [queue.name for queue in world.plan.queues.values() if world.matcher.serves(agent.profile, queue)]
     if not names:
         lines.append(ExplainedLine(code="no_queue", text=f"no step of any queue matches the agent's skills: {_skills(agent)}"))
@@ -96,6 +96,16 @@ def _phone(world: WorldView, agent: Agent, show: Show) -> Iterator[ExplainedLine
         yield _trouble(agent, show)
     elif agent.device is Device.BUSY_ELSEWHERE:
         yield ExplainedLine(code="busy_elsewhere", text=f"the phone {show(agent.phone)} is busy with a call outside callbridge")
+
+
+def _devices(world: WorldView, agent: Agent, show: Show) -> Iterator[ExplainedLine]:
+    """Devices that have not reacted to calls while others of the agent rang."""
+    for device, record in world.devices.rows().items():
+        if record.agent == agent.id:
+            why = PHONE_FAULTS.get(record.trouble, "it is not registered, or does not reply: check its power and network")
+            text = f"{show(device)} has not reacted to the last {count(record.ignored, 'call')}: {why}"
+            dead = record.ignored >= world.plan.phones.dead_after
+            yield ExplainedLine(code="device_dead" if dead else "device_quiet", text=text)
 
 
 def _trouble(agent: Agent, show: Show) -> ExplainedLine:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -10,8 +11,9 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from callbridge.cli.client import Client
 from callbridge.cli.conf_files import read_conf
-from callbridge.cli.doctor import dead_phones, dialplan, endpoints, rules
+from callbridge.cli.doctor import dead_phones, devices, dialplan, endpoints, rules
 from callbridge.cli.doctor.ami import AmiRefused, AmiSession, AmiTrouble, Message
 from callbridge.cli.doctor.ari import AriSession, AriTrouble
 from callbridge.cli.doctor.findings import Finding, fault, ok, unseen, warning
@@ -38,6 +40,13 @@ class Patient:
     """Whether a callbridge that answers on our own HTTP address is connected to this PBX."""
     endpoints: endpoints.Endpoints = field(default_factory=endpoints.Endpoints)
     """The phones of agents and the trunks, once ARI has told of them."""
+
+    @property
+    def client(self) -> Client:
+        http = self.settings.http
+        tokens = [http.token, *(each.token for each in http.tokens)]
+        token = next((each.get_secret_value() for each in tokens if each is not None), "")
+        return Client(f"http://{http.host}:{http.port}", token)
 
     @property
     def phones(self) -> list[str]:
@@ -106,6 +115,9 @@ async def _ari(ari: AriSession, patient: Patient) -> AsyncIterator[Finding]:
     for finding in dead_phones.examine(patient.endpoints):
         yield finding
     most = {phone: patient.endpoints.contacts.get(phone, 0) for phone in patient.phones}
+    several = [id for id, one in patient.settings.agents.items() if len(one.phones) > 1 or most.get(one.first_phone, 0) > 1]
+    for finding in await asyncio.to_thread(list, devices.examine(patient.client.explain, several)) if patient.owned else ():
+        yield finding
     for finding in endpoints.several_contacts(most, endpoints.called_at_one_device(patient.settings)):
         yield finding
     async for finding in _sounds(ari, patient):

@@ -464,7 +464,7 @@ class DifferenceFound(Fact):
     leg: Plain
 
 
-AGENT_ALERTS = ("reason_limit", "offers_missed", "phone_lost", "phone_silent", "phone_misconfigured", "pin_locked")
+AGENT_ALERTS = ("reason_limit", "offers_missed", "phone_lost", "phone_silent", "phone_misconfigured", "device_dead", "pin_locked")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -479,13 +479,15 @@ class AgentAlerted(Fact):
     """Somebody should look after this agent: ``kind`` is ``reason_limit`` (``reason`` has lasted its limit),
     ``offers_missed`` (``count`` offers in a row came to nothing), ``phone_lost`` (the phone died in a call, or while its line
     was nailed up), ``phone_silent`` (the phone does not reply to an INVITE), ``phone_misconfigured`` (for the ``reason`` the
-    phone cannot be called) or ``pin_locked`` (after ``count`` wrong PINs in a row nobody logs in at a phone as this agent for
-    ``limit`` seconds)."""
+    phone cannot be called), ``device_dead`` (one of several devices has not reacted to ``count`` calls in a row) or
+    ``pin_locked`` (after ``count`` wrong PINs in a row nobody logs in at a phone as this agent for ``limit`` seconds)."""
 
     kind: Plain
     reason: FreeText = ""
     limit: float = 0.0
     count: int = 0
+    device: FreeText = ""
+    """Which of the agent's devices, if it has several: what was dialled."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -377,6 +377,8 @@ class PhoneRules:
 
     silent_after: float = 2.0
     """A phone that has replied nothing to an INVITE for so long is silent. 0: phones are given the whole ring time."""
+    dead_after: int = 3
+    """A device of several is reported when it has not reacted to so many calls in a row while another one rang."""
     pause_on_dnd: bool = False
     """Do not disturb makes an agent ``not_ready`` until the agent asks to be ready, rather than ``busy_elsewhere``."""
     auto_answer: Headers = AUTO_ANSWER

@@ -19,6 +19,7 @@ from callbridge.core.model.callback import Callback
 from callbridge.core.model.campaign_state import CampaignState
 from callbridge.core.model.changes import LegChanges
 from callbridge.core.model.deadlines import Deadlines, awaited_from
+from callbridge.core.model.device_record import DeviceRecord
 from callbridge.core.model.events import DeadlinePassed
 from callbridge.core.model.facts import AnyFact
 from callbridge.core.model.feature_call import FeatureCall, PinGuard
@@ -112,6 +113,8 @@ class World(SavedTables):
         """Device states from AMI; listed again at every connect, so never saved."""
         self.contacts: Table[tuple[str, ...]] = Table("contacts", self._journal, _unwatched)
         """The addresses of a phone at whose account several devices have registered; listed all the time, so never saved."""
+        self.devices: Table[DeviceRecord] = Table("devices", self._journal, _unwatched)
+        """Devices that have not reacted to the last call, by what was dialled; learned again after a start, so never saved."""
         self.dialogues: Table[FeatureCall] = Table("dialogues", self._journal, partial(self._arm, "feature"))
         """Feature calls under way, by leg. They hold what people type, PINs among it: never saved."""
         self.pin_guards: Table[PinGuard] = Table("pin_guards", self._journal, _unwatched)

@@ -11,6 +11,7 @@ from callbridge.core.model.attempt import Attempt, Campaign
 from callbridge.core.model.call import Call
 from callbridge.core.model.callback import Callback
 from callbridge.core.model.campaign_state import CampaignState
+from callbridge.core.model.device_record import DeviceRecord
 from callbridge.core.model.leg import Leg
 from callbridge.core.model.matcher import GroupKey
 from callbridge.core.model.plan import Plan, QueuePlan, TierRouting
@@ -102,6 +103,10 @@ class WorldView(Protocol):
 
     @property
     def phones(self) -> TableView[str]: ...
+    @property
+    def contacts(self) -> TableView[tuple[str, ...]]: ...
+    @property
+    def devices(self) -> TableView[DeviceRecord]: ...
 
     def agent_at(self, phone: str) -> Agent | None: ...
 

@@ -277,6 +277,8 @@ def _is_unknown(world: World, order: Ring, event: OrderFailed) -> bool:
 
 
 def _reply(world: World, order: Ring, event: OrderFailed) -> phone_replies.PhoneReply:
+    if event.why is Why.UNSENT or (event.why is Why.TIMEOUT and pbx_of(order.leg) in world.down):
+        return phone_replies.PhoneReply(OfferResult.CANCELLED)
     if _is_unknown(world, order, event):
         return phone_replies.PhoneReply(OfferResult.MISCONFIGURED, UNKNOWN_ENDPOINT)
     return phone_replies.PhoneReply(OfferResult.OFFLINE)

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from callbridge.core.entities import agent_phones, agent_states, legs, phone_troubles
+from callbridge.core.entities import agent_phones, agent_states, device_records, legs, phone_troubles
 from callbridge.core.model.agent import DND, Agent, Device
 from callbridge.core.model.call import Call, OfferResult, OfferStage, Phase
 from callbridge.core.model.events import ContactsChanged
@@ -61,6 +61,7 @@ def _registered(world: World, phone: str) -> list[str]:
 
 def contacts_changed(world: World, event: ContactsChanged) -> None:
     """The devices that have registered at this phone's account are these now."""
+    device_records.forget(world, event.phone, event.contacts)
     if event.contacts:
         world.contacts.put(event.phone, event.contacts)
     else:
@@ -90,6 +91,10 @@ def drop_out(world: World, call: Call, leg: Leg, reply: PhoneReply) -> bool:
     left = tuple(one for one in (agent.leg, *agent.also_ringing) if one is not None and one != leg.id and one in world.legs)
     if not left:
         return False
+    if reply.result in _UNREACHABLE and not leg.rang:
+        device_records.ignored(world, agent.id, leg.device, reply.trouble)
+    elif reply.result is not OfferResult.CANCELLED:
+        device_records.reacted(world, leg.device)
     if call.offer is not None and reply.result in (OfferResult.REJECTED, OfferResult.UNAVAILABLE):
         declined = OfferResult.REJECTED if OfferResult.REJECTED in (call.offer.declined, reply.result) else reply.result
         call = evolve(call, offer=evolve(call.offer, declined=declined))
