@@ -37,6 +37,7 @@ from callbridge.core.model.events import (
     DispositionRequested,
     EntityFaulted,
     FeatureDialled,
+    HintRead,
     LeadsFound,
     LegAnswered,
     LegEnded,
@@ -199,6 +200,8 @@ def _apply(world: World, event: AnyEvent) -> None:
             devices.contacts_changed(world, event)
         case DevicesListed():
             _devices_listed(world, event)
+        case HintRead():
+            agent_states.hint_read(world, event)
         case PartyFound():
             transferred_parties.found(world, event)
         case PhoneInspected():

@@ -11,6 +11,7 @@ from callbridge.core.model.events import (
     ContactsChanged,
     DeadlinePassed,
     DeviceChanged,
+    HintRead,
     LegReplaced,
     OrderFailed,
     PhoneInspected,
@@ -29,7 +30,7 @@ def entity_of(world: World, event: AnyEvent) -> tuple[str, str] | None:
             return _of_leg(world, key) if kind in ("leg", "feature") else (kind, key)
         case CallbackChangeRequested(callback=callback):
             return ("callback", callback) if callback in world.callbacks else None
-        case AgentRequested(agent=agent):
+        case AgentRequested(agent=agent) | HintRead(agent=agent):
             return ("agent", agent) if agent in world.agents else None
         case CallRequested(call=call):
             return ("call", call) if call in world.calls else None

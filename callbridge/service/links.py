@@ -8,6 +8,7 @@ from functools import partial
 
 from callbridge.adapters.ami.contacts import Contacts
 from callbridge.adapters.ami.fallback_queue import FallbackQueue
+from callbridge.adapters.ami.hints import Hints
 from callbridge.adapters.ami.link import Ami
 from callbridge.adapters.ari.link import Ari
 from callbridge.adapters.ari.ownership import Holds
@@ -30,6 +31,11 @@ def _phones(world: World) -> set[str]:
     return {phone for agent in world.agents.values() for phone in agent.phones}
 
 
+def _hints(world: World) -> dict[str, str]:
+    """Agent -> hint, as the configuration has it."""
+    return {agent.id: agent.hint for agent in world.plan.agents.values() if agent.hint}
+
+
 class Links:
     """Empty until ``open``, because the runtime needs it before the links can post events to the runtime."""
 
@@ -38,6 +44,7 @@ class Links:
         self._ari: dict[str, Ari] = {}
         self._ami: dict[str, Ami] = {}
         self._contacts: dict[str, Contacts] = {}
+        self._hints: dict[str, Hints] = {}
         self._kept_up: dict[str, asyncio.Task[None]] = {}
         self.fallbacks: list[FallbackQueue] = []
 
@@ -68,6 +75,7 @@ class Links:
                 last_heard_at=last_heard_at,
             )
             ami = self._ami[pbx.name] = Ami(ami_settings(pbx), post=post, now=clock.now, observer=self._metrics)
+            self._hints[pbx.name] = Hints(ami, partial(_hints, world), post=post, now=clock.now)
             self._contacts[pbx.name] = Contacts(ami, partial(_phones, world), post=post, now=clock.now)
             self.fallbacks.append(self._fallback(settings, pbx.name, world, clock, accepting))
 
@@ -83,6 +91,7 @@ class Links:
             self._kept_up[name] = parts.run(f"ari {name}", link.run())
             parts.run(f"ami {name}", self._ami[name].run())
             parts.run(f"contacts {name}", self._contacts[name].run())
+            parts.run(f"hints {name}", self._hints[name].run())
         for fallback in self.fallbacks:
             parts.run(f"fallback {fallback.settings.pbx}", fallback.run())
 

@@ -250,6 +250,7 @@ def _agent(id: str, agent: AgentConfig) -> core.AgentPlan:
         confirm=agent.confirm,
         auto_answer=agent.auto_answer.sent() if agent.auto_answer is not None else (),
         also=tuple(agent.all_phones[1:]),
+        hint=agent.hint or "",
     )
 
 

@@ -19,6 +19,7 @@ from callbridge.settings.values import (
     DialString,
     Digit,
     Duration,
+    Hint,
     Language,
     Lasting,
     Level,
@@ -39,6 +40,9 @@ class AgentConfig(ConfigSection):
     phones: list[Phone] = []
     """Endpoints of an agent with several phones, instead of `phone`: all that can be reached ring at the same time,
     and the first to answer has the call. Example: `[PJSIP/1001, PJSIP/1001-web]`"""
+    hint: Hint | None = None
+    """Hint of the agent's extension: a call at any of its devices makes the agent `busy_elsewhere`, and its `Custom:DND` state is
+    the agent's do not disturb. Example: `1001@ext-local`"""
     connect: ConnectMode = ConnectMode.RING
     """How calls reach the agent: `ring` rings the phone, `auto_answer` asks it to answer at once, `nailed_up` keeps
     one call up for the whole login."""

@@ -73,6 +73,12 @@ def _pbx_name(value: str) -> str:
     return _name(value)
 
 
+def _hint(value: str) -> str:
+    if not re.fullmatch(r"[^\s@,&]{1,79}@[^\s@,&]{1,79}", value):
+        raise ValueError(f"expected an extension and its context such as 1001@ext-local, not {value!r:.70}")
+    return value
+
+
 def _phone(value: str) -> str:
     if not _PHONE.fullmatch(value):
         raise ValueError(f"expected one endpoint such as PJSIP/1001, not {value!r:.60}")
@@ -262,6 +268,7 @@ EntryName = Annotated[str, BeforeValidator(_text), AfterValidator(_entry_name), 
 AriName = Annotated[str, AfterValidator(_ari_name), text("name", "^[A-Za-z0-9][A-Za-z0-9_.]{0,31}$", "callbridge")]
 PbxName = Annotated[str, BeforeValidator(_text), AfterValidator(_pbx_name), text("name", _LETTERS, "pbx1")]
 Phone = Annotated[str, AfterValidator(_phone), text("endpoint", r"^[A-Za-z][A-Za-z0-9]*/[^\s,&/|]+$", "PJSIP/1001")]
+Hint = Annotated[str, BeforeValidator(_text), AfterValidator(_hint), text("hint", r"^[^\s@,&]+@[^\s@,&]+$", "1001@ext-local")]
 Media = Annotated[str, AfterValidator(_media), text("sound", example="agent-loginok")]
 FlowMedia = Annotated[str, AfterValidator(_flow_media), text("sound", example="callbridge/welcome")]
 Key = Annotated[str, BeforeValidator(_text), AfterValidator(_key), text("key", "^[0-9*#]$", "1")]

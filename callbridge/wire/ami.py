@@ -24,6 +24,8 @@ _DND = re.compile(r"Custom:DND[0-9A-Za-z_.-]{1,64}")
 """The device state that FreePBX keeps for an extension on do not disturb."""
 
 _CONTACT = re.compile(r"sips?:[!-~]{1,250}")
+MOST_DEVICES = 32
+"""Of one hint."""
 MOST_CONTACTS = 8
 """Devices that ring at one account: each is a call of its own for the PBX."""
 
@@ -74,6 +76,13 @@ def devices_listed(messages: Iterable[Mapping[str, str]], at: float) -> DevicesL
     """The event of a whole DeviceStateList; its first and last message are no devices and fall out."""
     changes = (device_changed(message, at) for message in messages)
     return DevicesListed(at=at, states={change.phone: change.state for change in changes if change is not None})
+
+
+def devices_of_hint(hint: str) -> tuple[str, ...]:
+    """The phones, and the do not disturb, of a hint as the PBX shows it: ``PJSIP/1001&Custom:DND1001,CustomPresence:1001``."""
+    named = (part.strip() for part in hint.partition(",")[0].split("&")[:MOST_DEVICES])
+    found = (part if _DND.fullmatch(part) else phone_of(part) for part in named)
+    return tuple(dict.fromkeys(device for device in found if device is not None))
 
 
 def contacts_request(phone: str) -> dict[str, str]:

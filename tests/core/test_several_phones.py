@@ -14,6 +14,7 @@ from callbridge.core.model.events import (
     ContactsChanged,
     DeviceChanged,
     FeatureDialled,
+    HintRead,
     LegAnswered,
     LegEntered,
     LegProbed,
@@ -467,3 +468,53 @@ def test_a_phone_that_answers_by_itself_is_dialled_as_it_is_named() -> None:
     registered(story, HERE, THERE)
     story.caller()
     assert list(rings(story)) == [DESK]
+
+
+# -- the extension's hint ------------------------------------------------------------------------------------------------
+
+OTHER, DND_OF_7 = "SCCP/7", "Custom:DND7"
+
+
+def hinted(*devices: str) -> Story:
+    story = one_queue(agent("bob"), ring_for=RING_FOR, wrap_up=0.0)
+    story.happens(HintRead(at=story.now, agent="bob", devices=devices))
+    return story
+
+
+def test_a_call_at_another_device_of_the_extension_makes_the_agent_busy() -> None:
+    story = hinted(DESK, OTHER, DND_OF_7)
+    says(story, OTHER, "INUSE")
+    assert story.state("bob") == "busy_elsewhere"
+    says(story, OTHER, "NOT_INUSE")
+    assert story.state("bob") == "ready"
+    says(story, OTHER, "UNAVAILABLE")
+    assert story.state("bob") == "ready", "only the agent's own phone rings"
+
+
+def test_do_not_disturb_of_the_extension_is_the_agents() -> None:
+    story = hinted(DESK, OTHER, DND_OF_7)
+    says(story, DND_OF_7, "INUSE")
+    assert story.state("bob") == "busy_elsewhere dnd"
+    story.caller()
+    assert story.rung() == []
+    says(story, DND_OF_7, "NOT_INUSE")
+    assert story.rung() == ["bob"]
+
+
+def test_a_call_at_another_device_that_outlasts_ours_is_seen_after_it() -> None:
+    story = hinted(DESK, OTHER)
+    customer, leg = story.talk()
+    says(story, OTHER, "INUSE")
+    assert story.state("bob") == "talking"
+    story.gone(customer)
+    story.gone(leg)
+    story.wait(0.6)
+    assert story.state("bob") == "busy_elsewhere"
+
+
+def test_what_the_hint_said_counts_no_more_when_it_is_gone() -> None:
+    story = hinted(DESK, OTHER, DND_OF_7)
+    says(story, OTHER, "INUSE")
+    says(story, DND_OF_7, "INUSE")
+    story.happens(HintRead(at=story.now, agent="bob", devices=()))
+    assert story.state("bob") == "ready"

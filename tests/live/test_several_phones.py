@@ -16,6 +16,7 @@ ON_16 = {
     "test_all_phones_ring_and_the_first_to_answer_has_the_call",
     "test_one_phone_that_rejects_and_one_that_is_dead_leave_the_third_ringing",
     "test_all_devices_at_one_account_ring_as_soon_as_they_have_registered",
+    "test_the_hint_of_the_extension_tells_of_do_not_disturb_and_of_other_calls",
 }
 PJSIP = """
 [both](lab-phone)
@@ -164,3 +165,19 @@ async def test_a_phone_that_never_reacts_is_reported_and_its_agent_goes_on_answe
         "PJSIP/1001 has not reacted to the last 3 calls"
     ]
     assert results(bridge) == ["answered"] * 3
+
+
+async def test_the_hint_of_the_extension_tells_of_do_not_disturb_and_of_other_calls(house: House, pbx: Pbx) -> None:
+    await pbx.cli("dialplan add extension 77,hint,PJSIP/1001&PJSIP/1002&Custom:DND77 into lab-hints")
+    config = floor({"ann": agent("1001", {"support": 1}) | {"hint": "77@lab-hints"}}, queue_defaults={"wrap_up": 0})
+    bridge = await house.open(config)
+    await bridge.until_state("ann", "ready")
+    await pbx.cli("devstate change Custom:DND77 INUSE")
+    await bridge.until("agent_changed", agent="ann", state="busy_elsewhere", reason="dnd")
+    await pbx.cli("devstate change Custom:DND77 NOT_INUSE")
+    await bridge.until_state("ann", "ready")
+    async with Phone(pbx, "1002", PhoneScript.answers(0.1, talk=1.0)):
+        async with Callers(pbx, [Call(dialled="try-1002")]) as callers:
+            await bridge.until_state("ann", "busy_elsewhere")
+            await callers.wait()
+        await bridge.until_state("ann", "ready")

@@ -88,6 +88,7 @@ WRONG = [
     ("number twice", ("skills: [", "tiers: {numbers: {gold: [+44 1], diamond: [00441]}}\nskills: ["), "cb.yaml:5: tiers.numbers.diamond[0]: '00441' is also listed at tiers.numbers.gold[0]"),
     ("csv", ("skills: [", "tiers: {csv: no.csv}\nskills: ["), "cb.yaml:5: tiers.csv: cannot read 'no.csv': no such file or directory"),
     ("shared phone", ("PJSIP/1002", "PJSIP/1001"), "cb.yaml:18: agents.ann.phone: PJSIP/1001 is already the phone of agent '0101' (hint: see cb.yaml:17)"),
+    ("hint", ("phone: PJSIP/1002", "phone: PJSIP/1002, hint: ext-local"), "cb.yaml:18: agents.ann.hint: expected an extension and its context such as 1001@ext-local, not 'ext-local'"),
     ("phone and phones", ("phone: PJSIP/1002", "phone: PJSIP/1002, phones: [PJSIP/3]"), "cb.yaml:18: agents.ann.phones: cannot be given beside phone (hint: list them all in phones)"),
     ("no phones", ("phone: PJSIP/1002", "phones: []"), "cb.yaml:18: agents.ann.phone: is missing"),
     ("phone twice", ("phone: PJSIP/1002", "phones: [PJSIP/1002, PJSIP/1002]"), "cb.yaml:18: agents.ann.phones[1]: PJSIP/1002 is listed twice (hint: see cb.yaml:18)"),

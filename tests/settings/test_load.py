@@ -165,8 +165,9 @@ def test_what_holds_for_phones_is_filled_in(write: Write) -> None:
 
 
 def test_the_first_of_several_phones_is_the_agents_own_and_the_others_ring_also(write: Write) -> None:
-    plan = right(write(("phone: PJSIP/1002", "phones: [PJSIP/1002, PJSIP/1002-web, PJSIP/3]"))).plan()
-    ann = plan.agents["ann"]
+    given = "phones: [PJSIP/1002, PJSIP/1002-web, PJSIP/3], hint: 1002@ext-local"
+    ann = right(write(("phone: PJSIP/1002", given))).plan().agents["ann"]
+    assert ann.hint == "1002@ext-local"
     assert (ann.phone, ann.also) == ("PJSIP/1002", ("PJSIP/1002-web", "PJSIP/3"))
 
 

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from callbridge.core.model.events import DeviceChanged, DevicesListed
-from callbridge.wire.ami import clean_action, clean_value, device_changed, devices_listed, phone_of
+from callbridge.wire.ami import clean_action, clean_value, device_changed, devices_listed, devices_of_hint, phone_of
 
 
 @given(st.text())
@@ -49,3 +49,17 @@ def test_states_become_events() -> None:
     assert device_changed({"Device": "PJSIP/1001", "State": "WEIRD"}, 4.0) is None
     listed = devices_listed([{"Response": "Success"}, said, {"Event": "DeviceStateListComplete"}], 4.0)
     assert listed == DevicesListed(at=4.0, states={"PJSIP/1001": "INUSE"})
+
+
+@pytest.mark.parametrize(
+    ("hint", "devices"),
+    [
+        ("PJSIP/1001&Custom:DND1001,CustomPresence:1001", ("PJSIP/1001", "Custom:DND1001")),
+        ("pjsip/1001 & SCCP/7&Local/x@y&Custom:Busy", ("PJSIP/1001", "SCCP/7")),
+        ("PJSIP/1001&PJSIP/1001", ("PJSIP/1001",)),
+        (",CustomPresence:1001", ()),
+        ("", ()),
+    ],
+)
+def test_the_devices_of_a_hint(hint: str, devices: tuple[str, ...]) -> None:
+    assert devices_of_hint(hint) == devices

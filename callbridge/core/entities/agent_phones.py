@@ -1,6 +1,7 @@
 """An agent's phones, taken together: which of them are in force, and in which state they are.
 
-The state is that of the best phone: the agent can be reached if one phone can. But who is in a call at one phone is busy at all.
+The state is that of the best phone: the agent can be reached if one phone can. But who is in a call at one phone is busy at all,
+and so is who is in a call at another device of the extension's hint.
 """
 
 from __future__ import annotations
@@ -11,6 +12,8 @@ from callbridge.core.model.world import World
 
 OFFLINE_STATES = frozenset({"UNAVAILABLE", "INVALID"})
 IN_USE_STATES = frozenset({"INUSE", "BUSY", "RINGING", "RINGINUSE", "ONHOLD"})
+DND_STATE = "Custom:DND"
+"""Begins the name of the device state that FreePBX keeps for an extension on do not disturb."""
 
 
 def device_of(state: str) -> Device:
@@ -23,12 +26,20 @@ def device_of(state: str) -> Device:
 def device(world: World, agent: Agent) -> Device:
     """What the states of the agent's phones mean, taken together."""
     found = {device_of(world.phones.get(phone) or "") for phone in agent.phones}
+    if hint_in_use(world, agent):
+        found.add(Device.BUSY_ELSEWHERE)
     return next((one for one in (Device.BUSY_ELSEWHERE, Device.AVAILABLE) if one in found), Device.OFFLINE)
 
 
 def in_use(world: World, agent: Agent) -> list[str]:
     """The phones that the PBX reports in use."""
     return [phone for phone in agent.phones if (world.phones.get(phone) or "") in IN_USE_STATES]
+
+
+def hint_in_use(world: World, agent: Agent) -> bool:
+    """Is the agent in a call at a device of the extension's hint that is none of the phones which we ring?"""
+    others = set(world.hints.get(agent.id) or ()) - {*agent.phones}
+    return any((world.phones.get(device) or "") in IN_USE_STATES for device in others if not device.startswith(DND_STATE))
 
 
 def makes_feature_call(world: World, agent: Agent) -> bool:

@@ -8,6 +8,7 @@ from callbridge.core.entities import agent_phones, flapping, phone_troubles
 from callbridge.core.entities.legs import hang_up, open_leg
 from callbridge.core.model.agent import DND, WORK_MOVES, Agent, Device, Intent, Work, own_deadline, published
 from callbridge.core.model.changes import AgentChanges
+from callbridge.core.model.events import HintRead
 from callbridge.core.model.facts import AgentAlerted, AgentChanged, WrapUpEnded
 from callbridge.core.model.ids import LegId, channel_of
 from callbridge.core.model.illegal_move import IllegalMove
@@ -252,6 +253,8 @@ def deadline_passed(world: World, agent: Agent) -> None:
         agent = change(world, agent, inspect_at=None)
         if agent.leg is None:
             _inspect(world, agent)
+        if agent_phones.hint_in_use(world, agent):
+            agent = refresh_device(world, agent)
     if 0.0 < agent.rest_until <= world.now:
         agent = change(world, agent, rest_until=0.0)
     if 0.0 < agent.trouble_until <= world.now:
@@ -288,7 +291,7 @@ def device_changed(world: World, phone: str, state: str) -> None:
     was, now = agent_phones.device_of(before), agent_phones.device_of(state)
     if before != state:
         world.phones.put(phone, state)
-    for one in phone_troubles.agents_at(world, phone) if phone.startswith(phone_troubles.DND_STATE) else ():
+    for one in phone_troubles.agents_at(world, phone) if phone.startswith(agent_phones.DND_STATE) else ():
         refresh_dnd(world, one)
     agent = world.agent_at(phone)
     if agent is not None:
@@ -298,6 +301,19 @@ def device_changed(world: World, phone: str, state: str) -> None:
         agent = refresh_device(world, agent)
     if agent is not None and was is Device.OFFLINE and now is Device.AVAILABLE and phone == agent.phone:
         _line_again(world, agent)
+    for one in world.hinted_at(phone):
+        refresh_device(world, world.agents[one.id])
+
+
+def hint_read(world: World, event: HintRead) -> None:
+    """The devices of the agent's extension are these now."""
+    if event.devices:
+        world.hints.put(event.agent, event.devices)
+    else:
+        world.hints.drop(event.agent)
+    agent = world.agents.get(event.agent)
+    if agent is not None:
+        refresh_device(world, refresh_dnd(world, agent))
 
 
 def _line_again(world: World, agent: Agent) -> None:
@@ -358,7 +374,7 @@ def phone_inspected(world: World, phone: str, legs: tuple[LegId, ...]) -> None:
         return
     others = [leg for leg in legs if not _ours(world, leg)]
     device = Device.BUSY_ELSEWHERE if others and agent.leg is None else Device.AVAILABLE
-    if not others and agent.also and agent.leg is None:
+    if not others and agent.leg is None and (agent.also or world.hints):
         world.phones.put(phone, "NOT_INUSE")  # the others are inspected one by one, too
         device = agent_phones.device(world, agent)
     if agent.device is not device:

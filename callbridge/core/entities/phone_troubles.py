@@ -6,6 +6,7 @@ a feature code, changes its state in the PBX, or its agent asks to be ready. Its
 
 from __future__ import annotations
 
+from callbridge.core.entities.agent_phones import DND_STATE
 from callbridge.core.model.agent import DND, MISCONFIGURED, SILENT, Agent
 from callbridge.core.model.changes import AgentChanges
 from callbridge.core.model.facts import AgentAlerted
@@ -14,8 +15,6 @@ from callbridge.core.model.world import World
 
 REST = 30.0
 """Seconds for which such a phone is left alone where nothing else says for how long."""
-DND_STATE = "Custom:DND"
-"""Begins the name of the device state that FreePBX keeps for an extension on do not disturb."""
 _ALERTS = {SILENT: "phone_silent"} | dict.fromkeys(MISCONFIGURED, "phone_misconfigured")
 _ON = frozenset({"INUSE", "BUSY"})
 _TECHNOLOGIES = ("PJSIP/", "SIP/", "IAX2/")
@@ -72,7 +71,8 @@ def dnd_state(phone: str) -> str:
 
 def is_dnd(world: World, agent: Agent) -> bool:
     """Does the PBX say so? A nailed-up agent's line is up all the same."""
-    states = (dnd_state(phone) for phone in agent.phones)
+    states = [dnd_state(phone) for phone in agent.phones]
+    states += [device for device in world.hints.get(agent.id) or () if device.startswith(DND_STATE)]
     on = any(state and (world.phones.get(state) or "") in _ON for state in states)
     return on and agent.connect is not ConnectMode.NAILED_UP
 
@@ -81,4 +81,4 @@ def agents_at(world: World, state: str) -> list[Agent]:
     """Whose phones a do-not-disturb state is about."""
     extension = state.removeprefix(DND_STATE)
     found = (world.agent_at(technology + extension) for technology in _TECHNOLOGIES)
-    return [agent for agent in found if agent is not None]
+    return [*(agent for agent in found if agent is not None), *world.hinted_at(state)]

@@ -415,6 +415,14 @@ class ContactsChanged(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class HintRead(Event):
+    """The devices of the hint of the agent's extension, do not disturb (``Custom:DND1001``) among them. None: no hint."""
+
+    agent: str
+    devices: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PartyFound(Event):
     """The answer to FindParty: the endpoint at the other half of the Local channel ``leg``; empty while nobody is there."""
 
@@ -593,6 +601,7 @@ AnyEvent = (
     | DeviceChanged
     | ContactsChanged
     | DevicesListed
+    | HintRead
     | PartyFound
     | PhoneInspected
     | LookedUp

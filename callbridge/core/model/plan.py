@@ -358,6 +358,8 @@ class AgentPlan:
     auto_answer: tuple[tuple[str, str], ...] = ()
     """The headers that ask this agent's phone to answer by itself; none: those of all phones."""
     also: tuple[str, ...] = ()
+    hint: str = ""
+    """``1001@ext-local``: the hint of the agent's extension, whose devices are this agent's."""
 
     @property
     def phones(self) -> tuple[str, ...]:

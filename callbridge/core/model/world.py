@@ -113,6 +113,9 @@ class World(SavedTables):
         """Device states from AMI; listed again at every connect, so never saved."""
         self.contacts: Table[tuple[str, ...]] = Table("contacts", self._journal, _unwatched)
         """The addresses of a phone at whose account several devices have registered; listed all the time, so never saved."""
+        self.hints: Table[tuple[str, ...]] = Table("hints", self._journal, self._hint_changed)
+        """Agent -> the devices of the hint of the extension; read again after a start, so never saved."""
+        self._agents_by_hint: dict[str, dict[str, None]] = {}
         self.devices: Table[DeviceRecord] = Table("devices", self._journal, _unwatched)
         """Devices that have not reacted to the last call, by what was dialled; learned again after a start, so never saved."""
         self.dialogues: Table[FeatureCall] = Table("dialogues", self._journal, partial(self._arm, "feature"))
@@ -184,6 +187,10 @@ class World(SavedTables):
     def agent_at(self, phone: str) -> Agent | None:
         """The agent who currently uses this phone, perhaps as one of several."""
         return self.agents.get(self._agent_by_phone.get(phone))
+
+    def hinted_at(self, device: str) -> list[Agent]:
+        """Agents to whose extension's hint this device belongs."""
+        return [self.agents[who] for who in self._agents_by_hint.get(device, ()) if who in self.agents]
 
     def waiting_for(self, phone: str) -> list[Agent]:
         """Agents who will move to this phone as soon as it is free."""
@@ -427,6 +434,12 @@ class World(SavedTables):
                     del self._features_at[phone_before]
             if phone:
                 self._features_at.setdefault(phone, set()).add(LegId(key))
+
+    def _hint_changed(self, key: str, old: tuple[str, ...] | None, new: tuple[str, ...] | None) -> None:
+        for device in old or ():
+            _refile(self._agents_by_hint, key, device, "")
+        for device in new or ():
+            _refile(self._agents_by_hint, key, "", device)
 
     def _callback_changed(self, key: str, old: Callback | None, new: Callback | None) -> None:
         self._arm("callback", key, old, new)
