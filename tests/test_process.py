@@ -74,7 +74,7 @@ async def test_an_ari_link_that_nobody_tries_any_more_is_named(tmp_path: Path) -
     ("more", "words"),
     [
         ({}, "pbx pbx1: Cannot connect"),
-        ({"ledger": {"database": "sqlite:////proc/nowhere/campaigns.db"}}, "ledger: unable to open database file"),
+        ({"database": {"url": "sqlite:////proc/nowhere/campaigns.db"}}, "ledger: unable to open database file"),
     ],
 )
 async def test_a_process_asks_its_pbxs_and_its_ledger_before_it_takes_the_place_of_one_that_serves(

@@ -19,10 +19,10 @@ import pytest
 from redis.asyncio import Redis
 
 from callbridge.adapters.ari.ownership import OwnershipSeen
+from callbridge.adapters.database import BadDatabase
 from callbridge.adapters.facts.codec import FutureSchema
 from callbridge.adapters.files.tiers import TierFile
 from callbridge.adapters.http import HttpSettings, Probes, listening, make_starting_app
-from callbridge.adapters.ledger import BadDatabase
 from callbridge.adapters.logs.log import Drain
 from callbridge.adapters.redis.connection import RedisSettings, connect
 from callbridge.adapters.redis.store import RedisStore

@@ -1,4 +1,4 @@
-"""The ``campaign`` command: some actions go to the running callbridge, others directly to the campaigns' database."""
+"""The ``campaign`` command: some actions go to the running callbridge, others directly to the database."""
 
 from __future__ import annotations
 

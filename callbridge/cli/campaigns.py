@@ -15,7 +15,8 @@ from rich.progress import Progress
 from rich.table import Table
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
-from callbridge.adapters.ledger import BadDatabase, BlockEntry, LedgerStore, not_roots
+from callbridge.adapters.database import BadDatabase, not_roots
+from callbridge.adapters.ledger import BlockEntry, LedgerStore
 from callbridge.adapters.ledger.lead_files import BadFile
 from callbridge.adapters.ledger.leads import LeadReader, Loaded, load
 from callbridge.cli import audit
@@ -39,18 +40,18 @@ class Trouble(Exception):
 
 def store_of(settings: Settings) -> LedgerStore:
     """The ledger of this configuration, open. Raises Trouble."""
-    if settings.ledger is None:
-        raise Trouble("the configuration has no section 'ledger:'")
-    url = settings.ledger.database.get_secret_value()
+    if settings.database is None:
+        raise Trouble("the configuration has no section 'database:'")
+    url = settings.database.url.get_secret_value()
     if owner := not_roots(url):
         raise Trouble(
-            f"there is no ledger yet, and {owner} could not write one that root makes: say it with runuser -u {owner} --"
+            f"there is no database yet, and {owner} could not write one that root makes: say it with runuser -u {owner} --"
         )
     try:
         store = LedgerStore(url)
         store.open()
     except BadDatabase as wrong:
-        raise Trouble(f"the ledger's database: {wrong}") from None
+        raise Trouble(f"the database: {wrong}") from None
     return store
 
 
@@ -69,7 +70,7 @@ def run(settings: Settings, options: argparse.Namespace) -> int:
         print(printable(f"callbridge: {wrong}"), file=sys.stderr)
     except SQLAlchemyError as wrong:
         cause = wrong.orig if isinstance(wrong, DBAPIError) else wrong
-        print(printable(f"callbridge: the ledger's database: {' '.join(str(cause).split())}"), file=sys.stderr)
+        print(printable(f"callbridge: the database: {' '.join(str(cause).split())}"), file=sys.stderr)
     except OSError as wrong:
         print(printable(f"callbridge: {wrong.filename}: {wrong.strerror}"), file=sys.stderr)
     return FAILED

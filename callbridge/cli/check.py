@@ -1,6 +1,6 @@
 """``check``: reports what is wrong with a configuration, or what it means.
 
-The settings know no adapter and no database: the tiers' file and the kind of the ledger's database are looked at here.
+The settings know no adapter and no database: the tiers' file and the kind of database are looked at here.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ from collections.abc import Iterator, Mapping
 from typing import TextIO
 from urllib.parse import urlsplit
 
+from callbridge.adapters.database import BadDatabase, Database
 from callbridge.adapters.files.tiers import BadTierFile, TierTable, read_tiers
-from callbridge.adapters.ledger import BadDatabase, LedgerStore
 from callbridge.core.model.calendar import Calendar, Span
 from callbridge.core.model.flow import Condition
 from callbridge.core.model.plan import (
@@ -56,7 +56,7 @@ def check(
     out, err = out or sys.stdout, err or sys.stderr
     try:
         settings = load(path, env)
-        _try_ledger(settings, path)
+        _try_database(settings, path)
         table = _tier_table(settings, path)
     except ConfigFaults as wrong:
         for fault in wrong.faults:
@@ -74,14 +74,14 @@ def check(
     return BAD if strict and warnings else GOOD
 
 
-def _try_ledger(settings: Settings, path: str | os.PathLike[str]) -> None:
+def _try_database(settings: Settings, path: str | os.PathLike[str]) -> None:
     """Is there such a kind of database here? Nothing is opened. Raises ConfigFaults."""
-    if settings.ledger is None:
+    if settings.database is None:
         return
     try:
-        LedgerStore(settings.ledger.database.get_secret_value()).close()
+        Database(settings.database.url.get_secret_value()).close()
     except BadDatabase as wrong:
-        raise ConfigFaults([Fault(os.fspath(path), 0, 0, "ledger.database", str(wrong))]) from None
+        raise ConfigFaults([Fault(os.fspath(path), 0, 0, "database.url", str(wrong))]) from None
 
 
 def _tier_table(settings: Settings, path: str | os.PathLike[str]) -> TierTable | None:

@@ -1,6 +1,6 @@
 """The command ``number``: how a phone number is read, and everything that is known of it.
 
-It asks what the configuration names - the tiers' file, the lookups, Redis, the campaigns' database - and needs no running
+It asks what the configuration names - the tiers' file, the lookups, Redis, the database - and needs no running
 callbridge. What could not be asked is said, not left out.
 """
 
@@ -17,9 +17,9 @@ import structlog
 from redis.exceptions import RedisError
 from sqlalchemy.exc import SQLAlchemyError
 
+from callbridge.adapters.database import file_of
 from callbridge.adapters.facts.privacy import scrub
 from callbridge.adapters.ledger import LedgerStore
-from callbridge.adapters.ledger.database_file import file_of
 from callbridge.adapters.lookups.last_agents import LastAgents
 from callbridge.adapters.lookups.lookup import Lookups
 from callbridge.adapters.redis.store import RedisStore
@@ -83,7 +83,7 @@ async def found(settings: Settings, text: str) -> Known:
     except (NotAsked, Trouble) as why:
         known["not_asked"]["ledger"] = str(why)
     except SQLAlchemyError as trouble:
-        known["not_asked"]["ledger"] = f"the campaigns' database: {type(trouble).__name__}"
+        known["not_asked"]["ledger"] = f"the database: {type(trouble).__name__}"
     return known
 
 
@@ -164,9 +164,9 @@ async def _callbacks(settings: Settings, who: str) -> list[Known]:
 
 
 def _ledger(settings: Settings, e164: str) -> dict[str, list[Known]]:
-    if settings.ledger is None:
-        raise NotAsked("there is no section 'ledger:'")
-    file = file_of(settings.ledger.database.get_secret_value())
+    if settings.database is None:
+        raise NotAsked("there is no section 'database:'")
+    file = file_of(settings.database.url.get_secret_value())
     if file is not None and not file.exists():
         raise NotAsked(f"{file} is not there yet")
     book: LedgerStore = store_of(settings)

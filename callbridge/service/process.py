@@ -90,8 +90,8 @@ class Process:
 
     async def _ledger_trouble(self) -> str:
         """Why the ledger cannot be opened now. Raises BadDatabase."""
-        ledger = self.settings.ledger
-        return await trouble_of(ledger.database.get_secret_value()) if ledger is not None else ""
+        database = self.settings.database
+        return await trouble_of(database.url.get_secret_value()) if database is not None else ""
 
     # -- what ends it -------------------------------------------------------------------------------------------
 

@@ -15,9 +15,9 @@ from typing import Any
 
 import structlog
 
+from callbridge.adapters.database import BadDatabase
 from callbridge.adapters.facts.codec import FutureSchema
 from callbridge.adapters.http import REFUSALS, Probes, listening, make_app, make_starting_app
-from callbridge.adapters.ledger import BadDatabase
 from callbridge.adapters.logs import log as logs
 from callbridge.adapters.system.garbage import Collector
 from callbridge.adapters.system.tasks import end

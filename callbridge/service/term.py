@@ -250,9 +250,9 @@ def _saver(process: Process, world: World, totals: Totals) -> Saver:
 
 
 def _ledger(settings: Settings, runtime: Runtime, process: Process) -> CampaignLedger | None:
-    if settings.ledger is None:
+    if settings.database is None:
         return None
-    url, zone = settings.ledger.database.get_secret_value(), ZoneInfo(settings.instance.timezone)
+    url, zone = settings.database.url.get_secret_value(), ZoneInfo(settings.instance.timezone)
     clock, world = runtime.clock, runtime.world
     ledger = CampaignLedger(url, runtime.post, clock.now, clock.wall, lambda: world.attempts, zone)
     ledger.adopt(ledger_terms(settings), settings.numbers)
@@ -263,7 +263,7 @@ def _ledger(settings: Settings, runtime: Runtime, process: Process) -> CampaignL
 def _register(performers: Performers, links: Links, callers: CallerSources, ledger: CampaignLedger | None) -> None:
     async def write(order: OfLedger) -> None:
         if ledger is None:
-            raise NotSent("no ledger is configured")
+            raise NotSent("no database is configured")
         ledger.perform(order)
 
     performers.register(links.perform, *get_args(OfPbx))

@@ -11,6 +11,7 @@ from callbridge.settings import models
 from callbridge.settings.campaigns import CampaignConfig
 from callbridge.settings.document import Document, Path, mapping
 from callbridge.settings.faults import Fault, did_you_mean
+from callbridge.settings.instance import DATABASE_URL
 from callbridge.settings.resolve import resolve
 from callbridge.settings.staff import AgentConfig
 from callbridge.wire.phone_numbers import is_region
@@ -37,9 +38,9 @@ def faults(settings: models.Settings, document: Document) -> Iterator[Fault]:
             yield document.at((*at, "region"), f"no such region: {campaign.region}", "two letters of ISO 3166, such as GB or CN")
         if campaign.leave_message and not campaign.amd:
             yield document.at((*at, "leave_message"), "requires amd: yes: nothing else detects machines", key=True)
-    if settings.campaigns and document.values.get("ledger") is None:
-        hint = "such as ledger: {database: sqlite:////var/lib/callbridge/campaigns.db}"
-        yield document.at(("campaigns",), "campaigns need a ledger for leads and attempts", hint)
+    if settings.campaigns and "database" not in document.values:
+        hint = f"such as database: {{url: {DATABASE_URL}}}"
+        yield document.at(("campaigns",), "campaigns need a database for leads and attempts", hint)
     if settings.campaigns and settings.region is None and "region" not in document.values:
         problem = "campaigns need a region: without it, a national number on the do-not-call list would match no lead"
         yield document.at(("campaigns",), problem, "such as region: GB, on the top level")
@@ -111,15 +112,14 @@ def doubts(settings: models.Settings, document: Document) -> Iterator[Fault]:
             yield document.at((*at, "amd"), problem, "such as false_positives: 0.03, if 3 of 100 detected machines are people")
         if campaign.cap > 0.03:
             yield document.at((*at, "cap"), "more than 3 % is not allowed in the United States, nor anywhere that we know of")
-    file = settings.ledger.file if settings.ledger is not None else None
+    file = settings.database.file if settings.database is not None else None
     if file is not None and (folder := _missing(file.absolute().parent)):
         hint = "the systemd unit creates /var/lib/callbridge; any other folder must exist and be writable by callbridge"
-        yield document.at(("ledger", "database"), f"no such folder here: {folder}", hint)
+        yield document.at(("database", "url"), f"no such folder here: {folder}", hint)
     if file is not None and not file.is_absolute():
         problem = "is relative: it depends on the folder in which callbridge is started"
-        yield document.at(("ledger", "database"), problem, "use four slashes: sqlite:////var/lib/callbridge/campaigns.db")
-    numbers = settings.callbacks.do_not_call
-    if numbers and not settings.campaigns and settings.ledger is not None:
+        yield document.at(("database", "url"), problem, f"use four slashes: {DATABASE_URL}")
+    if not settings.campaigns and document.values.get("ledger") is not None:
         yield document.at(("ledger",), "is not used: there are no campaigns")
 
 

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import pathlib
-import re
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, SecretStr, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from callbridge.core.model.attempt import OUTCOMES
 from callbridge.core.model.plan import CallFirst, DialMode
@@ -28,29 +26,12 @@ RETRIES: dict[str, float] = {
 
 
 class LedgerConfig(ConfigSection):
-    """Where leads and attempts are written, and what all campaigns together allow for one number."""
+    """What all campaigns together allow for one number."""
 
-    database: SecretStr
-    """URL of the database, SQLite or PostgreSQL. Example: `sqlite:////var/lib/callbridge/campaigns.db`"""
     per_day: Annotated[int, Field(ge=1, le=100), Unit("calls")] = 3
     """Most calls to one number in a day, by all campaigns together."""
     gap: Duration = 3600.0
     """Least time between two calls to one number, by all campaigns together."""
-
-    @field_validator("database")
-    @classmethod
-    def _a_url(cls, value: SecretStr) -> SecretStr:
-        if "://" not in value.get_secret_value():  # not quoted: it may hold a password
-            raise ValueError("expected a database's URL, such as sqlite:////var/lib/callbridge/campaigns.db")
-        if re.fullmatch(r"sqlite(\+\w+)?://(/?:memory:.*)?/?", value.get_secret_value()):
-            raise ValueError("a database in memory would lose leads and opt-outs: use sqlite:////var/lib/callbridge/campaigns.db")
-        return value
-
-    @property
-    def file(self) -> pathlib.Path | None:
-        """The database's file, when it is one of SQLite's."""
-        found = re.match(r"sqlite(?:\+\w+)?:///(?!:|file:)([^?]+)", self.database.get_secret_value())
-        return pathlib.Path(found[1]) if found is not None else None
 
 
 class RetryConfig(ConfigSection):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pathlib
+import re
 from collections.abc import Mapping
 from typing import Annotated, Literal
 from zlib import crc32
@@ -63,6 +64,32 @@ class InstanceConfig(ConfigSection):
         if isinstance(value, Mapping) and "prefix" not in value and isinstance(value.get("app"), str):
             return {**value, "prefix": default_prefix(value["app"])}
         return value
+
+
+DATABASE_URL = "sqlite:////var/lib/callbridge/callbridge.db"
+
+
+class DatabaseConfig(ConfigSection):
+    """The database of everything that must outlive the day: history, leads, attempts and opt-outs."""
+
+    url: SecretStr = SecretStr(DATABASE_URL)
+    """URL of the database, SQLite or PostgreSQL; by default `sqlite:////var/lib/callbridge/callbridge.db`.
+    Example: `postgresql+psycopg://callbridge:PASSWORD@db.example/callbridge`"""
+
+    @field_validator("url")
+    @classmethod
+    def _a_url(cls, value: SecretStr) -> SecretStr:
+        if "://" not in value.get_secret_value():  # not quoted: it may hold a password
+            raise ValueError(f"expected a database's URL, such as {DATABASE_URL}")
+        if re.fullmatch(r"sqlite(\+\w+)?://(/?:memory:.*)?/?", value.get_secret_value()):
+            raise ValueError(f"a database in memory would lose history, leads and opt-outs: use {DATABASE_URL}")
+        return value
+
+    @property
+    def file(self) -> pathlib.Path | None:
+        """The database's file, when it is one of SQLite's."""
+        found = re.match(r"sqlite(?:\+\w+)?:///(?!:|file:)([^?]+)", self.url.get_secret_value())
+        return pathlib.Path(found[1]) if found is not None else None
 
 
 class AriConfig(ConfigSection):

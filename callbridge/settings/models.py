@@ -19,6 +19,7 @@ from callbridge.settings.campaigns import CampaignConfig, LedgerConfig
 from callbridge.settings.faults import Fault
 from callbridge.settings.flows import FlowConfig
 from callbridge.settings.instance import (
+    DatabaseConfig,
     HttpConfig,
     InstanceConfig,
     LogConfig,
@@ -86,6 +87,8 @@ class Settings(ConfigSection):
     """The Asterisk that callbridge runs on; a list of exactly one in this version."""
     redis: RedisConfig | None = None
     """Redis, for the saved state and the published facts; without this section the state is lost at a restart."""
+    database: Annotated[DatabaseConfig | None, BeforeValidator(lambda value: {} if value is None else value)] = None
+    """Database of the history and of the campaigns' leads, attempts and opt-outs; without this section there is neither."""
     http: HttpConfig = HttpConfig()
     """The HTTP interface."""
     log: LogConfig = LogConfig()
@@ -121,8 +124,8 @@ class Settings(ConfigSection):
     """Prompts as text, from which `callbridge prompts` makes sound files."""
     callbacks: CallbacksConfig = CallbacksConfig()
     """What holds for all callbacks."""
-    ledger: LedgerConfig | None = None
-    """Database of leads, attempts and opt-outs; campaigns require it."""
+    ledger: LedgerConfig = LedgerConfig()
+    """What all campaigns together allow for one number."""
     campaigns: dict[EntryName, CampaignConfig] = {}
     """Outbound campaigns by name."""
     repeat_calls: Annotated[RepeatCallsConfig | None, BeforeValidator(lambda value: {} if value is None else value)] = None

@@ -212,8 +212,7 @@ def _disposition(code: str, given: campaigns.DispositionConfig) -> core.Disposit
 
 def frequency(settings: models.Settings) -> Frequency:
     """What all campaigns together allow for one number."""
-    ledger = settings.ledger
-    return Frequency(ledger.per_day, ledger.gap) if ledger is not None else Frequency()
+    return Frequency(settings.ledger.per_day, settings.ledger.gap)
 
 
 def _harbour_flow(name: str, given: campaigns.CampaignConfig) -> Flow:

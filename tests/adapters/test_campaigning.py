@@ -53,7 +53,7 @@ def written(folder: Path, changes: dict[str, object]) -> Path:
         "redis": {"url": "redis://127.0.0.1:6379/0"},
         "outside": {"dial": "PJSIP/{number}@trunk"},
         "region": "GB",
-        "ledger": {"database": f"sqlite:///{folder}/campaigns.db"},
+        "database": {"url": f"sqlite:///{folder}/campaigns.db"},
         "campaigns": {"spring": SPRING | changes},
     }
     path = folder / "callbridge.yaml"

@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 from sqlalchemy.exc import OperationalError
 
-from callbridge.adapters.ledger import BadDatabase, BlockEntry, LedgerStore, LedgerTerms, LedgerWriter
-from callbridge.adapters.ledger.tables import LEDGER_SCHEMA
+from callbridge.adapters.database import BadDatabase
+from callbridge.adapters.ledger import BlockEntry, LedgerStore, LedgerTerms, LedgerWriter
 from callbridge.adapters.system.tasks import end
 from callbridge.core.model.attempt import Attempt, AttemptStage, Lead
 from callbridge.core.model.calendar import Calendar
@@ -199,7 +199,7 @@ def test_a_newer_ledger_is_left_alone(tmp_path: Path) -> None:
     with closing(LedgerStore(url)) as first:
         first.open()
         with first._engine.begin() as link:
-            link.exec_driver_sql(f"UPDATE callbridge_schema SET version = {LEDGER_SCHEMA + 1}")
+            link.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")
     with closing(LedgerStore(url)) as second, pytest.raises(BadDatabase, match="newer"):
         second.open()
 

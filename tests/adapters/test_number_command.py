@@ -59,7 +59,7 @@ log: {{mask_numbers: {"yes" if masked else "no"}}}
 tiers: {{csv: tiers.csv}}
 lookups: {{managers: {{csv: managers.csv}}, crm: {{redis: "customers:{{caller}}"}}}}
 repeat_calls: {{within: 1d}}
-ledger: {{database: "sqlite:///{folder}/campaigns.db"}}
+database: {{url: "sqlite:///{folder}/campaigns.db"}}
 callbacks: {{do_not_call: ["0044 20 7946 0001"]}}
 """
     settings = load(config(folder, more))
@@ -111,7 +111,7 @@ async def test_what_belongs_to_people_is_masked_where_it_is_elsewhere(tmp_path: 
 
 
 def test_what_could_not_be_asked_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    more = 'redis: {url: "redis://127.0.0.1:1/0"}\nrepeat_calls: {within: 1d}\nledger: {database: "sqlite:////nowhere/x.db"}\n'
+    more = 'redis: {url: "redis://127.0.0.1:1/0"}\nrepeat_calls: {within: 1d}\ndatabase: {url: "sqlite:////nowhere/x.db"}\n'
     assert main(["number", "020 7946 0001", "-c", str(config(tmp_path, more)), "--json"]) == 0
     known = json.loads(capsys.readouterr().out)
     assert known["not_asked"] == {

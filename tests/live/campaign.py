@@ -51,7 +51,8 @@ def house_of(tmp_path: Path, agents: tuple[str, ...] = AGENTS, **more: Any) -> d
     return floor(
         staff,
         {"support": {"steps": [{"skills": "support"}], "wrap_up": "0.3s"}},
-        ledger={"database": f"sqlite:///{tmp_path}/ledger.db", "per_day": 20, "gap": "0s"},
+        database={"url": f"sqlite:///{tmp_path}/ledger.db"},
+        ledger={"per_day": 20, "gap": "0s"},
         campaigns={"spring": campaign(**more)},
         region="GB",
     )

@@ -181,7 +181,7 @@ async def test_what_campaigns_need_of_the_pbx_is_looked_for(pbx: Pbx, tmp_path: 
             "agents": people,
             "outside": {"dial": "PJSIP/{number}@trunk"},
             "region": "GB",
-            "ledger": {"database": f"sqlite:///{tmp_path}/campaigns.db"},
+            "database": {"url": f"sqlite:///{tmp_path}/campaigns.db"},
             "campaigns": {"spring": spring},
         }
         assert faults(await found(tmp_path, config(pbx, **more))) == []

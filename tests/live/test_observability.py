@@ -106,8 +106,8 @@ async def silent(prometheus: Prometheus, asked: Sequence[Query], known: set[str]
 @pytest_asyncio.fixture(loop_scope="module")
 async def watched(house: House, pbx: Pbx, tmp_path: Path) -> AsyncIterator[tuple[Callbridge, Prometheus]]:
     # The agent without a phone is offline, as planned.
-    ledger = {"database": f"sqlite:///{tmp_path}/campaigns.db"}
-    bridge = await house.open(FLOOR | {"ledger": ledger, "campaigns": {"spring": SPRING}})
+    database = {"url": f"sqlite:///{tmp_path}/campaigns.db"}
+    bridge = await house.open(FLOOR | {"database": database, "campaigns": {"spring": SPRING}})
     async with Prometheus(PROMETHEUS, target=f"127.0.0.1:{bridge.port}") as prometheus:
         await bridge.ask("dan", "not-ready", reason="training")
         await a_campaign(pbx, bridge, tmp_path)

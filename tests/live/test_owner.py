@@ -148,7 +148,7 @@ async def test_a_second_instance_whose_ledger_cannot_be_opened_displaces_nobody(
     async with RedisServer() as redis, setting(22, redis) as scene:
         await scene.begin()
         before = await token(redis)
-        async with second(scene, redis, ledger={"database": "sqlite:////proc/nowhere/campaigns.db"}) as other:
+        async with second(scene, redis, database={"url": "sqlite:////proc/nowhere/campaigns.db"}) as other:
             missing = await other.until_missing("another instance")
             assert "ledger: unable to open database file" in missing
             await pause(4.0)

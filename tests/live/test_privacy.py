@@ -42,7 +42,8 @@ def config(folder: Path, receiver: Receiver) -> dict[str, Any]:
         outside={"dial": f"PJSIP/{{number}}@{OUTSIDE}"},
         callbacks={"numbers": ["+X."]},
         webhooks=[{"name": hook.name, "url": hook.url, "secret": SECRET, "link": link}],
-        ledger={"database": f"sqlite:///{folder}/ledger.db", "per_day": 20, "gap": "0s"},
+        database={"url": f"sqlite:///{folder}/ledger.db"},
+        ledger={"per_day": 20, "gap": "0s"},
         campaigns={
             "spring": campaign(
                 queue="sales", dial=f"PJSIP/{{number}}@{OUTSIDE}", opted_out="/lab/sounds/tones/third", attempts={"most": 6}

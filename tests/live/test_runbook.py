@@ -95,7 +95,7 @@ async def test_the_runbook_can_be_followed_and_its_back_up_restored(root: Path) 
         Callbridge(pbx, FLOOR, redis=redis) as bridge,
     ):
         machine = Machine(root, bridge)
-        ledger = LedgerStore(f"sqlite:///{root}/var/lib/callbridge/campaigns.db")
+        ledger = LedgerStore(f"sqlite:///{root}/var/lib/callbridge/callbridge.db")
         ledger.open()
         ledger.block([BlockEntry("+442079460000", "", "asked", "ann", 0.0)])
         ledger.close()
@@ -110,10 +110,10 @@ async def test_the_runbook_can_be_followed_and_its_back_up_restored(root: Path) 
                 machine.install()
         for command, words in EXPECTED.items():
             assert words in said[command], said[command]
-        backed_up = LedgerStore(f"sqlite:///{root}/var/backups/campaigns.db")
+        backed_up = LedgerStore(f"sqlite:///{root}/var/backups/callbridge.db")
         assert [one.number for one in backed_up.list_blocks()] == ["+442079460000"]
         backed_up.close()
-        assert (root / "var/backups/campaigns.db").stat().st_mode & 0o077 == 0, "people's numbers are in it"
+        assert (root / "var/backups/callbridge.db").stat().st_mode & 0o077 == 0, "people's numbers are in it"
         await bridge.stop()
         await from_the_back_up(root, pbx)
 

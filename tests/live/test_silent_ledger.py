@@ -31,7 +31,7 @@ SAYS = "the campaign database cannot be written; waiting for it"
 async def house_on_postgresql(tmp_path: Path) -> tuple[dict[str, Any], str]:
     url = await asyncio.to_thread(new_database)
     config = house_of(tmp_path)
-    return config | {"ledger": config["ledger"] | {"database": url}}, url
+    return config | {"database": {"url": url}}, url
 
 
 async def fetch(bridge: Callbridge, path: str) -> tuple[float, str]:
@@ -99,9 +99,9 @@ async def test_a_database_that_stands_still_in_mid_campaign_costs_the_campaign_o
             ready = json.loads((await fetch(bridge, "/readyz"))[1])
             assert (ready["ready"], ready["missing"]) == (True, [])
             (note,) = ready["notes"]
-            assert note.startswith("ledger: the campaigns' database does not answer since ")
+            assert note.startswith("ledger: the database does not answer since ")
             (row,) = await asyncio.to_thread(bridge.client.campaigns)
-            assert "the campaigns' database does not answer since" in row["why_not"]
+            assert "the database does not answer since" in row["why_not"]
         book = LedgerStore(url)
         await all_closed(book, count)
         sent = wire(town)

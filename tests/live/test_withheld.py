@@ -51,7 +51,7 @@ def config(folder: Path, receiver: Receiver, phone: str = "1001", **more: Any) -
         log={"mask_numbers": False},
         region="DE",
         tiers={"numbers": {"gold": [NUMBER]}},
-        ledger={"database": f"sqlite:///{folder}/ledger.db"},
+        database={"url": f"sqlite:///{folder}/ledger.db"},
         repeat_calls={"within": "1h"},
         webhooks=[{"name": hook.name, "url": hook.url, "secret": SECRET, "link": link, "unmasked": True}],
         **more,

@@ -27,7 +27,7 @@ print(code, *(name for name in sys.modules if name.startswith(tuple(sys.argv[2].
 
 def test_rescue_imports_neither_a_database_nor_what_serves(tmp_path: Path) -> None:
     path = tmp_path / "callbridge.yaml"
-    path.write_text(RIGHT.replace(":8088", ":1") + "ledger: {database: 'sqlite:////nowhere/x.db'}\n")
+    path.write_text(RIGHT.replace(":8088", ":1") + "database: {url: 'sqlite:////nowhere/x.db'}\n")
     command = [sys.executable, "-c", RUN, str(path), " ".join(NOT_NEEDED)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=50, check=True)
     assert done.stdout.split() == ["1"], "the PBX is not there, and nothing else was looked for"

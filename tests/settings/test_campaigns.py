@@ -15,7 +15,7 @@ from callbridge.cli.check import BAD, check, summary
 from callbridge.core.model.flow import DoNotCallNode, GoodbyeNode, MenuNode
 from callbridge.core.model.plan import CAMPAIGN, DialMode, Disposition
 from callbridge.service.adapter_settings import ledger_terms
-from callbridge.settings.campaigns import LedgerConfig
+from callbridge.settings.instance import DatabaseConfig
 from callbridge.settings.loading import load
 from tests.deploy.files import ROOT
 from tests.settings.conftest import RIGHT, Write, right, told
@@ -27,7 +27,8 @@ WHOLE = RIGHT.replace(
 redis: {url: "redis://127.0.0.1:6379/0"}
 outside: {dial: "PJSIP/{number}@trunk"}
 region: GB
-ledger: {database: "sqlite:////tmp/x.db", per_day: 4, gap: 2h}
+database: {url: "sqlite:////tmp/x.db"}
+ledger: {per_day: 4, gap: 2h}
 calendars: {day: {week: {mon-fri: "09:00-20:00"}}}
 campaigns:
   spring:
@@ -118,9 +119,9 @@ WRONG = [
         "campaigns: campaigns need Redis: without it a restart would forget who is being called",
     ),
     (
-        "no ledger",
-        ('ledger: {database: "sqlite:////tmp/x.db", per_day: 4, gap: 2h}\n', ""),
-        "campaigns: campaigns need a ledger for leads and attempts",
+        "no database",
+        ('database: {url: "sqlite:////tmp/x.db"}\n', ""),
+        "campaigns: campaigns need a database for leads and attempts",
     ),
     ("no region", ("region: GB\n", ""), "campaigns: campaigns need a region"),
     ("odd region", ("region: GB\n", "region: UK\n"), "region: no such region: UK"),
@@ -156,8 +157,12 @@ WRONG = [
     ),
     ("aim", ("mode: predictive", "mode: predictive\n    aim: 0.05"), "campaigns.spring: aim must not be above cap"),
     ("digits", ("later: {again", "later: {digit: 1, again"), "campaigns.spring: two dispositions have the same digit"),
-    ("in memory", ("sqlite:////tmp/x.db", "sqlite://"), "ledger.database: a database in memory would lose leads and opt-outs"),
-    ("database", ("sqlite:////tmp/x.db", "secretpassword"), "ledger.database: expected a database's URL"),
+    (
+        "in memory",
+        ("sqlite:////tmp/x.db", "sqlite://"),
+        "database.url: a database in memory would lose history, leads and opt-outs",
+    ),
+    ("database", ("sqlite:////tmp/x.db", "secretpassword"), "database.url: expected a database's URL"),
     (
         "machines",
         ("mode: predictive", "mode: predictive\n    leave_message: yes"),
@@ -205,9 +210,9 @@ def test_progressive_with_phones_that_ring_calls_the_agent_first(write: Write) -
         ),
         (
             ("sqlite:////tmp/x.db", "sqlite:///x.db"),
-            "ledger.database: is relative: it depends on the folder in which callbridge is started",
+            "database.url: is relative: it depends on the folder in which callbridge is started",
         ),
-        (("/tmp/x.db", "/nonexistent/x.db"), "ledger.database: no such folder here: /nonexistent"),
+        (("/tmp/x.db", "/nonexistent/x.db"), "database.url: no such folder here: /nonexistent"),
     ],
 )
 def test_doubts(write: Write, change: tuple[str, str], doubt: str) -> None:
@@ -216,11 +221,11 @@ def test_doubts(write: Write, change: tuple[str, str], doubt: str) -> None:
 
 def test_check_tries_the_kind_of_database_which_the_settings_do_not_know(write: Write) -> None:
     path = write(("sqlite:////tmp/x.db", "oracle+nothing://me:secretpassword@x"), text=WHOLE)
-    assert right(path).ledger is not None
+    assert right(path).database is not None
     out, err = io.StringIO(), io.StringIO()
     assert check(path, {}, out, err) == BAD
     said = err.getvalue()
-    assert said.startswith("cb.yaml: ledger.database: not a database that can be used here")
+    assert said.startswith("cb.yaml: database.url: not a database that can be used here")
     assert "1 fault: the configuration cannot be used" in said
     assert "secretpassword" not in said
     assert out.getvalue() == ""
@@ -236,5 +241,5 @@ def test_check_tries_the_kind_of_database_which_the_settings_do_not_know(write: 
     ],
 )
 def test_the_file_of_a_database(url: str, file: str | None) -> None:
-    found = LedgerConfig(database=SecretStr(url)).file
+    found = DatabaseConfig(url=SecretStr(url)).file
     assert found == (None if file is None else Path(file))

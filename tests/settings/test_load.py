@@ -114,12 +114,12 @@ def test_a_secret_may_be_a_file(write: Write, tmp_path: pathlib.Path) -> None:
     assert "s3cret" not in repr(loaded)
 
 
-def test_the_url_of_the_ledger_may_stand_in_a_file(write: Write, tmp_path: pathlib.Path) -> None:
+def test_the_url_of_the_database_may_stand_in_a_file(write: Write, tmp_path: pathlib.Path) -> None:
     (tmp_path / "url.txt").write_text("sqlite:////tmp/leads.db\n")
-    path = write(text=RIGHT + "ledger: {database_file: url.txt}\n")
+    path = write(text=RIGHT + "database: {url_file: url.txt}\n")
     settings = right(path)
-    assert settings.ledger is not None
-    assert settings.ledger.database.get_secret_value() == "sqlite:////tmp/leads.db"
+    assert settings.database is not None
+    assert settings.database.url.get_secret_value() == "sqlite:////tmp/leads.db"
 
 
 def test_pins_are_secrets_and_may_be_files(write: Write, tmp_path: pathlib.Path) -> None:

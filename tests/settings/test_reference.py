@@ -149,7 +149,7 @@ def test_a_misspelt_key_is_underlined_and_refused(write: Write, old: str, new: s
         "flows: {bye: {nodes: {bye: {goodbye: }}}}",
         "lookups: {crm: {url: 'https://crm.example/{caller}', deadline: 300ms}}",
         "callbacks: {do_not_call_file: never.txt}",
-        "ledger: {database_file: url.txt}",
+        "database: {url_file: url.txt}",
     ],
 )
 def test_values_are_accepted_as_people_write_them(text: str) -> None:

@@ -1,8 +1,6 @@
-"""The campaigns' ledger: leads, attempts and the do-not-call list, in a database of their own."""
+"""The campaigns' ledger: leads, attempts and the do-not-call list, in the database."""
 
 from callbridge.adapters.ledger.block_list import BlockEntry
-from callbridge.adapters.ledger.database import BadDatabase
-from callbridge.adapters.ledger.database_file import not_roots
 from callbridge.adapters.ledger.requests import LedgerRequests, NoLedger, day_began
 from callbridge.adapters.ledger.rules import LedgerTerms
 from callbridge.adapters.ledger.service import CampaignLedger
@@ -11,7 +9,6 @@ from callbridge.adapters.ledger.trial import trouble_of
 from callbridge.adapters.ledger.writer import LedgerWriter
 
 __all__ = [
-    "BadDatabase",
     "BlockEntry",
     "CampaignLedger",
     "LedgerRequests",
@@ -20,6 +17,5 @@ __all__ = [
     "LedgerWriter",
     "NoLedger",
     "day_began",
-    "not_roots",
     "trouble_of",
 ]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Engine, and_, insert, or_, select, true, update
 
-from callbridge.adapters.ledger.tables import blocked, leads
+from callbridge.adapters.database.ledger_tables import blocked, leads
 from callbridge.core.model.numbers import spellings
 
 

@@ -7,8 +7,8 @@ from typing import Any
 
 from sqlalchemy import Engine, and_, func, or_, select
 
+from callbridge.adapters.database.ledger_tables import attempts, leads
 from callbridge.adapters.ledger.rules import FAR
-from callbridge.adapters.ledger.tables import attempts, leads
 from callbridge.core.model.dial_rules import NEVER
 
 

@@ -146,9 +146,9 @@ class LedgerRequests:
             async with asyncio.timeout(LEDGER_TIMEOUT):
                 return await self.readers.run(work, cut)
         except ThreadsBusy:
-            raise NoLedger("the campaigns' database is busy with other requests: try again later") from None
+            raise NoLedger("the database is busy with other requests: try again later") from None
         except (SQLAlchemyError, TimeoutError) as trouble:
-            raise NoLedger("the campaigns' database does not answer") from trouble
+            raise NoLedger("the database does not answer") from trouble
 
 
 def day_began(wall: float, zone: ZoneInfo) -> float:

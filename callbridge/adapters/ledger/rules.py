@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, select, update
 
-from callbridge.adapters.ledger.tables import attempts, blocked, leads
+from callbridge.adapters.database.ledger_tables import attempts, blocked, leads
 from callbridge.core.model.dial_rules import DAY, NEVER, DialLimits, Frequency, Past, Verdict, verdict
 from callbridge.core.model.numbers import spellings
 

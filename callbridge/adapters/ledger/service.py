@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
-from callbridge.adapters.ledger.database import BadDatabase, NotAnswering
+from callbridge.adapters.database import BadDatabase, NotAnswering
 from callbridge.adapters.ledger.requests import NoLedger
 from callbridge.adapters.ledger.rules import LedgerTerms
 from callbridge.adapters.ledger.store import LedgerStore
@@ -98,7 +98,7 @@ class CampaignLedger:
             async with asyncio.timeout(RECALL_WITHIN):
                 hours = await self.readers.run(lambda: [self.store.window(name, since) for name in names], self.store.cut)
         except (SQLAlchemyError, *AWAY) as trouble:
-            raise NoLedger("the campaigns' database does not answer") from trouble
+            raise NoLedger("the database does not answer") from trouble
         return [
             CampaignRecalled(at=self._now(), campaign=name, hours=tuple(found)) for name, found in zip(names, hours, strict=True)
         ]
@@ -108,7 +108,7 @@ class CampaignLedger:
         since = self.writer.troubled_since
         if since is None:
             return ""
-        return f"the campaigns' database does not answer since {datetime.fromtimestamp(since, self._zone):%Y-%m-%d %H:%M:%S}"
+        return f"the database does not answer since {datetime.fromtimestamp(since, self._zone):%Y-%m-%d %H:%M:%S}"
 
     def figures(self) -> tuple[bool, int]:
         """Is it up, and how many orders wait for it?"""

@@ -7,13 +7,13 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, and_, case, func, insert, select, true, update
-from sqlalchemy.exc import DBAPIError, IntegrityError, InterfaceError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import IntegrityError
 
+from callbridge.adapters.database import Database
+from callbridge.adapters.database.ledger_tables import attempts, leads
 from callbridge.adapters.ledger.block_list import BlockList
-from callbridge.adapters.ledger.database import BadDatabase, Database, NotAnswering
 from callbridge.adapters.ledger.figures import LedgerFigures
 from callbridge.adapters.ledger.rules import LedgerTerms, allowed, put_off, verdict_on, zones_of
-from callbridge.adapters.ledger.tables import LEDGER_SCHEMA, about, attempts, leads, metadata
 from callbridge.core.model.attempt import Attempt, Lead
 
 UNSENT_LEAD_REST = 10.0
@@ -26,7 +26,7 @@ LOOK_AT = 400
 
 
 class LedgerStore(BlockList, LedgerFigures):
-    """``url`` as SQLAlchemy has it: ``sqlite:////var/lib/callbridge/campaigns.db``, ``postgresql+psycopg://...``.
+    """``url`` as SQLAlchemy has it: ``sqlite:////var/lib/callbridge/callbridge.db``, ``postgresql+psycopg://...``.
     ``statement_within``: seconds that a statement may take, where somebody waits for it."""
 
     def __init__(self, url: str, statement_within: float | None = None) -> None:
@@ -36,22 +36,11 @@ class LedgerStore(BlockList, LedgerFigures):
         """Campaign -> when its ready leads were counted last, and how many they were."""
 
     def open(self) -> None:
-        """Make what is missing. Raises BadDatabase, NotAnswering when it may be better later."""
-        try:
-            with self._engine.begin() as link:
-                metadata.create_all(link)
-                found = link.scalar(select(about.c.version))
-                if found is None:
-                    link.execute(insert(about).values(version=LEDGER_SCHEMA))
-        except (OperationalError, InterfaceError) as trouble:
-            raise NotAnswering(_why(trouble)) from None
-        except SQLAlchemyError as trouble:
-            raise BadDatabase(_why(trouble)) from None
-        if found is not None and found > LEDGER_SCHEMA:
-            raise BadDatabase(f"the ledger has schema {found}; this callbridge reads up to {LEDGER_SCHEMA}: start the newer one")
+        """Create what is missing. Raises BadDatabase, NotAnswering when it may be better later."""
+        self._database.open()
 
     def close(self) -> None:
-        self._engine.dispose()
+        self._database.close()
 
     def cut(self, thread: int) -> None:
         """Have this thread wait no longer for the database."""
@@ -59,8 +48,7 @@ class LedgerStore(BlockList, LedgerFigures):
 
     def ping(self) -> None:
         """Does it answer? Raises SQLAlchemyError."""
-        with self._engine.begin() as link:
-            link.execute(select(1))
+        self._database.ping()
 
     # -- leads --------------------------------------------------------------------------------------------------
 
@@ -250,11 +238,6 @@ class LedgerStore(BlockList, LedgerFigures):
             changes = {"state": "ready", "due_at": wall + again, "reason": "call_back"}
         changes |= {"outcome": attempt.outcome, "disposition": attempt.disposition, "changed_at": wall}
         link.execute(update(leads).where(leads.c.id == lead).values(**changes))
-
-
-def _why(trouble: SQLAlchemyError) -> str:
-    cause = trouble.orig if isinstance(trouble, DBAPIError) else trouble
-    return " ".join(str(cause).split())[:300]
 
 
 def _entered(link: Connection, row: dict[str, Any]) -> bool:

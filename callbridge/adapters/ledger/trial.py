@@ -1,11 +1,10 @@
-"""Can the ledger be opened? Asked at start, before anything is taken over."""
+"""Can the database be opened? Asked at start, before anything is taken over."""
 
 from __future__ import annotations
 
 import asyncio
 
-from callbridge.adapters.ledger.database import NotAnswering
-from callbridge.adapters.ledger.store import LedgerStore
+from callbridge.adapters.database import Database, NotAnswering
 from callbridge.adapters.system.threads import Threads
 
 TRIAL_TIMEOUT = 2.0
@@ -14,7 +13,7 @@ TRIAL_TIMEOUT = 2.0
 
 async def trouble_of(url: str) -> str:
     """Why it cannot be opened now; empty when it can. Raises BadDatabase when it never will be of use."""
-    store, threads = LedgerStore(url), Threads("the ledger at start")
+    store, threads = Database(url), Threads("the database at start")
     try:
         async with asyncio.timeout(TRIAL_TIMEOUT):
             await threads.run(store.open, store.cut)

@@ -51,8 +51,8 @@ class LedgerGauges(Collector):
         self.figures: tuple[bool, int] | None = None
 
     def collect(self) -> Iterable[Metric]:
-        up = GaugeMetricFamily("callbridge_ledger_up", "1 while the campaigns' database answers.")
-        pending = GaugeMetricFamily("callbridge_ledger_pending", "Writes pending for the campaigns' database.")
+        up = GaugeMetricFamily("callbridge_ledger_up", "1 while the database answers.")
+        pending = GaugeMetricFamily("callbridge_ledger_pending", "Writes pending for the database.")
         if self.figures is not None:
             for family, value in zip((up, pending), self.figures, strict=True):
                 family.add_metric([], value)

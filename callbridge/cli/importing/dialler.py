@@ -127,7 +127,7 @@ class Dialler:
             yield from section("callbacks", [f"do_not_call_file: {DO_NOT_CALL}"])
         if not self.campaigns:
             return
-        yield from section("ledger", ["database: sqlite:////var/lib/callbridge/campaigns.db"])
+        yield from section("database", ["url: sqlite:////var/lib/callbridge/callbridge.db"])
         yield from section("calendars", [_USUAL_HOURS])
         yield from section("campaigns", [line for campaign in self.campaigns.values() for line in self._campaign(campaign)])
 

@@ -1,4 +1,4 @@
-"""The file of a ledger in SQLite: where it is, and whether its folder is there and whose it is."""
+"""Databases that are files: where they are, and who may create them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The ledger's connections: bounds for a database that says nothing, and a way to free a thread that waits for one.
+"""Connections to the database: bounds for a database that says nothing, and a way to free a thread that waits for one.
 
 A server that is stopped, or behind a network that swallows all, acknowledges what it is sent or sends nothing at all: neither its
 own time limits nor the kernel's are met. Only the caller who waits can say that it is enough, so ``cut`` shuts the connection.
@@ -13,9 +13,18 @@ import threading
 import weakref
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event
-from sqlalchemy.exc import ArgumentError, NoSuchModuleError
+from sqlalchemy import Connection, Engine, create_engine, event, select
+from sqlalchemy.exc import (
+    ArgumentError,
+    DBAPIError,
+    InterfaceError,
+    NoSuchModuleError,
+    OperationalError,
+    SQLAlchemyError,
+)
 from sqlalchemy.pool import ConnectionPoolEntry, StaticPool
+
+from callbridge.adapters.database.schema import migrate
 
 DATABASE_CONNECT_TIMEOUT = 5
 """Seconds."""
@@ -41,7 +50,8 @@ class NotAnswering(BadDatabase):
 
 
 class Database:
-    """``statement_within``: seconds that one statement may take on the server (PostgreSQL); None: as long as it takes. Raises
+    """``url`` as SQLAlchemy has it: ``sqlite:////var/lib/callbridge/callbridge.db``, ``postgresql+psycopg://...``.
+    ``statement_within``: seconds that one statement may take on the server (PostgreSQL); None: as long as it takes. Raises
     BadDatabase when there is no such kind of database here."""
 
     def __init__(self, url: str, statement_within: float | None = None) -> None:
@@ -54,6 +64,26 @@ class Database:
         if statement_within is not None and self.engine.dialect.name == "postgresql":
             self._limit = f"SET LOCAL statement_timeout = {round(statement_within * 1000)}"
             event.listen(self.engine, "begin", self._begun)
+
+    def open(self) -> None:
+        """Create its tables, or bring those of an older version up to date. Raises BadDatabase, NotAnswering when it may be
+        better later."""
+        try:
+            problem = migrate(self.engine)
+        except (OperationalError, InterfaceError) as trouble:
+            raise NotAnswering(cause_of(trouble)) from None
+        except SQLAlchemyError as trouble:
+            raise BadDatabase(cause_of(trouble)) from None
+        if problem:
+            raise BadDatabase(problem)
+
+    def ping(self) -> None:
+        """Does it answer? Raises SQLAlchemyError."""
+        with self.engine.begin() as link:
+            link.execute(select(1))
+
+    def close(self) -> None:
+        self.engine.dispose()
 
     def cut(self, thread: int) -> None:
         """End what this thread waits for, if it waits for a server: it raises OperationalError there. A connection that is being
@@ -81,6 +111,12 @@ class Database:
 
     def _begun(self, link: Connection) -> None:
         link.exec_driver_sql(self._limit)
+
+
+def cause_of(trouble: SQLAlchemyError) -> str:
+    """Why, in one line."""
+    cause = trouble.orig if isinstance(trouble, DBAPIError) else trouble
+    return " ".join(str(cause).split())[:300]
 
 
 def _engine(url: str) -> Engine:

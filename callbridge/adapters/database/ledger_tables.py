@@ -1,14 +1,10 @@
-"""The ledger's tables. Times are epoch seconds; numbers are normalised (``+442079460000``)."""
+"""The campaigns' tables: the ledger. Times are epoch seconds; numbers are normalised (``+442079460000``)."""
 
 from __future__ import annotations
 
-from sqlalchemy import Column, Float, Index, Integer, MetaData, String, Table, Text, UniqueConstraint
+from sqlalchemy import Column, Float, Index, Integer, String, Table, Text, UniqueConstraint
 
-LEDGER_SCHEMA = 1
-
-metadata = MetaData()
-
-about = Table("callbridge_schema", metadata, Column("version", Integer, nullable=False))
+from callbridge.adapters.database.metadata import metadata
 
 leads = Table(
     "leads",
@@ -71,3 +67,5 @@ blocked = Table(
     Column("expires_at", Float),
 )
 """``campaign`` is empty for all of them; ``expires_at`` for ever."""
+
+LEDGER_TABLES = (leads, attempts, blocked)

@@ -1,0 +1,97 @@
+"""The database's schema: what the migrations make is what the tables say, in SQLite and PostgreSQL, from nothing and from any
+version; and a database that cannot be used is said in a line."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from alembic import command
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import inspect
+
+from callbridge.adapters.database import BadDatabase, Database, schema
+from callbridge.adapters.database.ledger_tables import LEDGER_TABLES, leads
+from callbridge.adapters.database.metadata import metadata
+
+from .postgres import new_database
+
+Url = Callable[[], str]
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.slow)])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    yield f"sqlite:///{tmp_path}/x.db" if request.param == "sqlite" else new_database()
+
+
+def differences(database: Database) -> list[object]:
+    with database.engine.connect() as link:
+        return list(compare_metadata(MigrationContext.configure(link), metadata))
+
+
+def migrated(database: Database, to: str) -> None:
+    """As an older version left it."""
+    config = schema._config()
+    with database.engine.begin() as link:
+        config.attributes["connection"] = link
+        command.upgrade(config, to)
+
+
+def test_an_empty_database_gets_all_tables(url: str) -> None:
+    with closing(Database(url)) as database:
+        database.open()
+        assert differences(database) == []
+        database.open()
+
+
+@pytest.mark.parametrize("version", [each.revision for each in ScriptDirectory.from_config(schema._config()).walk_revisions()])
+def test_every_older_version_is_brought_up_to_date(url: str, version: str) -> None:
+    with closing(Database(url)) as database:
+        migrated(database, version)
+        database.open()
+        assert differences(database) == []
+
+
+def test_a_ledger_from_before_versions_is_kept(url: str) -> None:
+    with closing(Database(url)) as database:
+        with database.engine.begin() as link:
+            metadata.create_all(link, tables=list(LEDGER_TABLES))
+            link.execute(leads.insert().values(campaign="spring", number="+442079460000", loaded_at=1.0, changed_at=1.0))
+        database.open()
+        assert differences(database) == []
+        with database.engine.connect() as link:
+            assert link.execute(leads.select()).one().number == "+442079460000"
+
+
+def test_two_may_open_an_empty_database_at_the_same_moment(url: str) -> None:
+    troubles: list[Exception] = []
+
+    def work() -> None:
+        try:
+            with closing(Database(url)) as database:
+                database.open()
+        except Exception as trouble:  # noqa: BLE001 - told below
+            troubles.append(trouble)
+
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+    assert troubles == []
+
+
+def test_a_newer_database_is_left_alone(url: str) -> None:
+    with closing(Database(url)) as database:
+        database.open()
+        with database.engine.begin() as link:
+            link.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")
+        before = sorted(inspect(database.engine).get_table_names())
+        with pytest.raises(BadDatabase, match=r"^the database has schema 9999; .* knows up to \d+: start the newer one$"):
+            database.open()
+        assert sorted(inspect(database.engine).get_table_names()) == before
