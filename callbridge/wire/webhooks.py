@@ -16,6 +16,7 @@ from callbridge.core.model.facts import (
     AnyFact,
     ApplicationReplaced,
     CallEnded,
+    CallRecorded,
     OfferMade,
     RecordingFailed,
     SurveyAlerted,
@@ -24,8 +25,8 @@ from callbridge.core.model.facts import (
     TalkBegan,
 )
 
-EventName = Literal["offer", "answer", "end", "alert", "survey"]
-EVENTS: tuple[EventName, ...] = ("offer", "answer", "end", "alert", "survey")
+EventName = Literal["offer", "answer", "end", "alert", "survey", "recording"]
+EVENTS: tuple[EventName, ...] = ("offer", "answer", "end", "alert", "survey", "recording")
 PLACEHOLDERS = ("number", "name", "tier", "queue", "agent", "call", "uniqueid")
 """What a link may ask for."""
 
@@ -43,6 +44,7 @@ TOLD: Mapping[type[AnyFact], WebhookEvent] = {
     OfferMade: WebhookEvent(name="offer", says=("queue", "agent", "waited")),
     TalkBegan: WebhookEvent(name="answer", says=("queue", "agent", "waited")),
     CallEnded: WebhookEvent(name="end", says=("outcome", "segments", "lasted")),
+    CallRecorded: WebhookEvent(name="recording", says=("file", "agent", "queue", "lasted", "paused")),
     SurveyMissed: WebhookEvent(name="survey", says=("survey", "agent", "queue")),
     AgentAlerted: WebhookEvent(name="alert", says=("kind", "agent", "queue", "reason", "limit", "count", "device")),
     SwitchChanged: WebhookEvent(name="alert", kind="switch", says=("switch", "on", "by")),

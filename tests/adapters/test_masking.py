@@ -353,7 +353,7 @@ def test_server_sent_events_tell_no_number() -> None:
     quiet(said.decode())
 
 
-@pytest.mark.parametrize("event", ["offer", "answer", "end", "alert", "survey"])
+@pytest.mark.parametrize("event", ["offer", "answer", "end", "alert", "survey", "recording"])
 def test_webhooks_tell_no_number(event: str) -> None:
     link = "https://crm.example/?" + "&".join(f"{name}={{{name}}}" for name in PLACEHOLDERS)
     hook = WebhookSettings(name="crm", url="", secret="", link=link, events=(event,))

@@ -31,13 +31,14 @@ from callbridge.core.model.facts import (
     ApplicationReplaced,
     CallArrived,
     CallEnded,
+    CallRecorded,
     OfferMade,
     RecordingFailed,
     SurveyMissed,
     SwitchChanged,
     TalkBegan,
 )
-from callbridge.wire.webhooks import TOLD, placeholders
+from callbridge.wire.webhooks import EVENTS, TOLD, placeholders
 from tests.adapters.conftest import RedisServer
 from tests.adapters.reading import Books, Tasks, drained
 from tests.adapters.receiver import SECRET, Receiver
@@ -102,6 +103,21 @@ def by_call(events: list[dict[str, Any]]) -> dict[str, list[str]]:
 
 def bodies(hook: WebhookSettings, *facts: AnyFact) -> list[dict[str, Any]]:
     return [json.loads(body(one, hook)) for one in stamped(*facts) if hook.wants(one.type)]
+
+
+def test_a_recording_is_told_with_its_file() -> None:
+    hook = WebhookSettings(name="crm", url="", secret="", events=("recording",))
+    fact = CallRecorded(seq=9, at=2.0, call="c1", agent="1001", queue="support", file="c1-1.wav", lasted=61.5, paused=1.5)
+    (said,) = bodies(hook, *story(), fact)
+    assert {name: said[name] for name in ("type", "call", "agent", "queue", "file", "lasted", "paused")} == {
+        "type": "recording",
+        "call": "c1",
+        "agent": "1001",
+        "queue": "support",
+        "file": "c1-1.wav",
+        "lasted": 61.5,
+        "paused": 1.5,
+    }
 
 
 def test_an_offer_is_a_screen_pop() -> None:
@@ -526,7 +542,7 @@ async def test_without_redis_every_kind_of_event_is_told(receiver: Receiver) -> 
         await saved(store, told)
         await until(lambda: len(receiver.got) >= len(TOLD))
     assert ids(receiver) == {f"7-{fact.seq}" for fact in told[1:]}
-    assert {event["type"] for event in receiver.got} == {"offer", "answer", "end", "alert", "survey"}
+    assert {event["type"] for event in receiver.got} == set(EVENTS)
     assert {event["number"] for event in receiver.got} == {"+49*****899"}
 
 
