@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import assert_never
 
 from callbridge.core import decisions
-from callbridge.core.calls import call_requests, calls, in_call_codes, phone_transfers, talks, transferred_parties
+from callbridge.core.calls import call_requests, calls, in_call_codes, phone_transfers, referrals, talks, transferred_parties
 from callbridge.core.entities import agent_states, attempts, callbacks, device_records, legs, switches
 from callbridge.core.flows import interpreter
 from callbridge.core.model import slices
@@ -63,6 +63,7 @@ from callbridge.core.model.events import (
     PlanChanged,
     PlaybackEnded,
     RecordingEnded,
+    ReferralRead,
     StoreChanged,
     SwitchTurned,
 )
@@ -204,6 +205,8 @@ def _apply(world: World, event: AnyEvent) -> None:
             agent_states.hint_read(world, event)
         case PartyFound():
             transferred_parties.found(world, event)
+        case ReferralRead():
+            phone_transfers.referral_read(world, event)
         case PhoneInspected():
             feature_codes.phone_inspected(world, event.phone, event.legs)
             agent_states.phone_inspected(world, event.phone, event.legs)
@@ -389,6 +392,9 @@ def _deadline_passed(world: World, event: DeadlinePassed) -> None:
 
 def _own_deadline(world: World, leg: Leg) -> bool:
     """Is it a deadline that means more than a doubt whether the leg lives?"""
+    if referrals.overdue(world, leg):
+        phone_transfers.referral_read(world, ReferralRead(at=world.now, leg=leg.id, host=""))
+        return True
     if transferred_parties.look_again(world, leg) or phone_transfers.consults_nobody(world, leg):
         return True
     return phone_replies.ask(world, leg)

@@ -232,7 +232,8 @@ def _phones(settings: models.Settings) -> core.PhoneRules:
     phones = settings.phones
     pause = phones.do_not_disturb == "not_ready"
     headers = phones.auto_answer.sent() if phones.auto_answer is not None else core.AUTO_ANSWER
-    return core.PhoneRules(phones.silent_after, phones.dead_after, pause_on_dnd=pause, auto_answer=headers)
+    timing = phones.silent_after, phones.dead_after
+    return core.PhoneRules(*timing, pause_on_dnd=pause, auto_answer=headers, domains=phones.domains)
 
 
 def _agent(id: str, agent: AgentConfig) -> core.AgentPlan:

@@ -20,6 +20,7 @@ from callbridge.core.model.events import (
     PartyFound,
     PhoneInspected,
     PlaybackEnded,
+    ReferralRead,
 )
 from callbridge.core.model.facts import (
     CallArrived,
@@ -60,6 +61,7 @@ def blind(story: Story, leg: LegId, bridge: str) -> list[AnyEvent]:
     at = story.now
     return [
         LegReplaced(at=at, leg=leg, by=FAR, by_name=f"{NAME};1"),
+        ReferralRead(at=at, leg=FAR, host=""),
         LegParted(at=at, leg=leg, bridge=bridge),
         LegJoined(at=at, leg=FAR, bridge=bridge),
         LegTransferred(at=at, leg=leg, target="8005", attended=False, worked=True),

@@ -160,6 +160,7 @@ AS_REFUSED: dict[type[Order], Callable[[], Built]] = {
 ELSEWHERE = {
     o.StartAmdDetour: "test_campaigns: anybody who cannot be listened to goes to an agent",
     o.PauseRecording: "test_recordings",
+    o.ReadReferral: "test_referrals: the transfer is followed",
     o.StopRecording: "test_recordings",
     o.FindLeads: "the ledger tries until it is done",
     o.ReserveAttempts: "the ledger",

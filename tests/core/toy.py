@@ -33,6 +33,7 @@ from callbridge.core.model.events import (
     PlanChanged,
     PlaybackEnded,
     RecordingEnded,
+    ReferralRead,
     SeenBridge,
     SeenLeg,
     Why,
@@ -54,6 +55,7 @@ from callbridge.core.model.orders import (
     PauseRecording,
     Play,
     Probe,
+    ReadReferral,
     Record,
     ReserveAttempts,
     Ring,
@@ -263,6 +265,8 @@ class Toy:
             case InspectPhone(phone=phone):
                 there = tuple(channel.leg for channel in self.channels.values() if channel.phone == phone)
                 self.soon(lambda at: PhoneInspected(at=at, phone=phone, legs=there))
+            case ReadReferral(leg=leg):
+                self.soon(lambda at: ReferralRead(at=at, leg=leg, host=""))
             case FindParty(leg=leg):
                 self.soon(lambda at: PartyFound(at=at, leg=leg, phone=""))
             case LookUp(call=call, question=question):

@@ -89,7 +89,8 @@ class Account(pj.Account):  # type: ignore[misc]
     def obey(self, order: dict[str, Any]) -> None:
         """Do one order; what fails is said, not raised."""
         leg = self.legs.get(order.get("call", 0))
-        target = f"sip:{order.get('to')}@{self.settings['pbx']}"
+        to = str(order.get("to"))
+        target = f"sip:{to}" if "@" in to else f"sip:{to}@{self.settings['pbx']}"
         match order["do"], leg:
             case "call", None:
                 new = self.leg()

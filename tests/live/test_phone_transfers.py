@@ -15,6 +15,7 @@ pytestmark = [pytest.mark.live, pytest.mark.asyncio(loop_scope="module")]
 ON_16 = {
     "test_an_agent_who_calls_a_queue_is_served_and_busy_meanwhile",
     "test_a_blind_transfer_to_an_agents_phone_is_that_agents_talk",
+    "test_a_phones_transfer_to_another_host_is_not_taken_for_a_local_number",
     "test_a_caller_who_transfers_is_reported_and_the_third_party_has_the_call",
 }
 
@@ -161,3 +162,41 @@ async def test_a_nailed_up_agent_whose_phone_transfers_gets_the_line_back(house:
         await ann.until_hears(VOICE, 2)
         caller.hang_up(second)
         await bridge.until("call_ended", count=2)
+
+
+@pytest.mark.parametrize("target", ["sales", "1007"], ids=["an entry", "a phone"])
+async def test_a_phones_transfer_to_another_host_is_not_taken_for_a_local_number(house: House, pbx: Pbx, target: str) -> None:
+    """Asterisk's dialplan has both."""
+    bridge = await house.open(CONFIG)
+    async with (
+        Softphone(pbx, "1008", tone=REPLY) as ann,
+        Softphone(pbx, "1007", tone=THIRD, answers=False),
+        Softphone(pbx, "1", trunk=True, tone=VOICE) as caller,
+    ):
+        await caller.call("support")
+        await bridge.until("talk_began", agent="ann")
+        ann.transfer(f"{target}@evil.example")
+        refused = await bridge.until("request_refused", request="transfer")
+        assert refused["reason"] == "the phone transfers to the host evil.example, which is not in phones.domains"
+        await bridge.until("talk_began", agent="ann", count=2)
+        await caller.until_hears(REPLY)
+        caller.hang_up()
+        await bridge.until("call_ended")
+    assert bridge.facts("offer_made", agent="bob") == []
+    assert bridge.facts("talk_began", agent="bob") == []
+    assert bridge.facts("visit_began", queue="sales") == []
+
+
+async def test_a_phones_transfer_to_a_host_of_the_settings_is_local(house: House, pbx: Pbx) -> None:
+    bridge = await house.open(CONFIG | {"phones": {"domains": ["PBX.example"]}})
+    async with (
+        Softphone(pbx, "1008", tone=REPLY) as ann,
+        Softphone(pbx, "1007", tone=THIRD),
+        Softphone(pbx, "1", trunk=True, tone=VOICE) as caller,
+    ):
+        await caller.call("support")
+        await bridge.until("talk_began", agent="ann")
+        ann.transfer("1007@pbx.example")
+        await bridge.until("talk_began", agent="bob")
+        caller.hang_up()
+        await bridge.until("call_ended")

@@ -32,6 +32,7 @@ from callbridge.core.model.events import (
     PhoneInspected,
     PlaybackEnded,
     RecordingEnded,
+    ReferralRead,
     SeenBridge,
     SeenLeg,
 )
@@ -52,6 +53,7 @@ from callbridge.core.model.orders import (
     PauseRecording,
     Play,
     Probe,
+    ReadReferral,
     Record,
     ReserveAttempts,
     Ring,
@@ -348,6 +350,8 @@ class ToyPbx:
             case InspectPhone(phone=phone):
                 legs = tuple(channel.id for channel in self.on_phone(phone))
                 return Reply(200, PhoneInspected(at=0.0, phone=phone, legs=legs))
+            case ReadReferral(leg=leg):
+                return Reply(200, ReferralRead(at=0.0, leg=leg, host=""))
             case FindParty(leg=leg):
                 return Reply(200, PartyFound(at=0.0, leg=leg, phone=""))
             case StartRecording() | PauseRecording() | StopRecording():

@@ -24,6 +24,7 @@ from callbridge.core.model.orders import (
     LeaveToDialplan,
     Order,
     Probe,
+    ReadReferral,
     Ring,
     StartAmdDetour,
 )
@@ -86,6 +87,10 @@ class AriOrders:
                 await self._query(order)
             case FindParty():
                 await self._find_party(order)
+            case ReadReferral(leg=leg):
+                names = wire.REFER_TO, wire.REFERRED_BY
+                refer_to, referred_by = [await self._parties.variable(channel_of(leg), name) for name in names]
+                self._post(wire.referral_read(order, refer_to, referred_by, at=self._now()))
             case _:
                 await self._write_all(order)
 

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from callbridge.core.calls import calls, transferred_parties
+from callbridge.core.calls import calls, referrals, transferred_parties
 from callbridge.core.entities import agent_states, legs, recordings
 from callbridge.core.flows import interpreter
 from callbridge.core.model.agent import Agent, Work
 from callbridge.core.model.call import Call, DiversionReason, Move, Phase, after
-from callbridge.core.model.events import CallerArrived, LegReplaced, LegTransferred, PartyFound
+from callbridge.core.model.events import CallerArrived, LegReplaced, LegTransferred, PartyFound, ReferralRead
 from callbridge.core.model.facts import CallTransferred
 from callbridge.core.model.ids import LegId, endpoint_of, pbx_of
 from callbridge.core.model.leg import SESSION_LINE, Leg, LegRole
@@ -106,6 +106,9 @@ def consults_nobody(world: World, leg: Leg) -> bool:
 
 def parked_too_long(world: World, leg: Leg) -> None:
     """No transfer was reported: the Local half is a caller after all, with the arrival time of the channel."""
+    if any(other.unread for other in world.legs_of_pair(leg.pair)):
+        world.put_leg(leg, deadline=world.now + PARK)
+        return
     world.legs.drop(leg.id)
     if leg.arrival is not None:
         calls.arrive(world, leg.arrival)
@@ -126,6 +129,8 @@ def replaced(world: World, event: LegReplaced) -> None:
             if leg.role is LegRole.SESSION:
                 _session_given_away(world, leg)
             _transfer(world, call, event, pair)
+            if pair and not event.up:
+                referrals.read(world, world.legs[event.by])
         case LegRole.OUTSIDE if call is not None:
             _let_go(world, leg)
             _transfer(world, call, event, pair)
@@ -215,12 +220,12 @@ def _match_halves(world: World, pair: str) -> None:
     halves = world.legs_of_pair(pair)
     far = next((leg for leg in halves if leg.role is LegRole.OUTSIDE), None)
     near = next((leg for leg in halves if leg.role in (LegRole.PARKED, LegRole.CONSULT) and leg.arrival is not None), None)
-    if far is None or near is None or near.arrival is None:
+    if far is None or near is None or near.arrival is None or far.unread:
         return
     call = world.calls.get(far.call)
     if call is None:
         return
-    if call.far != far.id:  # the caller was sent elsewhere while the transfer was in progress
+    if call.far != far.id or far.hung_at is not None:  # sent elsewhere while the transfer was in progress, or refused
         world.put_leg(near, role=LegRole.AGENT, pair="")
         legs.hang_up(world, near.id)
         return
@@ -230,6 +235,13 @@ def _match_halves(world: World, pair: str) -> None:
     world.put_leg(world.legs[far.id], call="", pair="")
     world.put_leg(world.legs[near.id], role=LegRole.AGENT, pair="")
     _requeue(world, evolve(call, far=None), entry)
+
+
+def referral_read(world: World, event: ReferralRead) -> None:
+    """It is known where the phone's transfer leads: it is followed, unless it was refused."""
+    leg = world.legs.get(event.leg)
+    if referrals.was_read(world, event) and leg is not None and leg.pair:
+        _match_halves(world, leg.pair)
 
 
 def _requeue(world: World, call: Call, entry: str) -> None:

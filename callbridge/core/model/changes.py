@@ -80,6 +80,7 @@ class LegChanges(TypedDict, total=False):
     gave_away: str
     device: str
     pair: str
+    unread: bool
     arrival: CallerArrived | None
     phone: str
     tries: int

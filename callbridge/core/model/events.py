@@ -431,6 +431,17 @@ class PartyFound(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ReferralRead(Event):
+    """The answer to ReadReferral: the host of Refer-To in lower case, empty when there is none. ``is_address``: it is an IP
+    address, not a name; ``own``: the host of Referred-By, by which the phone names itself."""
+
+    leg: LegId
+    host: str
+    is_address: bool = False
+    own: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PhoneInspected(Event):
     """The answer to InspectPhone: the channels that the endpoint has now."""
 
@@ -603,6 +614,7 @@ AnyEvent = (
     | DevicesListed
     | HintRead
     | PartyFound
+    | ReferralRead
     | PhoneInspected
     | LookedUp
     | PbxLost

@@ -66,6 +66,8 @@ class Leg:
     """Of a leg to one of several devices of an agent: what was dialled."""
     pair: str = ""
     """A Local channel's name without its ``;1`` or ``;2``."""
+    unread: bool = False
+    """Where the phone that it replaces has referred the other party to is still to be read."""
     arrival: CallerArrived | None = None
     phone: str = ""
     """Of a feature call, and of an agent's own call to an entry: the endpoint that dialled it."""

@@ -196,6 +196,11 @@ class Probe(_OfLeg):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ReadReferral(_OfLeg):
+    """Ask where a phone has referred the peer of this Local channel to: ReferralRead comes back."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FindParty(_OfLeg):
     """Ask which phone is at the other half of this Local channel: PartyFound comes back."""
 
@@ -290,6 +295,7 @@ OfPbx = (
     | StartAmdDetour
     | Probe
     | FindParty
+    | ReadReferral
     | InspectPhone
 )
 """Everything else that is done to channels, bridges and phones."""

@@ -384,6 +384,8 @@ class PhoneRules:
     pause_on_dnd: bool = False
     """Do not disturb makes an agent ``not_ready`` until the agent asks to be ready, rather than ``busy_elsewhere``."""
     auto_answer: Headers = AUTO_ANSWER
+    domains: tuple[str, ...] = ()
+    """Hosts by which phones know the PBX when they transfer a call; none: any address; ``*``: any host."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import assert_never
 
-from callbridge.core.calls import calls, transferred_parties
+from callbridge.core.calls import calls, phone_transfers, transferred_parties
 from callbridge.core.entities import agent_states, attempts, legs, phone_troubles, recordings
 from callbridge.core.flows import interpreter
 from callbridge.core.model.agent import UNKNOWN_ENDPOINT
 from callbridge.core.model.attempt import campaign_of
 from callbridge.core.model.call import Call, DiversionReason, Move, OfferResult, Phase, VisitOutcome, after
-from callbridge.core.model.events import AmdDetourEnded, LookedUp, OrderFailed, PlaybackEnded, RecordingEnded, Why
+from callbridge.core.model.events import AmdDetourEnded, LookedUp, OrderFailed, PlaybackEnded, RecordingEnded, ReferralRead, Why
 from callbridge.core.model.facts import OrderGaveUp
 from callbridge.core.model.ids import LegId, channel_of, pbx_of
 from callbridge.core.model.leg import Leg, LegRole
@@ -31,6 +31,7 @@ from callbridge.core.model.orders import (
     PauseRecording,
     Play,
     Probe,
+    ReadReferral,
     Record,
     ReserveAttempts,
     Ring,
@@ -100,6 +101,8 @@ def order_failed(world: World, event: OrderFailed) -> None:
             _cannot_leave(world, order, event)
         case Probe(leg=leg):
             _watch(world, leg)
+        case ReadReferral(leg=leg):
+            phone_transfers.referral_read(world, ReferralRead(at=world.now, leg=leg, host=""))
         case FindParty(leg=leg):
             if (known := world.legs.get(leg)) is not None:
                 transferred_parties.not_found(world, known)

@@ -3,6 +3,7 @@
 from callbridge.wire.ari.events import ECHO, SILENCED, Heard, read
 from callbridge.wire.ari.listing import Lists, channel_name, has_replied, inspected, members, probed, snapshot, trouble_in
 from callbridge.wire.ari.parties import PEER, other_half, phone_of, variable_of
+from callbridge.wire.ari.referrals import REFER_TO, REFERRED_BY, referral_read
 from callbridge.wire.ari.requests import (
     Request,
     bridge_request,
@@ -24,6 +25,8 @@ from callbridge.wire.ari.stranded import Stranded, stamped, stranded
 __all__ = [
     "ECHO",
     "PEER",
+    "REFERRED_BY",
+    "REFER_TO",
     "SILENCED",
     "Heard",
     "Lists",
@@ -43,6 +46,7 @@ __all__ = [
     "phone_of",
     "probed",
     "read",
+    "referral_read",
     "requests",
     "send_on",
     "set_filter",

@@ -28,6 +28,7 @@ from callbridge.core.model.orders import (
     PauseRecording,
     Play,
     Probe,
+    ReadReferral,
     Record,
     ReserveAttempts,
     Ring,
@@ -43,6 +44,7 @@ from callbridge.core.model.orders import (
     Subscribe,
 )
 from callbridge.wire.ari.events import ECHO, SILENCED
+from callbridge.wire.ari.referrals import REFER_TO, REFERRED_BY
 from callbridge.wire.text import NAME_LIMIT, NUMBER_LIMIT, clean
 
 BRIDGE_TYPE = "mixing,dtmf_events"
@@ -133,6 +135,8 @@ def requests(
         case Probe(leg=leg, replies=replies):
             exists = Request("GET", _path("channels", channel_of(leg)), pardons=_PARDON_NOT_FOUND)
             return (exists, replies_request(channel_of(leg))) if replies else (exists,)
+        case ReadReferral(leg=leg):
+            return tuple(variable_request(channel_of(leg), name) for name in (REFER_TO, REFERRED_BY))
         case FindParty(leg=leg):
             return (Request("GET", _path("channels", channel_of(leg)), pardons=_PARDON_NOT_FOUND),)
         case InspectPhone(phone=phone):
