@@ -670,6 +670,9 @@ def test_a_supervisor_who_is_an_agent_takes_over_with_a_segment() -> None:
     story.join(story.only(Bridge))
     assert (story.state("cid"), story.call().segments) == ("talking", 2)
     assert story.state("bob") == "wrap_up"
+    (started,), (ended,) = story.all_told(TransferStarted), story.all_told(TransferEnded)
+    assert (started.to, started.agent, started.leg) == (ended.to, ended.agent, leg) == ("agent:cid", "bob", leg)
+    assert ended.transfer == started.seq, "the same transfer"
     story.over()
 
 

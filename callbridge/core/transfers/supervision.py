@@ -9,7 +9,7 @@ from __future__ import annotations
 from callbridge.core.entities import agent_phones, agent_states, legs, phone_troubles
 from callbridge.core.model.agent import Intent, Work
 from callbridge.core.model.call import Call, Move, Phase, Supervision, SupervisionMode, Transfer, TransferKind, after
-from callbridge.core.model.facts import SupervisionStarted
+from callbridge.core.model.facts import SupervisionStarted, TransferStarted
 from callbridge.core.model.ids import LegId, pbx_of
 from callbridge.core.model.leg import Leg, LegRole
 from callbridge.core.model.orders import Bridge, DropBridge, Ring, Snoop
@@ -171,16 +171,20 @@ def _take_over(world: World, call: Call, one: Supervision) -> None:
         agent_states.change(world, agent, work=Work.OFFERED, call=call.id, leg=one.leg)
     bridge, name = call.bridge or world.mint("bridge"), agent.id if agent is not None else ""
     world.order(Bridge(bridge=bridge, legs=(call.leg, one.leg), call=call.id, queue=segment.queue, agent=name))
+    to, kind, seq = f"agent:{agent.id}" if agent is not None else f"phone:{one.phone}", TransferKind.BLIND, world.next_seq()
+    by, queue = segment.agent, segment.queue
+    world.emit(TransferStarted(seq=seq, at=world.now, call=call.id, agent=by, queue=queue, to=to, kind=kind, leg=one.leg))
     transfer = Transfer(
-        to=f"agent:{agent.id}" if agent is not None else f"phone:{one.phone}",
+        to=to,
         leg=one.leg,
         agent=agent.id if agent is not None else "",
-        by=segment.agent,
-        queue=segment.queue,
+        by=by,
+        queue=queue,
         began_at=world.now,
         until=world.now + offers.JOIN_CHECK,
-        kind=TransferKind.BLIND,
+        kind=kind,
         reached=True,
+        id=seq,
     )
     call = evolve(call, bridge=bridge, transfer=transfer, transferred_by=segment.agent, transferred_from=segment.queue)
     world.calls.put(call.id, evolve(call, phase=after(call.phase, Move.TRANSFER), deadline=transfer.until))
