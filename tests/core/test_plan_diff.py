@@ -238,3 +238,16 @@ def test_an_agent_who_is_gone_is_told_with_the_callbacks_that_nobody_else_was_to
     assert (change.name, change.callbacks) == ("cid", callback(story)[:1])
     assert change.note == "callbacks that this agent alone was to make are for everybody"
     assert only(found(story, agents={"cid": HOUSE.agents["cid"]}), "agent").callbacks == ()
+
+
+def test_callbacks_that_could_not_be_called_any_more_are_a_warning() -> None:
+    narrowed = "1 callback cannot be called any more and will expire: callbacks.numbers does not allow the number"
+    assert found(full(), call_back_to=("0X.",)).warnings == (narrowed,)
+    assert found(full(), call_back_to=("+44X.",)).warnings == ()
+    assert found(full(), outside="").warnings == ("1 callback cannot be called: the setting outside is missing",)
+
+
+def test_a_callback_that_could_not_be_called_before_either_is_no_news() -> None:
+    story = full()
+    story.world.plan = replace(story.world.plan, call_back_to=("0X.",))
+    assert found(story, call_back_to=("1X.",)).warnings == ()

@@ -64,7 +64,7 @@ def refusal(world: World, queue: str, number: str) -> str:
         return "not a phone number"
     if is_listed(world, who):
         return "the number is on the do-not-call list"
-    if not may_dial(world, number):
+    if not may_dial(world.plan, number):
         return "callbacks to this number are not allowed"
     if fault := world.plan.numbers.refusal(number):
         return f"cannot be called back: {fault}"
@@ -77,10 +77,10 @@ def is_listed(world: World, who: str) -> bool:
     return not world.plan.do_not_call.isdisjoint(spellings(who))
 
 
-def may_dial(world: World, number: str) -> bool:
+def may_dial(plan: Plan, number: str) -> bool:
     """Does the number that would be dialled match one of the patterns?"""
     digits = plain(number)
-    return bool(digits) and any(fits(pattern, digits) for pattern in world.plan.call_back_to)
+    return bool(digits) and any(fits(pattern, digits) for pattern in plan.call_back_to)
 
 
 def is_due(world: World, callback: Callback) -> bool:
@@ -92,7 +92,7 @@ def is_due(world: World, callback: Callback) -> bool:
         and not world.unsaved
         and world.now < callback.expires_at
         and not is_listed(world, callback.who)
-        and may_dial(world, callback.number)
+        and may_dial(world.plan, callback.number)
         and may_call(world, terms)
     )
 

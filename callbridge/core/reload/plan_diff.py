@@ -30,6 +30,7 @@ from callbridge.core.model.plan import (
 )
 from callbridge.core.model.skills import Profile
 from callbridge.core.model.world import World
+from callbridge.core.reload import owed_callbacks
 from callbridge.core.reload.affected import Affected
 
 ADDED, CHANGED, RENAMED, GONE = "added", "changed", "renamed", "gone"
@@ -84,7 +85,7 @@ def difference(world: World, new: Plan) -> Difference:
     return Difference(
         changes=tuple(changes),
         refusals=tuple(reason for one in changes if one.kind == "queue" and (reason := _refusal(world.plan, new, one))),
-        warnings=tuple(_warnings(world, new, touched)),
+        warnings=(*_warnings(world, new, touched), *owed_callbacks.undialled(world, new)),
         stopped=tuple(name for name in stopped if name in world.plan.campaigns and name not in new.campaigns),
     )
 
