@@ -103,6 +103,14 @@ def _parser() -> argparse.ArgumentParser:
 
     import_command.add(commands)
 
+    _add_readers(commands)
+    talking.add(commands)
+    campaign_command.add(commands)
+    return parser
+
+
+def _add_readers(commands: talking.Commands) -> None:
+    """Commands about what is in the configuration: numbers, flows, prompts."""
     read = commands.add_parser("number", help="how a phone number is read, and what is known of it")
     read.add_argument("number", metavar="NUMBER", help="the number, however it is written")
     _config(read)
@@ -122,10 +130,6 @@ def _parser() -> argparse.ArgumentParser:
     )
     prompts.add_argument("--all", action="store_true", help="regenerate all sound files")
     prompts.set_defaults(run=_prompts)
-
-    talking.add(commands)
-    campaign_command.add(commands)
-    return parser
 
 
 def _config(parser: argparse.ArgumentParser, required: bool = True) -> None:

@@ -7,13 +7,14 @@ import json
 import os
 import sys
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, TypeAlias
 
 from callbridge.cli.client import Client
 from callbridge.cli.reload_table import reload_text
 from callbridge.cli.tables import agents_table, bypass_line, callbacks_table, calls_table, explained, hours_table, queues_table
 from callbridge.settings.durations import seconds
 
+Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 DONE, FAILED = 0, 1
 AGENT_COMMANDS = ("login", "ready", "not-ready", "logout", "end-wrap-up", "extend-wrap-up")
 CALL_COMMANDS = {
@@ -39,8 +40,19 @@ CALL_COMMANDS = {
 """The requests about a call, and the argument that each of them needs."""
 
 
-def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+def add(commands: Commands) -> None:
     """Add them to the command's parser."""
+    _add_agents(commands)
+    _add_queues(commands)
+    _add_calls(commands)
+    _add_callbacks(commands)
+    _add_bypass(commands)
+    _add_hours(commands)
+    _add_reload(commands)
+    _add_top(commands)
+
+
+def _add_agents(commands: Commands) -> None:
     agents = commands.add_parser("agents", help="list agents, explain why one gets no calls, change an agent's state")
     server(agents)
     _act(agents, ("list", "show", *AGENT_COMMANDS), "agent", "the agent to explain or change")
@@ -48,11 +60,15 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     agents.add_argument("--phone", default="", help="with login: the phone to use, such as PJSIP/1001")
     agents.set_defaults(run=_agents, parser=agents)
 
+
+def _add_queues(commands: Commands) -> None:
     queues = commands.add_parser("queues", help="list queues with today's figures, or explain why callers are waiting in one")
     server(queues)
     _act(queues, ("list", "show"), "queue", "the queue to explain")
     queues.set_defaults(run=_queues, parser=queues)
 
+
+def _add_calls(commands: Commands) -> None:
     calls = commands.add_parser(
         "calls", help="list calls, show the timeline of one, or hang up, move, transfer, record or supervise it"
     )
@@ -61,6 +77,8 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     calls.add_argument("to", nargs="?", help="; ".join(f"{act}: the {to}" for act, to in CALL_COMMANDS.items() if to))
     calls.set_defaults(run=_calls, parser=calls)
 
+
+def _add_callbacks(commands: Commands) -> None:
     callbacks = commands.add_parser("callbacks", help="list open callbacks, add one, cancel one")
     server(callbacks)
     callbacks.add_argument("act", nargs="?", default="list", choices=("list", "add", "cancel"), metavar="list|add|cancel")
@@ -70,6 +88,8 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     callbacks.add_argument("--tier", default="", help="add: the customer's tier (default: looked up by number)")
     callbacks.set_defaults(run=_callbacks, parser=callbacks)
 
+
+def _add_bypass(commands: Commands) -> None:
     bypass = commands.add_parser(
         "bypass", help="turn bypass on (all new calls go straight to the fallback) or off; without argument: show it"
     )
@@ -77,12 +97,16 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     bypass.add_argument("on", nargs="?", choices=("on", "off"), metavar="on|off")
     bypass.set_defaults(run=_bypass)
 
+
+def _add_hours(commands: Commands) -> None:
     hours = commands.add_parser("hours", help="list calendars; close one immediately, or return it to its opening hours")
     server(hours)
     hours.add_argument("calendar", nargs="?")
     hours.add_argument("act", nargs="?", choices=("close", "reopen"), metavar="close|reopen")
     hours.set_defaults(run=_hours, parser=hours)
 
+
+def _add_reload(commands: Commands) -> None:
     reload = commands.add_parser(
         "reload",
         help="reload the configuration from disk, or preview the effect on live calls; an invalid file is refused as a whole",
@@ -96,6 +120,8 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     reload.add_argument("--force", action="store_true", help="reload even if it removes a queue that has callers or callbacks")
     reload.set_defaults(run=_reload)
 
+
+def _add_top(commands: Commands) -> None:
     top = commands.add_parser("top", help="a live wallboard in the terminal: PgDn, PgUp, Home, l (logged-out agents), q")
     server(top, as_json=False)
     top.add_argument("--every", type=_interval, default=1.0, metavar="SECONDS", help="refresh interval (default: 1)")

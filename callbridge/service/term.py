@@ -152,17 +152,7 @@ def _build(process: Process, taken: Taken) -> Term:
     memory = LastAgents(clock.now, board.number_of, redis=redis)
     readers = _readers(process, parts, world, board, taken.token, memory, links)
     saver = _saver(process, world, totals)
-    runtime = Runtime(
-        world,
-        clock,
-        saver,
-        perform=performers.perform,
-        resync=links.resync,
-        listen=links.listen,
-        caught_up=links.caught_up,
-        zone=ZoneInfo(settings.instance.timezone),
-        watcher=readers.publisher,
-    )
+    runtime = _runtime(settings, world, clock, saver, performers, links, readers)
     callers = CallerSources(parts, runtime.post, clock.now, memory, redis=redis)
     ledger = _ledger(settings, runtime, process)
     links.open(
@@ -247,6 +237,22 @@ def _readers(
 def _saver(process: Process, world: World, totals: Totals) -> Saver:
     lost = process.metrics.facts_lost
     return Saver(process.store, world, process.displaced, on_lost=lambda count: lost("outbox", count), totals=totals)
+
+
+def _runtime(
+    settings: Settings, world: World, clock: Clock, saver: Saver, performers: Performers, links: Links, readers: FactReaders
+) -> Runtime:
+    return Runtime(
+        world,
+        clock,
+        saver,
+        perform=performers.perform,
+        resync=links.resync,
+        listen=links.listen,
+        caught_up=links.caught_up,
+        zone=ZoneInfo(settings.instance.timezone),
+        watcher=readers.publisher,
+    )
 
 
 def _ledger(settings: Settings, runtime: Runtime, process: Process) -> CampaignLedger | None:

@@ -50,6 +50,21 @@ def arrive(world: World, event: CallerArrived, *, found: bool = False, phone: st
     if at_phone is not None:
         world.put_leg(leg, phone=phone)
         agent_states.refresh_device(world, at_phone)
+    _emit_arrived(world, call, event, queue, found=found)
+    world.order(Subscribe(leg=event.leg))
+    if not event.up:
+        world.order(Answer(leg=event.leg))
+    if world.plan.remembers and call.number and MEMORY + call.entry in world.plan.flows:
+        visits.into_flow(world, call, MEMORY + call.entry, "entry")
+        return
+    if isinstance(destination, ToFlow):
+        visits.into_flow(world, call, destination.flow, "entry")
+        return
+    world.order(StartMusic(leg=event.leg, music=world.plan.queues[queue].music))
+    visits.begin_visit(world, call, queue)
+
+
+def _emit_arrived(world: World, call: Call, event: CallerArrived, queue: str, *, found: bool) -> None:
     world.emit(
         CallArrived(
             seq=world.next_seq(),
@@ -66,17 +81,6 @@ def arrive(world: World, event: CallerArrived, *, found: bool = False, phone: st
             found_waiting=found,
         )
     )
-    world.order(Subscribe(leg=event.leg))
-    if not event.up:
-        world.order(Answer(leg=event.leg))
-    if world.plan.remembers and call.number and MEMORY + call.entry in world.plan.flows:
-        visits.into_flow(world, call, MEMORY + call.entry, "entry")
-        return
-    if isinstance(destination, ToFlow):
-        visits.into_flow(world, call, destination.flow, "entry")
-        return
-    world.order(StartMusic(leg=event.leg, music=world.plan.queues[queue].music))
-    visits.begin_visit(world, call, queue)
 
 
 def divert(world: World, event: CallerArrived, reason: DiversionReason) -> None:

@@ -87,16 +87,7 @@ def wait(world: World, call: Call) -> Call:
         if ladder.then is not None and not call.placed:
             return overflow(world, call, ladder.then, "waited")
         window = len(ladder.steps) - 1
-    ends = ladder.window_ends(window)
-    looks = [look for rule in queue.overflow if (look := conditions.next_look(world, call, rule.when)) is not None]
-    if queue.overflow and _is_kept(world, visit):
-        looks = [visit.began_at + KEEP_FOR]
-    if visit.prefers and since > world.now:
-        looks.append(since)
-    elif not visit.prefers and ends is not None and since + ends > world.now:
-        looks.append(since + ends)
-    if visit.avoids and (lifted := avoided.lifted_at(world, visit.queue, visit.began_at)) is not None:
-        looks.append(lifted)
+    looks = _looks(world, call, visit, queue, since, ladder.window_ends(window))
     gives_up = _gives_up_at(world, call)
     if gives_up is not None and world.now >= gives_up:
         world.overtaken.append((call.id, "abandoned"))
@@ -120,6 +111,21 @@ def wait(world: World, call: Call) -> Call:
             )
         )
     return call
+
+
+def _looks(world: World, call: Call, visit: Visit, queue: QueuePlan, since: float, ends: float | None) -> list[float]:
+    """When something may change for a caller who waits: by an overflow rule, by the end of the step (``ends``, after ``since``)
+    or of the wait for an agent, or because agents are no longer avoided."""
+    looks = [look for rule in queue.overflow if (look := conditions.next_look(world, call, rule.when)) is not None]
+    if queue.overflow and _is_kept(world, visit):
+        looks = [visit.began_at + KEEP_FOR]
+    if visit.prefers and since > world.now:
+        looks.append(since)
+    elif not visit.prefers and ends is not None and since + ends > world.now:
+        looks.append(since + ends)
+    if visit.avoids and (lifted := avoided.lifted_at(world, visit.queue, visit.began_at)) is not None:
+        looks.append(lifted)
+    return looks
 
 
 def _queue_removed(world: World, call: Call) -> Call:
