@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections.abc import AsyncIterator, Collection, Sequence
 from typing import Any
@@ -11,7 +12,7 @@ import pytest
 from redis.asyncio import Redis
 from structlog.testing import capture_logs
 
-from callbridge.adapters.outbox import MemoryOutbox, OutboxReader, readers
+from callbridge.adapters.outbox import MemoryOutbox, OutboxReader, OutboxReaders, readers
 from callbridge.adapters.outbox.envelope import Envelope, Place, place_of, read_back
 from callbridge.adapters.redis.connection import connect
 from callbridge.adapters.redis.outbox import RedisOutbox
@@ -102,11 +103,36 @@ class Leader:
             self.ids += [f"{self.token}-{one.seq}" for one in facts]
 
 
+async def begun(leader: Leader, *those: Notebook) -> None:
+    """They have a place."""
+    for reader in those:
+        async with asyncio.timeout(3):
+            while await leader.outbox.cursor(reader.name) is None:
+                await asyncio.sleep(0.001)
+
+
+@contextlib.asynccontextmanager
+async def followed(leader: Leader, *those: Notebook, books: Books | None = None) -> AsyncIterator[OutboxReaders]:
+    """These readers are at work, and each has its place."""
+    async with at_work(leader.outbox, *those, books=books) as reading:
+        await begun(leader, *those)
+        yield reading
+
+
 @pytest.fixture
 async def redis(redis_server: RedisServer) -> AsyncIterator[Redis]:
     client = connect(redis_server.settings())
     yield client
     await client.aclose()
+
+
+@pytest.fixture
+async def impatient(redis_server: RedisServer) -> AsyncIterator[Leader]:
+    """Leads on a Redis that must answer quickly."""
+    leader = Leader(RedisStore(redis_server.settings(timeout=0.2)))
+    await leader.leads()
+    yield leader
+    await leader.store.close()
 
 
 class TestOutbox:
@@ -129,8 +155,7 @@ class TestOutbox:
 
     async def test_what_is_saved_is_handed_over_once_and_in_order(self, leader: Leader) -> None:
         first, second = Notebook("first"), Notebook("second")
-        async with at_work(leader.outbox, first, second):
-            await self.begun(leader, first, second)
+        async with followed(leader, first, second):
             for _ in range(20):
                 await leader.saves(1, 7, 30)
                 await asyncio.sleep(0.002)
@@ -140,16 +165,14 @@ class TestOutbox:
     async def test_a_new_reader_begins_with_what_happens_from_now_on(self, leader: Leader) -> None:
         await leader.saves(5)
         late = Notebook()
-        async with at_work(leader.outbox, late):
-            await self.begun(leader, late)
+        async with followed(leader, late):
             await leader.saves(3)
             await until(lambda: len(late.got) == 3)
         assert late.got == leader.ids[5:]
 
     async def test_a_reader_gets_the_kinds_that_it_wants(self, leader: Leader) -> None:
         books, picky = Books(), Notebook(wants={"request_granted"})
-        async with at_work(leader.outbox, picky, books=books):
-            await self.begun(leader, picky)
+        async with followed(leader, picky, books=books):
             others = [CallRepeated(seq=1, at=1.0, call="c1", after=1.0), fact(2), fact(4)]
             wanted = RequestGranted(seq=3, at=1.0, agent="ann", request="ready", by="ops")
             facts = sorted([*others, wanted], key=lambda one: one.seq)
@@ -160,8 +183,7 @@ class TestOutbox:
 
     async def test_a_reader_that_fails_is_asked_again_later_and_misses_nothing(self, leader: Leader) -> None:
         failing, well = Notebook("failing"), Notebook("well")
-        async with at_work(leader.outbox, failing, well):
-            await self.begun(leader, failing, well)
+        async with followed(leader, failing, well):
             failing.fails = 5
             await leader.saves(10)
             await until(lambda: len(well.got) == 10)
@@ -175,8 +197,7 @@ class TestOutbox:
     async def test_a_fault_of_a_reader_is_logged_once_with_its_traceback_and_ends_nothing(self, leader: Leader) -> None:
         faulty = Notebook()
         with capture_logs() as logs:
-            async with at_work(leader.outbox, faulty):
-                await self.begun(leader, faulty)
+            async with followed(leader, faulty):
                 faulty.fails, faulty.fault = 4, KeyError("a bug")
                 await leader.saves(2)
                 await until(lambda: len(faulty.got) == 2)
@@ -186,8 +207,7 @@ class TestOutbox:
 
     async def test_a_batch_whose_end_was_not_heard_of_is_handed_over_again(self, leader: Leader) -> None:
         unsure = Notebook()
-        async with at_work(leader.outbox, unsure):
-            await self.begun(leader, unsure)
+        async with followed(leader, unsure):
             unsure.fails_after = 1
             await leader.saves(4)
             await until(lambda: len(unsure.got) == 8)
@@ -208,8 +228,7 @@ class TestOutbox:
 
         exact = Exact()
         exact.own = (0, 0)
-        async with at_work(leader.outbox, exact):
-            await self.begun(leader, exact)
+        async with followed(leader, exact):
             exact.fails_after = 2
             await leader.saves(3)
             await until(lambda: len(exact.got) == 3)
@@ -219,8 +238,7 @@ class TestOutbox:
 
     async def test_a_reader_without_room_is_handed_no_more_until_it_has(self, leader: Leader) -> None:
         full = Notebook()
-        async with at_work(leader.outbox, full):
-            await self.begun(leader, full)
+        async with followed(leader, full):
             full.room = False
             await asyncio.sleep(0.1)
             await leader.saves(400)
@@ -233,8 +251,7 @@ class TestOutbox:
 
     async def test_after_an_end_in_order_the_next_run_goes_on_exactly_there(self, leader: Leader) -> None:
         before, after = Notebook(), Notebook()
-        async with at_work(leader.outbox, before):
-            await self.begun(leader, before)
+        async with followed(leader, before):
             await leader.saves(10)
             await until(lambda: len(before.got) == 10)
         await leader.saves(10)
@@ -245,8 +262,7 @@ class TestOutbox:
 
     async def test_what_a_reader_was_owed_is_handed_to_the_next(self, leader: Leader) -> None:
         before, after, books = Notebook(), Notebook(), Books()
-        async with at_work(leader.outbox, before):
-            await self.begun(leader, before)
+        async with followed(leader, before):
             before.owes = {3, 8}
             await leader.saves(10)
             await until(lambda: len(before.got) == 10)
@@ -262,7 +278,7 @@ class TestOutbox:
         killed, after, tasks = Notebook(), Notebook(), Tasks()
         reading = readers.OutboxReaders(leader.outbox, tasks.start, Books())
         reading.add(killed)
-        await self.begun(leader, killed)
+        await begun(leader, killed)
         for _ in range(30):
             await leader.saves(3)
             await asyncio.sleep(0.02)
@@ -277,8 +293,7 @@ class TestOutbox:
 
     async def test_a_new_token_breaks_nothing(self, leader: Leader) -> None:
         reader = Notebook()
-        async with at_work(leader.outbox, reader):
-            await self.begun(leader, reader)
+        async with followed(leader, reader):
             await leader.saves(5)
             await leader.leads()
             await leader.saves(5)
@@ -288,8 +303,7 @@ class TestOutbox:
 
     async def test_facts_that_a_repeated_save_brings_again_are_handed_over_once(self, leader: Leader) -> None:
         reader = Notebook()
-        async with at_work(leader.outbox, reader):
-            await self.begun(leader, reader)
+        async with followed(leader, reader):
             await leader.saves(3)
             whole = Whole(number=leader.store.number + 1, rows={}, meta=Meta(), facts=[fact(2), fact(3), fact(4)])
             await leader.store.save_all(whole)
@@ -303,8 +317,7 @@ class TestOutbox:
                 return bool(self.got)
 
         once, other, books = Once("once"), Notebook("other"), Books()
-        async with at_work(leader.outbox, once, other, books=books) as reading:
-            await self.begun(leader, once, other)
+        async with followed(leader, once, other, books=books) as reading:
             await until(lambda: books.left.keys() == {"once", "other"})
             assert reading.names() == {"once", "other"}
             await leader.saves(1)
@@ -316,21 +329,13 @@ class TestOutbox:
 
     async def test_how_far_a_reader_is_behind_is_told(self, leader: Leader) -> None:
         books, reader = Books(), Notebook()
-        async with at_work(leader.outbox, reader, books=books):
-            await self.begun(leader, reader)
+        async with followed(leader, reader, books=books):
             reader.room = False
             await asyncio.sleep(0.1)
             await leader.saves(30, 12)
             await until(lambda: books.left["notebook"] == 42)
             reader.room = True
             await until(lambda: books.left["notebook"] == 0)
-
-    async def begun(self, leader: Leader, *those: Notebook) -> None:
-        """They have a place."""
-        for reader in those:
-            async with asyncio.timeout(3):
-                while await leader.outbox.cursor(reader.name) is None:
-                    await asyncio.sleep(0.001)
 
 
 # -- memory only ------------------------------------------------------------------------------------------------------
@@ -341,8 +346,7 @@ async def test_in_memory_beyond_the_cap_the_oldest_fact_is_lost_and_counted() ->
     store.outbox = MemoryOutbox(most=100)
     leader = Leader(store)
     await leader.leads()
-    async with at_work(leader.outbox, reader, books=books):
-        await TestOutbox().begun(leader, reader)
+    async with followed(leader, reader, books=books):
         reader.room = False
         await asyncio.sleep(0.05)
         await leader.saves(*[10] * 18)
@@ -358,8 +362,7 @@ async def test_in_memory_nothing_is_kept_that_nobody_wants() -> None:
     leader = Leader(store)
     await leader.leads()
     assert store.outbox.wanted == frozenset()
-    async with at_work(leader.outbox, reader) as reading:
-        await TestOutbox().begun(leader, reader)
+    async with followed(leader, reader) as reading:
         assert store.outbox.wanted == {RequestGranted}
         await reading.remove("notebook", gone=True)
         assert store.outbox.wanted == frozenset()
@@ -377,8 +380,7 @@ async def _calls(redis: Redis) -> dict[str, int]:
 async def test_what_we_have_written_ourselves_is_not_read_back(redis_server: RedisServer, redis: Redis) -> None:
     leader, reader = Leader(RedisStore(redis_server.settings())), Notebook()
     await leader.leads()
-    async with at_work(leader.outbox, reader):
-        await TestOutbox().begun(leader, reader)
+    async with followed(leader, reader):
         await leader.saves(1)
         await until(lambda: len(reader.got) == 1)
         await redis.config_resetstat()
@@ -399,8 +401,7 @@ async def test_one_that_falls_behind_what_is_kept_in_this_process_catches_up_fro
     store.outbox = RedisOutbox(redis_server.settings(), most=50)
     leader = Leader(store)
     await leader.leads()
-    async with at_work(leader.outbox, slow, quick):
-        await TestOutbox().begun(leader, slow, quick)
+    async with followed(leader, slow, quick):
         await leader.saves(1)
         await until(lambda: slow.got and quick.got)
         slow.room = False
@@ -426,8 +427,7 @@ async def test_a_take_over_goes_on_with_what_the_former_leader_wrote(redis_serve
     former, later = (Leader(RedisStore(redis_server.settings())) for _ in range(2))
     before, after = Notebook(), Notebook()
     await former.leads()
-    async with at_work(former.outbox, before):
-        await TestOutbox().begun(former, before)
+    async with followed(former, before):
         await former.saves(5)
         await until(lambda: len(before.got) == 5)
     await former.saves(600)
@@ -444,11 +444,9 @@ async def test_a_take_over_goes_on_with_what_the_former_leader_wrote(redis_serve
         await each.store.close()
 
 
-async def test_facts_that_were_not_saved_are_handed_over_when_they_are(redis_server: RedisServer) -> None:
-    leader, reader = Leader(RedisStore(redis_server.settings(timeout=0.2))), Notebook()
-    await leader.leads()
-    async with at_work(leader.outbox, reader):
-        await TestOutbox().begun(leader, reader)
+async def test_facts_that_were_not_saved_are_handed_over_when_they_are(redis_server: RedisServer, impatient: Leader) -> None:
+    leader, reader = impatient, Notebook()
+    async with followed(leader, reader):
         await leader.saves(2)
         await until(lambda: len(reader.got) == 2)
         await _saved_unheard(redis_server, leader, 3)
@@ -460,15 +458,14 @@ async def test_facts_that_were_not_saved_are_handed_over_when_they_are(redis_ser
         await leader.saves(1)
         await until(lambda: len(reader.got) >= 8)
     assert reader.got == [f"{leader.token}-{seq}" for seq in range(1, 9)]
-    await leader.store.close()
 
 
-async def test_facts_of_a_save_that_we_never_hear_of_are_handed_over_all_the_same(redis_server: RedisServer) -> None:
+async def test_facts_of_a_save_that_we_never_hear_of_are_handed_over_all_the_same(
+    redis_server: RedisServer, impatient: Leader
+) -> None:
     """It was too slow for us; then so many facts are owed that the oldest, which are in the stream, are given up."""
-    leader, reader = Leader(RedisStore(redis_server.settings(timeout=0.2))), Notebook()
-    await leader.leads()
-    async with at_work(leader.outbox, reader):
-        await TestOutbox().begun(leader, reader)
+    leader, reader = impatient, Notebook()
+    async with followed(leader, reader):
         await leader.saves(2)
         await until(lambda: len(reader.got) == 2)
         await _saved_unheard(redis_server, leader, 3)
@@ -478,15 +475,14 @@ async def test_facts_of_a_save_that_we_never_hear_of_are_handed_over_all_the_sam
         await leader.saves(1)
         await until(lambda: len(reader.got) >= 8)
     assert reader.got == [f"{leader.token}-{seq}" for seq in range(1, 9)]
-    await leader.store.close()
 
 
-async def test_what_a_reader_found_in_the_stream_before_we_knew_of_it_is_handed_over_once(redis_server: RedisServer) -> None:
-    leader, early, late = Leader(RedisStore(redis_server.settings(timeout=0.2))), Notebook("early"), Notebook("late")
+async def test_what_a_reader_found_in_the_stream_before_we_knew_of_it_is_handed_over_once(
+    redis_server: RedisServer, impatient: Leader
+) -> None:
+    leader, early, late = impatient, Notebook("early"), Notebook("late")
     late.own = (0, 0)
-    await leader.leads()
-    async with at_work(leader.outbox, early) as reading:
-        await TestOutbox().begun(leader, early)
+    async with followed(leader, early) as reading:
         await leader.saves(2)
         await until(lambda: len(early.got) == 2)
         await _saved_unheard(redis_server, leader, 3)
@@ -497,7 +493,6 @@ async def test_what_a_reader_found_in_the_stream_before_we_knew_of_it_is_handed_
         await leader.store.save_all(whole)
         await until(lambda: len(early.got) >= 6 and len(late.got) >= 6)
     assert early.got == late.got == [f"{leader.token}-{seq}" for seq in range(1, 7)]
-    await leader.store.close()
 
 
 async def _saved_unheard(redis_server: RedisServer, leader: Leader, count: int) -> None:
@@ -508,11 +503,9 @@ async def _saved_unheard(redis_server: RedisServer, leader: Leader, count: int) 
     redis_server.go_on()
 
 
-async def test_a_redis_that_lost_everything_is_read_from_its_new_beginning(redis_server: RedisServer) -> None:
-    leader, reader = Leader(RedisStore(redis_server.settings(timeout=0.2))), Notebook()
-    await leader.leads()
-    async with at_work(leader.outbox, reader):
-        await TestOutbox().begun(leader, reader)
+async def test_a_redis_that_lost_everything_is_read_from_its_new_beginning(redis_server: RedisServer, impatient: Leader) -> None:
+    leader, reader = impatient, Notebook()
+    async with followed(leader, reader):
         await leader.saves(3)
         await until(lambda: len(reader.got) == 3)
         redis_server.kill()
@@ -522,14 +515,13 @@ async def test_a_redis_that_lost_everything_is_read_from_its_new_beginning(redis
         await leader.saves(4)
         await until(lambda: len(reader.got) == 7)
     assert reader.got == leader.ids
-    await leader.store.close()
 
 
 async def test_reading_that_fails_half_way_loses_nothing(redis_server: RedisServer, monkeypatch: pytest.MonkeyPatch) -> None:
     leader, before, after = Leader(RedisStore(redis_server.settings())), Notebook(), Notebook()
     await leader.leads()
-    async with at_work(leader.outbox, before):
-        await TestOutbox().begun(leader, before)
+    async with followed(leader, before):
+        pass
     await leader.saves(400)
     outbox = leader.store.outbox
     assert isinstance(outbox, RedisOutbox)
