@@ -12,6 +12,7 @@ from tests.lab.bridge import Callbridge, agent, floor
 from tests.lab.pbx import Pbx
 from tests.lab.sip import Phone, PhoneScript
 from tests.live.house import House
+from tests.live.talks import REPLY, THIRD, VOICE, talking
 
 pytestmark = [pytest.mark.live, pytest.mark.asyncio(loop_scope="module")]
 
@@ -23,7 +24,7 @@ ON_16 = {
     "test_supervision_ends_with_the_talk_and_taking_over_goes_on",
 }
 
-VOICE, REPLY, THIRD, MUSIC = (sounds.TONES[name] for name in ("caller", "agent", "third", "music"))
+MUSIC = sounds.TONES["music"]
 KEYS = {"*1": "transfer", "*2": "consult", "*3": "complete", "*4": "return", "*5": "conference"}
 
 
@@ -71,13 +72,7 @@ async def test_a_consult_that_is_completed(house: House, pbx: Pbx, connect: str)
 
 async def test_a_consult_that_is_given_up_brings_the_caller_back(house: House, pbx: Pbx) -> None:
     bridge = await house.open(three_desks())
-    async with (
-        Softphone(pbx, "1008", tone=REPLY) as ann,
-        Softphone(pbx, "1007", tone=THIRD) as bob,
-        Softphone(pbx, "1", trunk=True, tone=VOICE) as caller,
-    ):
-        await caller.call("support")
-        await ann.until_hears(VOICE)
+    async with Softphone(pbx, "1007", tone=THIRD) as bob, talking(pbx, bridge) as (ann, caller):
         ann.press("*21007#")
         await ann.until_hears(THIRD)
         ann.press("*4")
@@ -93,13 +88,7 @@ async def test_a_consult_that_is_given_up_brings_the_caller_back(house: House, p
 
 async def test_three_talk_and_the_caller_stays_with_the_colleague(house: House, pbx: Pbx) -> None:
     bridge = await house.open(three_desks())
-    async with (
-        Softphone(pbx, "1008", tone=REPLY) as ann,
-        Softphone(pbx, "1007", tone=THIRD) as bob,
-        Softphone(pbx, "1", trunk=True, tone=VOICE) as caller,
-    ):
-        await caller.call("support")
-        await ann.until_hears(VOICE)
+    async with Softphone(pbx, "1007", tone=THIRD) as bob, talking(pbx, bridge) as (ann, caller):
         ann.press("*21007#")
         await ann.until_hears(THIRD)
         ann.press("*5")
@@ -119,13 +108,7 @@ async def test_three_talk_and_the_caller_stays_with_the_colleague(house: House, 
 
 async def test_a_colleague_who_leaves_a_conference_is_in_the_calls_record(house: House, pbx: Pbx) -> None:
     bridge = await house.open(three_desks())
-    async with (
-        Softphone(pbx, "1008", tone=REPLY) as ann,
-        Softphone(pbx, "1007", tone=THIRD) as bob,
-        Softphone(pbx, "1", trunk=True, tone=VOICE) as caller,
-    ):
-        await caller.call("support")
-        await ann.until_hears(VOICE)
+    async with Softphone(pbx, "1007", tone=THIRD) as bob, talking(pbx, bridge) as (ann, caller):
         ann.press("*21007#")
         await ann.until_hears(THIRD)
         ann.press("*5")
@@ -148,13 +131,7 @@ async def test_a_colleague_who_leaves_a_conference_is_in_the_calls_record(house:
 
 async def test_a_caller_whom_nobody_takes_is_back_with_the_agent(house: House, pbx: Pbx) -> None:
     bridge = await house.open(three_desks())
-    async with (
-        Softphone(pbx, "1008", tone=REPLY) as ann,
-        Phone(pbx, "1007", PhoneScript.rejects()),
-        Softphone(pbx, "1", trunk=True, tone=VOICE) as caller,
-    ):
-        await caller.call("support")
-        await ann.until_hears(VOICE)
+    async with Phone(pbx, "1007", PhoneScript.rejects()), talking(pbx, bridge) as (ann, caller):
         ann.press("*11007#")
         await ann.until_state("DISCONNECTED")
         await bridge.until("talk_began", count=2, agent="ann")
@@ -172,13 +149,7 @@ async def test_a_caller_whom_nobody_takes_is_back_with_the_agent(house: House, p
 
 async def test_a_phones_own_transfer_that_nobody_answers_is_back_with_the_agent(house: House, pbx: Pbx) -> None:
     bridge = await house.open(three_desks())
-    async with (
-        Softphone(pbx, "1008", tone=REPLY) as ann,
-        Phone(pbx, "1005", PhoneScript.rejects()),
-        Softphone(pbx, "1", trunk=True, tone=VOICE) as caller,
-    ):
-        await caller.call("support")
-        await ann.until_hears(VOICE)
+    async with Phone(pbx, "1005", PhoneScript.rejects()), talking(pbx, bridge) as (ann, caller):
         ann.transfer("try-1005")
         await bridge.until("talk_began", count=2, agent="ann")
         await ann.until("media", call=2)
@@ -228,13 +199,7 @@ async def act(bridge: Callbridge, what: str, **body: str) -> None:
 
 async def test_a_supervisor_listens_whispers_barges_in_and_leaves(house: House, pbx: Pbx) -> None:
     bridge = await house.open(three_desks())
-    async with (
-        Softphone(pbx, "1008", tone=REPLY) as ann,
-        Softphone(pbx, "1005", tone=THIRD) as boss,
-        Softphone(pbx, "1", trunk=True, tone=VOICE) as caller,
-    ):
-        await caller.call("support")
-        await ann.until_hears(VOICE)
+    async with Softphone(pbx, "1005", tone=THIRD) as boss, talking(pbx, bridge) as (ann, caller):
         await act(bridge, "listen", phone="PJSIP/1005")
         await boss.until_hears(VOICE)
         await boss.until_hears(REPLY)
@@ -265,9 +230,7 @@ async def test_a_supervisor_listens_whispers_barges_in_and_leaves(house: House, 
 
 async def test_supervision_by_a_phone_that_cannot_be_rung_is_refused(house: House, pbx: Pbx) -> None:
     bridge = await house.open(three_desks())
-    async with Softphone(pbx, "1008", tone=REPLY) as ann, Softphone(pbx, "1", trunk=True, tone=VOICE) as caller:
-        await caller.call("support")
-        await ann.until_hears(VOICE)
+    async with talking(pbx, bridge) as (_, caller):
         with pytest.raises(ApiError, match=r"no such phone: PJSIP/9999 is no endpoint of the PBX"):
             await act(bridge, "listen", phone="PJSIP/9999")
         with pytest.raises(ApiError, match=r"phone PJSIP/2002 cannot be reached: it is not registered"):

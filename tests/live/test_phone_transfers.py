@@ -4,11 +4,11 @@ import asyncio
 
 import pytest
 
-from tests.lab import sounds
 from tests.lab.audio import Softphone
 from tests.lab.bridge import agent, floor
 from tests.lab.pbx import Pbx
 from tests.live.house import House
+from tests.live.talks import REPLY, THIRD, VOICE, talking
 
 pytestmark = [pytest.mark.live, pytest.mark.asyncio(loop_scope="module")]
 
@@ -19,7 +19,6 @@ ON_16 = {
     "test_a_caller_who_transfers_is_reported_and_the_third_party_has_the_call",
 }
 
-VOICE, REPLY, THIRD = sounds.TONES["caller"], sounds.TONES["agent"], sounds.TONES["third"]
 CONFIG = floor(
     {"ann": agent("1008", {"support": 1}), "bob": agent("1007", {"sales": 1})},
     {"support": {"steps": [{"skills": "support"}], "wrap_up": 1}, "sales": {"steps": [{"skills": "sales"}]}},
@@ -28,13 +27,7 @@ CONFIG = floor(
 
 async def test_a_blind_transfer_to_an_agents_phone_is_that_agents_talk(house: House, pbx: Pbx) -> None:
     bridge = await house.open(CONFIG)
-    async with (
-        Softphone(pbx, "1008", tone=REPLY) as ann,
-        Softphone(pbx, "1007", tone=THIRD) as bob,
-        Softphone(pbx, "1", trunk=True, tone=VOICE) as caller,
-    ):
-        await caller.call("support")
-        await bridge.until("talk_began", agent="ann")
+    async with Softphone(pbx, "1007", tone=THIRD) as bob, talking(pbx, bridge) as (ann, caller):
         ann.transfer("1007")
         await bridge.until("talk_began", agent="bob")
         assert await bridge.state("bob") == "talking"
@@ -52,13 +45,7 @@ async def test_a_blind_transfer_to_an_agents_phone_is_that_agents_talk(house: Ho
 
 async def test_an_attended_transfer_to_an_agents_phone_is_that_agents_talk(house: House, pbx: Pbx) -> None:
     bridge = await house.open(CONFIG)
-    async with (
-        Softphone(pbx, "1008", tone=REPLY) as ann,
-        Softphone(pbx, "1007", tone=THIRD) as bob,
-        Softphone(pbx, "1", trunk=True, tone=VOICE) as caller,
-    ):
-        await caller.call("support")
-        await bridge.until("talk_began", agent="ann")
+    async with Softphone(pbx, "1007", tone=THIRD) as bob, talking(pbx, bridge) as (ann, caller):
         consult = await ann.call("1007")
         await ann.until_state("CONFIRMED", consult)
         ann.transfer_to(consult)
@@ -78,13 +65,10 @@ async def test_an_attended_transfer_to_an_agents_phone_is_that_agents_talk(house
 async def test_an_agent_who_was_given_a_call_by_a_phone_may_transfer_it_on(house: House, pbx: Pbx) -> None:
     bridge = await house.open(CONFIG)
     async with (
-        Softphone(pbx, "1008", tone=REPLY) as ann,
         Softphone(pbx, "1007", tone=REPLY) as bob,
         Softphone(pbx, "1009", tone=THIRD) as colleague,
-        Softphone(pbx, "1", trunk=True, tone=VOICE) as caller,
+        talking(pbx, bridge) as (ann, caller),
     ):
-        await caller.call("support")
-        await bridge.until("talk_began", agent="ann")
         ann.transfer("1007")
         await bridge.until("talk_began", agent="bob")
         await bob.until_hears(VOICE)
@@ -100,13 +84,7 @@ async def test_an_agent_who_was_given_a_call_by_a_phone_may_transfer_it_on(house
 
 async def test_a_caller_who_transfers_is_reported_and_the_third_party_has_the_call(house: House, pbx: Pbx) -> None:
     bridge = await house.open(CONFIG)
-    async with (
-        Softphone(pbx, "1008", tone=REPLY) as ann,
-        Softphone(pbx, "1009", tone=THIRD) as third,
-        Softphone(pbx, "1", trunk=True, tone=VOICE) as caller,
-    ):
-        await caller.call("support")
-        await bridge.until("talk_began", agent="ann")
+    async with Softphone(pbx, "1009", tone=THIRD) as third, talking(pbx, bridge) as (ann, caller):
         caller.transfer("try-1009")
         await ann.until_hears(THIRD)
         await caller.until_state("DISCONNECTED")
