@@ -205,6 +205,9 @@ def test_handover_is_told_when_the_ring_was_done() -> None:
     tell(made, [OfferEnded(seq=2, at=100.0, queue="support", leg="p/4", result="cancelled", rang_for=0.0)])
     made.rang(LegId("p/4"))
     made.rang(LegId("p/9"))
+    tell(made, [offer("p/5", 99.0)])
+    tell(made, [OfferEnded(seq=2, at=100.0, call="c", queue="support", leg="p/6", result="answered", rang_for=0.0)])
+    made.rang(LegId("p/5"))  # another device of the agent has answered
     assert value(made, "handover_seconds_count", queue="support") == 1
     assert value(made, "handover_seconds_sum", queue="support") == pytest.approx(0.03)
 

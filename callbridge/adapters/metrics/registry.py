@@ -111,6 +111,8 @@ class Metrics:
         self.registry.register(self._gauges)
         self._freed: dict[str, tuple[float, str]] = {}
         """Leg -> when its agent became free, queue: until its Ring is done."""
+        self._offered: dict[str, str] = {}
+        """Call -> the leg of its offer, if that is to be measured: it may not have been rung when the offer ends."""
         self._performed: dict[tuple[str, str, str], tuple[Counter, Histogram]] = {}
         self._heard: dict[tuple[str, str], Counter] = {}
         """Series by their values, of which there are closed sets for each PBX: finding one takes longer than counting."""
@@ -131,6 +133,7 @@ class Metrics:
         self._shown, self._until = totals.shown(), 0.0
         self._exposition = Exposition(_PREFIX, totals.families)
         self._freed.clear()
+        self._offered.clear()
         self.on_leader(True)
 
     def end_term(self) -> None:
@@ -203,8 +206,9 @@ class Metrics:
             match fact:
                 case OfferMade(freed_at=float(freed_at)):
                     self._freed[fact.leg] = (freed_at, label(fact.queue))
-                case OfferEnded():
-                    self._freed.pop(fact.leg, None)
+                    self._offered[fact.call] = fact.leg
+                case OfferEnded():  # perhaps at another of the agent's devices
+                    self._freed.pop(self._offered.pop(fact.call, fact.leg), None)
                 case SwitchChanged():
                     self._switch.labels(label(fact.switch)).set(fact.on)
 
