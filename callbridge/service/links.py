@@ -27,8 +27,8 @@ from callbridge.settings.models import Settings
 
 
 def _phones(world: World) -> set[str]:
-    """All phones at which agents are, or may be."""
-    return {phone for agent in world.agents.values() for phone in agent.phones}
+    """All phones at which agents are, or may be; those that the PBX does not know would be a warning in its log each time."""
+    return {phone for agent in world.agents.values() for phone in agent.phones if phone in world.phones}
 
 
 def _hints(world: World) -> dict[str, str]:

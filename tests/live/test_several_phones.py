@@ -181,3 +181,16 @@ async def test_the_hint_of_the_extension_tells_of_do_not_disturb_and_of_other_ca
             await bridge.until_state("ann", "busy_elsewhere")
             await callers.wait()
         await bridge.until_state("ann", "ready")
+
+
+async def test_a_phone_that_the_pbx_does_not_have_is_named_and_the_other_one_rings(house: House, pbx: Pbx) -> None:
+    bridge = await at_work(house, "9999", "1002")
+    house.explains_pbx("9999")
+    house.explains("order gave up")
+    async with Phone(pbx, "1002", PhoneScript.answers(0.2, talk=0.3)):
+        await call(pbx, Call(dialled="support"))
+        await bridge.until_state("ann", "ready")
+    (told,) = bridge.facts("agent_alerted")
+    assert (told["kind"], told["device"], told["reason"]) == ("phone_misconfigured", "PJSIP/9999", "unknown_endpoint")
+    assert results(bridge) == ["answered"]
+    assert "Specified endpoint '9999' was not found" not in pbx.log_path.read_text(), "its contacts are not asked for"
