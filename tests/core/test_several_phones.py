@@ -257,6 +257,16 @@ def test_a_device_that_never_reacts_is_reported_once_until_it_does() -> None:
     assert "device_dead" not in explained(story), "it has rung"
 
 
+def test_an_explanation_names_all_phones_and_devices() -> None:
+    story = one_queue(bob())
+    says(story, WEB, "UNAVAILABLE")
+    story.happens(ContactsChanged(at=story.now, phone=DESK, contacts=("sip:a@192.0.2.1", "sip:a@192.0.2.2")))
+    lines = explained(story)
+    assert lines["phones"] == "has 2 phones: PJSIP/bob (state unknown), PJSIP/bob-web (UNAVAILABLE)"
+    assert lines["contacts"] == "2 devices are registered at PJSIP/bob"
+    assert {"phones", "contacts"} & explained(one_queue(agent("bob"))).keys() == set()
+
+
 def test_a_device_that_is_wrongly_set_up_is_named_at_once() -> None:
     story, legs = offered()
     story.gone(legs[DESK], NOT_FOUND)

@@ -99,7 +99,13 @@ def _phone(world: WorldView, agent: Agent, show: Show) -> Iterator[ExplainedLine
 
 
 def _devices(world: WorldView, agent: Agent, show: Show) -> Iterator[ExplainedLine]:
-    """Devices that have not reacted to calls while others of the agent rang."""
+    """The agent's phones, if there are several devices; and those that have not reacted to calls while others rang."""
+    if len(agent.phones) > 1:
+        states = ", ".join(f"{show(phone)} ({world.phones.get(phone) or 'state unknown'})" for phone in agent.phones)
+        yield ExplainedLine(code="phones", text=f"has {len(agent.phones)} phones: {states}")
+    for phone in agent.phones:
+        if contacts := world.contacts.get(phone):
+            yield ExplainedLine(code="contacts", text=f"{len(contacts)} devices are registered at {show(phone)}")
     for device, record in world.devices.rows().items():
         if record.agent == agent.id:
             why = PHONE_FAULTS.get(record.trouble, "it is not registered, or does not reply: check its power and network")
