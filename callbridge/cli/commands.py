@@ -75,6 +75,7 @@ def _add_calls(commands: Commands) -> None:
     server(calls)
     _act(calls, ("list", "show", *CALL_COMMANDS), "call", "the call ID")
     calls.add_argument("to", nargs="?", help="; ".join(f"{act}: the {to}" for act, to in CALL_COMMANDS.items() if to))
+    calls.add_argument("--consult-queue", choices=("offer", "wait"), help="with consult queue:NAME: if nobody there is free")
     calls.set_defaults(run=_calls, parser=calls)
 
 
@@ -211,6 +212,8 @@ def _calls(options: argparse.Namespace) -> int:
         options.parser.error(f"{options.act} takes no further argument: {options.to!r}")
     if wanted and not options.to:
         options.parser.error(f"{options.act} needs an argument: {options.parser.prog} {options.act} CALL {wanted}")
+    if options.consult_queue and options.act != "consult":
+        options.parser.error(f"{options.act} takes no --consult-queue: it is for consult")
     match options.act:
         case "list":
             return show(options, client_of(options).calls(), calls_table)
@@ -230,7 +233,8 @@ def _body(options: argparse.Namespace, act: str) -> Mapping[str, object]:
         case "transfer" | "consult":
             if options.to.partition(":")[0] not in ("queue", "agent", "number"):
                 options.parser.error(f"{act} needs queue:NAME, agent:ID or number:DIGITS, got {options.to!r}")
-            return {"to": options.to}
+            how = {"consult_queue": options.consult_queue} if options.consult_queue else {}
+            return {"to": options.to, **how}
         case "listen" | "whisper" | "barge" | "take-over":
             return {"phone": options.to}
         case "head-start":

@@ -9,6 +9,7 @@ from callbridge.core.model.events import AnyEvent
 from callbridge.core.model.world import DecisionFault, World
 from callbridge.core.outbound import callback_calls, dialer
 from callbridge.core.routing import lost_phones, offers, reviews
+from callbridge.core.transfers import queue_consults
 
 
 def after_event(world: World, event: AnyEvent | None, known: int) -> None:
@@ -32,6 +33,8 @@ def _match(world: World) -> list[DecisionFault]:
         try:
             if is_callback:
                 callback_calls.begin(world, pair)
+            elif world.calls[pair.call].consults_queue:
+                queue_consults.offer(world, pair)
             else:
                 offers.make(world, pair)
         except Exception as error:  # noqa: BLE001 - any bug of ours: the runtime logs it and quarantines the call

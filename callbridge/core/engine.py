@@ -331,6 +331,8 @@ def _playback_ended(world: World, event: PlaybackEnded) -> None:
     elif call is not None and call.leg == event.leg:
         interpreter.playback_ended(world, call, event)
         announcements.playback_ended(world, world.calls[call.id], event)
+    elif call is not None and announcements.listener(call) == event.leg:
+        announcements.playback_ended(world, call, event)
 
 
 def _devices_listed(world: World, event: DevicesListed) -> None:

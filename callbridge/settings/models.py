@@ -13,7 +13,7 @@ from pydantic import (
     PrivateAttr,
 )
 
-from callbridge.core.model.plan import Plan
+from callbridge.core.model.plan import ConsultQueue, Plan
 from callbridge.settings.calendars import CalendarConfig
 from callbridge.settings.campaigns import CampaignConfig, LedgerConfig
 from callbridge.settings.faults import Fault
@@ -144,6 +144,9 @@ class Settings(ConfigSection):
     """How agents and supervisors reach outside numbers; without this section they cannot."""
     keys: dict[Keys, TransferKeys] = {}
     """Feature codes that an agent presses during a call, and what each does. Example: `{"*1": transfer}`"""
+    consult_queue: ConsultQueue = ConsultQueue.OFFER
+    """What a consult to a queue does when none of its agents is free: `offer` refuses it, `wait` has the agent wait in the queue,
+    and the key actions `consult_offer` and `consult_wait` choose for one consult. Example: `offer`"""
     beep: Text = "sound:beep"
     """Sound that an agent with `connect: nailed_up` hears before a call. Example: `sound:beep`"""
     display: Display = "{tier} {queue} {name}"

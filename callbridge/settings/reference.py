@@ -18,7 +18,7 @@ from callbridge.settings.spelling import JsonSchema
 FILES: dict[str, tuple[str, ...]] = {
     "callbridge.yaml": (
         *("include", "instance", "region", "pbx", "redis", "http", "log", "metrics", "webhooks", "fallback", "beep", "callbacks"),
-        *("repeat_calls", "outside", "keys", "display", "prompts", "withheld_numbers"),
+        *("repeat_calls", "outside", "keys", "consult_queue", "display", "prompts", "withheld_numbers"),
     ),
     "queues.yaml": ("skills", "entries", "queue_defaults", "queues"),
     "flows.yaml": ("calendars", "lookups", "surveys", "flows"),

@@ -157,6 +157,7 @@ def plan(settings: models.Settings) -> core.Plan:
         do_not_call=settings.do_not_call,
         outside=settings.outside.dial if settings.outside is not None else "",
         keys=dict(settings.keys),
+        consult_queue=settings.consult_queue,
         beep=settings.beep,
         display=settings.display,
         prompts=core.Prompts(**settings.prompts.model_dump(exclude_none=True)),

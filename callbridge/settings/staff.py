@@ -162,6 +162,8 @@ class OutsideConfig(ConfigSection):
 TransferKeys = Literal[
     "transfer",
     "consult",
+    "consult_offer",
+    "consult_wait",
     "complete",
     "return",
     "conference",

@@ -253,7 +253,7 @@ async def test_calls_are_moved_pulled_and_put_ahead(desk: ToyDesk, client: Clien
         ("move", {"to": "queue:"}),
         ("move", {"to": "queue:a\r\nb"}),
         ("pull", {"to": "number:0044123"}),
-        ("consult", {"to": "queue:q1"}),
+        ("consult", {"to": "queue:q1", "consult_queue": "perhaps"}),
         ("transfer", {"to": "number:1&PJSIP/trunk"}),
         ("transfer", {"to": "number:"}),
         ("transfer", {"to": "x agent:a0"}),

@@ -69,7 +69,15 @@ def check_lines(world: World, calls: list[Call], callbacks: list[Callback]) -> N
             waiting[call.id] = _group(call, pbx_of(call.leg), visit.queue, call.tier, visit.window, visit.prefers, visit.avoids)
             attempt = world.attempts.get(call.attempt_id)
             assert call.leg in world.legs or (attempt is not None and attempt.agent_first), "who waits is there"
-        if visit is not None and not call.is_uncertain:
+        transfer = call.transfer
+        if visit is not None and transfer is not None and transfer.consulted:
+            assert call.phase is Phase.TALKING, "a queue is consulted by an agent who has the caller"
+            assert (transfer.offer is None) == (transfer.leg is None), "a consult is in line, or it is offered"
+            if transfer.offer is None:
+                place = visit.queue, call.tier, visit.window, visit.prefers, visit.avoids
+                waiting[call.id] = _group(call, pbx_of(call.leg), *place)
+        talks = transfer is not None and transfer.offer is not None and transfer.offer.certain_at is not None
+        if visit is not None and not call.is_uncertain and not talks:
             places.setdefault(visit.queue, []).append((visit.rank, call.id))
     for p in callbacks:
         if p.stands:
@@ -313,6 +321,8 @@ class Books:
                 waiting[call.visit.queue, call.visit.day] += 1
             if call.offer is not None:
                 offers[call.id] = call.offer.agent
+            elif call.transfer is not None and call.transfer.offer is not None:
+                offers[call.id] = call.transfer.offer.agent
             if call.segment is not None:
                 talks[call.id] = call.segment.agent
         assert self.calls == world.calls.rows().keys()

@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 
 from callbridge.core.model.agent import Device, Intent, Work
-from callbridge.core.model.events import AgentRequest, LegJoined, LegProbed, LegReplaced, Why
+from callbridge.core.model.events import AgentRequest, CallRequest, CallRequested, LegJoined, LegProbed, LegReplaced, Why
 from callbridge.core.model.facts import CallEnded, OrderGaveUp
 from callbridge.core.model.ids import leg_id
 from callbridge.core.model.orders import (
@@ -25,7 +25,7 @@ from callbridge.core.model.orders import (
     StopMusic,
     Subscribe,
 )
-from callbridge.core.model.plan import ConnectMode, Penalty, ToDialplan
+from callbridge.core.model.plan import ConnectMode, ConsultQueue, Penalty, ToDialplan, ToQueue
 from tests.core.story import PBX, START, Story, agent, ladder, one_queue, plan, queue
 from tests.core.toy import NEVER, REJECTS, Channel, Fault, Toy
 
@@ -95,13 +95,42 @@ def transferred(toy: Toy) -> None:
     toy.at(START + 60.0, lambda: toy.hangs_up(customer))
 
 
+def _talker_asks(toy: Toy, request: CallRequest, to: ToQueue | None = None, how: ConsultQueue | None = None) -> None:
+    """The agent who has the caller asks, unless nobody has."""
+    talks = [call for call in toy.story.world.calls.values() if call.segment is not None]
+    if talks:
+        toy.tell(CallRequested(at=toy.story.now, call=talks[0].id, request=request, to=to, by="sue", consult_queue=how))
+
+
+def consulted(toy: Toy) -> None:
+    """bob consults the queue at 4 s, cid answers; the transfer is completed at 10 s."""
+    customer = toy.calls("ann")
+    toy.at(START + 4.0, lambda: _talker_asks(toy, CallRequest.CONSULT, ToQueue("support"), ConsultQueue.OFFER))
+    toy.at(START + 10.0, lambda: _talker_asks(toy, CallRequest.COMPLETE))
+    toy.at(START + 60.0, lambda: toy.hangs_up(customer))
+
+
+def consult_waits(toy: Toy) -> None:
+    """bob waits in the queue from 4 s on; cid, whose phone rings, rejects and answers the second time; bob is back at 20 s."""
+    toy.picks_up = {"bob": 1.0, "cid": REJECTS}
+    customer = toy.calls("ann")
+
+    def answers() -> None:
+        toy.picks_up = {"bob": 1.0, "cid": 1.0}
+
+    toy.at(START + 4.0, lambda: _talker_asks(toy, CallRequest.CONSULT, ToQueue("support"), ConsultQueue.WAIT))
+    toy.at(START + 8.0, answers)
+    toy.at(START + 20.0, lambda: _talker_asks(toy, CallRequest.RETURN))
+    toy.at(START + 60.0, lambda: toy.hangs_up(customer))
+
+
 def nailed(toy: Toy) -> None:
     """The agents are nailed up; the caller hangs up at 20 s."""
     toy.at(START + 5.0, lambda: ordinary(toy))
 
 
 Scenario = Callable[[Toy], None]
-SCENARIOS: list[Scenario] = [ordinary, agent_first, gives_up, nobody_answers, transferred, nailed]
+SCENARIOS: list[Scenario] = [ordinary, agent_first, gives_up, nobody_answers, transferred, nailed, consulted, consult_waits]
 
 
 def run(scenario: Scenario, fault: Fault | None = None, always: type | None = None) -> Toy:

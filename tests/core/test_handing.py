@@ -472,7 +472,6 @@ def test_a_nailed_up_agent_hears_a_beep_and_takes_the_call() -> None:
         (ToAgent("nan"), "agent nan is logged_out"),
         (ToAgent("zoe"), "no such agent: zoe"),
         (ToQueue("nowhere"), "no such queue: nowhere"),
-        (ToQueue("sales"), "a queue cannot be consulted: use a blind transfer"),
         (None, "the target is missing"),
     ],
     ids=str,

@@ -32,6 +32,8 @@ from tests.core.test_conversations import cut
 from tests.core.test_failures import (
     LONG,
     agent_first,
+    consult_waits,
+    consulted,
     gives_up,
     nailed,
     nobody_answers,
@@ -83,7 +85,8 @@ SLOW = pytest.mark.slow
 SCENARIOS = [
     ordinary,
     transferred,
-    *(pytest.param(each, marks=SLOW) for each in (slow_to_count, agent_first, gives_up, nobody_answers, nailed)),
+    consulted,
+    *(pytest.param(each, marks=SLOW) for each in (slow_to_count, agent_first, gives_up, nobody_answers, nailed, consult_waits)),
 ]
 
 

@@ -33,7 +33,7 @@ from callbridge.core.model.events import (
 from callbridge.core.model.facts import AnyFact, CallArrived
 from callbridge.core.model.ids import LegId
 from callbridge.core.model.orders import Order
-from callbridge.core.model.plan import Plan, Target, ToAgent, ToNumber, ToQueue
+from callbridge.core.model.plan import ConsultQueue, Plan, Target, ToAgent, ToNumber, ToQueue
 from callbridge.core.model.switch import BYPASS
 from callbridge.core.model.world import World
 from tests.sim.agenda import Agenda
@@ -256,7 +256,11 @@ class Day:
             customer.unwanted = True
         seconds = rng.choice([0.0, 60.0, 600.0])
         phone = rng.choice(["PJSIP/boss", *(agent.phone for agent in self.scene.plan.agents.values())])
-        self.hear(CallRequested(at=self.agenda.now, call=call, request=ask, to=to, seconds=seconds, phone=phone, by="eva"))
+        how = ConsultQueue.WAIT if seconds else None
+        asked = CallRequested(
+            at=self.agenda.now, call=call, request=ask, to=to, seconds=seconds, phone=phone, by="eva", consult_queue=how
+        )
+        self.hear(asked)
 
     def _promise(self) -> None:
         """Somebody asks for a callback, or takes one back."""

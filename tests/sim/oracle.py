@@ -147,7 +147,13 @@ def may_be_offered(agent: Agent, now: float) -> bool:
 
 
 def waiting(world: World) -> list[Call]:
-    return [call for call in world.calls.values() if call.phase is Phase.WAITING and call.visit is not None]
+    return [call for call in world.calls.values() if in_line(call)]
+
+
+def in_line(call: Call) -> bool:
+    """A caller who waits, or an agent who has a caller and consults a queue that is offering the consult to nobody now."""
+    consulting = call.transfer is not None and call.transfer.consulted != "" and call.transfer.leg is None
+    return call.visit is not None and (call.phase is Phase.WAITING or (call.phase is Phase.TALKING and consulting))
 
 
 def free(world: World) -> list[Agent]:

@@ -128,8 +128,19 @@ class Overdue:
                 yield "a phone rings too long", channel.id, GHOST
             elif channel.up and channel.bridge is None and not self._hears_ringing(world, channel):
                 yield "an answered phone in no bridge", channel.id, CLOSING if channel.handed_on else UNBRIDGED
+        if self._waits_in_silence(world, channel):
+            yield "an agent waits in silence", channel.id, SILENT
         if channel.id not in world.legs:
             yield "an agent's leg that nobody owns", channel.id, UNOWNED
+
+    def _waits_in_silence(self, world: World, channel: Channel) -> bool:
+        """Is this an agent who waits in a queue that was consulted, and hears nothing?"""
+        leg = world.legs.get(channel.id)
+        call = world.calls.get(leg.call) if leg is not None else None
+        transfer = call.transfer if call is not None else None
+        if call is None or transfer is None or call.segment is None or call.segment.leg != channel.id:
+            return False
+        return transfer.waits and not transfer.reached and channel.bridge is None and not channel.music
 
     def _hears_ringing(self, world: World, channel: Channel) -> bool:
         """Is this the phone of an agent who wants a word with somebody first?"""
@@ -187,7 +198,9 @@ class Overdue:
         )
         dialling = any(channel.kind is Kind.FEATURE for channel in mine)
         idle = session and session[0].up and not (session[0].bridge or dialling) if nailed else not mine and online
-        offered = agent.work is Work.OFFERED
+        call = world.calls.get(agent.call)
+        waits = call is not None and call.transfer is not None and call.transfer.waits and agent.work is Work.TALKING
+        offered = agent.work is Work.OFFERED or waits
         if agent.intent is Intent.READY and idle and not resting and not offered and not self._eligible(world, agent):
             yield f"a stuck agent ({agent.work}, {agent.device})", agent.id, STUCK
         if agent.intent is Intent.LOGGED_OUT and session and agent.work is Work.IDLE:

@@ -46,14 +46,14 @@ def mutant(story: str) -> Callable[[Callable[[Patch], None]], Callable[[Patch], 
     return enter
 
 
-def kill(one: Mutant, seeds: Iterable[int] = SEEDS) -> tuple[int, str] | None:
+def kill(one: Mutant, seeds: Iterable[int] = SEEDS, day: Callable[[int], Day] = Day) -> tuple[int, str] | None:
     """The seed that notices the mutant and what is said of it; None when it survives all. Any other error is one of
-    the mutant itself, which no longer fits the core, and is raised."""
+    the mutant itself, which no longer fits the core, and is raised. ``day``: another sort of day."""
     with pytest.MonkeyPatch.context() as patch:
         one.plant(patch)
         for seed in seeds:
             try:
-                Day(seed).run()
+                day(seed).run()
             except (Broken, IllegalMove) as noticed:
                 return seed, f"{type(noticed).__name__}: {noticed}".partition("\n")[0]
     return None

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from callbridge.core.model.agent import Intent
-from callbridge.core.model.call import Phase
 from callbridge.core.model.ids import pbx_of
 from callbridge.core.model.line import QueueLine
 from callbridge.core.model.matcher import GroupKey
@@ -75,8 +74,8 @@ def scanned(world: World) -> Portrait:
     """The same from the tables alone (but for what is due: a deadline taken out stays in its row)."""
     groups: dict[Any, tuple[dict[str, float], str, frozenset[str]]] = {}
     for call in world.calls.values():
-        if call.phase is Phase.WAITING and call.visit is not None:
-            visit = call.visit
+        visit = call.visit
+        if visit is not None and oracle.in_line(call):
             out = tuple(sorted(visit.avoids)), tuple(sorted(call.rejected_by))
             key = GroupKey(pbx_of(call.leg), visit.queue, call.tier, visit.window, visit.prefers, *out)
             groups.setdefault(key, ({}, oracle.needs(world, call), oracle.barred(world, call)))[0][call.id] = visit.rank

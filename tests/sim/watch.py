@@ -33,11 +33,12 @@ from callbridge.core.model.facts import (
     RequestRefused,
     TalkBegan,
     TalkEnded,
+    TransferEnded,
     VisitBegan,
     VisitEnded,
     WrapUpEnded,
 )
-from callbridge.core.model.ids import LegId
+from callbridge.core.model.ids import LegId, pbx_of
 from callbridge.core.model.leg import LegRole
 from callbridge.core.model.orders import Ring
 from callbridge.core.model.plan import Penalty
@@ -73,6 +74,8 @@ class Watch:
     state_since: dict[str, tuple[str, str, float]] = field(default_factory=dict)
     asked_at: dict[str, float] = field(default_factory=dict)
     wrap: dict[str, tuple[float, float]] = field(default_factory=dict)
+    consulted: dict[str, OfferEnded] = field(default_factory=dict)
+    """Call -> the answer of the agent of a queue with whom its agent talks."""
     """Agent -> end of talk, and the wrap-up that the queue gives."""
 
     def after_step(
@@ -154,6 +157,9 @@ class Watch:
                 must(self.callbacks_owed.pop(fact.callback, None) is not None, "a promise ended that was not owed:", fact)
             case VisitBegan():
                 must(fact.call in self.living and fact.call not in self.visiting, "a second visit at once:", fact)
+                if fact.consulted_by:
+                    consults = self.talking.get(fact.call)
+                    must(consults is not None and consults.agent == fact.consulted_by, "a consult without the caller:", fact)
                 self.visiting[fact.call] = fact
                 self.counts[fact.queue, fact.day, "offered"] += 1
             case VisitEnded():
@@ -167,6 +173,13 @@ class Watch:
                 self.offered[fact.call] = fact
             case OfferEnded():
                 must(self.offered.pop(fact.call, None) is not None, "an offer ended that was not on:", fact)
+                talk = self.talking.get(fact.call)
+                if fact.result == "answered" and talk is not None and talk.agent != fact.agent:
+                    self.consulted[fact.call] = fact
+            case TransferEnded():
+                answered = self.consulted.pop(fact.call, None)
+                if answered is not None and fact.result not in ("completed", "conference"):
+                    self._wrap_up_begins(world, answered)
             case TalkBegan():
                 must(fact.call not in self.talking, "two agents in one call:", fact)
                 self.talking[fact.call] = fact
@@ -206,7 +219,7 @@ class Watch:
             kept = (Phase.WAITING, Phase.OFFERED, Phase.TRANSFERRING, Phase.LEAVING)
             must(call is not None and call.phase in kept, "not kept:", fact)
 
-    def _wrap_up_begins(self, world: World, fact: TalkEnded | ConferenceEnded) -> None:
+    def _wrap_up_begins(self, world: World, fact: TalkEnded | ConferenceEnded | OfferEnded) -> None:
         agent = world.agents.get(fact.agent)
         if agent is None or agent.intent is Intent.LOGGED_OUT:
             return
@@ -324,7 +337,14 @@ class Watch:
         must(call.phase is not Phase.WAITING or call.visit is not None, "waiting in no queue:", call)
         counted = call.visit is not None and not call.placed
         must(counted == (call.id in self.visiting), "visit told and kept differ:", call)
-        must((offer is not None) == (call.id in self.offered), "offer told and kept differ:", call)
+        consult = call.transfer if call.transfer is not None and call.transfer.consulted else None
+        offered = offer is not None or (consult is not None and consult.offer is not None)
+        must(offered == (call.id in self.offered), "offer told and kept differ:", call)
+        if consult is not None and call.visit is not None:
+            must(call.phase is Phase.TALKING and call.visit.queue == consult.consulted, "a consult of another queue:", call)
+            must((consult.offer is None) == (consult.leg is None), "a consult rings without an offer:", call)
+            waits = consult.waits or consult.offer is not None or (world.next_deadline() or 0.0) <= world.now
+            must(waits or pbx_of(call.leg) in world.down, "a consult waits that was only to be offered:", call)
         must((segment is not None) == (call.id in self.talking), "segment told and kept differ:", call)
         undialled = call.placed and call.phase in (Phase.OFFERED, Phase.WAITING)  # the agent comes first
         must(call.leg in world.legs or undialled or call.phase is Phase.ENDING, "a call without its leg:", call)

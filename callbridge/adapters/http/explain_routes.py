@@ -106,6 +106,7 @@ class Explainer:
         return {
             "id": one.call.id,
             **view,
+            **({"queue": one.call.visit.queue} if one.call.visit is not None else {}),
             "position": one.position,
             "waited": round(one.waited(now), 3),
             "needs": one.needs,
@@ -125,13 +126,16 @@ class Explainer:
                 )
             )
             return (ExplainedLine(code="flow", text=f"now {place} for {span(now - call.flow_position.began_at)}", at=now),)
-        if call.visit is not None and call.segment is None:
-            line = in_order(self._world, by_queue(self._world.calls.rows().values())[call.visit.queue])
-            (found,) = (one for one in line if one.call.id == name)
-            return [*explain_waiter(self._world, found, now, show=self._show)]
+        lines = list[ExplainedLine]()
         if call.segment is not None:
             talked = span(now - call.segment.began_at)
-            return (ExplainedLine(code="talking", text=f"now talking with {call.segment.agent} for {talked}", at=now),)
+            lines.append(ExplainedLine(code="talking", text=f"now talking with {call.segment.agent} for {talked}", at=now))
+        if call.standing is not None:
+            line = in_order(self._world, by_queue(self._world.calls.rows().values())[call.standing.queue])
+            (found,) = (one for one in line if one.call.id == name)
+            lines += explain_waiter(self._world, found, now, show=self._show)
+        if lines:
+            return lines
         return (ExplainedLine(code=call.phase.value, text=f"now {call.phase.value}", at=now),)
 
 

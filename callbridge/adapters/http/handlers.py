@@ -30,6 +30,7 @@ from callbridge.adapters.http.request_bodies import (
     Body,
     CallbackBody,
     ClosedBody,
+    ConsultBody,
     DispositionBody,
     LeadsBody,
     PhoneBody,
@@ -258,6 +259,8 @@ class _Handlers:
         seconds = body.seconds if isinstance(body, SecondsBody) else 0.0
         phone = body.phone if isinstance(body, PhoneBody) else ""
         event = CallRequested(at=self._backend.now(), call=call, request=wanted, to=to, seconds=seconds, phone=phone, by=who.by)
+        if isinstance(body, ConsultBody):
+            event = replace(event, consult_queue=body.consult_queue)
         _check(await self._backend.submit(event), call=call)
         return web.json_response({"call": call, "request": wanted.value})
 

@@ -13,7 +13,7 @@ from pydantic_core import ErrorDetails, PydanticCustomError
 
 from callbridge.adapters.http.problems import Problem
 from callbridge.core.model.numbers import SPREADSHEET, plain
-from callbridge.core.model.plan import Target, ToAgent, ToNumber, ToQueue
+from callbridge.core.model.plan import ConsultQueue, Target, ToAgent, ToNumber, ToQueue
 from callbridge.wire.phone_numbers import PhoneNumbers
 
 BODY_LIMIT = 16 * 1024
@@ -93,16 +93,17 @@ class ToAgentBody(TargetBody):
     to: str = Field(pattern=f"^agent:{_NAME}", examples=["agent:1001"])
 
 
-class ToPersonBody(TargetBody):
-    """``agent:ID`` or ``number:DIGITS`` (an outside number)."""
-
-    to: str = Field(pattern=f"^agent:{_NAME}|{_NUMBER}", examples=["agent:1001", "number:+493012345"])
-
-
 class ToAnyBody(TargetBody):
     """``queue:NAME``, ``agent:ID`` or ``number:DIGITS`` (an outside number)."""
 
     to: str = Field(pattern=f"^queue:{_NAME}|^agent:{_NAME}|{_NUMBER}", examples=["queue:support", "number:+493012345"])
+
+
+class ConsultBody(ToAnyBody):
+    """``queue:NAME``, ``agent:ID`` or ``number:DIGITS`` (an outside number). ``consult_queue``: when no agent of the queue is
+    free, ``offer`` is refused and ``wait`` waits in the queue; without it the setting of that name decides."""
+
+    consult_queue: ConsultQueue | None = None
 
 
 class SecondsBody(Body):

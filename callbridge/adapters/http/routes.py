@@ -70,9 +70,9 @@ CALL_ROUTES: dict[CallRequest, tuple[type[request_bodies.Body], frozenset[TokenR
     CallRequest.PULL: (request_bodies.ToAgentBody, SUPERVISORS, "offer a waiting call to this agent immediately"),
     CallRequest.TRANSFER: (request_bodies.ToAnyBody, STAFF, "blind transfer; the agent is released immediately"),
     CallRequest.CONSULT: (
-        request_bodies.ToPersonBody,
+        request_bodies.ConsultBody,
         STAFF,
-        "start an attended transfer: consult the target while the caller hears music",
+        "start an attended transfer: consult the target, an agent of the queue if it is one, while the caller hears music",
     ),
     CallRequest.COMPLETE: (request_bodies.Body, STAFF, "after a consult: complete the transfer; the agent leaves the call"),
     CallRequest.RETURN: (request_bodies.Body, STAFF, "after a consult: cancel the transfer and return to the caller"),

@@ -61,7 +61,7 @@ def call_view(call: Call, stamp: Stamp, *, ended: bool = False, masked: bool = T
 def agent_view(agent: Agent, call: Call | None, stamp: Stamp, *, masked: bool = True) -> View:
     """An agent's published fields; ``call`` is the current call. During wrap-up ``queue`` is the queue of the call just ended."""
     state, reason = published(agent)
-    queue = agent.wrap_queue if agent.work is Work.WRAP_UP else queue_of(call) if call is not None else ""
+    queue = agent.wrap_queue if agent.work is Work.WRAP_UP else queue_of(call, agent.id) if call is not None else ""
     return {
         "name": agent.name,
         "state": state.value,
@@ -111,7 +111,10 @@ def queue_view(
     }
 
 
-def queue_of(call: Call) -> str:
+def queue_of(call: Call, agent: str = "") -> str:
+    """The queue that handles the call now; for an ``agent`` who is consulted as one of a queue, that queue."""
+    if agent and call.transfer is not None and call.transfer.agent == agent:
+        return call.transfer.target_queue
     holder = call.segment or call.visit or call.transfer
     return holder.queue if holder is not None else ""
 
@@ -321,7 +324,7 @@ class Board:
 
     def _wait(self, key: str, call: Call, touched: set[Key] | None = None) -> None:
         if call.standing is not None and call.standing.queue in self._queues and not call.placed:
-            self._queues[call.standing.queue].waiting[key] = call.waiting_since
+            self._queues[call.standing.queue].waiting[key] = call.wait_from
             if touched is not None:
                 touched.add(("queue", call.standing.queue))
 

@@ -60,10 +60,13 @@ def explain_waiter(
     """One caller: place, step, and whom the caller may be offered to now. ``told``: requirements explained above."""
     call, visit = waiter.call, waiter.call.visit
     assert visit is not None
-    head = f"{waiter.position}. {call.id}, {call.tier}, waiting for {span(waiter.waited(now))}{_advantage(waiter)}"
+    transfer = call.transfer if call.consults_queue else None
+    consult = f", consult by {transfer.by}" if transfer is not None else ""
+    head = f"{waiter.position}. {call.id}, {call.tier}{consult}, waiting for {span(waiter.waited(now))}{_advantage(waiter)}"
     yield ExplainedLine(code="waiter", text=f"{head}; {_step(waiter, now)}")
-    if call.offer is not None:
-        yield ExplainedLine(code="offered", text=f"   being offered to {call.offer.agent} for {span(now - call.offer.at)}")
+    offer = call.offer or (transfer.offer if transfer is not None else None)
+    if offer is not None:
+        yield ExplainedLine(code="offered", text=f"   being offered to {offer.agent} for {span(now - offer.at)}")
     elif pbx_of(call.leg) in world.down:
         yield ExplainedLine(code="pbx_down", text=f"   not offered: there is no link to {pbx_of(call.leg)}")
     elif told is not None and waiter.needs in told and not barred.barred_from(world, call):
@@ -95,8 +98,9 @@ def _step(waiter: Waiter, now: float) -> str:
     ends = ladder.window_ends(window)
     if ends is not None:
         last = window == len(ladder.steps) - 1
-        text += f"; {'leaves the queue' if last and ladder.then is not None else 'widens' if not last else 'no further change'}"
-        text += f" in {span(visit.began_at + ends - now)}" if not last or ladder.then is not None else ""
+        leaves = ladder.then is not None and not waiter.call.consults_queue
+        text += f"; {'leaves the queue' if last and leaves else 'widens' if not last else 'no further change'}"
+        text += f" in {span(visit.began_at + ends - now)}" if not last or leaves else ""
     return text
 
 

@@ -111,6 +111,8 @@ def _visit_began(fact: Fact, plan: Plan, arrived: float) -> str:
     order = (
         f"{span(offset)} after its arrival" if offset >= 0 else f"{span(-offset)} before its arrival, because of its head start"
     )
+    if by := fact.get("consulted_by"):
+        return f"{agent_in({'agent': by}, plan)} waits in queue {fact['queue']} for one of its agents; ranked as if due {order}"
     return f"waits in queue {fact['queue']}; ranked as if due {order}"
 
 

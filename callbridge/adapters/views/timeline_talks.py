@@ -20,6 +20,7 @@ _ENDED_BY = {
 }
 _TRANSFER_TEXTS = {
     "completed": "took the call",
+    "nobody_free": "nobody took the consult",
     "returned": "released; the agent returned to the caller",
     "conference": "left after the conference",
     "no_answer": "did not pick up",

@@ -34,7 +34,7 @@ class Waiter:
     """The requirement in force."""
 
     def waited(self, now: float) -> float:
-        return max(0.0, now - self.call.waiting_since)
+        return max(0.0, now - self.call.wait_from)
 
 
 Lines = Mapping[str, Sequence[Call]]
@@ -45,8 +45,8 @@ def by_queue(calls: Iterable[Call], most: int | None = None) -> dict[str, list[C
     """Calls by the queue that they are in, of each the ``most`` that are served first. Rows are frozen: any thread may do it."""
     found: dict[str, list[Call]] = {}
     for call in calls:
-        if call.visit is not None and call.segment is None:
-            found.setdefault(call.visit.queue, []).append(call)
+        if call.standing is not None:
+            found.setdefault(call.standing.queue, []).append(call)
     return found if most is None else first_of(found, most)
 
 

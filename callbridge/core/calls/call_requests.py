@@ -18,7 +18,7 @@ from callbridge.core.model.rank import rank_of
 from callbridge.core.model.rows import evolve
 from callbridge.core.model.world import World
 from callbridge.core.routing import answers, offers, segments, visits
-from callbridge.core.transfers import supervision, targets, transfers
+from callbridge.core.transfers import queue_consults, supervision, targets, transfers
 
 _OF_THE_AGENT = frozenset(
     {
@@ -44,7 +44,7 @@ def requested(world: World, event: CallRequested) -> None:
     if call is None:
         _refuse(world, event, "no such call, or it has ended", unknown=True)
         return
-    call = answers.count(world, call)
+    call = queue_consults.certain(world, answers.count(world, call))
     if call.phase in GOING:
         _refuse(world, event, f"the call is {call.phase}")
     elif call.placed and event.request in _OF_WAITING:
@@ -104,10 +104,10 @@ def _conclude(world: World, event: CallRequested, reason: str) -> None:
 
 
 def _transfer(world: World, call: Call, event: CallRequested, kind: TransferKind) -> None:
-    reason = transfers.refusal(world, call, event.to, kind)
+    reason = transfers.refusal(world, call, event.to, kind, event.consult_queue)
     _conclude(world, event, reason)
     if not reason and event.to is not None:
-        transfers.begin(world, call, event.to, kind)
+        transfers.begin(world, call, event.to, kind, event.consult_queue)
 
 
 def _survey(world: World, call: Call, event: CallRequested) -> None:
@@ -148,10 +148,10 @@ def _hang_up(world: World, call: Call) -> None:
     """End the call as if the caller had hung up; an unanswered visit ends as failed."""
     if call.offer is not None:
         call = offers.withdraw(world, call, OfferResult.CANCELLED)
+    call = transfers.cancel(world, call)
     if call.visit is not None:
         call = visits.end_visit(world, call, VisitOutcome.FAILED, reason="hung_up")
     call = interpreter.leave(world, call, "hung_up")
-    call = transfers.cancel(world, call)
     if call.segment is not None:
         call = segments.end_segment(world, call, "supervisor", world.now)
     legs.hang_up(world, call.far)
@@ -168,13 +168,14 @@ def _move(world: World, call: Call, event: CallRequested) -> None:
         case _:
             _refuse(world, event, "a call can be moved only to a queue")
             return
-    if call.visit is not None and call.visit.queue == queue and call.flow_position is None:
+    if call.visit is not None and call.visit.queue == queue and call.flow_position is None and not call.consults_queue:
         _refuse(world, event, f"the call is already waiting in {queue}")
         return
     if call.phase is Phase.JOINING:
         _refuse(world, event, "an agent is answering the call")
         return
     _grant(world, event)
+    call = transfers.cancel(world, call)
     if call.offer is not None:
         call = offers.withdraw(world, call, OfferResult.CANCELLED)
         call = evolve(call, phase=after(call.phase, Move.RETRY))
@@ -187,7 +188,6 @@ def _move(world: World, call: Call, event: CallRequested) -> None:
     if call.visit is not None:
         visits.overflow(world, call, event.to, "moved")
         return
-    call = transfers.cancel(world, call)
     if call.segment is not None:
         call = segments.end_segment(world, call, "moved", world.now, keep_bridge=True)
     legs.hang_up(world, call.far)

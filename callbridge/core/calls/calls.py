@@ -19,7 +19,7 @@ from callbridge.core.model.switch import BYPASS
 from callbridge.core.model.world import World
 from callbridge.core.outbound import callback_calls, campaigns
 from callbridge.core.routing import answers, devices, lost_phones, offers, phone_replies, segments, visits
-from callbridge.core.transfers import supervision, transfers
+from callbridge.core.transfers import queue_consults, supervision, transfers
 
 # -- arrival --------------------------------------------------------------------------------------------------------
 
@@ -171,10 +171,7 @@ def _other_gone(world: World, call: Call, leg: Leg, event: LegEnded, when: float
             reply = phone_replies.reply_after_answer(leg, event, lost=call.offer.nailed or died, excused=excused)
             offers.retry(world, call, reply.result, cause=event.cause, trouble=reply.trouble)
     elif call.transfer is not None and call.transfer.leg == leg.id:
-        reply = phone_replies.reply_of(world, leg, event, call.transfer.queue, call.transfer.began_at)
-        transfers.target_gone(world, call, "cancelled" if estimated else reply.result)
-        if not estimated:
-            phone_replies.note(world, leg, reply.trouble)
+        _target_gone(world, call, leg, event, excused=estimated)
     elif call.transfer is not None and call.segment is not None and call.segment.leg == leg.id:
         if died and not call.transfer.reached:
             _agent_lost(world, transfers.cancel(world, call), when)
@@ -203,12 +200,34 @@ def _others_ring(world: World, call: Call, leg: Leg, event: LegEnded) -> bool:
     """Was this the leg of one of several devices, while others ring on?"""
     if not leg.device:
         return False
-    began_at = call.offer.at if call.offer is not None else call.transfer.began_at if call.transfer is not None else world.now
+    offer = call.offer or (call.transfer.offer if call.transfer is not None else None)
+    began_at = offer.at if offer is not None else call.transfer.began_at if call.transfer is not None else world.now
     return devices.drop_out(world, call, leg, phone_replies.reply_of(world, leg, event, _queue_of(call), began_at))
 
 
 def _queue_of(call: Call) -> str:
     return call.visit.queue if call.visit is not None else call.transfer.queue if call.transfer is not None else ""
+
+
+def _target_gone(world: World, call: Call, leg: Leg, event: LegEnded, *, excused: bool) -> None:
+    transfer = call.transfer
+    assert transfer is not None
+    offer = transfer.offer
+    rings_since = offer.at if offer is not None else transfer.began_at
+    reply = phone_replies.reply_of(world, leg, event, transfer.target_queue, rings_since)
+    if offer is not None and transfer.reached:
+        excused = excused or answers.was_in_silence(world, leg, event)
+        lost = offer.nailed or lost_phones.died(leg, event)
+        reply = phone_replies.reply_after_answer(leg, event, lost=lost, excused=excused)
+    elif offer is not None and (offer.nailed or lost_phones.died(leg, event)):
+        reply = phone_replies.PhoneReply(OfferResult.OFFLINE)
+    elif excused:
+        reply = phone_replies.PhoneReply(OfferResult.CANCELLED)
+    if offer is not None and offer.certain_at is not None and answers.outlasted(world, transfer.agent, offer.certain_at, event):
+        call = queue_consults.certain(world, call)
+    transfers.target_gone(world, call, reply.result, cause=event.cause, trouble=reply.trouble)
+    if offer is None:
+        phone_replies.note(world, leg, reply.trouble)
 
 
 def _agent_lost(world: World, call: Call, when: float) -> None:
@@ -330,8 +349,10 @@ def _phone_is_silent(world: World, call: Call, leg: Leg) -> None:
         reply = devices.verdict(call, reply)
         offers.retry(world, call, reply.result, trouble=reply.trouble)
     else:
-        transfers.target_gone(world, call, OfferResult.OFFLINE)
-        phone_replies.note(world, leg, SILENT)
+        offered = call.transfer is not None and call.transfer.offer is not None
+        transfers.target_gone(world, call, OfferResult.OFFLINE, trouble=SILENT)
+        if not offered:
+            phone_replies.note(world, leg, SILENT)
 
 
 def _belongs_inside(call: Call, leg: Leg) -> bool:

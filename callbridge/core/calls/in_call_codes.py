@@ -8,10 +8,10 @@ from __future__ import annotations
 from callbridge.core.calls import call_requests
 from callbridge.core.model.call import Call
 from callbridge.core.model.events import CallRequest, CallRequested, DigitPressed
-from callbridge.core.model.plan import Plan, Target, ToAgent, ToNumber, ToQueue
+from callbridge.core.model.plan import ConsultQueue, Plan, Target, ToAgent, ToNumber, ToQueue
 from callbridge.core.model.rows import evolve
 from callbridge.core.model.world import World
-from callbridge.core.transfers import transfers
+from callbridge.core.transfers import records
 
 CODE_TIMEOUT = 4.0
 """Seconds after a digit in which the next one must come."""
@@ -30,7 +30,7 @@ def pressed(world: World, event: DigitPressed) -> None:
     if code is None and not _may_become(world.plan, keys):
         keys = event.digit if _may_become(world.plan, event.digit) else ""
         code = _code(world.plan, keys)
-    if code is not None and CallRequest(world.plan.keys[code]) not in WITH_TARGET:
+    if code is not None and _request(world.plan, code)[0] not in WITH_TARGET:
         _act(world, call, code, "")
     elif code is not None and event.digit == "#" and len(keys) > len(code):
         _act(world, call, code, keys[len(code) : -1])
@@ -66,12 +66,21 @@ def _may_become(plan: Plan, keys: str) -> bool:
 
 
 def _remember(world: World, call: Call, keys: str) -> None:
-    transfers.put(world, evolve(call, keys=keys, keys_until=world.now + CODE_TIMEOUT if keys else None))
+    records.put(world, evolve(call, keys=keys, keys_until=world.now + CODE_TIMEOUT if keys else None))
 
 
 def _act(world: World, call: Call, code: str, digits: str) -> None:
     _remember(world, call, "")
-    request = CallRequest(world.plan.keys[code])
+    request, how = _request(world.plan, code)
     to = target_of(world.plan, digits) if digits else None
-    assert call.segment is not None
-    call_requests.requested(world, CallRequested(at=world.now, call=call.id, request=request, to=to, by=call.segment.agent))
+    by = call.segment.agent if call.segment is not None else ""
+    event = CallRequested(at=world.now, call=call.id, request=request, to=to, by=by, consult_queue=how)
+    call_requests.requested(world, event)
+
+
+def _request(plan: Plan, code: str) -> tuple[CallRequest, ConsultQueue | None]:
+    """What a code asks for; ``consult_wait`` and ``consult_offer`` say how a queue is consulted."""
+    name, _, how = plan.keys[code].partition("_")
+    if name == CallRequest.CONSULT and how:
+        return CallRequest.CONSULT, ConsultQueue(how)
+    return CallRequest(plan.keys[code]), None

@@ -84,14 +84,16 @@ def _pay_music(world: World, leg: Leg) -> None:
     call = world.calls.get(leg.call)
     if call is None:
         return
-    queue = ""
+    queue, speaking = "", call.announcing is not None and bool(call.announcing.playback)
     if call.visit is not None and call.phase in (Phase.WAITING, Phase.OFFERED):
         queue = call.visit.queue
     elif call.transfer is not None and leg.id == call.leg and leg.bridge is None:
-        queue = call.transfer.queue
+        queue, speaking = call.transfer.queue, False
+    elif call.visit is not None and call.transfer is not None and call.transfer.waits and leg.bridge is None:
+        queue = call.visit.queue  # an agent who waits in a queue
     if call.flow_position is not None and call.flow_position.activity in (NodeActivity.LISTENING, NodeActivity.LOOKING):
         flow = world.flow(call.flow_position.flow, call.flow_position.version)
         world.order(StartMusic(leg=leg.id, music=flow.music if flow else "default"))
-    elif queue and not (call.announcing is not None and call.announcing.playback):
+    elif queue and not speaking:
         plan = world.plan.queues.get(queue)
         world.order(StartMusic(leg=leg.id, music=plan.music if plan else "default"))

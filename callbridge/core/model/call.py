@@ -192,6 +192,8 @@ class Visit:
     """The agents to whom this caller is not offered, by a value of the call."""
     id: int = 0
     """The ``seq`` of its VisitBegan; 0 for a call that we made."""
+    wait_from: float | None = None
+    """Begun by an agent who consults the queue: the wait for an agent counts from then on, not from the caller's arrival."""
 
 
 class OfferStage(StrEnum):
@@ -270,11 +272,12 @@ class Transfer:
     """A transfer in progress. ``queue``: for the wrap-up, and for the return."""
 
     to: str
-    """``agent:1001`` or ``number:4420...``"""
+    """``agent:1001``, ``number:4420...``, or ``queue:support`` for a consult."""
     leg: LegId | None
-    """The target's leg; None while the agent's phone, to which the call goes back, is not free yet."""
+    """The target's leg; None while the agent's phone, to which the call goes back, is not free yet, and while a consulted queue
+    has nobody to offer the consult to."""
     agent: str
-    """The target when it is an agent."""
+    """The target when it is an agent, also one of a consulted queue."""
     by: str
     queue: str
     began_at: float
@@ -294,6 +297,17 @@ class Transfer:
     """The ``seq`` of its TransferStarted."""
     conference: int = 0
     """The ``seq`` of its ConferenceBegan: the number of the target's segment."""
+    consulted: str = ""
+    """The queue that is consulted: the target is one of its agents."""
+    waits: bool = False
+    """The agent waits in that queue while nobody there is free."""
+    offer: Offer | None = None
+    """The offer of the consult to one of its agents, until the answer counts."""
+
+    @property
+    def target_queue(self) -> str:
+        """The queue for which the target talks: it decides about ring time and wrap-up."""
+        return self.consulted or self.queue
 
 
 class SupervisionMode(StrEnum):
@@ -476,8 +490,29 @@ class Call:
 
     @property
     def standing(self) -> Visit | None:
-        """The visit in which the caller is waiting; None during a conversation, even if the answer does not count yet."""
-        return None if self.is_uncertain else self.visit
+        """The visit in which the caller, or an agent in a consult, is waiting; None during a conversation, even if the answer
+        does not count yet."""
+        consult = self.transfer.offer if self.transfer is not None else None
+        uncertain = self.is_uncertain or (consult is not None and consult.certain_at is not None)
+        return None if uncertain else self.visit
+
+    @property
+    def consults_queue(self) -> bool:
+        """Has the agent who has the caller consulted a queue that has not answered yet? Then the visit is the consult's."""
+        return self.visit is not None and self.transfer is not None and bool(self.transfer.consulted)
+
+    @property
+    def is_in_line(self) -> bool:
+        """May it be offered to an agent of its queue now?"""
+        if self.visit is None or self.transfer is None:
+            return self.visit is not None and self.phase is Phase.WAITING
+        return bool(self.transfer.consulted) and self.transfer.leg is None
+
+    @property
+    def wait_from(self) -> float:
+        """Since when the wait of the present visit counts."""
+        visit = self.visit
+        return self.waiting_since if visit is None or visit.wait_from is None else visit.wait_from
 
     @property
     def waiting_since(self) -> float:

@@ -79,7 +79,7 @@ def awaited_from(kind: str, key: str, call: Call | None) -> str:
         return ""
     match kind:
         case "call":
-            awaits = call.phase in REACHING or _flow_listens(call)
+            awaits = (call.phase in REACHING and not call.is_in_line) or _flow_listens(call)
         case "announcing":
             awaits = call.announcing is not None and bool(call.announcing.playback)
         case _:

@@ -14,7 +14,7 @@ from callbridge.core.model.attempt import Lead, Running
 from callbridge.core.model.ids import LegId
 from callbridge.core.model.numbers import Withheld
 from callbridge.core.model.orders import Order
-from callbridge.core.model.plan import Plan, Target
+from callbridge.core.model.plan import ConsultQueue, Plan, Target
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -261,7 +261,7 @@ class CallRequest(StrEnum):
     TRANSFER = "transfer"
     """To a queue, an agent or an outside number (``to``); the agent is free at once."""
     CONSULT = "consult"
-    """The agent consults an agent or an outside number (``to``) while the caller hears music."""
+    """The agent consults an agent, a queue or an outside number (``to``) while the caller hears music."""
     COMPLETE = "complete"
     """After a consult, or during it: the agent leaves, caller and target go on."""
     RETURN = "return"
@@ -294,6 +294,8 @@ class CallRequested(Event):
     """Where to ring the supervisor."""
     by: str = ""
     """The requester: the name of a token, or the agent's ID."""
+    consult_queue: ConsultQueue | None = None
+    """How to consult a queue; None: as the plan says."""
 
 
 class CallbackChange(StrEnum):

@@ -70,6 +70,9 @@ class VisitBegan(Fact):
     tier: Plain
     rank: float
     day: Plain
+    consulted_by: Plain = ""
+    """The agent who has the caller and consults this queue: the wait counts from here, and the visit ends ``answered`` when an
+    agent of the queue answers. It becomes the caller's if the transfer is completed before that."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,7 +117,7 @@ class VisitEnded(Fact):
     tier: Plain
     outcome: Plain
     waited: float
-    """Since the call's arrival, whatever queues it has been in."""
+    """Since the call's arrival, whatever queues it has been in; of a visit that began as a consult, since the consult began."""
     within_target: bool
     day: Plain
     to: TargetText = ""
@@ -367,8 +370,9 @@ class TransferStarted(Fact):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TransferEnded(Fact):
-    """``result``: ``completed``, ``returned``, ``conference`` (left after all three had talked), ``no_answer``, ``rejected``,
-    ``offline``, ``unavailable``, ``misconfigured``, ``failed`` or ``cancelled``."""
+    """``result``: ``completed``, ``returned``, ``conference`` (left after all three had talked), ``nobody_free`` (in the queue
+    that was consulted), ``no_answer``, ``rejected``, ``offline``, ``unavailable``, ``misconfigured``, ``failed`` or
+    ``cancelled``."""
 
     to: TargetText
     kind: Plain

@@ -199,6 +199,14 @@ class Matcher:
             self._resolve(group)
         return self._requirements[group.need].text if group.need >= 0 else ""
 
+    def is_anybody_free(self, key: GroupKey) -> bool:
+        """Would a caller of this group be offered to somebody at once?"""
+        group = self._groups.get(key)
+        if group is None:
+            group = _Group(key)
+            self._resolve(group)
+        return group.need >= 0 and key.pbx not in self._closed and self._best_agent(group, None) is not None
+
     def barred_from(self, key: GroupKey) -> frozenset[str]:
         """The agents who are not offered the callers of this group at present, whatever their skills."""
         group = self._groups.get(key)

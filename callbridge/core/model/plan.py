@@ -123,6 +123,15 @@ Target = ToQueue | ToAgent | ToNumber
 """Targets of a transfer."""
 
 
+class ConsultQueue(StrEnum):
+    """What a consult to a queue does when none of its agents is free."""
+
+    OFFER = "offer"
+    """It is refused, or ends: it is offered to agents who are free at once."""
+    WAIT = "wait"
+    """The agent waits in the queue, in the place that the caller would have."""
+
+
 @dataclass(frozen=True, slots=True)
 class TierRouting:
     """The routing of one tier in one queue: target, head start and widening steps."""
@@ -472,6 +481,8 @@ class Plan:
     frequency: Frequency = ALL_CAMPAIGNS
     keys: Mapping[str, str] = field(default_factory=dict)
     """Codes during a conversation -> ``transfer``, ``consult``, ``complete``, ``return`` or ``conference``."""
+    consult_queue: ConsultQueue = ConsultQueue.OFFER
+    """How a queue is consulted by agents who do not say so."""
     beep: str = "sound:beep"
     """Played to a nailed-up agent before a call."""
     display: str = "{name}"

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple, Protocol, Unpack
 from callbridge.core.model import waiting_groups
 from callbridge.core.model.agent import Agent, Intent, eligible
 from callbridge.core.model.attempt import Attempt, AttemptStage
-from callbridge.core.model.call import Call, Phase, Visit
+from callbridge.core.model.call import Call, Visit
 from callbridge.core.model.callback import Callback
 from callbridge.core.model.campaign_state import CampaignState
 from callbridge.core.model.changes import LegChanges
@@ -405,11 +405,10 @@ class World(SavedTables):
         self._arm("call", key, old, new)
         self._arm_announcing(key, old, new)
         self._stand_in_line(key, old.standing if old is not None else None, new.standing if new is not None else None)
-        if new is not None and new.phase is Phase.WAITING and new.visit is not None:
-            visit = new.visit
+        if new is not None and new.is_in_line and (visit := new.visit) is not None:
             (self.kept.add if visit.back_to else self.kept.discard)(key)
             self.matcher.wait(key, waiting_groups.of_call(new, visit), visit.rank)
-        elif old is not None and old.phase is Phase.WAITING:
+        elif old is not None and old.is_in_line:
             self.kept.discard(key)
             self.matcher.unwait(key)
 

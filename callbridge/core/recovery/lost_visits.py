@@ -44,8 +44,10 @@ def end(
                 continue
             destinations = {call: world.plan.destination_of(_entry(there.get(leg.id))) for call, leg in callers.items()}
             whose = next((one for one in destinations if destinations[one] == ToQueue(tally.queue)), next(iter(destinations), ""))
+            if not whose and found:
+                whose = found[0].id  # of a consult of the queue: its caller was found with the agent
             results[whose] = OfferResult.CANCELLED
-            customer = callers.pop(whose) if whose else None
+            customer = callers.pop(whose, None)
             seen = there.get(customer.id) if customer is not None else None
             tally = _failed(world, tally, whose, customer, seen.tier if seen is not None else "")
         world.tallies.put(key, tally)

@@ -216,10 +216,11 @@ def _prompt_failed(world: World, order: Play) -> None:
     """A prompt could not be played: continue at once, as after its end."""
     known = world.legs.get(order.leg)
     call = world.calls.get(known.call) if known is not None else None
-    if call is None or call.leg != order.leg:
+    if call is None or order.leg not in (call.leg, announcements.listener(call)):
         return
     ended = PlaybackEnded(at=world.now, leg=order.leg, playback=order.playback, failed=True)
-    interpreter.playback_ended(world, call, ended)
+    if call.leg == order.leg:
+        interpreter.playback_ended(world, call, ended)
     announcements.playback_ended(world, world.calls[call.id], ended)
 
 
@@ -242,19 +243,23 @@ def _ring_failed(world: World, order: Ring, event: OrderFailed) -> None:
         return  # the phone's events show that it worked: only the reply was lost
     call = world.calls.get(leg.call)
     unheard = event.why is Why.TIMEOUT and pbx_of(leg.id) in world.down  # the link failed; this says nothing about the phone
+    offer = call.offer or (call.transfer.offer if call.transfer is not None else None) if call is not None else None
     if call is not None and devices.drop_out(world, call, leg, _reply(world, order, event)):
         _gave_up(world, call.id, order, event)
         legs.hang_up(world, leg.id)
-    elif call is not None and call.offer is not None and call.offer.leg == leg.id:
+    elif call is not None and offer is not None and offer.leg == leg.id:
         _gave_up(world, call.id, order, event)
         unsent = event.why is Why.UNSENT
         if unsent and (agent := world.agents.get(leg.agent)) is not None:
             # Nothing of the agent's doing; but offering again at once, and again, would be a busy loop.
             agent_states.change(world, agent, rest_until=world.now + UNSENT_ORDER_REST)
-        if not unsent and not unheard and _is_unknown(world, order, event):
-            offers.retry(world, call, OfferResult.MISCONFIGURED, trouble=UNKNOWN_ENDPOINT)
+        unknown = not unsent and not unheard and _is_unknown(world, order, event)
+        result = OfferResult.CANCELLED if unsent or unheard else OfferResult.OFFLINE
+        result, trouble = (OfferResult.MISCONFIGURED, UNKNOWN_ENDPOINT) if unknown else (result, "")
+        if call.offer is not None:
+            offers.retry(world, call, result, trouble=trouble)
         else:
-            offers.retry(world, call, OfferResult.CANCELLED if unsent or unheard else OfferResult.OFFLINE)
+            transfers.failed(world, call, result, trouble)
     elif call is not None and call.leg == leg.id:
         _gave_up(world, call.id, order, event)
         _cannot_dial(world, call, leg, event)

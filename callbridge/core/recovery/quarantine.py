@@ -63,6 +63,8 @@ def give_up_call(world: World, call: Call) -> None:
     call = segments.end_supervision(world, interpreter.leave(world, call, "failed"))
     if call.offer is not None:
         answers.emit_offer_ended(world, call, call.offer, OfferResult.CANCELLED)
+    if call.transfer is not None and call.transfer.offer is not None:
+        answers.emit_offer_ended(world, call, call.transfer.offer, OfferResult.CANCELLED)
     if call.segment is not None:
         recordings.end(world, call, call.segment, world.now)
         segments.emit_talk_ended(world, call, call.segment, "fault", world.now)

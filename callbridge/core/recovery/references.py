@@ -181,11 +181,12 @@ def settle(world: World, event: PbxSnapshot, adopted: Sequence[str]) -> Slices:
     yield from each(world, "agent", agents, partial(_free, world))
     yield len(world.calls)
     heard_at = min(event.last_heard_at, event.requested_at)
+    uncertain = max((queue.short_talk for queue in world.plan.queues.values()), default=0.0)
     for call, result in lost_visits.end(world, lost, there, adopted, heard_at).items():
-        if (
-            call in talked and talked[call].since < world.now
-        ):  # a conversation whose answer was not certain yet: its offer is still open, too
-            answers.emit_unheard(world, talked[call], call, result)
+        talker = talked.get(call)
+        if talker is not None and talker.since < world.now and talker.since + uncertain >= heard_at:
+            # a conversation whose answer was not certain yet: its offer is still open, too (else the visit is a consult's)
+            answers.emit_unheard(world, talker, call, result)
     for call, customer in lost.items():
         _end_call(world, call, customer)
         yield 1

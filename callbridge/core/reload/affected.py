@@ -36,7 +36,7 @@ class Affected:
             for call in self._calls
             if (visit := call.visit) is not None
             and call.leg in legs
-            and not (call.offer is not None and call.is_uncertain)
+            and call.standing is not None
             and not (call.callback and call.is_callback)
         )
 

@@ -27,6 +27,7 @@ from callbridge.core.reload import identities, renames
 from callbridge.core.reload.plan_diff import difference
 from callbridge.core.requests import agent_requests
 from callbridge.core.routing import visits
+from callbridge.core.transfers import transfers
 
 PLACING = 10
 """How many rows of a slice one whose place is recomputed counts as: every rule of its queue is evaluated."""
@@ -167,5 +168,7 @@ def _place_again(world: World, call_id: str) -> None:
         call = evolve(call, visit=evolve(visit, rank=rank))
     if call.phase is Phase.WAITING:
         visits.wait(world, call)
+    elif call.consults_queue and call.is_in_line and call.segment is not None:
+        transfers.stand_again(world, call)
     else:
         world.calls.put(call.id, call)

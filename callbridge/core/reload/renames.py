@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from callbridge.core.entities import callbacks
-from callbridge.core.model.call import Call
+from callbridge.core.model.call import Call, Transfer
 from callbridge.core.model.callback import Callback, KeptPlace, place_key
 from callbridge.core.model.facts import QueueRenamed
 from callbridge.core.model.flow import BranchNode, CallbackNode, Flow, Node, QueueNode, VoicemailNode
@@ -100,11 +100,17 @@ def _renamed_call(world: World, call: Call, names: Mapping[str, str]) -> Call:
         entry=world.plan.entry_named(call.entry),
         visit=evolve(visit, queue=now(visit.queue)) if visit is not None else None,
         segment=evolve(segment, queue=now(segment.queue)) if segment is not None else None,
-        transfer=evolve(transfer, queue=now(transfer.queue)) if transfer is not None else None,
+        transfer=_renamed_transfer(transfer, names) if transfer is not None else None,
         served=(call.served[0], now(call.served[1])),
         transferred_from=now(call.transferred_from),
         values=_renamed_values(call.values, names),
     )
+
+
+def _renamed_transfer(transfer: Transfer, names: Mapping[str, str]) -> Transfer:
+    consulted = names.get(transfer.consulted, transfer.consulted)
+    to = f"queue:{consulted}" if consulted else transfer.to
+    return evolve(transfer, queue=names.get(transfer.queue, transfer.queue), consulted=consulted, to=to)
 
 
 def _renamed_values(values: Values, names: Mapping[str, str]) -> Values:

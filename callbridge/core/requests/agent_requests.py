@@ -12,6 +12,7 @@ from callbridge.core.model.facts import RequestGranted, RequestRefused
 from callbridge.core.model.world import World
 from callbridge.core.outbound import callback_calls
 from callbridge.core.routing import offers
+from callbridge.core.transfers import transfers
 
 
 def requested(world: World, event: AgentRequested) -> str:
@@ -124,6 +125,9 @@ def decline_offer(world: World, agent: Agent) -> Agent:
             callback_calls.give_up(world, call, "agent_gone")
         else:
             offers.retry(world, call, OfferResult.REJECTED, costs=False)
+    transfer = call.transfer if call is not None and agent.work is Work.OFFERED else None
+    if call is not None and transfer is not None and transfer.offer is not None and not transfer.reached:
+        transfers.target_gone(world, call, OfferResult.REJECTED, costs=False)
     return world.agents[agent.id]
 
 

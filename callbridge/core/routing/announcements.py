@@ -15,7 +15,7 @@ from callbridge.core.model.call import AnnouncementState, Call, Phase, Visit
 from callbridge.core.model.events import PlaybackEnded
 from callbridge.core.model.facts import Announced, PromptFailed
 from callbridge.core.model.flow import patience, spoken
-from callbridge.core.model.ids import pbx_of
+from callbridge.core.model.ids import LegId, pbx_of
 from callbridge.core.model.orders import Play, StartMusic, StopPlaying
 from callbridge.core.model.plan import AnnouncementPlan, QueuePlan
 from callbridge.core.model.rank import head_start_with
@@ -25,12 +25,23 @@ from callbridge.core.model.world import World
 _WAITING = (Phase.WAITING, Phase.OFFERED)
 
 
-def begin(world: World, call: Call, *, greeted: bool = False) -> Call:
-    """A visit begins, or continues after a flow. Returns the call with its announcements."""
+def listener(call: Call) -> LegId:
+    """Who hears them: the caller, or the agent who waits in a queue on the caller's behalf."""
+    return call.segment.leg if call.consults_queue and call.segment is not None else call.leg
+
+
+def _waits(call: Call) -> bool:
+    consulting = call.consults_queue and call.transfer is not None and not call.transfer.reached
+    return call.phase in _WAITING or (call.phase is Phase.TALKING and consulting)
+
+
+def begin(world: World, call: Call, *, greeted: bool = False, sorry: bool = False) -> Call:
+    """A visit begins, or continues after a flow. ``greeted``, ``sorry``: without greeting, without apology. Returns the call with
+    its announcements."""
     visit = call.visit
     assert visit is not None
     queue = world.plan.queues[visit.queue]
-    return evolve(call, announcing=_scheduled(world, queue, visit, AnnouncementState(at=None, greeted=greeted)))
+    return evolve(call, announcing=_scheduled(world, queue, visit, AnnouncementState(at=None, greeted=greeted, sorry=sorry)))
 
 
 def stop_prompt(world: World, call: Call) -> Call:
@@ -39,7 +50,7 @@ def stop_prompt(world: World, call: Call) -> Call:
     if announcing is None:
         return call
     if announcing.playback:
-        world.order(StopPlaying(leg=call.leg, playback=announcing.playback))
+        world.order(StopPlaying(leg=listener(call), playback=announcing.playback))
     return evolve(call, announcing=evolve(announcing, playback="", at=None))
 
 
@@ -74,10 +85,10 @@ def deadline_passed(world: World, call: Call) -> None:
     queue = world.plan.queues.get(visit.queue) if visit is not None else None
     if announcing is None or announcing.at is None or announcing.at > world.now:
         return
-    if visit is None or queue is None or call.phase not in _WAITING or pbx_of(call.leg) in world.down:
+    if visit is None or queue is None or not _waits(call) or pbx_of(call.leg) in world.down:
         world.calls.put(call.id, evolve(call, announcing=evolve(announcing, at=None)))
     elif announcing.playback:
-        world.order(StopPlaying(leg=call.leg, playback=announcing.playback))
+        world.order(StopPlaying(leg=listener(call), playback=announcing.playback))
         _go_on(world, call, queue, announcing)
     else:
         _play_next(world, call, queue, visit, announcing)
@@ -92,7 +103,7 @@ def playback_ended(world: World, call: Call, event: PlaybackEnded) -> None:
     if event.failed and queue is not None:
         where = f"queue:{queue.name}/{announcing.what}"
         world.emit(PromptFailed(seq=world.next_seq(), at=world.now, call=call.id, queue=queue.name, where=where))
-    if queue is None or call.phase not in _WAITING:
+    if queue is None or not _waits(call):
         world.calls.put(call.id, evolve(call, announcing=evolve(announcing, playback="", at=None)))
     else:
         _go_on(world, call, queue, announcing)
@@ -167,9 +178,11 @@ def _play(
     position: int | None = None,
     minutes: int | None = None,
 ) -> None:
-    playback = world.mint("say")
-    world.order(Play(leg=call.leg, playback=playback, media=media, language=call.language))
-    world.order(StartMusic(leg=call.leg, music=queue.music))
+    playback, leg = world.mint("say"), listener(call)
+    agent = world.plan.agents.get(call.segment.agent) if call.consults_queue and call.segment is not None else None
+    language = agent.language if agent is not None else call.language
+    world.order(Play(leg=leg, playback=playback, media=media, language=language))
+    world.order(StartMusic(leg=leg, music=queue.music))
     announcing = evolve(announcing, playback=playback, what=what, at=world.now + patience(media))
     world.calls.put(call.id, evolve(call, announcing=announcing))
     world.emit(

@@ -43,6 +43,12 @@ def lasted(world: World, segment: Segment, event: LegEnded) -> float:
     return world.now - segment.began_at
 
 
+def outlasted(world: World, agent: str, certain_at: float, event: LegEnded) -> bool:
+    """Did an agent who was consulted talk until the answer was certain, by the PBX's clock if the end is reported late?"""
+    known = world.agents.get(agent)
+    return known is not None and (world.now if event.said_at is None else min(world.now, event.said_at)) >= certain_at
+
+
 def was_in_silence(world: World, leg: Leg, event: LegEnded) -> bool:
     """Did the agent pick up long before we learned of it, hear silence and hang up? Then it was not the agent's fault."""
     if leg.up_at is None or leg.up_said_at is None or event.said_at is None:

@@ -148,6 +148,8 @@ def _name(world: World, call: Call, agent: Agent, left: tuple[LegId, ...]) -> Ca
     if call.offer is not None:
         call = evolve(call, offer=evolve(call.offer, leg=first))
     elif call.transfer is not None:
-        call = evolve(call, transfer=evolve(call.transfer, leg=first))
+        offer = call.transfer.offer
+        offer = evolve(offer, leg=first) if offer is not None else None
+        call = evolve(call, transfer=evolve(call.transfer, leg=first, offer=offer))
     world.calls.put(call.id, call)
     return call

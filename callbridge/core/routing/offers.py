@@ -43,9 +43,17 @@ MOST_FAILURES = 3
 
 def make(world: World, pair: Pair) -> None:
     """Offer the call to the agent; call and agent have at most one offer at a time."""
-    call, agent = world.calls[pair.call], world.agents[pair.agent]
-    visit = call.visit
-    assert visit is not None and call.offer is None and agent.leg is None, "one offer at a time"
+    call = world.calls[pair.call]
+    assert call.offer is None, "one offer at a time"
+    offer, lasts = reach(world, call, pair)
+    deadline = attempts.latest(world, call, lasts)
+    world.calls.put(call.id, evolve(call, phase=after(call.phase, Move.OFFER), offer=offer, deadline=deadline))
+
+
+def reach(world: World, call: Call, pair: Pair) -> tuple[Offer, float]:
+    """Ring (or beep) the agent. Returns the offer, and the seconds that it may last."""
+    agent, visit = world.agents[pair.agent], call.visit
+    assert visit is not None and agent.leg is None, "one offer at a time"
     queue = world.plan.queues[visit.queue]
     nailed = agent.connect is ConnectMode.NAILED_UP
     if nailed:
@@ -60,16 +68,11 @@ def make(world: World, pair: Pair) -> None:
     lasts = BEEP_CHECK if nailed else queue.ring_for
     order = _beep(world, leg) if nailed else _ring(world, call, agent, leg, queue)
     playback = order.playback if isinstance(order, Play) else ""
-    seq = world.next_seq()
-    offer = Offer(agent=agent.id, leg=leg, at=world.now, nailed=nailed, playback=playback, id=seq)
-    world.calls.put(
-        call.id,
-        evolve(call, phase=after(call.phase, Move.OFFER), offer=offer, deadline=attempts.latest(world, call, lasts)),
-    )
     if isinstance(order, Ring):
         devices.ring(world, agent, order)
     else:
         world.order(order)
+    seq = world.next_seq()
     world.emit(
         OfferMade(
             seq=seq,
@@ -80,12 +83,13 @@ def make(world: World, pair: Pair) -> None:
             leg=leg,
             tier=call.tier,
             needs=pair.needs,
-            waited=world.now - call.waiting_since,
+            waited=world.now - call.wait_from,
             visit=visit.id,
             freed_at=freed_at,
             collected=_collected(call),
         )
     )
+    return Offer(agent=agent.id, leg=leg, at=world.now, nailed=nailed, playback=playback, id=seq), lasts
 
 
 def _collected(call: Call) -> str:

@@ -8,7 +8,16 @@ from callbridge.core.model.agent import Intent
 from callbridge.core.model.call import Call, DiversionReason, FlowPosition, Move, Phase, Visit, VisitOutcome, after
 from callbridge.core.model.facts import CallDiverted, FlowBegan, StepBegan, VisitBegan, VisitEnded
 from callbridge.core.model.orders import LeaveToDialplan, StartMusic, StopMusic
-from callbridge.core.model.plan import SAFE_HARBOUR_CONTEXT, OverflowRule, QueuePlan, Then, ToDialplan, ToFlow, ToQueue
+from callbridge.core.model.plan import (
+    SAFE_HARBOUR_CONTEXT,
+    OverflowRule,
+    QueuePlan,
+    Then,
+    TierRouting,
+    ToDialplan,
+    ToFlow,
+    ToQueue,
+)
 from callbridge.core.model.rank import head_start_for, head_start_with, rank_of
 from callbridge.core.model.rows import evolve
 from callbridge.core.model.tally import ended, offered, tally_key
@@ -53,12 +62,56 @@ def begin_visit(
     call = announcements.begin(world, call, greeted=bool(back_to))
     if call.placed:
         return wait(world, call)  # we called: in no queue's figures
+    _block_if_complaint(world, call, queue)
+    return wait(world, _count_begun(world, call, visit))
+
+
+def begin_consult(world: World, call: Call, queue: str, by: str) -> Call:
+    """An agent who has the caller consults the queue: a visit at the rank of the caller, whose wait counts from now. Returns the
+    call; it is in line once its transfer says so."""
+    ladder = world.matcher.ladder(queue, call.tier)
+    assert ladder is not None, "the request has checked that the queue exists"
+    own = None if call.head_start is None else head_start_with(ladder, None, call.head_start)
+    rank = rank_of(ladder, call.waiting_since, own)
+    visit = Visit(queue=queue, began_at=world.now, window=0, rank=rank, day=world.day, head_start=own, wait_from=world.now)
+    visit = avoided.of_visit(world, call, visit)
+    return _count_begun(world, evolve(call, ways=call.ways + 1), visit, by)
+
+
+def take_place(world: World, call: Call) -> Call:
+    """The visit of a consult becomes the caller's: same place, and the wait so far counts. Returns the call."""
+    visit = call.visit
+    assert visit is not None
+    call, rank = callbacks.came_again(world, call, visit.queue, visit.rank)
+    if visit.queue in world.plan.queues:
+        _block_if_complaint(world, call, visit.queue)
+        call = announcements.begin(world, evolve(call, visit=evolve(visit, rank=min(rank, visit.rank))))
+    world.order(StartMusic(leg=call.leg, music=queue_music(world, call)))
+    return call
+
+
+def _block_if_complaint(world: World, call: Call, queue: str) -> None:
     if world.plan.queues[queue].do_not_call:
         attempts.block(world, call.number, "", "complaint", f"queue:{queue}")
-    world.tallies.put(tally_key(queue, visit.day), offered(world.tally(queue, visit.day)))
+
+
+def _count_begun(world: World, call: Call, visit: Visit, consulted_by: str = "") -> Call:
+    """Emit and count the begin of the visit. Returns the call with it, numbered."""
+    world.tallies.put(tally_key(visit.queue, visit.day), offered(world.tally(visit.queue, visit.day)))
     seq = world.next_seq()
-    world.emit(VisitBegan(seq=seq, at=world.now, call=call.id, queue=queue, tier=call.tier, rank=rank, day=visit.day))
-    return wait(world, evolve(call, visit=evolve(visit, id=seq)))
+    world.emit(
+        VisitBegan(
+            seq=seq,
+            at=world.now,
+            call=call.id,
+            queue=visit.queue,
+            tier=call.tier,
+            rank=visit.rank,
+            day=visit.day,
+            consulted_by=consulted_by,
+        )
+    )
+    return evolve(call, visit=evolve(visit, id=seq))
 
 
 def wait(world: World, call: Call) -> Call:
@@ -98,18 +151,7 @@ def wait(world: World, call: Call) -> Call:
     call = announcements.resume(world, call)
     world.calls.put(call.id, call)
     if window != visit.window or visit.began_at == world.now or preferred is not bool(visit.prefers):
-        needs = world.matcher.needs_of(waiting_groups.of_call(call, evolve(visit, window=window)))
-        world.emit(
-            StepBegan(
-                seq=world.next_seq(),
-                at=world.now,
-                call=call.id,
-                queue=visit.queue,
-                tier=call.tier,
-                step=window,
-                needs=needs,
-            )
-        )
+        emit_step(world, call)
     return call
 
 
@@ -126,6 +168,31 @@ def _looks(world: World, call: Call, visit: Visit, queue: QueuePlan, since: floa
     if visit.avoids and (lifted := avoided.lifted_at(world, visit.queue, visit.began_at)) is not None:
         looks.append(lifted)
     return looks
+
+
+def emit_step(world: World, call: Call) -> None:
+    """The step at which the call waits now."""
+    visit = call.visit
+    assert visit is not None
+    needs = world.matcher.needs_of(waiting_groups.of_call(call, visit))
+    world.emit(
+        StepBegan(
+            seq=world.next_seq(),
+            at=world.now,
+            call=call.id,
+            queue=visit.queue,
+            tier=call.tier,
+            step=visit.window,
+            needs=needs,
+        )
+    )
+
+
+def step_of(world: World, visit: Visit, ladder: TierRouting) -> tuple[int, float | None]:
+    """The step of a visit that no rule leads out of the queue, and when the next one begins: the last one lasts for ever."""
+    window = min(ladder.window_at(max(0.0, world.now - visit.began_at) + _ROUNDING), len(ladder.steps) - 1)
+    ends = ladder.window_ends(window) if window < len(ladder.steps) - 1 else None
+    return window, None if ends is None else visit.began_at + ends
 
 
 def _queue_removed(world: World, call: Call) -> Call:
@@ -317,14 +384,15 @@ def end_visit(
     assert visit is not None, "a visit ends exactly once"
     at = world.now if at is None else at
     call = announcements.end(world, call)
-    waited = max(0.0, at - call.waiting_since)
+    waited = max(0.0, at - call.wait_from)
     ladder = world.matcher.ladder(visit.queue, call.tier)
     within = outcome is VisitOutcome.ANSWERED and ladder is not None and waited <= ladder.answer_within
     if outcome is VisitOutcome.ANSWERED:
         estimates.answered(world, visit.queue, call.id)
     else:
         estimates.left(world, visit.queue, call.id)
-    call = callbacks.left_again(world, call, visit.queue, outcome)
+    if not call.consults_queue:
+        call = callbacks.left_again(world, call, visit.queue, outcome)
     if call.placed:
         return evolve(call, visit=None, outcome=outcome if outcome is VisitOutcome.ANSWERED else call.outcome)
     world.tallies.put(tally_key(visit.queue, visit.day), ended(world.tally(visit.queue, visit.day), outcome, within))
@@ -354,7 +422,7 @@ def abandoned(world: World, call: Call, at: float) -> VisitOutcome:
     """Which kind of abandon a hang-up at this moment is."""
     assert call.visit is not None
     queue = world.plan.queues.get(call.visit.queue)
-    short = queue is not None and at - call.waiting_since < queue.short_abandon
+    short = queue is not None and at - call.wait_from < queue.short_abandon
     return VisitOutcome.SHORT_ABANDONED if short else VisitOutcome.ABANDONED
 
 

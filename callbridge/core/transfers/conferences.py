@@ -24,7 +24,7 @@ def emit_began(world: World, call: Call, transfer: Transfer) -> int:
             at=world.now,
             call=call.id,
             agent=transfer.agent,
-            queue=transfer.queue,
+            queue=transfer.target_queue,
             to=transfer.to,
             by=transfer.by,
         )
@@ -42,7 +42,7 @@ def ended(world: World, call: Call, transfer: Transfer, *, goes_on: bool) -> Cal
             at=world.now,
             call=call.id,
             agent=transfer.agent,
-            queue=transfer.queue,
+            queue=transfer.target_queue,
             to=transfer.to,
             by=transfer.by,
             talked=max(0.0, world.now - (world.now if transfer.together_at is None else transfer.together_at)),
@@ -53,7 +53,7 @@ def ended(world: World, call: Call, transfer: Transfer, *, goes_on: bool) -> Cal
 
 
 def release(world: World, agent: Agent, call: str, transfer: Transfer) -> Agent:
-    """The third one, an agent, has left: wrap-up as after any talk with a caller."""
-    plan = world.plan.queues.get(transfer.queue)
+    """The target, an agent, has left a conference or the consult of a queue: wrap-up as after any talk with a caller."""
+    plan = world.plan.queues.get(transfer.target_queue)
     wrap_up = plan.wrap_up if plan is not None else 0.0
-    return agent_states.release(world, agent, transfer.queue, wrap_up, call=call, segment=transfer.conference)
+    return agent_states.release(world, agent, transfer.target_queue, wrap_up, call=call, segment=transfer.conference)

@@ -117,10 +117,12 @@ def free(world: World, call: Call) -> Call:
     agent = world.agents.get(transfer.agent)
     if agent is not None and agent.call == call.id:
         devices.stop(world, agent, "normal")
-        if transfer.together and agent.work is Work.TALKING:
+        answered_consult = bool(transfer.consulted) and transfer.offer is None
+        if agent.work is Work.TALKING and (transfer.together or answered_consult):
             agent = conferences.release(world, agent, call.id, transfer)
         else:
-            agent = agent_states.change(world, agent, work=Work.IDLE, call="", idle_since=world.now)
+            since = agent.idle_since if transfer.offer is not None else world.now
+            agent = agent_states.change(world, agent, work=Work.IDLE, call="", idle_since=since)
         if leg is None or leg.role is LegRole.SESSION:
             agent_states.leg_gone(world, agent)
     return evolve(call, transfer=None)

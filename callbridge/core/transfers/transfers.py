@@ -1,4 +1,4 @@
-"""Transfers: to an agent, a queue or an outside number, blind or attended.
+"""Transfers: to an agent, a queue or an outside number, blind or attended. Consults of a queue: ``queue_consults``.
 
     talking -- blind -------------------------> transferring -- joined --> talking, or outside
     talking (consult) -- complete, agent gone -> transferring -- joined --> talking, or outside
@@ -15,28 +15,42 @@ from typing import assert_never
 
 from callbridge.core.entities import agent_states, recordings
 from callbridge.core.model.agent import Agent, Intent, Work, published
-from callbridge.core.model.call import Call, DiversionReason, Move, Phase, Segment, SupervisionMode, Transfer, TransferKind, after
+from callbridge.core.model.call import (
+    Call,
+    DiversionReason,
+    Move,
+    OfferResult,
+    Phase,
+    Segment,
+    SupervisionMode,
+    Transfer,
+    TransferKind,
+    VisitOutcome,
+    after,
+)
 from callbridge.core.model.events import DigitPressed
-from callbridge.core.model.facts import CallTransferred, TalkBegan, TransferEnded
+from callbridge.core.model.facts import TalkBegan
 from callbridge.core.model.ids import LegId, pbx_of
 from callbridge.core.model.leg import LegRole
-from callbridge.core.model.orders import Bridge, DropBridge, Play, StartMusic, StartRinging, StopPlaying, StopRinging
-from callbridge.core.model.plan import Target, ToAgent, ToNumber, ToQueue
+from callbridge.core.model.orders import Bridge, DropBridge, Play, StartMusic, StartRinging, StopPlaying
+from callbridge.core.model.plan import ConsultQueue, Target, ToAgent, ToNumber, ToQueue
 from callbridge.core.model.rows import evolve
 from callbridge.core.model.world import World
-from callbridge.core.routing import answers, offers, segments, visits
-from callbridge.core.transfers import conferences, targets
+from callbridge.core.routing import announcements, answers, offers, segments, visits
+from callbridge.core.transfers import conferences, queue_consults, records, targets
 
 BACK_RETRY = 0.3
 """Seconds until the phone of an agent who has just hung up is tried again, when a call comes back."""
 BACK_PATIENCE = 3.0
+NOBODY_FREE = "nobody_free"
+"""Why a consult of a queue is over that has rung everybody who was free."""
 
 
 # -- requests of agents and supervisors -------------------------------------------------------------------------------
 
 
-def refusal(world: World, call: Call, to: Target | None, kind: TransferKind) -> str:
-    """Why the call cannot be transferred to this target now; empty when it can."""
+def refusal(world: World, call: Call, to: Target | None, kind: TransferKind, how: ConsultQueue | None = None) -> str:
+    """Why the call cannot be transferred to this target now; empty when it can. ``how``: a queue is consulted."""
     if call.phase is not Phase.TALKING or call.segment is None:
         return "no agent is talking to the caller"
     if call.transfer is not None:
@@ -44,10 +58,10 @@ def refusal(world: World, call: Call, to: Target | None, kind: TransferKind) -> 
     if pbx_of(call.leg) in world.down:
         return f"PBX {pbx_of(call.leg)} cannot be reached"
     match to:
+        case ToQueue(queue) if kind is TransferKind.CONSULT:
+            return queue_consults.refusal(world, call, queue, how)
         case ToQueue(queue):
-            if queue not in world.plan.queues:
-                return f"no such queue: {queue}"
-            return "a queue cannot be consulted: use a blind transfer" if kind is TransferKind.CONSULT else ""
+            return "" if queue in world.plan.queues else f"no such queue: {queue}"
         case ToAgent(name):
             return _agent_refusal(world, call.segment, name)
         case ToNumber():
@@ -67,14 +81,19 @@ def _agent_refusal(world: World, segment: Segment, name: str) -> str:
     return "" if targets.can_take(agent) else f"agent {name} is {published(agent)[0]}"
 
 
-def begin(world: World, call: Call, to: Target, kind: TransferKind) -> None:
+def begin(world: World, call: Call, to: Target, kind: TransferKind, how: ConsultQueue | None = None) -> None:
     """Start the transfer. Call ``refusal`` first."""
     call = answers.count(world, call)
     segment = call.segment
     assert segment is not None, "an agent transfers"
+    if isinstance(to, ToQueue) and kind is TransferKind.CONSULT:
+        call = _part(world, call, segment)
+        world.order(StartMusic(leg=call.leg, music=targets.music(world, segment.queue)))
+        queue_consults.begin(world, call, segment, to, how)
+        return
     if isinstance(to, ToQueue):
         call = _leave_talk(world, call, segment)
-        _emit_transferred(world, call, segment.agent, targets.target_text(to), attended=False)
+        records.emit_transferred(world, call, segment.agent, targets.target_text(to), attended=False)
         segments.queue_again(world, call, to.queue)
         return
     if kind is TransferKind.BLIND:
@@ -84,7 +103,7 @@ def begin(world: World, call: Call, to: Target, kind: TransferKind) -> None:
         call = _part(world, call, segment)
         world.order(StartRinging(leg=segment.leg))
     world.order(StartMusic(leg=call.leg, music=targets.music(world, segment.queue)))
-    put(world, evolve(call, transfer=targets.reach(world, call, to, by=segment.agent, queue=segment.queue, kind=kind)))
+    records.put(world, evolve(call, transfer=targets.reach(world, call, to, by=segment.agent, queue=segment.queue, kind=kind)))
 
 
 def complete(world: World, call: Call, by: str = "transfer") -> str:
@@ -94,11 +113,18 @@ def complete(world: World, call: Call, by: str = "transfer") -> str:
     if transfer is None or segment is None:
         return "no consult is in progress"
     leg = world.legs.get(segment.leg)
-    _stop_prompt(world, call)
+    queue_consults.quiet(world, call)
+    call = queue_consults.certain(world, announcements.stop_prompt(world, call))
+    transfer = call.transfer or transfer
     call = _leave_talk(world, call, segment, by)
+    if call.consults_queue:
+        call = records.ended(world, call, transfer, "completed")
+        records.emit_transferred(world, call, transfer.by, transfer.to, attended=True)
+        queue_consults.to_caller(world, call, transfer, segment.leg)
+        return ""
     call = evolve(call, phase=after(call.phase, Move.TRANSFER))
     if not transfer.reached:
-        put(world, evolve(call, transfer=evolve(transfer, kind=TransferKind.BLIND)))
+        records.put(world, evolve(call, transfer=evolve(transfer, kind=TransferKind.BLIND)))
         return ""
     if leg is not None and leg.role is LegRole.SESSION and call.bridge is not None:
         world.order(DropBridge(bridge=call.bridge, pbx=pbx_of(call.leg), legs=(call.leg, segment.leg, transfer.leg or call.leg)))
@@ -127,7 +153,7 @@ def conference(world: World, call: Call) -> str:
     world.order(Bridge(bridge=call.bridge, legs=(call.leg,), call=call.id))
     if not transfer.together:
         share = conferences.emit_began(world, call, transfer)
-        put(world, evolve(call, transfer=evolve(transfer, together=True, together_at=world.now, conference=share)))
+        records.put(world, evolve(call, transfer=evolve(transfer, together=True, together_at=world.now, conference=share)))
     return ""
 
 
@@ -145,7 +171,7 @@ def answered(world: World, call: Call) -> None:
         playback = world.mint("confirm")
         world.order(Play(leg=transfer.leg, playback=playback, media=world.plan.prompts.confirm, language=plan.language))
         until = world.now + offers.CONFIRM_WITHIN
-        put(world, evolve(call, transfer=evolve(transfer, confirming=True, playback=playback, until=until)))
+        records.put(world, evolve(call, transfer=evolve(transfer, confirming=True, playback=playback, until=until)))
         return
     _reached(world, call, transfer)
 
@@ -165,10 +191,10 @@ def pressed(world: World, event: DigitPressed) -> None:
 
 
 def _reached(world: World, call: Call, transfer: Transfer) -> None:
-    transfer = evolve(transfer, reached=True)
-    if call.segment is not None:
-        world.order(StopRinging(leg=call.segment.leg))
-    _join(world, call, transfer)
+    queue_consults.quiet(world, call)
+    if call.consults_queue:
+        call = announcements.stop_prompt(world, call)
+    _join(world, call, evolve(transfer, reached=True))
 
 
 def _join(world: World, call: Call, transfer: Transfer) -> None:
@@ -176,7 +202,7 @@ def _join(world: World, call: Call, transfer: Transfer) -> None:
     first = call.segment.leg if call.segment is not None else call.leg
     bridge, agent = call.bridge or world.mint("bridge"), call.segment.agent if call.segment is not None else transfer.agent
     world.order(Bridge(bridge=bridge, legs=(first, transfer.leg), call=call.id, queue=transfer.queue, agent=agent))
-    put(world, evolve(call, bridge=bridge, transfer=evolve(transfer, until=world.now + offers.JOIN_CHECK)))
+    records.put(world, evolve(call, bridge=bridge, transfer=evolve(transfer, until=world.now + offers.JOIN_CHECK)))
 
 
 def joined(world: World, call: Call, said_at: float | None = None) -> None:
@@ -190,25 +216,28 @@ def joined(world: World, call: Call, said_at: float | None = None) -> None:
         return
     agent = world.agents.get(transfer.agent)
     if agent is not None and agent.work is Work.OFFERED:
-        agent = agent_states.change(world, agent, work=Work.TALKING, misses=0)
+        misses = agent.misses if transfer.offer is not None else 0
+        agent = agent_states.change(world, agent, work=Work.TALKING, misses=misses)
     if call.phase is Phase.TRANSFERRING:
         _arrived(world, call, transfer, target.id, said_at)
     elif transfer.until is not None:
-        put(world, evolve(call, transfer=evolve(transfer, until=None)))
+        call = evolve(call, transfer=evolve(transfer, until=None))
+        records.put(world, call)
+        queue_consults.joined(world, call)
 
 
 def _arrived(world: World, call: Call, transfer: Transfer, leg: LegId, said_at: float | None) -> None:
     """The target has the call."""
-    call = _end(world, call, transfer, "completed")
+    call = records.ended(world, call, transfer, "completed")
     if transfer.kind is not TransferKind.BACK:
-        _emit_transferred(world, call, transfer.by, transfer.to, attended=transfer.kind is TransferKind.CONSULT)
+        records.emit_transferred(world, call, transfer.by, transfer.to, attended=transfer.kind is TransferKind.CONSULT)
     call = evolve(call, transfer=None, deadline=None, failures=0)
     if not transfer.agent:
         world.calls.put(call.id, evolve(call, phase=after(call.phase, Move.GO_OUTSIDE), far=leg))
         return
     met_at = transfer.together_at if transfer.together else None
     segment = Segment(
-        agent=transfer.agent, leg=leg, queue=transfer.queue, began_at=world.now, began_said_at=said_at, met_at=met_at
+        agent=transfer.agent, leg=leg, queue=transfer.target_queue, began_at=world.now, began_said_at=said_at, met_at=met_at
     )
     segment = recordings.begin(world, call, segment)
     seq = world.next_seq()
@@ -221,7 +250,7 @@ def _arrived(world: World, call: Call, transfer: Transfer, leg: LegId, said_at: 
             at=world.now,
             call=call.id,
             agent=transfer.agent,
-            queue=transfer.queue,
+            queue=transfer.target_queue,
             leg=leg,
             waited=world.now - call.waiting_since,
             transfer=transfer.id,
@@ -229,10 +258,14 @@ def _arrived(world: World, call: Call, transfer: Transfer, leg: LegId, said_at: 
     )
 
 
-def target_gone(world: World, call: Call, result: str) -> None:
-    """The target hung up, did not answer, or cannot be reached."""
+def target_gone(world: World, call: Call, result: str, *, cause: int = 0, trouble: str = "", costs: bool = True) -> None:
+    """The target hung up, did not answer, or cannot be reached. ``cause`` and ``trouble`` of the phone, and whether it ``costs``
+    the agent a penalty: if the consult of a queue was offered."""
     transfer = call.transfer
     if transfer is None:
+        return
+    if transfer.offer is not None and call.segment is not None:
+        _offer_failed(world, call, result, cause=cause, trouble=trouble, costs=costs)
         return
     if call.phase not in (Phase.TALKING, Phase.TRANSFERRING):
         world.calls.put(call.id, targets.free(world, call))
@@ -240,11 +273,42 @@ def target_gone(world: World, call: Call, result: str) -> None:
     if call.segment is not None:
         _back_to_caller(world, call, "returned" if transfer.reached else result)
         return
-    call = targets.free(world, _end(world, call, transfer, result))
+    call = targets.free(world, records.ended(world, call, transfer, result))
     if transfer.kind is TransferKind.BACK:
         _to_queue(world, call)
     else:
         come_back(world, call)
+
+
+def _offer_failed(world: World, call: Call, result: str, *, cause: int, trouble: str, costs: bool) -> None:
+    """An agent of the consulted queue did not take it: the next one may."""
+    if result == "failed":  # to join them
+        result, call = OfferResult.CANCELLED, evolve(call, failures=call.failures + 1)
+    call = queue_consults.withdraw(world, call, OfferResult(result), costs=costs, cause=cause, trouble=trouble)
+    if call.failures >= offers.MOST_FAILURES:
+        _give_up_consult(world, call, VisitOutcome.FAILED, "bridge")
+    elif not queue_consults.stand(world, call):
+        _give_up_consult(world, call, VisitOutcome.FAILED, "queue_removed")
+
+
+def _give_up_consult(world: World, call: Call, outcome: VisitOutcome, reason: str) -> None:
+    """The consulted queue has nobody for the agent, who goes back to the caller."""
+    assert call.transfer is not None
+    to = f"agent:{call.transfer.by}" if outcome is VisitOutcome.OVERFLOWED else ""
+    call = queue_consults.end(world, call, outcome, reason, to=to)
+    _back_to_caller(world, call, reason if reason == NOBODY_FREE else "failed")
+
+
+def stand_again(world: World, call: Call) -> None:
+    """The time of a consult in line is over: of its step, or of who was free. Or its queue has been changed."""
+    transfer = call.transfer
+    assert transfer is not None
+    if call.visit is not None and call.visit.queue not in world.plan.queues:
+        _give_up_consult(world, call, VisitOutcome.FAILED, "queue_removed")
+    elif transfer.waits:
+        queue_consults.stand(world, call)
+    else:
+        _give_up_consult(world, call, VisitOutcome.OVERFLOWED, NOBODY_FREE)
 
 
 def agent_gone(world: World, call: Call, by: str = "transfer") -> None:
@@ -269,7 +333,7 @@ def _try_back(world: World, call: Call, agent: Agent | None, began_at: float) ->
         agent = agent_states.settle(world, agent_states.change(world, agent, wrap_until=world.now))
     if agent.leg is None and targets.can_take(agent):
         back = targets.reach(world, call, ToAgent(agent.id), by=agent.id, queue=call.transferred_from, kind=TransferKind.BACK)
-        put(world, evolve(call, transfer=back))
+        records.put(world, evolve(call, transfer=back))
         return
     held = world.now + 2 * BACK_RETRY
     agent_states.change(world, agent, rest_until=max(agent.rest_until, held))  # this call comes before any other offer
@@ -283,7 +347,7 @@ def _try_back(world: World, call: Call, agent: Agent | None, began_at: float) ->
         until=world.now + BACK_RETRY,
         kind=TransferKind.BACK,
     )
-    put(world, evolve(call, transfer=waiting))
+    records.put(world, evolve(call, transfer=waiting))
 
 
 def _to_queue(world: World, call: Call) -> None:
@@ -301,10 +365,12 @@ def cancel(world: World, call: Call) -> Call:
     """The call is sent elsewhere: release the target. Returns the call without it."""
     if call.transfer is None:
         return call
-    leg = call.transfer.leg
-    if leg is not None:
-        call = _end(world, call, call.transfer, "cancelled")
-    _stop_prompt(world, call)
+    queue_consults.quiet(world, call)
+    waits = call.consults_queue
+    call = queue_consults.end(world, call, None, "consult_cancelled")
+    leg = call.transfer.leg if call.transfer is not None else None
+    if call.transfer is not None and (leg is not None or waits):
+        call = records.ended(world, call, call.transfer, "cancelled")
     call = targets.free(world, call)
     if call.phase is Phase.TRANSFERRING and leg is not None:
         # On the same lanes after the order that was to join them, which would otherwise create the bridge again.
@@ -313,22 +379,16 @@ def cancel(world: World, call: Call) -> Call:
     return call
 
 
-def _stop_prompt(world: World, call: Call) -> None:
-    """Stop the ringing that the agent hears."""
-    if call.segment is not None and call.transfer is not None and not call.transfer.reached and call.segment.leg in world.legs:
-        world.order(StopRinging(leg=call.segment.leg))
-
-
-def failed(world: World, call: Call, result: str) -> None:
+def failed(world: World, call: Call, result: str, trouble: str = "") -> None:
     """An order about the target failed."""
-    target_gone(world, call, result)
+    target_gone(world, call, result, trouble=trouble)
 
 
 def reconcile(world: World, call: Call) -> None:
     """After a gap in the events: a joined transfer continues, anything else is undone."""
     transfer = call.transfer
-    if transfer is None or (transfer.leg is None and transfer.kind is TransferKind.BACK):
-        return
+    if transfer is None or transfer.leg is None:
+        return  # back to an agent whose phone is not free yet, or in the line of a queue
     target = world.legs.get(transfer.leg)
     if transfer.reached and target is not None and target.missing_since is None and target.bridge == call.bridge:
         joined(world, call)
@@ -339,10 +399,15 @@ def reconcile(world: World, call: Call) -> None:
 def deadline_passed(world: World, call: Call) -> None:
     """The target has rung for long enough, or what was ordered has not happened."""
     transfer = call.transfer
+    if transfer is not None and transfer.offer is not None and world.now >= (transfer.offer.certain_at or world.now + 1.0):
+        call = queue_consults.count(world, call)
+        transfer = call.transfer
     if transfer is None or transfer.until is None or transfer.until > world.now:
-        put(world, call)
+        records.put(world, call)
+    elif call.consults_queue and transfer.leg is None and (transfer.waits or pbx_of(call.leg) not in world.down):
+        stand_again(world, call)
     elif pbx_of(call.leg) in world.down:
-        put(world, evolve(call, transfer=evolve(transfer, until=world.now + offers.JOIN_CHECK)))
+        records.put(world, evolve(call, transfer=evolve(transfer, until=world.now + offers.JOIN_CHECK)))
     elif transfer.leg is None:
         _try_back(world, evolve(call, transfer=None), world.agents.get(transfer.by), transfer.began_at)
     elif transfer.playback and not (transfer.reached or transfer.confirming):
@@ -372,44 +437,12 @@ def _part(world: World, call: Call, segment: Segment) -> Call:
 
 
 def _back_to_caller(world: World, call: Call, result: str) -> None:
-    transfer, segment = call.transfer, call.segment
+    segment = call.segment
+    queue_consults.quiet(world, call)
+    call = queue_consults.end(world, call, None, "consult_cancelled")
+    transfer = call.transfer
     assert transfer is not None and segment is not None
-    call = targets.free(world, _end(world, call, transfer, result))
-    if not transfer.reached:
-        world.order(StopRinging(leg=segment.leg))
+    call = targets.free(world, records.ended(world, call, transfer, result))
     bridge = call.bridge or world.mint("bridge")
     world.order(Bridge(bridge=bridge, legs=(call.leg, segment.leg), call=call.id, queue=segment.queue, agent=segment.agent))
-    put(world, evolve(call, bridge=bridge))
-
-
-def put(world: World, call: Call) -> None:
-    """The call with its next deadline: of the target, a code that is being pressed, or an answer that does not count yet."""
-    due = [call.transfer.until if call.transfer is not None else None, call.keys_until]
-    due.append(call.offer.certain_at if call.offer is not None else None)
-    world.calls.put(call.id, evolve(call, deadline=min((at for at in due if at is not None), default=None)))
-
-
-def _end(world: World, call: Call, transfer: Transfer, result: str) -> Call:
-    """Emit the end of a transfer, and of its conference. Returns the call, which may have one segment more."""
-    call = conferences.ended(world, call, transfer, goes_on=result == "completed")
-    if transfer.together and result != "completed":
-        result = "conference"
-    world.emit(
-        TransferEnded(
-            seq=world.next_seq(),
-            at=world.now,
-            call=call.id,
-            agent=transfer.by,
-            queue=transfer.queue,
-            to=transfer.to,
-            kind=transfer.kind,
-            result=result,
-            lasted=world.now - transfer.began_at,
-            transfer=transfer.id,
-        )
-    )
-    return call
-
-
-def _emit_transferred(world: World, call: Call, by: str, target: str, *, attended: bool) -> None:
-    world.emit(CallTransferred(seq=world.next_seq(), at=world.now, call=call.id, agent=by, target=target, attended=attended))
+    records.put(world, evolve(call, bridge=bridge))
