@@ -41,6 +41,7 @@ from callbridge.core.model.facts import (
     AttemptEnded,
     AttemptMade,
     CallArrived,
+    CallEnded,
     CampaignChanged,
     DispositionSet,
     OfferEnded,
@@ -351,6 +352,18 @@ def test_a_person_who_hears_no_agent_in_two_seconds_hears_the_message() -> None:
     assert lead(toy, lost)["state"] == "ready"
     toy.run(START + 900.0)
     assert len(rings(toy)) == 2  # the retry after 600 s waits for the 72 h to be over
+
+
+@pytest.mark.parametrize("hangs_up", [False, True])
+def test_the_call_of_a_person_who_hears_the_message_ends_as_abandoned(hangs_up: bool) -> None:
+    toy = two_at_once()
+    toy.run(START + 9.0)
+    (message,) = [order for order in toy.obeyed if isinstance(order, Play) and order.media == "sound:harbour"]
+    (call,) = [call.id for call in toy.story.world.calls.values() if call.leg == message.leg]
+    if hangs_up:
+        toy.hangs_up(message.leg)
+    toy.run(START + 30.0)
+    assert [fact.outcome for fact in toy.story.all_told(CallEnded) if fact.call == call] == ["abandoned"]
 
 
 def test_an_agent_who_is_freed_within_the_grace_takes_the_call() -> None:

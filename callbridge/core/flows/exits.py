@@ -57,7 +57,7 @@ def to_dialplan(world: World, call: Call, node: DialplanNode) -> None:
 def goodbye(world: World, call: Call) -> None:
     """The last prompt has been played: hang up."""
     call = visits.overflowed_by_key(world, call, "goodbye")
-    call = end(world, evolve(call, outcome=call.outcome or "flow"), "goodbye")
+    call = end(world, evolve(call, outcome=call.outcome or call.dial_result or "flow"), "goodbye")
     segments.end_call(world, call)
 
 

@@ -152,7 +152,7 @@ def hung_up(world: World, call: Call) -> Call:
     ):
         call = evolve(call, outcome="voicemail")
     if call.visit is None and not call.outcome:
-        call = evolve(call, outcome="left_flow")
+        call = evolve(call, outcome=call.dial_result or "left_flow")
     return exits.end(world, call, "hung_up")
 
 

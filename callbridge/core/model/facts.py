@@ -431,8 +431,9 @@ class CallEnded(Fact):
     lasted: float
     outcome: Plain
     """The outcome of its last visit (``VisitOutcome``) or, of a flow that came later, ``voicemail``, ``callback``, ``flow`` (its
-    end), ``left_flow`` (hung up in it). Of a call that we made and that had neither: how dialling ended (``dial_result``:
-    ``busy``, ``machine``, ``unsent``, ...). Empty where there was none of these, such as after a diversion on arrival."""
+    end), ``left_flow`` (hung up in it). Of a call that we made and in which nobody talked: how dialling ended
+    (``dial_result``: ``busy``, ``machine``, ``abandoned``, ...). Empty where there was none of these, such as after a diversion
+    on arrival."""
     segments: int
     estimated: bool = False
 
