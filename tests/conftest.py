@@ -6,11 +6,13 @@ import gc
 import os
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import pytest
 import structlog
 from hypothesis import settings
 
+from tests.by_lab import lab_of
 from tests.examples import ALL, FEW
 
 settings.register_profile("callbridge", deadline=None, max_examples=ALL)
@@ -48,6 +50,18 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         action="store_true",
         help="rewrite tests/{traces,adapters/schemas}/*.txt and tests/sim/conformance.txt; read the diff before you commit it",
     )
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """``--dist loadfile``, but the tests of a module on one version of Asterisk need not wait for those on the other."""
+    if config.getvalue("dist") != "loadfile":
+        return None
+    from xdist.scheduler import LoadFileScheduling
+
+    scheduler = LoadFileScheduling(config, log)
+    scheduler._split_scope = lab_of
+    return scheduler
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

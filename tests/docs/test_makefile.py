@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.by_lab import lab_of
 from tests.docs.diagrams import ROOT
 
 MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
@@ -42,6 +43,20 @@ def test_random_tests_try_all_their_examples_in_make_test() -> None:
     assert "--hypothesis-profile few" in fast
     assert "--hypothesis-profile" not in full
     assert "or hypothesis" in full
+
+
+@pytest.mark.parametrize(
+    ("test", "lab"),
+    [
+        ("tests/live/test_x.py::test_y[22]", "tests/live/test_x.py 22"),
+        ("tests/live/test_x.py::test_y[16-kill-3.0]", "tests/live/test_x.py 16"),
+        ("tests/live/test_x.py::test_y[soon-16]", "tests/live/test_x.py 16"),
+        ("tests/live/test_x.py::test_y", "tests/live/test_x.py"),
+        ("tests/core/test_x.py::test_y[16]", "tests/core/test_x.py"),
+    ],
+)
+def test_the_versions_of_a_live_module_are_run_apart(test: str, lab: str) -> None:
+    assert lab_of(test) == lab
 
 
 def test_a_fast_module_would_be_noticed() -> None:
