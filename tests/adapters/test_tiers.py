@@ -136,10 +136,10 @@ def test_a_file_too_large_is_refused(tmp_path: pathlib.Path) -> None:
         read_tiers(path, TIERS, PhoneNumbers())
 
 
-@pytest.mark.parametrize("rows", [20_000, pytest.param(200_000, marks=pytest.mark.slow)])
-async def test_loading_many_rows_leaves_the_loop_free(tmp_path: pathlib.Path, rows: int) -> None:
+@pytest.mark.slow
+async def test_loading_many_rows_leaves_the_loop_free(tmp_path: pathlib.Path) -> None:
     path, said, dice = tmp_path / "t.csv", list[str](), random.Random(7)
-    path.write_text("".join(f"+44{dice.randrange(10**10):010},{dice.choice(TIERS)}\n" for _ in range(rows)))
+    path.write_text("".join(f"+44{dice.randrange(10**10):010},{dice.choice(TIERS)}\n" for _ in range(200_000)))
     book, lags = book_of(path, said), list[float]()
 
     async def tick() -> None:
@@ -153,7 +153,7 @@ async def test_loading_many_rows_leaves_the_loop_free(tmp_path: pathlib.Path, ro
     assert await book.load()
     took = time.monotonic() - start
     ticking.cancel()
-    assert len(book) > rows * 0.995
+    assert len(book) > 199_000
     assert took < 20
     assert sorted(lags)[len(lags) * 99 // 100] < 0.05, f"worst {max(lags) * 1000:.1f} ms in {took:.1f} s"
 

@@ -40,6 +40,7 @@ def test_every_rule_holds_on_every_day(first: int, end: int) -> None:
             raise
 
 
+@pytest.mark.slow
 def test_a_start_without_the_saved_world_cuts_no_conversation(monkeypatch: pytest.MonkeyPatch) -> None:
     days = [Day(seed, forgets=True).run() for seed in range(10)]
     assert sum(day.together.guarded for day in days if day.together is not None) >= 5
