@@ -103,18 +103,22 @@ async def silent(prometheus: Prometheus, asked: Sequence[Query], known: set[str]
     return found
 
 
-@pytest_asyncio.fixture(loop_scope="module")
-async def watched(house: House, pbx: Pbx, tmp_path: Path) -> AsyncIterator[tuple[Callbridge, Prometheus]]:
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def watched(pbx: Pbx, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[tuple[Callbridge, Prometheus]]:
+    """One day for all tests, which only ask what was recorded of it."""
     # The agent without a phone is offline, as planned.
-    database = {"url": f"sqlite:///{tmp_path}/campaigns.db"}
-    bridge = await house.open(FLOOR | {"database": database, "campaigns": {"spring": SPRING}})
-    async with Prometheus(PROMETHEUS, target=f"127.0.0.1:{bridge.port}") as prometheus:
-        await bridge.ask("dan", "not-ready", reason="training")
-        await a_campaign(pbx, bridge, tmp_path)
-        for _ in range(2):
-            await a_quarter_of_an_hour(pbx, bridge)
-        await asyncio.sleep(2.5)  # the last scrape, and the rules after it
-        yield bridge, prometheus
+    folder, house = tmp_path_factory.mktemp("campaigns"), House(pbx)
+    database = {"url": f"sqlite:///{folder}/campaigns.db"}
+    async with house:
+        bridge = await house.open(FLOOR | {"database": database, "campaigns": {"spring": SPRING}})
+        async with Prometheus(PROMETHEUS, target=f"127.0.0.1:{bridge.port}") as prometheus:
+            await bridge.ask("dan", "not-ready", reason="training")
+            await a_campaign(pbx, bridge, folder)
+            for _ in range(2):
+                await a_quarter_of_an_hour(pbx, bridge)
+            await asyncio.sleep(2.5)  # the last scrape, and the rules after it
+            yield bridge, prometheus
+        await house.at_the_end()
 
 
 async def test_every_panel_and_every_rule_shows_what_was_recorded(watched: tuple[Callbridge, Prometheus]) -> None:
