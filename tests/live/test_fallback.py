@@ -393,6 +393,7 @@ async def test_rescue_does_nothing_while_callbridge_lives(house: House, pbx: Pbx
         assert await rescue(bridge) == (0, [])
         assert time.monotonic() - began < 8.0
         assert len(await bridge.calls()) == 1
+        await pbx.hang_up_all()
         await callers.wait()
 
 
@@ -409,6 +410,7 @@ async def test_rescue_lets_go_when_callbridge_comes_back(house: House, pbx: Pbx)
         assert await rescuing == (0, [])
         await until_waiting(pbx, 0, 0.5 + house.slack)
         assert [call["state"] for call in await bridge.calls()] == ["waiting"]
+        await pbx.hang_up_all()
         await callers.wait()
 
 
