@@ -63,15 +63,13 @@ visits = Table(
     Column("visit", BigInteger, primary_key=True),
     Column("queue", _NAME),
     Column("tier", _NAME),
-    Column("entry", _NAME),
+    Column("consulted_by", _NAME),
     Column("began_at", Float),
     Column("ended_at", Float),
     Column("outcome", String(16)),
     Column("waited", Float),
     Column("lasted", Float),
     Column("within_target", Boolean),
-    Column("position", Integer),
-    Column("end_position", Integer),
     Column("expected", Float),
     Column("went_to", Text),
     Column("reason", Text),
@@ -79,7 +77,7 @@ visits = Table(
     Index("visits_began", "began_at", "queue"),
 )
 """``waited``: since the caller came into the first queue; ``lasted``: in this one. ``expected``: the wait that was estimated.
-``position``: among the waiting when it began, the caller included; ``end_position`` when it ended."""
+``consulted_by``: it began as this agent's consult of the queue."""
 
 offers = Table(
     "offers",

@@ -1,0 +1,149 @@
+"""The history holds each fact exactly once, in whatever batches, how often and with what crashes it is told; and its figures are
+those of the facts."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from functools import cache
+from itertools import pairwise
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import pytest
+from sqlalchemy import Connection, Table, select
+
+from callbridge.adapters.database import history_tables as tables
+from callbridge.adapters.history import HistoryStore, People
+from callbridge.adapters.history import store as history_store
+from callbridge.adapters.outbox.envelope import Envelope, Stamper
+from callbridge.core.model.facts import CallArrived
+from tests.sim.drive import Day
+
+from .postgres import new_database
+
+upsert = history_store._upsert
+ROWS = [table for table in tables.HISTORY_TABLES if table is not tables.cursors]
+SEEDS = (0, 1, 2, 203, 204, 205)
+"""Days with callers, with flows and surveys, with callbacks, and with a campaign."""
+
+
+@cache
+def facts_of(seed: int) -> tuple[Envelope, ...]:
+    """Everything that a day of the simulator tells, each life of the process under a token of its own."""
+    found: list[Envelope] = []
+    for token, life in enumerate(Day(seed).run().lives, 1):
+        stamper = Stamper()
+        told = [fact for _, _, facts in life.steps for fact in facts]
+        found += stamper.stamp(token, sorted(told, key=lambda fact: fact.seq))
+    return tuple(found)
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.slow)])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[HistoryStore]:
+    url = f"sqlite:///{tmp_path}/history.db" if request.param == "sqlite" else new_database()
+    with closing(HistoryStore(url, People())) as made:
+        made.open()
+        yield made
+
+
+def rows(store: HistoryStore, table: Table) -> list[dict[str, Any]]:
+    with store.database.engine.connect() as link:
+        return [dict(row._mapping) for row in link.execute(select(table).order_by(*table.primary_key))]
+
+
+def whole(store: HistoryStore) -> dict[str, list[dict[str, Any]]]:
+    return {table.name: rows(store, table) for table in ROWS}
+
+
+class Crash(Exception):
+    pass
+
+
+def tell_badly(store: HistoryStore, facts: Sequence[Envelope], rng: Random) -> None:
+    """In batches of any size, some again, and with crashes in the middle of a transaction."""
+    at = 0
+    while at < len(facts):
+        size = rng.choice((1, 2, 7, 40, 250))
+        batch = facts[max(0, at - rng.choice((0, 0, 3, 30))) : at + size]
+        if rng.random() < 0.3:
+            with pytest.MonkeyPatch.context() as patch, contextlib.suppress(Crash):
+                patch.setattr(history_store, "_upsert", _all_but_the_place)
+                store.write(batch, 0.0)
+        store.write(batch, 0.0)
+        at += size
+
+
+def _all_but_the_place(link: Connection, table: Table, rows: list[dict[str, Any]]) -> None:
+    if table is tables.cursors:
+        raise Crash
+    upsert(link, table, rows)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_however_facts_are_told_the_rows_are_the_same(store: HistoryStore, tmp_path: Path, seed: int) -> None:
+    facts = facts_of(seed)
+    with closing(HistoryStore(f"sqlite:///{tmp_path}/at_once.db", People())) as at_once:
+        at_once.open()
+        assert at_once.write(facts, 0.0) == len(facts)
+        assert at_once.write(facts, 0.0) == 0
+        expected = whole(at_once)
+    assert sum(map(len, expected.values())) > 30
+    tell_badly(store, facts, Random(seed))
+    assert whole(store) == expected
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_the_rows_add_up_to_the_facts(store: HistoryStore, seed: int) -> None:
+    facts = facts_of(seed)
+    store.write(facts, 0.0)
+    data = [(fact, json.loads(fact.data)) for fact in facts]
+    told = Counter((said["queue"], said["outcome"]) for fact, said in data if fact.type == "visit_ended")
+    visits = rows(store, tables.visits)
+    assert Counter((row["queue"], row["outcome"]) for row in visits if row["ended_at"] is not None) == told
+    talked = sum(said["talked"] for fact, said in data if fact.type == "talk_ended")
+    segments = rows(store, tables.segments)
+    assert sum(row["talked"] or 0.0 for row in segments if row["kind"] == "talk") == pytest.approx(talked)
+    calls = {row["call"] for row in rows(store, tables.calls)}
+    assert {row["call"] for row in (*visits, *segments, *rows(store, tables.offers))} <= calls
+    numbers = {(row["call"], row["visit"]) for row in visits}
+    assert {(row["call"], row["visit"]) for row in segments if row["visit"]} <= numbers
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_an_agents_states_follow_one_upon_the_other_without_a_gap(store: HistoryStore, seed: int) -> None:
+    store.write(facts_of(seed), 0.0)
+    states: dict[str, list[dict[str, Any]]] = {}
+    for row in rows(store, tables.agent_states):
+        states.setdefault(row["agent"], []).append(row)
+    assert states
+    for those in states.values():
+        those.sort(key=lambda row: row["began_at"])
+        for before, after in pairwise(those):
+            assert before["ended_at"] == pytest.approx(after["began_at"], abs=1e-6)
+        assert [row["fact"] for row in those if row["ended_at"] is None] == ["now"]
+
+
+def test_without_numbers_neither_the_number_nor_the_name_is_anywhere(tmp_path: Path) -> None:
+    people = People(key=b"secret")
+    with closing(HistoryStore(f"sqlite:///{tmp_path}/x.db", people)) as store:
+        store.open()
+        store.write([_arrived(1, "a", "+442079460123", "Ann Smith"), _arrived(2, "b", "+442079460123", "Ann Smith")], 0.0)
+        kept = rows(store, tables.calls)
+    assert "2079460" not in str(kept) and "Ann" not in str(kept)
+    first, second = kept
+    assert first["person"] == second["person"] == people.identity("+442079460123")
+    assert first["number"] == "+44*****123"
+    assert People(key=b"other").identity("+442079460123") != first["person"]
+
+
+def _arrived(seq: int, call: str, number: str, name: str) -> Envelope:
+    leg, at = f"pbx/{call}", 1000.0 + seq
+    who = CallArrived(
+        seq=seq, at=at, call=call, leg=leg, entry="support", tier="gold", number=number, name=name, uniqueid=call, linkedid=call
+    )
+    return Stamper().stamp(1, [who])[0]
