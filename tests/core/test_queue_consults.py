@@ -711,3 +711,43 @@ def test_a_consult_of_the_own_queue_and_a_second_one_after_it() -> None:
     story.answer()
     assert story.figures() == (2, 2, 2, 0, 0)
     story.over()
+
+
+def test_all_phones_of_an_expert_ring_and_the_first_to_answer_has_the_consult() -> None:
+    story = Desk()
+    plan_now = story.world.plan
+    cid = replace(plan_now.agents["cid"], also=("PJSIP/cid-web",))
+    story.happens(PlanChanged(at=story.now, plan=replace(plan_now, agents={**plan_now.agents, "cid": cid})))
+    story.wait(0.0)
+    story.consult(WAIT)
+    rings = [order for order in story.orders if isinstance(order, Ring)]
+    assert [(order.agent, order.phone) for order in rings] == [("cid", "PJSIP/cid"), ("cid", "PJSIP/cid-web")]
+    story.gone(rings[0].leg, 21)
+    assert story.rung() == []  # the other phone rings on
+    assert story.connect(rings[1].leg).legs == (story.bob, rings[1].leg)
+    assert story.figures() == (1, 1, 1, 0, 0)
+    assert [fact.leg for fact in story.all_told(OfferEnded)][-1] == rings[1].leg
+    story.act(CallRequest.RETURN)
+    assert story.is_back()
+    story.over()
+
+
+def test_who_rejected_the_consult_is_skipped_while_another_is_free() -> None:
+    story = Desk()
+    story.consult(WAIT)
+    story.gone(story.ring().leg, 21)
+    assert story.rung() == ["dan"]
+    assert story.call().rejected_by == ("cid",)
+    story.over()
+
+
+def test_facts_number_visit_offer_and_transfer() -> None:
+    story = Desk()
+    story.consult(OFFER)
+    began, offer, started = story.fact(VisitBegan), story.fact(OfferMade), story.fact(TransferStarted)
+    story.answer()
+    visit, over = story.all_told(VisitEnded)[-1], story.all_told(OfferEnded)[-1]
+    assert (visit.visit, offer.visit, over.visit, over.offer) == (began.seq, began.seq, began.seq, offer.seq)
+    story.join_all(story.act(CallRequest.COMPLETE))
+    assert (story.all_told(TransferEnded)[-1].transfer, story.all_told(TalkBegan)[-1].transfer) == (started.seq, started.seq)
+    story.over()
