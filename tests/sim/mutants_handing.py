@@ -7,13 +7,13 @@ from callbridge.core.entities import legs
 from callbridge.core.model.call import Call, Segment
 from callbridge.core.model.world import World
 from callbridge.core.routing import segments
-from callbridge.core.transfers import targets, transfers
+from callbridge.core.transfers import returns, targets, transfers
 from tests.sim.planting import Patch, Without, mutant, nothing
 
 
 @mutant("a caller whom nobody takes is forgotten")
 def nobody_comes_back(patch: Patch) -> None:
-    patch.setattr(transfers, "come_back", nothing)
+    patch.setattr(returns, "come_back", nothing)
 
 
 @mutant("the target's phone rings on when the call goes another way")

@@ -19,7 +19,7 @@ from callbridge.core.model.switch import BYPASS
 from callbridge.core.model.world import World
 from callbridge.core.outbound import callback_calls, campaigns
 from callbridge.core.routing import answers, devices, lost_phones, offers, phone_replies, segments, visits
-from callbridge.core.transfers import queue_consults, supervision, transfers
+from callbridge.core.transfers import queue_consults, returns, supervision, transfers
 
 # -- arrival --------------------------------------------------------------------------------------------------------
 
@@ -182,7 +182,7 @@ def _other_gone(world: World, call: Call, leg: Leg, event: LegEnded, when: float
     elif call.segment is not None and call.segment.leg == leg.id and leg.transfers:
         by, queue = call.segment.agent, call.segment.queue
         call = segments.end_segment(world, call, "transfer", when, estimated)
-        transfers.come_back(world, evolve(call, transferred_by=by, transferred_from=queue))
+        returns.come_back(world, evolve(call, transferred_by=by, transferred_from=queue))
     elif call.segment is not None and call.segment.leg == leg.id and died:
         _agent_lost(world, call, when)
     elif call.segment is not None and call.segment.leg == leg.id:
@@ -191,7 +191,7 @@ def _other_gone(world: World, call: Call, leg: Leg, event: LegEnded, when: float
     elif call.far == leg.id and died and call.transferred_from:
         lost_phones.keep_caller(world, evolve(call, far=None), call.transferred_from, call.transferred_by)
     elif call.far == leg.id and leg.up_at is None and call.transferred_by:
-        transfers.come_back(world, evolve(segments.drop_bridge(world, call, (call.leg,)), far=None))
+        returns.come_back(world, evolve(segments.drop_bridge(world, call, (call.leg,)), far=None))
     elif call.far == leg.id:
         surveys.after_talk(world, evolve(call, far=None))
 

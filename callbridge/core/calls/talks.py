@@ -12,7 +12,7 @@ from callbridge.core.model.leg import Leg
 from callbridge.core.model.rows import evolve
 from callbridge.core.model.world import World
 from callbridge.core.routing import answers, lost_phones, offers, phone_replies, segments
-from callbridge.core.transfers import transfers
+from callbridge.core.transfers import returns
 
 
 def joined(world: World, call: Call, said_at: float | None = None) -> None:
@@ -68,7 +68,7 @@ def too_short(world: World, call: Call, leg: Leg, event: LegEnded) -> bool:
         call = segments.end_segment(world, call, "short", world.now)
         if segment.agent == call.transferred_by:
             call = evolve(call, transferred_by="")  # already back with the agent once: now any agent may get it
-        transfers.come_back(world, call)
+        returns.come_back(world, call)
         return True
     return False
 

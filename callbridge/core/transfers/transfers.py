@@ -14,10 +14,9 @@ from __future__ import annotations
 from typing import assert_never
 
 from callbridge.core.entities import agent_states, recordings
-from callbridge.core.model.agent import Agent, Intent, Work, published
+from callbridge.core.model.agent import Work, published
 from callbridge.core.model.call import (
     Call,
-    DiversionReason,
     Move,
     OfferResult,
     Phase,
@@ -36,12 +35,9 @@ from callbridge.core.model.orders import Bridge, DropBridge, Play, StartMusic, S
 from callbridge.core.model.plan import ConsultQueue, Target, ToAgent, ToNumber, ToQueue
 from callbridge.core.model.rows import evolve
 from callbridge.core.model.world import World
-from callbridge.core.routing import announcements, answers, offers, segments, visits
-from callbridge.core.transfers import conferences, queue_consults, records, targets
+from callbridge.core.routing import announcements, answers, offers, segments
+from callbridge.core.transfers import conferences, queue_consults, records, returns, targets
 
-BACK_RETRY = 0.3
-"""Seconds until the phone of an agent who has just hung up is tried again, when a call comes back."""
-BACK_PATIENCE = 3.0
 NOBODY_FREE = "nobody_free"
 """Why a consult of a queue is over that has rung everybody who was free."""
 
@@ -275,9 +271,9 @@ def target_gone(world: World, call: Call, result: str, *, cause: int = 0, troubl
         return
     call = targets.free(world, records.ended(world, call, transfer, result))
     if transfer.kind is TransferKind.BACK:
-        _to_queue(world, call)
+        returns.to_queue(world, call)
     else:
-        come_back(world, call)
+        returns.come_back(world, call)
 
 
 def _offer_failed(world: World, call: Call, result: str, *, cause: int, trouble: str, costs: bool) -> None:
@@ -314,51 +310,6 @@ def stand_again(world: World, call: Call) -> None:
 def agent_gone(world: World, call: Call, by: str = "transfer") -> None:
     """The agent hung up during a consult: as if completed."""
     complete(world, call, by)
-
-
-def come_back(world: World, call: Call) -> None:
-    """The target did not take the call: back to the agent who transferred it, or to the queue if that agent is not available."""
-    agent = world.agents.get(call.transferred_by)
-    call = evolve(call, phase=after(call.phase, Move.TRANSFER), transfer=None)
-    world.order(StartMusic(leg=call.leg, music=targets.music(world, call.transferred_from)))
-    _try_back(world, call, agent, world.now)
-
-
-def _try_back(world: World, call: Call, agent: Agent | None, began_at: float) -> None:
-    pause = agent is not None and agent.work in (Work.IDLE, Work.WRAP_UP) and agent.intent is not Intent.LOGGED_OUT
-    if agent is None or not pause or world.now > began_at + BACK_PATIENCE or pbx_of(call.leg) in world.down:
-        _to_queue(world, call)
-        return
-    if agent.work is Work.WRAP_UP and targets.can_take(evolve(agent, work=Work.IDLE)):
-        agent = agent_states.settle(world, agent_states.change(world, agent, wrap_until=world.now))
-    if agent.leg is None and targets.can_take(agent):
-        back = targets.reach(world, call, ToAgent(agent.id), by=agent.id, queue=call.transferred_from, kind=TransferKind.BACK)
-        records.put(world, evolve(call, transfer=back))
-        return
-    held = world.now + 2 * BACK_RETRY
-    agent_states.change(world, agent, rest_until=max(agent.rest_until, held))  # this call comes before any other offer
-    waiting = Transfer(
-        to=f"agent:{agent.id}",
-        leg=None,
-        agent="",
-        by=agent.id,
-        queue=call.transferred_from,
-        began_at=began_at,
-        until=world.now + BACK_RETRY,
-        kind=TransferKind.BACK,
-    )
-    records.put(world, evolve(call, transfer=waiting))
-
-
-def _to_queue(world: World, call: Call) -> None:
-    call = evolve(call, transfer=None)
-    if call.transferred_from in world.plan.queues:
-        segments.queue_again(world, call, call.transferred_from)
-        return
-    if segments.by_entry(world, call, "queue_removed"):
-        return
-    call = evolve(segments.out_of_bridge(world, call), phase=after(call.phase, Move.QUEUE))
-    visits.leave(world, call, world.plan.fallback_context, call.entry, DiversionReason.QUEUE_REMOVED)
 
 
 def cancel(world: World, call: Call) -> Call:
@@ -409,7 +360,7 @@ def deadline_passed(world: World, call: Call) -> None:
     elif pbx_of(call.leg) in world.down:
         records.put(world, evolve(call, transfer=evolve(transfer, until=world.now + offers.JOIN_CHECK)))
     elif transfer.leg is None:
-        _try_back(world, evolve(call, transfer=None), world.agents.get(transfer.by), transfer.began_at)
+        returns.try_again(world, evolve(call, transfer=None), world.agents.get(transfer.by), transfer.began_at)
     elif transfer.playback and not (transfer.reached or transfer.confirming):
         answered(world, call)
     else:
