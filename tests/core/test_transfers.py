@@ -322,6 +322,19 @@ def test_an_agent_whose_caller_hangs_up_during_a_consult_is_served_then() -> Non
     assert [order.leg for order in story.all_sent(Answer)].count(CONSULT) == 1
 
 
+def test_an_agent_who_consulted_at_the_second_phone_is_busy_with_that_one() -> None:
+    story, customer, leg, _ = talking()
+    bob = story.world.agents["bob"]
+    story.world.agents.put("bob", replace(bob, also=("PJSIP/bob-web",)))
+    story.wait(10.0)
+    story.happens(replace(story.arrival("consult", entry="sales"), channel_name="PJSIP/bob-web-0000002a"))
+    story.gone(customer)
+    story.gone(leg)
+    story.wait(10.0)
+    assert story.world.features_at("PJSIP/bob-web") == {CONSULT}
+    assert story.state("bob") == "busy_elsewhere"
+
+
 def test_an_agent_who_consults_for_long_stays_a_consult() -> None:
     story, _, _, _ = consulting()
     for _ in range(10):

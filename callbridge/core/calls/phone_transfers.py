@@ -100,7 +100,8 @@ def consults_nobody(world: World, leg: Leg) -> bool:
     if gone or world.now - agent.since < legs.CONSULT_CHECK:
         return False  # the other half of the transfer may be reported in a moment
     world.legs.drop(leg.id)
-    calls.arrive(world, replace(leg.arrival, up=True), phone=agent.phone)
+    dialled = endpoint_of(leg.arrival.channel_name)
+    calls.arrive(world, replace(leg.arrival, up=True), phone=dialled if dialled in agent.phones else agent.phone)
     return True
 
 
