@@ -206,6 +206,15 @@ def test_an_agent_whose_desk_was_another_one_is_logged_in_there() -> None:
     assert (bob.phone, bob.intent, story.state("bob")) == ("PJSIP/desk7", Intent.READY, "talking")
 
 
+def test_an_agent_at_another_desk_is_rung_there_only() -> None:
+    story = one_queue(replace(agent("bob", login=False), also=("PJSIP/bob-web",)))
+    story.ask("bob", AgentRequest.LOGIN, phone="PJSIP/desk7")
+    story.talk()
+    forget(story)
+    cut(story)
+    assert [*story.world.agents["bob"].phones] == ["PJSIP/desk7"]
+
+
 def test_a_phone_behind_a_trunk_does_not_become_the_trunk() -> None:
     story = one_queue(agent("bob", phone="PJSIP/0170@trunk"))
     story.talk()

@@ -208,7 +208,7 @@ def _talk(world: World, agent: Agent, call: Call, leg: SeenLeg) -> None:
         changes |= {"session": leg.leg, "session_up": True}
     if agent.work is Work.OFFERED:
         answers.emit_unheard(world, agent, call.id, OfferResult.ANSWERED)
-    changes["phone"] = phones.phone_of(world, agent, leg)
+    changes |= phones.seat(world, agent, leg)
     agent_states.change(world, agent, **changes)
 
 

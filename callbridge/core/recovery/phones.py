@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from callbridge.core.model.agent import Agent
+from callbridge.core.model.changes import AgentChanges
 from callbridge.core.model.events import SeenLeg
 from callbridge.core.model.ids import endpoint_of
 from callbridge.core.model.world import World
 
 
-def phone_of(world: World, agent: Agent, leg: SeenLeg) -> str:
-    """Another desk than the plan's, where the agent had logged in."""
+def seat(world: World, agent: Agent, leg: SeenLeg) -> AgentChanges:
+    """What changes for an agent who had logged in at another desk than the plan's: the agent's own phones do not ring then."""
     phone = hot_desk_phone(world, agent, leg)
-    return phone if phone and world.agent_at(phone) is None else agent.phone
+    return {"phone": phone, "also": ()} if phone and world.agent_at(phone) is None else {}
 
 
 def hot_desk_phone(world: World, agent: Agent, leg: SeenLeg) -> str:

@@ -109,7 +109,7 @@ def _open(world: World, leg: LegId, role: LegRole, *, call: str, agent: str = ""
 def _at_work_again(world: World, agent: Agent, call: Call, leg: LegId, work: Work, seen: SeenLeg | None) -> None:
     changes: AgentChanges = {"work": work, "call": call.id, "leg": leg}
     if seen is not None:
-        changes["phone"] = phones.phone_of(world, agent, seen)
+        changes |= phones.seat(world, agent, seen)
     if agent.intent is Intent.LOGGED_OUT:
         changes |= agent_states.READY
     agent_states.change(world, agent, **changes)
