@@ -116,3 +116,12 @@ async def test_after_a_loss_all_are_asked_about_again(fake: FakeAmi) -> None:
         await asyncio.sleep(0.3)
         fake.refusals = {}
         await until(lambda: len(rig.asked()) == 4)
+
+
+async def test_phones_that_become_known_after_the_link_is_up_are_asked_about_soon(fake: FakeAmi) -> None:
+    rig = Rig(fake, set(), all_every=60.0)
+    async with rig.at_work():
+        await until(lambda: rig.ami.up)
+        await asyncio.sleep(0.3)
+        rig.phones = {"PJSIP/both"}
+        await until(lambda: len(rig.asked()) == 1)

@@ -44,6 +44,10 @@ async def at_work(house: House, *phones: str, **more: Any) -> Callbridge:
     return bridge
 
 
+async def explained(bridge: Callbridge) -> dict[str, Any]:
+    return await asyncio.to_thread(bridge.client.explain, "agents", "ann")
+
+
 def results(bridge: Callbridge) -> list[str]:
     return [fact["result"] for fact in bridge.facts("offer_ended")]
 
@@ -128,6 +132,9 @@ async def test_all_devices_at_one_account_ring_as_soon_as_they_have_registered(h
     for at in places[:2]:
         await register(pbx, "both", at=at)
     bridge = await at_work(house, "both")
+    async with asyncio.timeout(10):
+        while "contacts" not in [line["code"] for line in (await explained(bridge))["lines"]]:
+            await asyncio.sleep(0.1)
     async with (
         Phone(pbx, "1001", RINGS) as first,
         Phone(pbx, "1002", PhoneScript.answers(0.4, talk=0.5)) as second,
@@ -152,14 +159,14 @@ async def test_all_devices_at_one_account_ring_as_soon_as_they_have_registered(h
 
 async def test_a_phone_that_never_reacts_is_reported_and_its_agent_goes_on_answering(house: House, pbx: Pbx) -> None:
     bridge = await at_work(house, "1001", "1002")
-    async with Phone(pbx, "1001", PhoneScript.answers()) as dead, Phone(pbx, "1002", PhoneScript.answers(2.6, talk=0.3)):
+    async with Phone(pbx, "1001", PhoneScript.answers()) as dead, Phone(pbx, "1002", PhoneScript.answers(4.0, talk=0.3)):
         dead.freeze()
         for _ in range(3):
             await call(pbx, Call(dialled="support"))
             await bridge.until_state("ann", "ready")
         dead.thaw()
         told = await bridge.until("agent_alerted")
-        why = await asyncio.to_thread(bridge.client.explain, "agents", "ann")
+        why = await explained(bridge)
     assert (told["kind"], told["device"], told["reason"], told["count"]) == ("device_dead", "PJSIP/1001", "silent", 3)
     assert [line["text"].partition(":")[0] for line in why["lines"] if line["code"] == "device_dead"] == [
         "PJSIP/1001 has not reacted to the last 3 calls"

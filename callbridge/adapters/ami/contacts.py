@@ -18,8 +18,10 @@ from callbridge.wire.ami import contacts_of, contacts_request
 
 AWAY_CHECK = 0.25
 """Seconds between checks whether the AMI link is back."""
-LOOK_EVERY = 5.0
+SEVERAL_EVERY = 5.0
 """Seconds between two looks at the phones with several devices."""
+NONE_YET = 0.5
+"""The same while there is no phone to ask about."""
 ALL_EVERY = 30.0
 """Seconds between two looks at all phones, up to PER_SECOND times as many."""
 PER_SECOND = 30.0
@@ -37,7 +39,7 @@ class Contacts:
         *,
         post: Callable[[ContactsChanged], None],
         now: Callable[[], float],
-        every: float = LOOK_EVERY,
+        every: float = SEVERAL_EVERY,
         all_every: float = ALL_EVERY,
     ) -> None:
         self._ami = ami
@@ -54,7 +56,7 @@ class Contacts:
         while True:
             if self._ami.up:
                 await self._look()
-                await asyncio.sleep(self._every)
+                await asyncio.sleep(self._every if self._all_at else min(self._every, NONE_YET))
             else:
                 self._all_at = 0.0
                 await asyncio.sleep(AWAY_CHECK)
@@ -65,7 +67,8 @@ class Contacts:
         everything = self._now() >= self._all_at
         if everything:
             phones = sorted({phone for phone in self._phones() if _ENDPOINT.fullmatch(phone)})
-            self._all_at = self._now() + max(self._all_every, len(phones) / PER_SECOND)
+            # None: most likely the phones' states, which came just now, have not reached the core yet.
+            self._all_at = self._now() + max(self._all_every, len(phones) / PER_SECOND) if phones else 0.0
         for gone in [phone for phone in self._several if everything and phone not in phones]:
             self._learn(gone, ())
         try:
