@@ -6,6 +6,7 @@ from callbridge.adapters.ami.fallback_queue import FallbackSettings
 from callbridge.adapters.ami.link import AmiSettings
 from callbridge.adapters.ari.link import AriSettings
 from callbridge.adapters.ari.ownership import OwnershipCheck
+from callbridge.adapters.history import People, Retention
 from callbridge.adapters.http import ApiToken, ConnectionLimits, HttpSettings, TokenRole
 from callbridge.adapters.ledger import LedgerTerms
 from callbridge.adapters.lookups.lookup import LookupSettings
@@ -21,6 +22,17 @@ def redis_settings(settings: Settings) -> RedisSettings | None:
     """Where the world is saved; None: in memory only."""
     redis = settings.redis
     return None if redis is None else RedisSettings(url=redis.url, prefix=redis.prefix, world=settings.instance.app)
+
+
+def history_people(settings: Settings) -> People:
+    """What the history keeps of callers."""
+    history = settings.history
+    hashed = history.numbers == "hashed" and history.key is not None
+    return People(key=history.key.get_secret_value().encode() if hashed and history.key is not None else b"")
+
+
+def history_days(settings: Settings) -> Retention:
+    return Retention(days=settings.history.days, flow_days=settings.history.flow_days)
 
 
 def ledger_terms(settings: Settings) -> dict[str, LedgerTerms]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from callbridge.adapters.ami.fallback_queue import FallbackQueue
+from callbridge.adapters.history import HistoryReader
 from callbridge.adapters.http import EventFeed
 from callbridge.adapters.logs.log import FactLog
 from callbridge.adapters.lookups.last_agents import LastAgents
@@ -72,11 +73,13 @@ class FactReaders:
         memory: LastAgents,
         fallbacks: Sequence[FallbackQueue],
         log: FactLog,
+        history: HistoryReader | None,
         masked: bool,
     ) -> None:
         self._parts = parts
         self.feed = EventFeed(str(token), seq=world.seq, masked=masked)
         self._readers = OutboxReaders(store.outbox, parts.run, metrics)
+        self.history = history
         self.hooks = WebhookFeeds(parts.run, metrics, self._readers)
         self._in_redis: _InRedis | None = None
         if redis is not None and isinstance(store, RedisStore):
@@ -92,9 +95,14 @@ class FactReaders:
     def start(self) -> None:
         if self._in_redis is not None:
             self._in_redis.start(self._parts)
+        if self.history is not None:
+            self._readers.add(self.history)
+            self._parts.run("history", self.history.run())
 
     async def close(self) -> None:
         await self.hooks.close()
         await self._readers.close()
+        if self.history is not None:
+            await self.history.close()
         if self._in_redis is not None:
             await self._in_redis.close()

@@ -16,6 +16,7 @@ import structlog
 
 from callbridge.adapters.facts.totals import Totals
 from callbridge.adapters.files.tiers import TierFile
+from callbridge.adapters.history import HistoryReader, HistoryStore
 from callbridge.adapters.http.explain_routes import Explainer
 from callbridge.adapters.ledger import CampaignLedger, LedgerTerms
 from callbridge.adapters.lookups.last_agents import LastAgents
@@ -34,7 +35,7 @@ from callbridge.runtime import Clock, Performers, Runtime
 from callbridge.runtime.evacuation import Evacuated
 from callbridge.runtime.pulse import Pulse
 from callbridge.runtime.saver import Saver
-from callbridge.service.adapter_settings import hook_settings, ledger_terms, redis_settings
+from callbridge.service.adapter_settings import history_days, history_people, hook_settings, ledger_terms, redis_settings
 from callbridge.service.callers import CallerSources, tier_file
 from callbridge.service.fact_readers import FactReaders
 from callbridge.service.links import Links
@@ -53,6 +54,8 @@ RUNTIME = "runtime"
 EIGHT_DIGITS = 10_000_000
 """Ids are numbered from here, so that none is the beginning of another: Asterisk 22 refuses to create a channel whose id is the
 beginning of an existing channel's id, as if it were the same."""
+HISTORY_STATEMENT_WITHIN = 20.0
+"""Seconds that one statement of the history may take on the server."""
 STUCK = 10.0
 """Age of the oldest unread event, in seconds, from which on we count as hung."""
 
@@ -113,7 +116,9 @@ class Term:
     def notes(self) -> list[str]:
         """What an operator should know although we are ready."""
         silent = self.ledger.trouble() if self.ledger is not None else ""
-        return [f"ledger: {silent}; campaigns are on hold"] if silent else []
+        behind = self.readers.history.trouble() if self.readers.history is not None else ""
+        notes = [f"ledger: {silent}; campaigns are on hold"] if silent else []
+        return notes + ([f"history: {behind}; calls go on"] if behind else [])
 
     def unhealthy(self) -> list[str]:
         """Why we are not alive: events are not being processed, or a link is no longer being retried. Nothing counts right after
@@ -150,7 +155,7 @@ def _build(process: Process, taken: Taken) -> Term:
     _show(process, world, board, totals, clock)
     parts, links, performers = Parts(process.part_failed), Links(process.metrics), Performers()
     memory = LastAgents(clock.now, board.number_of, redis=redis)
-    readers = _readers(process, parts, world, board, taken.token, memory, links)
+    readers = _readers(process, parts, world, board, taken.token, memory, links, clock)
     saver = _saver(process, world, totals)
     runtime = _runtime(settings, world, clock, saver, performers, links, readers)
     callers = CallerSources(parts, runtime.post, clock.now, memory, redis=redis)
@@ -216,7 +221,7 @@ def _show(process: Process, world: World, board: Board, totals: Totals, clock: C
 
 
 def _readers(
-    process: Process, parts: Parts, world: World, board: Board, token: int, memory: LastAgents, links: Links
+    process: Process, parts: Parts, world: World, board: Board, token: int, memory: LastAgents, links: Links, clock: Clock
 ) -> FactReaders:
     return FactReaders(
         parts,
@@ -230,8 +235,16 @@ def _readers(
         memory=memory,
         fallbacks=links.fallbacks,
         log=process.fact_log,
+        history=_history(process.settings, clock),
         masked=process.settings.log.mask_numbers,
     )
+
+
+def _history(settings: Settings, clock: Clock) -> HistoryReader | None:
+    if settings.database is None or not settings.history.keep:
+        return None
+    store = HistoryStore(settings.database.url.get_secret_value(), history_people(settings), HISTORY_STATEMENT_WITHIN)
+    return HistoryReader(store, history_days(settings), clock.wall, ZoneInfo(settings.instance.timezone))
 
 
 def _saver(process: Process, world: World, totals: Totals) -> Saver:
@@ -287,7 +300,7 @@ async def _start(term: Term, process: Process, taken: Taken) -> None:
     settings, runtime = process.settings, term.runtime
     if taken.behind:
         term.saver.start_behind(taken.behind)
-    recalled = await term.ledger.begin() if term.ledger is not None else []
+    recalled = await term.ledger.begin() if term.ledger is not None and settings.campaigns else []
     tiers = tier_file(settings)
     await tiers.load()
     term.callers.adopt(settings, tiers)

@@ -13,7 +13,7 @@ from callbridge.settings.schema import kind_of, plain
 
 def anchor_files(document: Document) -> None:
     """Make file names relative to the file that says them, and read the secrets named by ``*_file``."""
-    for section in ("pbx", "http", "webhooks", "agents", "lookups", "database"):
+    for section in ("pbx", "http", "webhooks", "agents", "lookups", "database", "history"):
         _read_secrets(document, (section,), document.values.get(section))
     _anchor_never_called(document)
     speech = document.values.get("speech")

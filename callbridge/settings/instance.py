@@ -5,7 +5,7 @@ from __future__ import annotations
 import pathlib
 import re
 from collections.abc import Mapping
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 from zlib import crc32
 
 from pydantic import (
@@ -66,6 +66,7 @@ class InstanceConfig(ConfigSection):
         return value
 
 
+LEAST_KEY = 16
 DATABASE_URL = "sqlite:////var/lib/callbridge/callbridge.db"
 
 
@@ -90,6 +91,31 @@ class DatabaseConfig(ConfigSection):
         """The database's file, when it is one of SQLite's."""
         found = re.match(r"sqlite(?:\+\w+)?:///(?!:|file:)([^?]+)", self.url.get_secret_value())
         return pathlib.Path(found[1]) if found is not None else None
+
+
+class HistoryConfig(ConfigSection):
+    """What the history keeps, and for how long."""
+
+    keep: bool = True
+    """Write every call, visit, offer, conversation and agent's state to the database; requires the section `database`."""
+    numbers: Literal["plain", "hashed"] = "plain"
+    """How callers' numbers are kept: `plain`, with their names; or `hashed`: what masking leaves of the number, no name, and a
+    keyed hash by which the calls of one person are found."""
+    key: SecretStr | None = None
+    """Secret of the hashes, required with `numbers: hashed`; with another one the calls of a person before and after do not
+    match."""
+    days: Annotated[int, Field(ge=1, le=36_500), Unit("days")] = 1100
+    """Days after which rows are deleted: of calls, visits, conversations, agents' states, surveys, callbacks and requests."""
+    flow_days: Annotated[int, Field(ge=1, le=36_500), Unit("days")] = 400
+    """Days after which the steps of callers through flows are deleted; by far the most rows."""
+
+    @model_validator(mode="after")
+    def _has_its_key(self) -> Self:
+        if self.numbers == "hashed" and self.key is None:
+            raise ValueError("numbers: hashed requires a key, such as key_file: history.key")
+        if self.key is not None and len(self.key.get_secret_value()) < LEAST_KEY:
+            raise ValueError(f"key is too short: at least {LEAST_KEY} characters, such as `openssl rand -hex 32` prints")
+        return self
 
 
 class AriConfig(ConfigSection):

@@ -20,6 +20,7 @@ from callbridge.settings.faults import Fault
 from callbridge.settings.flows import FlowConfig
 from callbridge.settings.instance import (
     DatabaseConfig,
+    HistoryConfig,
     HttpConfig,
     InstanceConfig,
     LogConfig,
@@ -89,6 +90,8 @@ class Settings(ConfigSection):
     """Redis, for the saved state and the published facts; without this section the state is lost at a restart."""
     database: Annotated[DatabaseConfig | None, BeforeValidator(lambda value: {} if value is None else value)] = None
     """Database of the history and of the campaigns' leads, attempts and opt-outs; without this section there is neither."""
+    history: HistoryConfig = HistoryConfig()
+    """What the history keeps, and for how long."""
     http: HttpConfig = HttpConfig()
     """The HTTP interface."""
     log: LogConfig = LogConfig()

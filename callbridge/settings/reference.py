@@ -25,7 +25,7 @@ FILES: dict[str, tuple[str, ...]] = {
     "agents.yaml": ("agents", "reasons", "phones", "alert_after_misses", "trunks"),
     "tiers.yaml": ("tiers",),
     "speech.yaml": ("speech",),
-    "campaigns.yaml.sample": ("database", "ledger", "campaigns"),
+    "campaigns.yaml.sample": ("database", "history", "ledger", "campaigns"),
 }
 """Where the example configuration has each section; any section may stand in any file."""
 

@@ -18,8 +18,9 @@ import pytest
 from sqlalchemy import Connection, Table, select
 
 from callbridge.adapters.database import history_tables as tables
-from callbridge.adapters.history import HistoryStore, People
+from callbridge.adapters.history import HistoryStore, People, Retention
 from callbridge.adapters.history import store as history_store
+from callbridge.adapters.history.retention import prune
 from callbridge.adapters.outbox.envelope import Envelope, Stamper
 from callbridge.core.model.facts import CallArrived
 from tests.sim.drive import Day
@@ -126,6 +127,22 @@ def test_an_agents_states_follow_one_upon_the_other_without_a_gap(store: History
         for before, after in pairwise(those):
             assert before["ended_at"] == pytest.approx(after["began_at"], abs=1e-6)
         assert [row["fact"] for row in those if row["ended_at"] is None] == ["now"]
+
+
+def test_what_is_too_old_is_deleted_and_what_has_not_ended_is_kept(store: HistoryStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("callbridge.adapters.history.retention.ROWS_AT_ONCE", 3)
+    facts = facts_of(2)
+    store.write(facts, 0.0)
+    before, last = whole(store), max(fact.at for fact in facts)
+    assert prune(store.database, Retention(days=1, flow_days=1), last) == 0
+    ended = sorted(row["ended_at"] for row in before["calls"] if row["ended_at"] is not None)
+    middle = ended[len(ended) // 2]
+    assert prune(store.database, Retention(days=1, flow_days=1), middle + 86_400.0) > 10
+    after = whole(store)
+    for name in ("calls", "visits", "segments", "agent_states"):
+        assert after[name] == [row for row in before[name] if row["ended_at"] is None or row["ended_at"] >= middle]
+    prune(store.database, Retention(days=1, flow_days=1), last + 3 * 86_400.0)
+    assert all(row.get("ended_at") is None and "at" not in row for left in whole(store).values() for row in left)
 
 
 def test_without_numbers_neither_the_number_nor_the_name_is_anywhere(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from callbridge.adapters.history.people import People
 from callbridge.adapters.history.reader import HistoryReader
+from callbridge.adapters.history.retention import Retention
 from callbridge.adapters.history.store import HistoryStore
 
-__all__ = ["HistoryReader", "HistoryStore", "People"]
+__all__ = ["HistoryReader", "HistoryStore", "People", "Retention"]

@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from functools import partial
 from typing import TypeVar
 from zoneinfo import ZoneInfo
 
@@ -17,6 +18,7 @@ import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
 from callbridge.adapters.database import BadDatabase, cause_of
+from callbridge.adapters.history.retention import Retention, prune
 from callbridge.adapters.history.rows import WANTED
 from callbridge.adapters.history.store import READER, HistoryStore
 from callbridge.adapters.outbox import OutboxReader
@@ -28,6 +30,8 @@ log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 WRITE_WITHIN = 30.0
 """Seconds after which a database that has not answered counts as away."""
 CLOSE_WITHIN = 1.0
+PRUNE_EVERY = 3600.0
+PRUNE_WITHIN = 600.0
 
 Found = TypeVar("Found")
 
@@ -43,8 +47,8 @@ class HistoryReader(OutboxReader):
     wants = WANTED
     gather = 0.2
 
-    def __init__(self, store: HistoryStore, wall: Callable[[], float], zone: ZoneInfo) -> None:
-        self._store, self._wall, self._zone = store, wall, zone
+    def __init__(self, store: HistoryStore, retention: Retention, wall: Callable[[], float], zone: ZoneInfo) -> None:
+        self._store, self._retention, self._wall, self._zone = store, retention, wall, zone
         self._threads = Threads("history")
         self._open = False
         self._away_since: float | None = None
@@ -69,6 +73,15 @@ class HistoryReader(OutboxReader):
         if self._away_since is not None:
             log.info("the history is written again")
             self._away_since, self._why = None, ""
+
+    async def run(self) -> None:
+        """Delete what is too old, now and then."""
+        while True:
+            await asyncio.sleep(PRUNE_EVERY)
+            with contextlib.suppress(HistoryAway):  # it is said, and tried again
+                deleted = await self._run(partial(prune, self._store.database, self._retention, self._wall()), PRUNE_WITHIN)
+                if deleted:
+                    log.info("old rows of the history were deleted", rows=deleted)
 
     async def close(self) -> None:
         with contextlib.suppress(HistoryAway):  # it is away: there is nothing to be closed in good order

@@ -1,0 +1,109 @@
+"""The history says what was on the wire, to the call, over kill -9 and a database that is away for a while."""
+
+import asyncio
+import sqlite3
+from collections import Counter
+from collections.abc import AsyncIterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+import pytest_asyncio
+
+from tests.lab.bridge import Callbridge
+from tests.lab.pbx import Pbx
+from tests.live.house import House
+from tests.live.wire import A_MIX, FLOOR, QUICK, Figures, Wire, phones_of
+
+pytestmark = [pytest.mark.live, pytest.mark.timeout(240), pytest.mark.asyncio(loop_scope="module")]
+LONG = True
+ON_16 = ("test_the_history_is_that_of_the_wire_over_a_kill_and_a_database_that_is_away",)
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def wire(pbx: Pbx) -> AsyncIterator[Wire]:
+    wire = await phones_of(pbx)
+    yield wire
+    for phone in wire.phones:
+        await phone.stop()
+
+
+def read(path: Path, statement: str) -> list[tuple[Any, ...]]:
+    with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as link:
+        return link.execute(statement).fetchall()
+
+
+def figures(path: Path) -> Figures:
+    found: Figures = Counter()
+    for queue, tier, outcome, within, count in read(
+        path, "SELECT queue, tier, outcome, within_target, count(*) FROM visits GROUP BY 1, 2, 3, 4"
+    ):
+        found["offered", queue, tier] += count
+        found["ended", queue, tier, outcome] += count
+        found["within", queue, tier] += count if within else 0
+    return +found
+
+
+async def written(bridge: Callbridge, path: Path, calls: int) -> None:
+    """Every call has ended in the history, too, and no wrap-up is under way."""
+
+    def done() -> bool:
+        ((ended,),) = read(path, "SELECT count(*) FROM calls WHERE ended_at IS NOT NULL")
+        ((open_,),) = read(path, "SELECT count(*) FROM segments WHERE wrapped_up_at IS NULL")
+        return bool(ended == calls and not open_)
+
+    await bridge.eventually(done, limit=30)
+
+
+async def test_the_history_is_that_of_the_wire_over_a_kill_and_a_database_that_is_away(
+    house: House, pbx: Pbx, wire: Wire, tmp_path: Path
+) -> None:
+    path = tmp_path / "callbridge.db"
+    bridge = await house.open(FLOOR | {"database": {"url": f"sqlite:///{path}"}})
+    await wire.call(*A_MIX)
+    await wire.call(*QUICK)
+    await bridge.kill()
+    await bridge.start()
+    await wire.call(*QUICK)
+    await written(bridge, path, len(wire.calls))
+    assert dict(figures(path)) == dict(wire.figures())
+
+    # Somebody else holds the database: calls go on, readyz says so, and afterwards nothing is missing.
+    for line in ("the history cannot be written; the outbox keeps the facts", "an outbox reader failed; retrying"):
+        house.explains(line)
+    house.explains("the campaign database cannot be written; waiting for it")
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("BEGIN EXCLUSIVE")
+        await wire.call(*QUICK)
+        async with asyncio.timeout(45):
+            while not any("history: nothing is written since" in note for note in await notes(bridge)):
+                await asyncio.sleep(0.2)
+        other.execute("ROLLBACK")
+    await written(bridge, path, len(wire.calls))
+    assert dict(figures(path)) == dict(wire.figures())
+    async with asyncio.timeout(15):
+        while await notes(bridge):
+            await asyncio.sleep(0.2)
+
+    # Each talk is as long as the phone's, and belongs to the agent whose phone it was.
+    talks = read(
+        path,
+        "SELECT calls.number, segments.agent, segments.talked FROM segments JOIN calls USING (call) WHERE ended_by <> 'short'",
+    )
+    agents = {"1001": "ann", "1002": "bob", "1003": "cid", "1004": "dan"}
+    rang = {
+        record.caller_number: (agents[record.phone], record.ended_at - record.answered_at)
+        for phone in wire.phones
+        for record in phone.records()
+        if record.answered_at is not None and record.ended_at is not None
+    }
+    assert {number for number, _, _ in talks} == rang.keys()
+    for number, name, talked in talks:
+        assert rang[number][0] == name
+        assert rang[number][1] == pytest.approx(talked, abs=0.3)
+
+
+async def notes(bridge: Callbridge) -> list[str]:
+    _, body = await bridge.probe()
+    return [str(note) for note in body.get("notes", [])]

@@ -1,0 +1,110 @@
+"""Calls whose outcome the wire alone tells: SIPp's logs, joined one by one by the number that callers and phones both saw."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from tests.lab.bridge import agent, floor
+from tests.lab.pbx import Pbx
+from tests.lab.sip import Call, Callers, CallRecord, Phone, PhoneRecord, PhoneScript
+
+TARGET, SHORT = 3.0, 1.5
+"""Seconds; what everybody does is a second away from both. The wire's begin with the INVITE, callbridge's when it hears of the
+caller: with 0.3 s between what people do and these limits, at 2 s and 1 s, all agreed in 4 of 4 runs at a load of 8 on two cores,
+and in 6 of 8 at 12 to 16: one answer was within the target by callbridge's clock only, and one caller was picked up by
+two phones, as happens when an agent hangs up (here after 1.4 s) or is rung off (after 4 s) before the bridge could be made."""
+TIERS = ("gold", "standard")
+GOLD = "49307"
+"""Numbers of gold callers begin so; at most fifty."""
+OUTCOMES = ("answered", "abandoned", "short_abandoned", "overflowed", "failed")
+FLOOR = floor(
+    {
+        "ann": agent("1001", {"support": 1}),
+        "bob": agent("1002", {"support": 1}),
+        "cid": agent("1003", {"sales": 1}),
+        "dan": agent("1004", {"sales": 1}),
+        "eve": agent("1005", {"night": 1}, login=False),
+    },
+    {
+        "support": {"steps": [{"skills": "support"}]},
+        "sales": {"steps": [{"skills": "sales"}]},
+        "night": {"steps": [{"skills": "night"}]},
+        "away": {"steps": [{"skills": "night", "for": 0.3}], "then": {"queue": "support"}},
+    },
+    queue_defaults={"target": {"answer_within": TARGET}, "short_abandon": SHORT, "wrap_up": 0.2, "ring_for": 8},
+    tiers={"order": [*TIERS], "default": "standard", "numbers": {"gold": [f"{GOLD}{n:02}" for n in range(50)]}},
+)
+PROMPT = PhoneScript.answers(ring=0.1, talk=1.4)
+SLOW = PhoneScript.answers(ring=4.5, talk=1.4)
+Figures = Counter[tuple[str, ...]]
+"""(metric, queue, tier, and of ended visits the outcome) -> calls."""
+
+
+class Wire:
+    """Everybody who called, and every phone that rang."""
+
+    def __init__(self, pbx: Pbx) -> None:
+        self.pbx = pbx
+        self.phones: list[Phone] = []
+        self.calls: list[CallRecord] = []
+        self._numbers = {"gold": (f"{GOLD}{n:02}" for n in range(50)), "standard": (f"49308{n:02}" for n in range(50))}
+
+    async def call(self, *wanted: tuple[str, str, float | None]) -> None:
+        """(queue, tier, seconds after which the caller gives up): all of them call, and all calls are over."""
+        calls = [
+            Call(dialled=queue, number=next(self._numbers[tier]), hang_up_after=patience) for queue, tier, patience in wanted
+        ]
+        async with Callers(self.pbx, calls) as callers:
+            self.calls += await callers.wait()
+
+    def figures(self) -> Figures:
+        """What became of them, by the wire alone."""
+        rang = [record for phone in self.phones for record in phone.records() if record.outcome == "answered"]
+        answered = {record.caller_number: record for record in rang}
+        times = Counter(record.caller_number for record in rang)
+        assert set(times.values()) <= {1}, [
+            (record.caller_number, record.phone, record.invite_at, record.answered_at, record.ended_at, record.ended_by)
+            for record in rang
+            if times[record.caller_number] > 1
+        ]
+        figures: Figures = Counter()
+        for call in self.calls:
+            tier = "gold" if call.number.startswith(GOLD) else "standard"
+            queue = call.dialled
+            figures["offered", queue, tier] += 1
+            if queue == "away":
+                figures["ended", queue, tier, "overflowed"] += 1
+                queue = "support"
+                figures["offered", queue, tier] += 1
+            outcome, within = _outcome(call, answered.get(call.number))
+            figures["ended", queue, tier, outcome] += 1
+            figures["within", queue, tier] += within
+        return +figures
+
+
+def _outcome(call: CallRecord, phone: PhoneRecord | None) -> tuple[str, bool]:
+    if phone is not None and phone.answered_at is not None:
+        return "answered", phone.answered_at - call.started_at <= TARGET
+    assert call.ended_by == "caller", call
+    assert call.ended_at is not None
+    return "short_abandoned" if call.ended_at - call.started_at < SHORT else "abandoned", False
+
+
+A_MIX: list[tuple[str, str, float | None]] = [
+    *(("support", "gold", None), ("support", "standard", None), ("away", "standard", None)),
+    *(("sales", "gold", None), ("sales", "standard", None)),
+    *(("night", "gold", 3.0), ("night", "standard", 3.0), ("night", "standard", 0.2)),
+]
+"""Answered within target, after an overflow too, late, abandoned and given up at once."""
+QUICK: list[tuple[str, str, float | None]] = [("support", "gold", None), ("support", "standard", None), ("night", "gold", 0.2)]
+"""All over long before the next scrape."""
+
+
+async def phones_of(pbx: Pbx) -> Wire:
+    """The phones of the floor, started."""
+    wire = Wire(pbx)
+    scripts = {"1001": PROMPT, "1002": PROMPT, "1003": SLOW, "1004": PROMPT}
+    wire.phones = [Phone(pbx, name, script) for name, script in scripts.items()]
+    for phone in wire.phones:
+        await phone.start()
+    return wire
