@@ -20,6 +20,7 @@ from callbridge.adapters.ledger.leads import LeadReader, Loaded, load
 from callbridge.core.model.numbers import SPREADSHEET
 from callbridge.wire.phone_numbers import LETTERS, PREMIUM, TWO_NUMBERS, WITH_EXTENSION, PhoneNumbers, Written
 from tests.examples import examples
+from tests.memory_ledger import opened
 
 CASES = Path(__file__).parents[1] / "cases" / "leads"
 BRITISH = LeadReader(numbers=PhoneNumbers("GB"), zone="Europe/London")
@@ -30,8 +31,7 @@ CHINESE = LeadReader(numbers=PhoneNumbers("CN"), zone="Asia/Shanghai")
 
 @pytest.fixture
 def book() -> Iterator[LedgerStore]:
-    with closing(LedgerStore("sqlite://")) as made:
-        made.open()
+    with closing(opened()) as made:
         yield made
 
 
@@ -198,8 +198,7 @@ def test_each_row_of_any_file_is_entered_or_refused_by_its_line(
     path = tmp_path / "any.csv"
     text = "\n".join([delimiter.join(["number", "name", "x"]), *(delimiter.join(row) for row in rows)])
     path.write_bytes(text.encode(encoding, "replace"))
-    with closing(LedgerStore("sqlite://")) as book:
-        book.open()
+    with closing(opened()) as book:
         try:
             result = loaded(book, path, LeadReader(numbers=PhoneNumbers("GB"), zone="Europe/London"))
         except BadFile:

@@ -5,15 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from functools import cached_property
-from typing import Any
 
 from callbridge.adapters.ledger import LedgerStore, LedgerTerms, LedgerWriter
 from callbridge.core.model.events import AnyEvent, OrderFailed, Why
 from callbridge.core.model.orders import BlockNumber, CloseAttempt, OfLedger
+from tests.memory_ledger import opened
 
 LATER = 0.005
-_COMPILED: dict[Any, Any] = {}
-"""Statements that were compiled, for the books of all stories: SQLAlchemy has them for each database, and compiles them again."""
 
 
 class ToyLedger:
@@ -29,10 +27,7 @@ class ToyLedger:
 
     @cached_property
     def store(self) -> LedgerStore:
-        store = LedgerStore("sqlite://")
-        store._engine = store._engine.execution_options(compiled_cache=_COMPILED)
-        store.open()
-        return store
+        return opened()
 
     @cached_property
     def _keeper(self) -> LedgerWriter:

@@ -7,6 +7,7 @@ the tables of this package, so a change of a table without a migration is found.
 from __future__ import annotations
 
 import threading
+from functools import cache
 from pathlib import Path
 
 from alembic import command
@@ -36,8 +37,9 @@ def migrate(engine: Engine) -> str:
             return _migrate(link)
 
 
+@cache
 def head() -> str:
-    """The number of the newest migration."""
+    """The number of the newest migration. Asked whenever a database is opened, and found by loading all of them."""
     newest = ScriptDirectory.from_config(_config()).get_current_head()
     assert newest is not None
     return newest
