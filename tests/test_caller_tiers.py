@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
-from callbridge.core.model.events import CallerArrived, LegAnswered, PbxSnapshot, SeenLeg
+from callbridge.core.model.events import CallerArrived, CallerIdentified, LegAnswered, PbxSnapshot, SeenLeg
 from callbridge.core.model.ids import leg_id
 from callbridge.core.model.numbers import WITHHELD, Withheld
 from callbridge.service.caller_tiers import received
@@ -42,6 +44,13 @@ def test_whom_a_snapshot_found_waiting_has_one_too_and_our_own_legs_have_none() 
     told = received(snapshot(waiting, agent), tier_of, AS_USUAL)
     assert isinstance(told, PbxSnapshot)
     assert [(leg.leg, leg.tier) for leg in told.legs] == [(LEG, "tier-4930"), (agent.leg, "")]
+
+
+def test_a_caller_whom_a_phone_has_transferred_has_the_tier_of_the_number() -> None:
+    known = CallerIdentified(at=1.0, leg=LEG, number="4930", name="Erika")
+    assert received(known, tier_of, AS_USUAL) == replace(known, tier="tier-4930")
+    withheld = replace(known, number=WITHHELD, name=WITHHELD, withheld=Withheld("4930"))
+    assert received(withheld, tier_of, AS_USUAL) == replace(withheld, tier="tier-4930", withheld=None)
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,16 @@ from __future__ import annotations
 from typing import assert_never
 
 from callbridge.core import decisions
-from callbridge.core.calls import call_requests, calls, in_call_codes, phone_transfers, referrals, talks, transferred_parties
+from callbridge.core.calls import (
+    call_requests,
+    callers,
+    calls,
+    in_call_codes,
+    phone_transfers,
+    referrals,
+    talks,
+    transferred_parties,
+)
 from callbridge.core.entities import agent_states, attempts, callbacks, device_records, legs, switches
 from callbridge.core.flows import interpreter
 from callbridge.core.model import slices
@@ -24,6 +33,7 @@ from callbridge.core.model.events import (
     AttemptsReserved,
     CallbackChangeRequested,
     CallerArrived,
+    CallerIdentified,
     CallRequested,
     CampaignRecalled,
     CampaignRequested,
@@ -207,13 +217,15 @@ def _apply(world: World, event: AnyEvent) -> None:
             transferred_parties.found(world, event)
         case ReferralRead():
             phone_transfers.referral_read(world, event)
+        case CallerIdentified():
+            callers.identified(world, event)
         case PhoneInspected():
             feature_codes.phone_inspected(world, event.phone, event.legs)
             agent_states.phone_inspected(world, event.phone, event.legs)
         case RecordingEnded():
             interpreter.recorded(world, event)
         case LookedUp():
-            interpreter.looked_up(world, event)
+            callers.looked_up(world, event)
         case PbxSnapshot():
             slices.begin(world, snapshots.snapshot(world, event))
         case PbxLost():
@@ -397,7 +409,7 @@ def _own_deadline(world: World, leg: Leg) -> bool:
     if referrals.overdue(world, leg):
         phone_transfers.referral_read(world, ReferralRead(at=world.now, leg=leg.id, host=""))
         return True
-    if transferred_parties.look_again(world, leg) or phone_transfers.consults_nobody(world, leg):
+    if callers.ask_again(world, leg) or transferred_parties.look_again(world, leg) or phone_transfers.consults_nobody(world, leg):
         return True
     return phone_replies.ask(world, leg)
 

@@ -5,23 +5,28 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import TypeVar
 
-from callbridge.core.model.events import AnyEvent, CallerArrived, PbxSnapshot, SeenLeg
+from callbridge.core.model.events import AnyEvent, CallerArrived, CallerIdentified, PbxSnapshot, SeenLeg
 from callbridge.settings.instance import WithheldNumbersConfig
+
+_Known = TypeVar("_Known", CallerArrived, CallerIdentified)
 
 
 def received(event: AnyEvent, tier_of: Callable[[str], str], withheld: WithheldNumbersConfig) -> AnyEvent:
     """The event with the tiers of its callers, and without what they withhold."""
     match event:
         case CallerArrived():
-            return _arrived(event, tier_of, withheld)
+            return _with_tier(event, tier_of, withheld)
+        case CallerIdentified():
+            return _with_tier(event, tier_of, withheld)
         case PbxSnapshot():
             return replace(event, legs=tuple(_seen(leg, tier_of, withheld) for leg in event.legs))
         case _:
             return event
 
 
-def _arrived(event: CallerArrived, tier_of: Callable[[str], str], withheld: WithheldNumbersConfig) -> CallerArrived:
+def _with_tier(event: _Known, tier_of: Callable[[str], str], withheld: WithheldNumbersConfig) -> _Known:
     if event.withheld is None:
         return replace(event, tier=tier_of(event.number))
     known = event.withheld

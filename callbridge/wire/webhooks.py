@@ -16,6 +16,7 @@ from callbridge.core.model.facts import (
     AnyFact,
     ApplicationReplaced,
     CallEnded,
+    CallerChanged,
     CallRecorded,
     OfferMade,
     RecordingFailed,
@@ -25,8 +26,8 @@ from callbridge.core.model.facts import (
     TalkBegan,
 )
 
-EventName = Literal["offer", "answer", "end", "alert", "survey", "recording"]
-EVENTS: tuple[EventName, ...] = ("offer", "answer", "end", "alert", "survey", "recording")
+EventName = Literal["offer", "caller", "answer", "end", "alert", "survey", "recording"]
+EVENTS: tuple[EventName, ...] = ("offer", "caller", "answer", "end", "alert", "survey", "recording")
 PLACEHOLDERS = ("number", "name", "tier", "queue", "agent", "call", "uniqueid")
 """What a link may ask for."""
 
@@ -42,6 +43,7 @@ class WebhookEvent:
 
 TOLD: Mapping[type[AnyFact], WebhookEvent] = {
     OfferMade: WebhookEvent(name="offer", says=("queue", "agent", "waited")),
+    CallerChanged: WebhookEvent(name="caller", says=("queue", "agent", "talking", "phone")),
     TalkBegan: WebhookEvent(name="answer", says=("queue", "agent", "waited")),
     CallEnded: WebhookEvent(name="end", says=("outcome", "segments", "lasted")),
     CallRecorded: WebhookEvent(name="recording", says=("file", "agent", "queue", "lasted", "paused")),

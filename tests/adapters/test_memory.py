@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections.abc import AsyncIterator
+from dataclasses import replace
 
 import pytest
 
 from callbridge.adapters.lookups.last_agents import LastAgents
 from callbridge.adapters.redis.connection import connect
-from callbridge.core.model.facts import TalkBegan
+from callbridge.core.model.facts import CallerChanged, TalkBegan
 from callbridge.wire.phone_numbers import PhoneNumbers
 from tests.adapters.conftest import RedisServer
 
@@ -60,6 +61,15 @@ async def test_the_last_talk_is_known_however_the_number_is_written(memory: tupl
     assert await recall(known, "02079460001") == expected
     clock.now = 1700.0
     assert "repeat" not in await recall(known, "+442079460001")
+
+
+async def test_who_is_given_to_an_agent_in_a_talk_has_talked_to_that_agent(memory: tuple[LastAgents, Clock]) -> None:
+    known, _ = memory
+    given = CallerChanged(
+        seq=1, at=990.0, call="c1", agent="ann", queue="support", leg="l", number="", name="", tier="", phone="", talking=False
+    )
+    known.on_facts([given, replace(given, at=995.0, talking=True)])
+    assert (await recall(known, "00442079460001"))["last_at"] == "995.000"
 
 
 async def test_a_person_who_has_no_number_is_nobody(memory: tuple[LastAgents, Clock]) -> None:

@@ -31,6 +31,7 @@ from callbridge.core.model.facts import (
     ApplicationReplaced,
     CallArrived,
     CallEnded,
+    CallerChanged,
     CallRecorded,
     OfferMade,
     RecordingFailed,
@@ -148,6 +149,30 @@ def test_an_offer_is_a_screen_pop() -> None:
         "lasted": 8.0,
         "number": "+442079460123",
     }
+
+
+def test_a_caller_whom_a_phone_has_transferred_is_a_screen_pop_of_its_own() -> None:
+    hook = WebhookSettings(name="crm", url="", secret="", link=LINK, unmasked=True)
+    changed = CallerChanged(
+        seq=9, at=1.6, call="c1", agent="1001", queue="support", leg="p/9.1", number="+49301", name="Erika", tier="diamond",
+        phone="PJSIP/1002", talking=False,
+    )  # fmt: skip
+    first, second, *_, ended = bodies(hook, *(facts := story())[:2], changed, *facts[2:])
+    assert (first["type"], first["number"]) == ("offer", "+442079460123")
+    assert {name: second[name] for name in ("type", "number", "name", "tier", "agent", "talking", "phone", "uniqueid")} == {
+        "type": "caller",
+        "number": "+49301",
+        "name": "Erika",
+        "tier": "diamond",
+        "agent": "1001",
+        "talking": False,
+        "phone": "PJSIP/1002",
+        "uniqueid": "1.1",
+    }
+    assert second["link"] == "https://crm.example/?number=%2B49301&tier=diamond&queue=support&call=c1&agent=1001"
+    assert (ended["type"], ended["number"], ended["tier"]) == ("end", "+49301", "diamond")
+    (masked,) = bodies(replace(hook, unmasked=False, events=("caller",)), *facts[:2], changed)
+    assert (masked["number"], "Erika" in json.dumps(masked), "49301" in json.dumps(masked)) == ("*****", False, False)
 
 
 def test_numbers_and_names_are_masked_unless_asked_for_plainly() -> None:

@@ -116,6 +116,13 @@ def _transferred() -> Built:
     return _last(story, o.FindParty)
 
 
+def _given_a_customer() -> Built:
+    story = Story(plan([queue("support", ladder(("support", None)))], [agent("bob", login=False)]))
+    leg = story.caller()
+    story.happens(LegReplaced(at=story.now, leg=leg, by=leg_id(PBX, "customer"), by_name="PJSIP/trunk-1", phone="PJSIP/desk"))
+    return _last(story, o.IdentifyCaller)
+
+
 def _recorded(kind: type[Order]) -> Built:
     story = one_queue(agent("bob"), record=RecordingPlan())
     _, leg = story.talk()
@@ -143,6 +150,7 @@ AGAIN: dict[type[Order], tuple[Callable[[], Built], float]] = {
     o.Probe: (_asked_about, 1.0),
     o.InspectPhone: (_inspected, 1.0),
     o.FindParty: (_transferred, 0.5),
+    o.IdentifyCaller: (_given_a_customer, 0.5),
     o.Ring: (_ringing, 0.2),
 }
 """Ordered again, and after how many seconds at the latest. A Ring is another leg's, so that the first can never come late."""
@@ -161,6 +169,7 @@ ELSEWHERE = {
     o.StartAmdDetour: "test_campaigns: anybody who cannot be listened to goes to an agent",
     o.PauseRecording: "test_recordings",
     o.ReadReferral: "test_referrals: the transfer is followed",
+    o.ShowCaller: "nothing depends on it",
     o.StopRecording: "test_recordings",
     o.FindLeads: "the ledger tries until it is done",
     o.ReserveAttempts: "the ledger",

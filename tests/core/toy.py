@@ -9,10 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from heapq import heappop, heappush
+from typing import Any
 
 from callbridge.core.model.events import (
     AmdDetourEnded,
     AnyEvent,
+    CallerIdentified,
     DayBegan,
     DevicesListed,
     DigitPressed,
@@ -48,6 +50,7 @@ from callbridge.core.model.orders import (
     FindLeads,
     FindParty,
     HangUp,
+    IdentifyCaller,
     InspectPhone,
     LeaveToDialplan,
     LookUp,
@@ -59,6 +62,7 @@ from callbridge.core.model.orders import (
     Record,
     ReserveAttempts,
     Ring,
+    ShowCaller,
     StartAmdDetour,
     StartMusic,
     StartRecording,
@@ -130,6 +134,10 @@ class Toy:
         self.knows: Mapping[str, str] | None = None
         """What other systems answer; they never do when ``knows_nothing``."""
         self.knows_nothing = False
+        self.parties: dict[LegId, str] = {}
+        """The phone at the other half of a Local channel."""
+        self.identities: dict[LegId, dict[str, Any]] = {}
+        """What the PBX knows of who is at a leg that a transfer has put here."""
         self.lasts = 0.3
         """Seconds of a prompt. One with ``missing`` in its name cannot be played, the end of an ``endless`` one is not told."""
         self.longest_silence = 0.0
@@ -268,7 +276,11 @@ class Toy:
             case ReadReferral(leg=leg):
                 self.soon(lambda at: ReferralRead(at=at, leg=leg, host=""))
             case FindParty(leg=leg):
-                self.soon(lambda at: PartyFound(at=at, leg=leg, phone=""))
+                self.soon(lambda at: PartyFound(at=at, leg=leg, phone=self.parties.get(leg, "")))
+            case IdentifyCaller(leg=leg):
+                self.soon(lambda at: CallerIdentified(at=at, leg=leg, **self.identities.get(leg, {"found": False})))
+            case ShowCaller():
+                pass
             case LookUp(call=call, question=question):
                 if not self.knows_nothing:
                     self.soon(lambda at: LookedUp(at=at, call=call, question=question, found=self.knows))

@@ -115,7 +115,7 @@ WRONG = [
     ("hook secret", ("skills: [", "webhooks: [{name: crm, url: https://crm.example/}]\nskills: ["), "cb.yaml:5: webhooks[0].secret: is missing (hint: or secret_file)"),
     ("short secret", ("skills: [", "webhooks: [{name: crm, url: https://crm.example/, secret: short}]\nskills: ["), "cb.yaml:5: webhooks[0].secret: is too short for signing: use at least 16 characters"),
     ("secret file", ("skills: [", "webhooks: [{name: crm, url: https://crm.example/, secret_file: no}]\nskills: ["), "cb.yaml:5: webhooks[0].secret_file: cannot read 'no': no such file or directory"),
-    ("hook event", ("skills: [", "webhooks: [{name: crm, url: https://crm.example/, secret: 0123456789abcdef, events: [ofer]}]\nskills: ["), "cb.yaml:5: webhooks[0].events[0]: must be 'offer', 'answer', 'end', 'alert', 'survey' or 'recording', not 'ofer' (hint: did you mean 'offer'?)"),
+    ("hook event", ("skills: [", "webhooks: [{name: crm, url: https://crm.example/, secret: 0123456789abcdef, events: [ofer]}]\nskills: ["), "cb.yaml:5: webhooks[0].events[0]: must be 'offer', 'caller', 'answer', 'end', 'alert', 'survey' or 'recording', not 'ofer' (hint: did you mean 'offer'?)"),
     ("link", ("skills: [", "webhooks: [{name: crm, url: https://crm.example/, secret: 0123456789abcdef, link: 'https://x/{nummer}'}]\nskills: ["), "cb.yaml:5: webhooks[0].link: {nummer} is no placeholder; there are {number}, {name}, {tier}, {queue}, {agent}, {call}, {uniqueid}"),
     ("hook twice", ("skills: [", "webhooks: [{name: crm, url: https://a/, secret: 0123456789abcdef}, {name: crm, url: https://b/, secret: 0123456789abcdef}]\nskills: ["), "cb.yaml:5: webhooks[1].name: 'crm' is already the name of another webhook"),
     # ladders

@@ -48,6 +48,8 @@ class Channel:
     music: bool = False
     entry: str = ""
     tier: str = ""
+    number: str = ""
+    """Of somebody who came by a transfer or from the dialplan."""
     rings_until: float = float("inf")
     """The core's own ring deadline, sooner than Asterisk's."""
     caller: LegId | None = None
@@ -56,6 +58,8 @@ class Channel:
     """The agent for whom we made it (empty: for nobody of ours); None: it came by itself."""
     other: LegId | None = None
     """A Local channel's other half: both end together."""
+    talks_with: LegId | None = None
+    """Of a half that is in a bridge which is not ours: the one other channel there."""
     spies_on: LegId | None = None
     """Of a Snoop channel: it ends with this leg, not the other way round."""
     talked: bool = False

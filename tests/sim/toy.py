@@ -14,6 +14,7 @@ from callbridge.core.model.events import (
     AmdDetourEnded,
     AnyEvent,
     CallerArrived,
+    CallerIdentified,
     DeviceChanged,
     DevicesListed,
     FeatureDialled,
@@ -46,6 +47,7 @@ from callbridge.core.model.orders import (
     FindLeads,
     FindParty,
     HangUp,
+    IdentifyCaller,
     InspectPhone,
     LeaveToDialplan,
     LookUp,
@@ -57,6 +59,7 @@ from callbridge.core.model.orders import (
     Record,
     ReserveAttempts,
     Ring,
+    ShowCaller,
     Snoop,
     StartAmdDetour,
     StartMusic,
@@ -252,7 +255,7 @@ class ToyPbx:
             return
         if channel.kind is Kind.CUSTOMER:
             self.customers.add(channel.id)
-        number = f"+4470{self._made % 10}" if self.few_numbers else f"+44{self._made:06d}"
+        number = channel.number = f"+4470{self._made % 10}" if self.few_numbers else f"+44{self._made:06d}"
         self.say(
             CallerArrived(
                 at=0.0,
@@ -353,7 +356,12 @@ class ToyPbx:
             case ReadReferral(leg=leg):
                 return Reply(200, ReferralRead(at=0.0, leg=leg, host=""))
             case FindParty(leg=leg):
-                return Reply(200, PartyFound(at=0.0, leg=leg, phone=""))
+                party = self.party_of(leg)
+                return Reply(200, PartyFound(at=0.0, leg=leg, phone=party.phone if party is not None else ""))
+            case IdentifyCaller(leg=leg):
+                return Reply(200, self._identified(leg))
+            case ShowCaller():
+                return Reply()
             case StartRecording() | PauseRecording() | StopRecording():
                 return Reply(200)
             case LookUp(call=call, question=question):
@@ -363,6 +371,19 @@ class ToyPbx:
             case _:
                 channel = self.channels.get(order.of if isinstance(order, Snoop) else order.leg)
                 return self._to_nobody(order) if channel is None else self._to_channel(order, channel)
+
+    def party_of(self, leg: LegId) -> Channel | None:
+        """Who is connected with the other half of a Local channel; None when nobody is, or there is no other half."""
+        half = self.channels.get(leg)
+        other = self.channels.get(half.other) if half is not None and half.other is not None else None
+        return self.channels.get(other.talks_with) if other is not None and other.talks_with is not None else None
+
+    def _identified(self, leg: LegId) -> CallerIdentified:
+        channel = self.channels.get(leg)
+        caller = self.party_of(leg) if channel is not None and channel.other is not None else channel
+        if caller is None:
+            return CallerIdentified(at=0.0, leg=leg, found=False)
+        return CallerIdentified(at=0.0, leg=leg, number=caller.number, tier=caller.tier)
 
     def _to_nobody(self, order: Order) -> Reply:
         match order:

@@ -138,7 +138,7 @@ def test_what_a_caller_calls_himself_is_cleaned_and_cut() -> None:
         ),
         (
             {"type": "StasisStart", "args": [], "replace_channel": CHANNEL, "channel": {"id": "n", "name": "Local/x;1"}},
-            LegReplaced(at=7.0, leg=LEG, by=LegId("a/n"), by_name="Local/x;1", up=False),
+            LegReplaced(at=7.0, leg=LEG, by=LegId("a/n"), by_name="Local/x;1", phone="PJSIP/trunk", up=False),
         ),
         (
             {"type": "BridgeBlindTransfer", "exten": "8005", "context": "out", "result": "Success"},

@@ -128,6 +128,23 @@ def test_a_withheld_number_is_withheld_in_a_list_too() -> None:
     assert (leg.number, leg.withheld) == ("4930", None)
 
 
+@pytest.mark.parametrize(
+    ("data", "transferred"),
+    [
+        ("app,inbound,sales,,allowed,,in", False),
+        ("app,inbound,sales", False),
+        ("app,inbound,sales,,allowed,,desk", True),
+        ("app,inbound,sales,,prohib,4930,desk", True),
+        ("app", True),
+        ("app,agent,ann", False),
+    ],
+)
+def test_of_a_channel_that_a_transfer_put_there_no_number_is_known(data: str, transferred: bool) -> None:
+    (leg,) = seen(lists([channel("in", app_data=data)])).legs
+    assert (leg.transferred, leg.withheld) == (transferred, None)
+    assert (leg.number, leg.caller_name) == (("", "") if transferred else ("4930", "Ada"))
+
+
 @pytest.mark.parametrize("written", [None, "yesterday", 7, "9999-12-31T23:59:59.000+0000"])
 def test_an_odd_or_future_creation_is_now(written: object) -> None:
     assert seen(lists([channel("in", creationtime=written)]), at=5.0).legs[0].created_at == 5.0

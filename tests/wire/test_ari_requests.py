@@ -97,6 +97,14 @@ def variables(**changes: object) -> dict[str, str]:
     return found
 
 
+def test_a_phone_that_rings_is_shown_another_caller() -> None:
+    show = o.ShowCaller(leg=LegId("a/cb-leg-1"), number="+4930", name='Er"ika, <x>')
+    (request,) = requests(show, app="app")
+    path = "/channels/cb-leg-1/variable?variable=CONNECTEDLINE%28all%29&value=%22Er%27ika%20%20%28x%29%22%20%3C%2B4930%3E"
+    assert (request.method, request.path, request.body) == ("POST", path, None)
+    assert 500 in request.pardons
+
+
 def test_the_phone_shows_the_caller_and_the_call_is_linked_to_him() -> None:
     body = ring_body(originator=CUSTOMER, number="4930", name="Ada")
     assert body["originator"] == "cust"

@@ -13,13 +13,14 @@ from dataclasses import dataclass, field
 from callbridge.adapters.ari.http import Reply, odd_as_refusal
 from callbridge.adapters.ari.parties import Parties
 from callbridge.adapters.pbx_link import NotSent, OrderRefused, TimedOut
-from callbridge.core.model.events import AnyEvent, LegEnded, PartyFound
+from callbridge.core.model.events import AnyEvent, LegEnded
 from callbridge.core.model.ids import channel_of
 from callbridge.core.model.orders import (
     Bridge,
     DropBridge,
     FindParty,
     HangUp,
+    IdentifyCaller,
     InspectPhone,
     LeaveToDialplan,
     Order,
@@ -40,7 +41,7 @@ class _Ringing:
 
 
 class AriOrders:
-    """``write`` sends one request, or raises NotSent, TimedOut or OrderRefused. Answers of Probe and InspectPhone are posted."""
+    """``write`` sends one request, or raises NotSent, TimedOut or OrderRefused. The answers of queries are posted."""
 
     def __init__(
         self,
@@ -56,7 +57,7 @@ class AriOrders:
         self._app, self._prefix, self._bridge_type = app, prefix, bridge_type
         self._request_timeout = request_timeout
         self._write = write
-        self._parties = Parties(write)
+        self._parties = Parties(write, now)
         self._post = post
         self._now = now
         self.leaving: set[str] = set()
@@ -85,8 +86,10 @@ class AriOrders:
                 await self._leave(order)
             case Probe() | InspectPhone():
                 await self._query(order)
-            case FindParty():
-                await self._find_party(order)
+            case FindParty(leg=leg):
+                self._post(await self._parties.find(leg, *self._requests(order)))
+            case IdentifyCaller(leg=leg):
+                self._post(await self._parties.identify(leg, *self._requests(order)))
             case ReadReferral(leg=leg):
                 names = wire.REFER_TO, wire.REFERRED_BY
                 refer_to, referred_by = [await self._parties.variable(channel_of(leg), name) for name in names]
@@ -173,14 +176,6 @@ class AriOrders:
             else:
                 event = wire.inspected(order, reply.body, at=at)
         self._post(event)
-
-    async def _find_party(self, order: FindParty) -> None:
-        (request,) = self._requests(order)
-        reply = await self._write(request)
-        with odd_as_refusal(reply):
-            name = wire.channel_name(reply.status, reply.body)
-        party = await self._parties.behind(name)
-        self._post(PartyFound(at=self._now(), leg=order.leg, phone=wire.phone_of(party)))
 
     def _requests(self, order: Order, *, inside: Container[str] | None = None) -> tuple[wire.Request, ...]:
         return wire.requests(order, app=self._app, bridge_type=self._bridge_type, inside=inside)

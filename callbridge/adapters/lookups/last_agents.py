@@ -17,7 +17,7 @@ import structlog
 from redis.asyncio import Redis
 
 from callbridge.adapters.redis.connection import TROUBLE, RedisSettings, connect
-from callbridge.core.model.facts import AnyFact, TalkBegan
+from callbridge.core.model.facts import AnyFact, CallerChanged, TalkBegan
 from callbridge.core.model.numbers import plain
 from callbridge.wire.phone_numbers import PhoneNumbers
 
@@ -54,7 +54,8 @@ class LastAgents:
     def on_facts(self, facts: Sequence[AnyFact]) -> None:
         """Note who talks to whom. Returns at once."""
         for fact in facts if self._lasts > 0 else ():
-            if isinstance(fact, TalkBegan) and (who := self._who(self._number_of(fact.call))):
+            talks = isinstance(fact, TalkBegan) or (isinstance(fact, CallerChanged) and fact.talking)
+            if talks and (who := self._who(self._number_of(fact.call))):
                 row = json.dumps({"agent": fact.agent, "queue": fact.queue, "at": round(fact.at, 3)}, separators=(",", ":"))
                 self._note(who, row)
 

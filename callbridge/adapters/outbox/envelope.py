@@ -9,13 +9,13 @@ from __future__ import annotations
 import json
 from collections import deque
 from collections.abc import Container, Iterable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from callbridge.adapters.facts.codec import fact_data, fact_type
 from callbridge.adapters.facts.masking import has_masks, masked, personal
 from callbridge.core.model.call import Call
-from callbridge.core.model.facts import AnyFact, CallAdopted, CallArrived, CallEnded
+from callbridge.core.model.facts import AnyFact, CallAdopted, CallArrived, CallEnded, CallerChanged
 from callbridge.core.model.ids import LegId, channel_of, pbx_of
 from callbridge.wire.webhooks import TOLD
 
@@ -113,7 +113,7 @@ class _Origin:
 _NOWHERE = _Origin("", "", "")
 
 
-def _caller(who: Call | CallArrived | CallAdopted) -> str:
+def _caller(who: Call | CallArrived | CallAdopted | CallerChanged) -> str:
     return _json({"number": who.number, "name": who.name, "tier": who.tier})
 
 
@@ -145,6 +145,8 @@ class Stamper:
         elif isinstance(fact, CallAdopted):
             leg = LegId(fact.leg)
             self._origins[fact.call] = _Origin(pbx_of(leg), channel_of(leg), "", _caller(fact))
+        elif isinstance(fact, CallerChanged):
+            self._origins[fact.call] = replace(self._origins.get(fact.call, _NOWHERE), caller=_caller(fact))
         elif isinstance(fact, CallEnded):
             self._forget_later(fact.call)
 

@@ -101,6 +101,12 @@ def _adopted(fact: Fact, plan: Plan, arrived: float) -> str:
     return f"found in a conversation with {whom} after the saved state was lost; it continues, and counts for no queue"
 
 
+def _caller_changed(fact: Fact, plan: Plan, arrived: float) -> str:
+    who, tier, phone = fact["number"] or "somebody without a number", fact["tier"], fact.get("phone")
+    by = f"transferred here by {phone}" if phone else "transferred here by a phone"
+    return f"{by}: the caller is {who} from here on; tier {tier}"
+
+
 def _diverted(fact: Fact, plan: Plan, arrived: float) -> str:
     reason = str(fact["reason"])
     return f"sent to the dialplan: {_DIVERSION_TEXTS.get(reason, reason.replace('_', ' '))}"
@@ -205,6 +211,7 @@ def _quarantined(fact: Fact, plan: Plan, arrived: float) -> str:
 _WORDS: Sentences = {
     "call_arrived": _arrived,
     "call_adopted": _adopted,
+    "caller_changed": _caller_changed,
     "call_diverted": _diverted,
     "visit_began": _visit_began,
     "step_began": _step_began,

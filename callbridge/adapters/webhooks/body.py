@@ -63,7 +63,7 @@ def body(told: Envelope, hook: WebhookSettings) -> bytes:
     if event["type"] == "offer":
         collected: dict[str, str] = json.loads(data.get("collected") or "{}")
         event["collected"] = {name: value if hook.unmasked else hide(value) for name, value in collected.items()}
-    if hook.link and event["type"] in ("offer", "answer"):
+    if hook.link and event["type"] in ("offer", "caller", "answer"):
         event["link"] = rendered(hook.link, event)
     return storable(json.dumps(event, ensure_ascii=False, separators=(",", ":"))).encode()
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from callbridge.core.calls import in_call_codes, talks
+from callbridge.core.calls import callers, in_call_codes, talks
 from callbridge.core.entities import agent_states, legs
 from callbridge.core.entities.switches import is_on
 from callbridge.core.flows import interpreter, surveys
@@ -313,14 +313,18 @@ def leg_probed(world: World, leg: Leg, event: LegProbed) -> None:
     if call is not None and phone_replies.is_silent(world, leg, event):
         _phone_is_silent(world, call, leg)
         return
-    again = None
+    again = asks = None
     if leg.music_owed:
         again = world.now + legs.MUSIC_RETRY
     elif leg.role is LegRole.SESSION and not event.up:
         again = world.now + agent_states.SESSION_CHECK
     elif leg.role is LegRole.CONSULT:
         again = world.now + legs.CONSULT_CHECK
-    leg = world.put_leg(leg, left=False, missing_since=None, tries=0, deadline=again, up_at=leg.up_at or _up(world, event))
+    else:
+        again = asks = callers.next_question(world, leg)
+    leg = world.put_leg(
+        leg, ask_at=asks, left=False, missing_since=None, tries=0, deadline=again, up_at=leg.up_at or _up(world, event)
+    )
     agent = world.agents.get(leg.agent)
     if leg.role is LegRole.SESSION and agent is not None and agent.session == leg.id and event.up and not agent.session_up:
         agent_states.session_answered(world, agent)

@@ -9,14 +9,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from callbridge.core.calls import calls, referrals, transferred_parties
+from callbridge.core.calls import callers, calls, referrals, transferred_parties
 from callbridge.core.entities import agent_states, legs, recordings
 from callbridge.core.flows import interpreter
 from callbridge.core.model.agent import Agent, Work
 from callbridge.core.model.call import Call, DiversionReason, Move, Phase, after
 from callbridge.core.model.events import CallerArrived, LegReplaced, LegTransferred, PartyFound, ReferralRead
 from callbridge.core.model.facts import CallTransferred
-from callbridge.core.model.ids import LegId, endpoint_of, pbx_of
+from callbridge.core.model.ids import endpoint_of, pbx_of
 from callbridge.core.model.leg import SESSION_LINE, Leg, LegRole
 from callbridge.core.model.orders import Answer, Bridge, HangUp, StartMusic, Subscribe
 from callbridge.core.model.plan import ToQueue
@@ -51,6 +51,8 @@ def arrived(world: World, event: CallerArrived, *, found: bool = False) -> None:
         consult(world, event, agent)
         return
     calls.arrive(world, event, found=found, phone=phone if agent is not None else "")
+    if event.transferred and (leg := world.legs.get(event.leg)) is not None:
+        callers.identify(world, leg, "")
 
 
 def _half_arrived(world: World, event: CallerArrived, pair: str) -> None:
@@ -136,7 +138,7 @@ def replaced(world: World, event: LegReplaced) -> None:
             _let_go(world, leg)
             _transfer(world, call, event, pair)
         case LegRole.CUSTOMER if call is not None:
-            _customer_replaced(world, call, leg, event.by)
+            _customer_replaced(world, call, leg, event)
         case LegRole.CONSULT:
             _let_go(world, leg)
             new = legs.open_leg(world, event.by, LegRole.CONSULT, agent=leg.agent)
@@ -199,13 +201,18 @@ def _party(leg: Leg) -> str:
             return leg.gave_away if leg.gave_away in ("customer", "outside") else "agent"
 
 
-def _customer_replaced(world: World, call: Call, old: Leg, by: LegId) -> None:
+def _customer_replaced(world: World, call: Call, old: Leg, event: LegReplaced) -> None:
+    """The caller's phone has put somebody else in the caller's place: most likely a receptionist who gives us a customer."""
+    by = event.by
     _let_go(world, old)
     new = legs.open_leg(world, by, LegRole.CUSTOMER, call=call.id)
     world.put_leg(new, up_at=world.now, bridge=old.bridge)
     world.order(Subscribe(leg=by))
     call = recordings.move(world, call, by)
     world.calls.put(call.id, call)
+    if call.phase is Phase.ENDING:  # the leg that was hung up is not this one
+        legs.hang_up(world, by)
+        return
     if call.phase is Phase.FLOW:
         interpreter.reconcile(world, call)
     elif call.phase in (Phase.WAITING, Phase.OFFERED) and call.visit is not None:
@@ -214,6 +221,7 @@ def _customer_replaced(world: World, call: Call, old: Leg, by: LegId) -> None:
         if call.announcing is not None:
             call = evolve(call, announcing=evolve(call.announcing, playback=""))
         world.calls.put(call.id, announcements.resume(world, call))
+    callers.identify(world, world.legs[by], event.phone)
 
 
 def _match_halves(world: World, pair: str) -> None:

@@ -415,6 +415,14 @@ def came_again(world: World, call: Call, queue: str, rank: float) -> tuple[Call,
     return evolve(call, owed=callback.id), min(rank, callback.rank)
 
 
+def not_again(world: World, call: Call) -> Call:
+    """The caller is somebody else than the number said: what is owed to that number stays owed. Returns the call."""
+    owed = world.callbacks.get(call.owed)
+    if owed is not None and owed.call == call.id:
+        stand(world, owed, rest=_left_to_rest(world, owed))
+    return evolve(call, owed="")
+
+
 def left_again(world: World, call: Call, queue: str, outcome: VisitOutcome) -> Call:
     """A caller left a queue: a conversation fulfils an open callback; a caller who gave up may come back. Returns the call."""
     who = who_of(world, call.number) if not call.placed else ""

@@ -11,7 +11,7 @@ Here is what happens to a caller in a flow; what a node does about it is in ``no
 
 from __future__ import annotations
 
-from callbridge.core.flows import exits, nodes, voicemail
+from callbridge.core.flows import exits, lookups, nodes, voicemail
 from callbridge.core.flows.position import flow_of, put, stop_prompt
 from callbridge.core.model.call import Call, NodeActivity, Phase
 from callbridge.core.model.events import DigitPressed, LookedUp, PlaybackEnded, RecordingEnded
@@ -105,6 +105,16 @@ def looked_up(world: World, event: LookedUp) -> None:
     flow = flow_of(world, flow_position)
     if flow is not None:
         nodes.looked_up(world, call, flow, event.found)
+
+
+def caller_changed(world: World, call: Call) -> None:
+    """Another caller is in the flow: a lookup that is under way asks about this one."""
+    flow_position = call.flow_position
+    flow = flow_of(world, flow_position) if flow_position is not None else None
+    node = flow.nodes.get(flow_position.node) if flow is not None and flow_position is not None else None
+    looking = flow_position is not None and flow_position.activity is NodeActivity.LOOKING
+    if flow is not None and looking and isinstance(node, LookupNode):
+        lookups.ask(world, call, flow, node)
 
 
 def recorded(world: World, event: RecordingEnded) -> None:

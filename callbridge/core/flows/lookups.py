@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from callbridge.core.flows import repeated_lookups
 from callbridge.core.flows.position import knowing, put
 from callbridge.core.model.call import Call, NodeActivity
-from callbridge.core.model.facts import CallRepeated, LookupEnded
+from callbridge.core.model.facts import LookupEnded
 from callbridge.core.model.flow import Flow, LookupNode
 from callbridge.core.model.orders import LookUp, StartMusic
 from callbridge.core.model.plan import MEMORY
@@ -22,10 +23,8 @@ def ask(world: World, call: Call, flow: Flow, node: LookupNode) -> None:
     flow_position = call.flow_position
     assert flow_position is not None
     limit = world.plan.lookups.get(node.lookup, 0.0)
-    about = {"caller": call.number, "entry": call.entry, "tier": call.tier, "call": call.id, "language": call.language}
-    known = dict(call.values) | about
     question = world.mint("lookup")
-    world.order(LookUp(lookup=node.lookup, call=call.id, question=question, values=known))
+    world.order(LookUp(lookup=node.lookup, call=call.id, question=question, values=repeated_lookups.question_of(call)))
     if limit > 1.0:
         world.order(StartMusic(leg=call.leg, music=flow.music))
     flow_position = evolve(
@@ -44,20 +43,12 @@ def answered(world: World, call: Call, node: LookupNode, found: Mapping[str, str
         world.emit(
             LookupEnded(seq=world.next_seq(), at=world.now, call=call.id, lookup=node.lookup, result=result, lasted=lasted)
         )
-    call = evolve(call, flow_position=evolve(flow_position, playback=""))
+    call = repeated_lookups.noted(evolve(call, flow_position=evolve(flow_position, playback="")), node.lookup, ())
     if node.lookup == MEMORY and found is not None and found.get("repeat"):
-        _emit_repeated(world, call, found)
+        repeated_lookups.emit_repeated(world, call, found)
     if found is None:
         return call, node.otherwise
     tier, language = found.get("tier", ""), found.get("language", "")
-    known = {name: value for name, value in found.items() if name not in ("tier", "language")}
+    known = {name: value for name, value in found.items() if name not in repeated_lookups.NO_VALUES}
+    call = repeated_lookups.noted(call, node.lookup, known)
     return evolve(knowing(call, known), tier=tier or call.tier, language=language or call.language), node.next
-
-
-def _emit_repeated(world: World, call: Call, found: Mapping[str, str]) -> None:
-    try:
-        after = max(0.0, world.now - float(found.get("last_at", "")))
-    except ValueError:
-        return
-    agent, queue = found.get("last_agent", ""), found.get("last_queue", "")
-    world.emit(CallRepeated(seq=world.next_seq(), at=world.now, call=call.id, agent=agent, queue=queue, after=after))

@@ -147,6 +147,7 @@ def _set(call: Call, node: SetNode) -> Call:
     return evolve(
         call,
         tier=node.tier or call.tier,
+        flow_tier=node.tier or call.flow_tier,
         language=node.language or call.language,
         head_start=call.head_start if node.head_start is None else node.head_start,
         values=tuple(values.items()),

@@ -423,6 +423,12 @@ class Call:
     announcing: AnnouncementState | None = None
     values: tuple[tuple[str, str], ...] = ()
     """What the caller typed, and the answers of lookups, by name."""
+    looked_up: tuple[tuple[str, str], ...] = ()
+    """Each lookup about this caller that was answered, with the names of its values; one without a value has the name ""."""
+    asked_again: tuple[tuple[str, str, float], ...] = ()
+    """Lookups that are asked again, because the caller has changed: question, lookup, and when."""
+    flow_tier: str = ""
+    """The tier that a flow gave the call: it stays when the caller changes."""
     language: str = ""
     """The language of this caller's prompts, as Asterisk names it; empty: the channel's."""
     head_start: float | None = None

@@ -79,6 +79,8 @@ class LegChanges(TypedDict, total=False):
     transferred_call: str
     gave_away: str
     device: str
+    transferred_by: str | None
+    ask_at: float | None
     pair: str
     unread: bool
     arrival: CallerArrived | None

@@ -43,6 +43,8 @@ class CallerArrived(Event):
     """What the caller withholds; ``number`` and ``name`` are without it. None from the inbox on."""
     overloaded: bool = False
     """The runtime is too far behind to take new calls."""
+    transferred: bool = False
+    """See ``SeenLeg``."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -157,6 +159,8 @@ class LegReplaced(Event):
     leg: LegId
     by: LegId
     by_name: str
+    phone: str = ""
+    """The endpoint of ``leg``, whose phone transferred."""
     up: bool = True
     """``by`` is already connected to somebody; False for a Local half whose dialplan has not reached anybody yet."""
 
@@ -444,6 +448,20 @@ class ReferralRead(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CallerIdentified(Event):
+    """The answer to IdentifyCaller: whose number is at a leg that a transfer has put here."""
+
+    leg: LegId
+    found: bool = True
+    """False while nobody is at the other half of a Local channel."""
+    number: str = ""
+    name: str = ""
+    tier: str = ""
+    withheld: Withheld | None = None
+    """See ``CallerArrived``."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PhoneInspected(Event):
     """The answer to InspectPhone: the channels that the endpoint has now."""
 
@@ -466,6 +484,8 @@ class SeenLeg:
     tier: str = ""
     withheld: Withheld | None = None
     """See ``CallerArrived``."""
+    transferred: bool = False
+    """A transfer has put it in the place of the channel that came from the dialplan: number and name are not known yet."""
     feature: bool = False
     """It came from the dialplan by a feature code."""
     role: str = ""
@@ -617,6 +637,7 @@ AnyEvent = (
     | HintRead
     | PartyFound
     | ReferralRead
+    | CallerIdentified
     | PhoneInspected
     | LookedUp
     | PbxLost

@@ -57,6 +57,20 @@ class CallAdopted(Fact):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CallerChanged(Fact):
+    """A transfer by the caller's own phone, such as a receptionist's, has put somebody else in the caller's place. ``agent``: who
+    talks with the caller (``talking``), or whose phone rings."""
+
+    leg: Plain
+    number: PhoneNumber
+    name: PersonName
+    tier: Plain
+    phone: FreeText
+    """Which transferred the call here."""
+    talking: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CallDiverted(Fact):
     """A call was sent to the fallback or elsewhere in the dialplan; ``reason`` says why."""
 
@@ -592,6 +606,7 @@ class OptedOut(Fact):
 AnyFact = (
     CallArrived
     | CallAdopted
+    | CallerChanged
     | CallDiverted
     | VisitBegan
     | StepBegan

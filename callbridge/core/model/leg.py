@@ -64,6 +64,11 @@ class Leg:
     """Whose phone that was: ``customer`` or ``outside``; or SESSION_LINE, a nailed-up agent's. Empty: another agent's."""
     device: str = ""
     """Of a leg to one of several devices of an agent: what was dialled."""
+    transferred_by: str | None = None
+    """Of a customer's leg whose number is not known yet, because a transfer put it here: the phone that transferred (empty: not
+    known). None: the number is known."""
+    ask_at: float | None = None
+    """When the PBX is asked again whose number it is."""
     pair: str = ""
     """A Local channel's name without its ``;1`` or ``;2``."""
     unread: bool = False

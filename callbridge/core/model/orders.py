@@ -206,6 +206,20 @@ class FindParty(_OfLeg):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class IdentifyCaller(_OfLeg):
+    """Ask whose number is at this leg, or at the other end of it if it is a Local channel: CallerIdentified comes back. A number
+    that is withheld is taken off the leg, as the dialplan does at an arrival."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShowCaller(_OfLeg):
+    """Show the phone of this leg another caller than the one with whom it was rung."""
+
+    number: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class InspectPhone:
     """Ask which channels an endpoint has: PhoneInspected comes back."""
 
@@ -296,6 +310,8 @@ OfPbx = (
     | Probe
     | FindParty
     | ReadReferral
+    | IdentifyCaller
+    | ShowCaller
     | InspectPhone
 )
 """Everything else that is done to channels, bridges and phones."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from callbridge.core.calls import phone_transfers
+from callbridge.core.calls import callers, phone_transfers
 from callbridge.core.entities import agent_states, attempts, callbacks, legs
 from callbridge.core.model.agent import Agent, Device, Intent, Work
 from callbridge.core.model.attempt import campaign_of
@@ -64,11 +64,12 @@ def _is_free(world: World, leg: LegId) -> bool:
 
 
 def _customer(world: World, inside: list[SeenLeg]) -> SeenLeg | None:
-    """The customer in a bridge: a leg that came by an entry or was dialled; else one that replaced it by a transfer."""
+    """The customer in a bridge: a leg that came by an entry or was dialled; else one that replaced it by a transfer, or a Local
+    channel that leads to that one."""
     customers = [leg for leg in inside if _is_customer(world, leg)]
-    if customers or not any(leg.role in _STAFF for leg in inside):
+    if customers or not any(leg.role in (*_STAFF, "outside") for leg in inside):
         return next(iter(customers), None)
-    return next((leg for leg in inside if not leg.role and leg.entry is None and not phone_transfers.pair_of(leg.name)), None)
+    return next(filter(_replaced_one, inside), None)
 
 
 def _is_customer(world: World, leg: SeenLeg) -> bool:
@@ -81,7 +82,12 @@ def _is_customer(world: World, leg: SeenLeg) -> bool:
 def _who_waits(world: World, inside: Iterable[SeenLeg], elsewhere: dict[LegId, SeenLeg]) -> SeenLeg | None:
     """The customer on hold during a consult."""
     found = (elsewhere.get(leg.customer) for leg in inside if leg.customer is not None)
-    return next((leg for leg in found if leg is not None and _is_customer(world, leg)), None)
+    return next((leg for leg in found if leg is not None and (_is_customer(world, leg) or _replaced_one(leg))), None)
+
+
+def _replaced_one(leg: SeenLeg) -> bool:
+    """Has a transfer put it here? Then it says nothing of an entry."""
+    return not leg.role and leg.entry is None
 
 
 def _enter(world: World, bridge: SeenBridge, customer: SeenLeg, talkers: list[SeenLeg], *, apart: bool) -> str:
@@ -111,6 +117,8 @@ def _enter(world: World, bridge: SeenBridge, customer: SeenLeg, talkers: list[Se
     call = world.calls[call.id]
     _emit(world, call, queue, began_at)
     _keep_accounts(world, world.calls[call.id])
+    if customer.transferred:
+        callers.identify(world, world.legs[customer.leg], "")
     return call.id
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import assert_never
 
-from callbridge.core.calls import calls, phone_transfers, transferred_parties
+from callbridge.core.calls import callers, calls, phone_transfers, transferred_parties
 from callbridge.core.entities import agent_states, attempts, legs, phone_troubles, recordings
 from callbridge.core.flows import interpreter
 from callbridge.core.model.agent import UNKNOWN_ENDPOINT
@@ -24,6 +24,7 @@ from callbridge.core.model.orders import (
     FindLeads,
     FindParty,
     HangUp,
+    IdentifyCaller,
     InspectPhone,
     LeaveToDialplan,
     LookUp,
@@ -35,6 +36,7 @@ from callbridge.core.model.orders import (
     Record,
     ReserveAttempts,
     Ring,
+    ShowCaller,
     Snoop,
     StartAmdDetour,
     StartMusic,
@@ -106,6 +108,8 @@ def order_failed(world: World, event: OrderFailed) -> None:
         case FindParty(leg=leg):
             if (known := world.legs.get(leg)) is not None:
                 transferred_parties.not_found(world, known)
+        case IdentifyCaller() | ShowCaller():
+            pass  # asked again when its deadline passes; a phone that cannot be told shows the caller before
         case InspectPhone(phone=phone):
             agent = world.agent_at(phone)
             if agent is not None:
@@ -117,7 +121,7 @@ def order_failed(world: World, event: OrderFailed) -> None:
             if attempts.not_blocked(world, order):
                 _gave_up(world, "", order, event)
         case LookUp(call=call, question=question):
-            interpreter.looked_up(world, LookedUp(at=world.now, call=call, question=question, found=None))
+            callers.looked_up(world, LookedUp(at=world.now, call=call, question=question, found=None))
         case FindLeads() | ReserveAttempts():
             pass  # leads are requested again after a while; attempts that are not reserved in time are taken back
         case _:

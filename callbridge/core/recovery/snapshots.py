@@ -231,6 +231,7 @@ def _arrival(seen: SeenLeg) -> CallerArrived:
         name=seen.caller_name,
         tier=seen.tier,
         up=seen.up,
+        transferred=seen.transferred,
     )
 
 

@@ -223,6 +223,33 @@ def home_of_placed(world: World, call: Call) -> str:
     return callback.queue if callback.queue in world.plan.queues else callbacks.home_of(world, callback)
 
 
+def change_caller(world: World, call: Call, tier: str) -> Call:
+    """Another caller has this place in the queue, who was of ``tier`` before: the rank follows the new tier, and the agent to be
+    tried first the new number. The time waited counts. Returns the call; one that waits stays in the queue, or leaves it by an
+    overflow rule."""
+    visit = call.visit
+    ladder = world.matcher.ladder(visit.queue, call.tier) if visit is not None else None
+    if visit is None or ladder is None or call.placed:
+        world.calls.put(call.id, call)
+        return call
+    before, own = world.matcher.ladder(visit.queue, tier), visit.head_start
+    if own is not None and before is not None:
+        own += ladder.head_start - before.head_start
+    rank = rank_of(ladder, call.waiting_since, own)
+    call, kept = callbacks.came_again(world, call, visit.queue, rank)
+    if kept < rank:
+        rank, own = kept, head_start_for(ladder, call.waiting_since, kept)
+    visit = evolve(visit, rank=rank, head_start=own)
+    if not visit.back_to:
+        from_now = None if visit.steps_from is None else min(world.now, visit.steps_from)
+        visit = _preferring(world, call, evolve(visit, prefers="", steps_from=from_now))
+    call = evolve(call, visit=visit)
+    if call.phase is Phase.WAITING:
+        return wait(world, call)
+    world.calls.put(call.id, call)
+    return call
+
+
 def _preferring(world: World, call: Call, visit: Visit) -> Visit:
     """The visit with the agent to be tried first, if any: the caller's preferred agent, or the last one they talked to."""
     prefer = world.plan.queues[visit.queue].prefer

@@ -1,5 +1,6 @@
 """ARI as messages: WebSocket frames to events, orders to HTTP requests, lists to snapshots; nothing here does I/O."""
 
+from callbridge.wire.ari.caller_id import caller_of, questions_of, taken_off
 from callbridge.wire.ari.events import ECHO, SILENCED, Heard, read
 from callbridge.wire.ari.listing import Lists, channel_name, has_replied, inspected, members, probed, snapshot, trouble_in
 from callbridge.wire.ari.parties import PEER, other_half, phone_of, variable_of
@@ -14,6 +15,7 @@ from callbridge.wire.ari.requests import (
     requests,
     send_on,
     set_filter,
+    set_variable,
     stamp,
     stamp_request,
     stranded_requests,
@@ -34,6 +36,7 @@ __all__ = [
     "Request",
     "Stranded",
     "bridge_request",
+    "caller_of",
     "channel_name",
     "drop",
     "echo",
@@ -45,17 +48,20 @@ __all__ = [
     "other_half",
     "phone_of",
     "probed",
+    "questions_of",
     "read",
     "referral_read",
     "requests",
     "send_on",
     "set_filter",
+    "set_variable",
     "snapshot",
     "stamp",
     "stamp_request",
     "stamped",
     "stranded",
     "stranded_requests",
+    "taken_off",
     "trouble_in",
     "variable_of",
     "variable_request",

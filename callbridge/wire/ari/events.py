@@ -32,7 +32,7 @@ from callbridge.core.model.events import (
     PlaybackEnded,
     RecordingEnded,
 )
-from callbridge.core.model.ids import LegId, channel_of, leg_id
+from callbridge.core.model.ids import LegId, channel_of, endpoint_of, leg_id
 from callbridge.wire.ari.caller_id import caller_id
 from callbridge.wire.ari.shapes import Malformed, epoch, identity, moment, optional_part, parse, part, text, whole
 from callbridge.wire.text import NAME_LIMIT, NUMBER_LIMIT, clean
@@ -141,8 +141,7 @@ def _stasis_start(frame: _Frame) -> Heard:
     leg = frame.leg()
     name = clean(channel.get("name"), NAME_LIMIT)
     if frame.message.get("replace_channel") is not None:
-        up = channel.get("state") == "Up"
-        return Heard(kind, (LegReplaced(at=frame.at, leg=frame.leg("replace_channel"), by=leg, by_name=name, up=up),))
+        return Heard(kind, (_leg_replaced(frame, leg, name, up=channel.get("state") == "Up"),))
     said = frame.message.get("args")
     args: list[Any] = [*said, "", ""] if isinstance(said, list) else [""]
     if args[0] == "feature":
@@ -172,6 +171,12 @@ def _stasis_start(frame: _Frame) -> Heard:
         linkedid=clean(optional_part(channel, "channelvars").get("CHANNEL(linkedid)"), NAME_LIMIT),
     )
     return Heard(kind, (arrived,))
+
+
+def _leg_replaced(frame: _Frame, by: LegId, by_name: str, *, up: bool) -> LegReplaced:
+    before = clean(part(frame.message, "replace_channel").get("name"), NAME_LIMIT)
+    leg, phone = frame.leg("replace_channel"), endpoint_of(before)
+    return LegReplaced(at=frame.at, leg=leg, by=by, by_name=by_name, phone=phone, up=up)
 
 
 def _feature(frame: _Frame, channel: dict[str, Any], args: list[Any]) -> FeatureDialled:

@@ -17,7 +17,7 @@ from callbridge.core.model.attempt import ATTEMPT
 from callbridge.core.model.events import LegEnded, LegProbed, PbxSnapshot, PhoneInspected, SeenBridge, SeenLeg
 from callbridge.core.model.ids import LegId, channel_of, leg_id, pbx_of
 from callbridge.core.model.orders import InspectPhone, Probe
-from callbridge.wire.ari.caller_id import caller_id
+from callbridge.wire.ari.caller_id import NOBODY, caller_id
 from callbridge.wire.ari.events import OWN_ROLES
 from callbridge.wire.ari.shapes import Malformed, epoch, identity, moment, optional_part, parse
 from callbridge.wire.text import NAME_LIMIT, NUMBER_LIMIT, clean
@@ -199,9 +199,11 @@ def entries(listing: bytes) -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 def _seen_leg(leg: LegId, channel: dict[str, Any], app: str, mine: str, at: float) -> SeenLeg:
-    application, first, *rest = arguments(optional_part(channel, "dialplan")) + [""] * 3
+    application, first, *rest = arguments(optional_part(channel, "dialplan")) + [""] * 5
     arrived = application == app and first == "inbound"
-    caller = caller_id(channel, rest[2:4] if arrived else ())
+    transferred = application == app and (rest[4] not in ("", channel_of(leg)) if arrived else not first)
+    # The dialplan's arguments are about the channel before; whether this one's number is withheld is not known.
+    caller = NOBODY if transferred else caller_id(channel, rest[2:4] if arrived else ())
     since = epoch(rest[1], at) if arrived else None
     told = application == app and first in OWN_ROLES
     tags = optional_part(channel, "channelvars")
@@ -213,6 +215,7 @@ def _seen_leg(leg: LegId, channel: dict[str, Any], app: str, mine: str, at: floa
         number=caller.number,
         caller_name=caller.name,
         withheld=caller.withheld,
+        transferred=transferred,
         entry=clean(rest[0], NUMBER_LIMIT) if arrived else None,
         feature=application == app and first == "feature",
         role=first if told else _role_by_id(channel_of(leg), mine),

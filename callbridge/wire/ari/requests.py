@@ -21,6 +21,7 @@ from callbridge.core.model.orders import (
     FindLeads,
     FindParty,
     HangUp,
+    IdentifyCaller,
     InspectPhone,
     LeaveToDialplan,
     LookUp,
@@ -32,6 +33,7 @@ from callbridge.core.model.orders import (
     Record,
     ReserveAttempts,
     Ring,
+    ShowCaller,
     Snoop,
     StartAmdDetour,
     StartMusic,
@@ -137,7 +139,9 @@ def requests(
             return (exists, replies_request(channel_of(leg))) if replies else (exists,)
         case ReadReferral(leg=leg):
             return tuple(variable_request(channel_of(leg), name) for name in (REFER_TO, REFERRED_BY))
-        case FindParty(leg=leg):
+        case ShowCaller(leg=leg, number=number, name=name):
+            return (set_variable(channel_of(leg), "CONNECTEDLINE(all)", _party(number, name)),)
+        case FindParty(leg=leg) | IdentifyCaller(leg=leg):
             return (Request("GET", _path("channels", channel_of(leg)), pardons=_PARDON_NOT_FOUND),)
         case InspectPhone(phone=phone):
             technology, _, rest = phone.partition("/")
@@ -178,16 +182,21 @@ def _ring_variables(order: Ring) -> dict[str, str]:
     variables = {"CALLBRIDGE_ROLE": order.role}
     if order.call:
         variables["CALLBRIDGE_CALL"] = order.call
-    number, name = _shown(order.number, NUMBER_LIMIT), _shown(order.name, NAME_LIMIT)
-    if number or name:
-        variables["CONNECTEDLINE(all)"] = f'"{name or number}" <{number}>'
-    if number == WITHHELD and order.role == "outside":  # the carrier is to see an anonymous caller, not a word of ours
+    if party := _party(order.number, order.name):
+        variables["CONNECTEDLINE(all)"] = party
+    if order.number == WITHHELD and order.role == "outside":  # the carrier is to see an anonymous caller, not a word of ours
         variables |= {"CONNECTEDLINE(num-pres)": "prohib", "CONNECTEDLINE(name-pres)": "prohib"}
     if order.phone.startswith("PJSIP/") and order.role != "customer":  # a carrier need not see our headers
         if order.call:
             variables["PJSIP_HEADER(add,X-Callbridge-Call)"] = order.call
         variables |= {f"PJSIP_HEADER(add,{name})": text for name, text in order.headers}
     return variables
+
+
+def _party(number: str, name: str) -> str:
+    """As CONNECTEDLINE(all) takes it; empty when there is nothing to show."""
+    number, name = _shown(number, NUMBER_LIMIT), _shown(name, NAME_LIMIT)
+    return f'"{name or number}" <{number}>' if number or name else ""
 
 
 def _shown(value: str, limit: int) -> str:
@@ -217,6 +226,11 @@ def replies_request(channel: str) -> Request:
 def variable_request(channel: str, variable: str) -> Request:
     """Query a variable, or a function, of the channel with this id or name; one that it has not is no failure."""
     return Request("GET", _path("channels", channel, "variable", variable=variable), pardons=_PARDON_ANYTHING)
+
+
+def set_variable(channel: str, variable: str, value: str) -> Request:
+    """Set a variable, or a function, of a channel in Stasis; one that is gone is no failure."""
+    return Request("POST", _path("channels", channel, "variable", variable=variable, value=value), pardons=_PARDON_ANYTHING)
 
 
 def bridge_request(bridge: str) -> Request:
