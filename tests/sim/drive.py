@@ -78,9 +78,9 @@ class Life:
 
 
 class Day:
-    """``forgets``: whenever we are killed, the saved world is lost, too."""
+    """``forgets``: whenever we are killed, the saved world is lost, too. ``reception``: a receptionist gives us customers."""
 
-    def __init__(self, seed: int, *, forgets: bool = False) -> None:
+    def __init__(self, seed: int, *, forgets: bool = False, reception: bool = False) -> None:
         self.rng = Random(seed)
         # The first two hundred days are those in which planted faults must be noticed: what is said would only blur them.
         later = seed >= 200
@@ -95,6 +95,7 @@ class Day:
         if forgets:
             weather, manners = replace(self.scene.weather, kills=6), replace(self.scene.manners, talk=15.0)
             self.scene = replace(self.scene, weather=weather, manners=manners)
+        self.given = 8 if reception else 0
         self.plan = self.scene.plan
         self.agenda = Agenda(START)
         weather = self.scene.weather
@@ -178,6 +179,9 @@ class Day:
         for _ in range(scene.callers):
             entry, tier = rng.choice(list(scene.plan.entries)), rng.choice(TIERS)
             self._sometime(length, partial(self.people.call_in, entry, tier))
+        for _ in range(self.given):
+            entry, tier = rng.choice(list(scene.plan.entries)), rng.choice(TIERS)
+            self._sometime(length, partial(self.people.call_from_the_desk, entry, tier))
         agents = list(scene.plan.agents.values())
         for _ in range(scene.asks):
             agent, ask = rng.choice(agents), rng.choice([*AgentRequest, AgentRequest.READY, AgentRequest.LOGIN])

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from callbridge.core.calls import calls
+from callbridge.core import engine
+from callbridge.core.calls import callers, calls, phone_transfers
 from callbridge.core.entities import legs
 from callbridge.core.model.call import Call, Segment
 from callbridge.core.model.world import World
-from callbridge.core.routing import segments
+from callbridge.core.routing import segments, visits
 from callbridge.core.transfers import returns, targets, transfers
 from tests.sim.planting import Patch, Without, mutant, nothing
 
@@ -40,3 +41,22 @@ def ears_stay(patch: Patch) -> None:
         return call
 
     patch.setattr(segments, "end_supervision", stay)
+
+
+@mutant("nobody asks who it is that a receptionist gives us", reception=True)
+def the_desk_stays_the_caller(patch: Patch) -> None:
+    patch.setattr(phone_transfers, "callers", Without(callers, identify=nothing))
+
+
+@mutant("the answer who the caller is comes too late and is not asked for again", reception=True)
+def asked_once(patch: Patch) -> None:
+    patch.setattr(engine, "callers", Without(callers, ask_again=lambda *_: False))
+
+
+@mutant("the place in line stays the desk's", reception=True)
+def the_desk_s_place(patch: Patch) -> None:
+    def stay(world: World, call: Call, _tier: str) -> Call:
+        world.calls.put(call.id, call)
+        return call
+
+    patch.setattr(callers, "visits", Without(visits, change_caller=stay))

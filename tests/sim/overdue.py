@@ -29,6 +29,7 @@ UNBRIDGED = 1.5
 """Seven orders may stand in a caller's lane before the last, in a network where each takes its time."""
 ALONE = 2.0
 SILENT = 2.0
+UNKNOWN = 1.0
 UNOWNED = 2.0
 STUCK = 5.0
 CLOSING = 3.5
@@ -172,6 +173,8 @@ class Overdue:
     def _of_customer(self, world: World, channel: Channel) -> Iterator[tuple[str, str, float]]:
         leg = world.legs.get(channel.id)
         call = world.calls.get(leg.call) if leg is not None else None
+        if call is not None and channel.given and (call.number != channel.number or call.tier != channel.tier):
+            yield "a customer whom a receptionist has given us goes by another number or tier", channel.id, UNKNOWN
         if call is None:
             yield "a customer whom nobody owns", channel.id, UNOWNED
         elif channel.bridge is None and not channel.music and (call.phase in ALONE_WITH_MUSIC or call.transfer is not None):

@@ -54,6 +54,8 @@ class Channel:
     """The core's own ring deadline, sooner than Asterisk's."""
     caller: LegId | None = None
     """Of an agent's leg: the customer whom it rings for."""
+    named: LegId | None = None
+    """The same by our arguments, if a receptionist has put somebody else in that place since."""
     rung_for: str | None = None
     """The agent for whom we made it (empty: for nobody of ours); None: it came by itself."""
     other: LegId | None = None
@@ -66,6 +68,8 @@ class Channel:
     unwanted: bool = False
     """A supervisor wants this caller gone - or it is one whom we called, and may give up."""
     handed_on: bool = False
+    given: bool = False
+    """A receptionist has put it in the place of the desk's own call."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -62,6 +62,40 @@ class People(Witness):
         patience = self.rng.uniform(0.0, 0.3) if short else self.rng.expovariate(1 / self.manners.patience)
         self.agenda.after(patience, lambda: self._lose_patience(leg))
 
+    def call_from_the_desk(self, entry: str, tier: str) -> None:
+        """A receptionist calls an entry, and gives us a customer who is on another line."""
+        desk = Channel(
+            id=self.toy.new_id(),
+            name=f"PJSIP/reception-{len(self.toy.customers):08x}",
+            kind=Kind.CUSTOMER,
+            created_at=self.agenda.now,
+            entry=entry,
+            tier="standard",
+        )
+        self.toy.arrive(desk)
+        self.agenda.after(self.rng.uniform(0.0, 9.0), lambda: self._give(desk, tier))
+
+    def _give(self, desk: Channel, tier: str) -> None:
+        """In a conversation a Local channel leads to the customer, and says nothing of an entry."""
+        if desk.id not in self.toy.channels or not desk.in_app or not self.toy.app_up:
+            self.toy.leave(desk.id)
+            return
+        talks = desk.bridge is not None
+        leg = self.toy.new_id()
+        customer = Channel(
+            id=leg,
+            name=f"Local/_attended@transfer-{leg[-6:]};2" if talks else f"PJSIP/trunk-{len(self.toy.customers):08x}",
+            kind=Kind.CUSTOMER,
+            created_at=self.agenda.now,
+            up=True,
+            entry="" if talks else desk.entry,
+            tier=tier,
+            number=f"+4930{len(self.toy.customers):06d}",
+            given=True,
+        )
+        transfers.give(self.toy, desk, customer)
+        self.agenda.after(self.rng.expovariate(1 / self.manners.patience), lambda: self._lose_patience(leg))
+
     def _lose_patience(self, leg: LegId) -> None:
         channel = self.toy.channels.get(leg)
         if channel is not None and not self._with_company(channel):

@@ -30,6 +30,8 @@ class Mutant:
     name: str
     story: str
     plant: Callable[[Patch], None]
+    reception: bool = False
+    """It shows on days on which a receptionist gives us customers."""
 
     def __str__(self) -> str:
         return self.name
@@ -38,9 +40,9 @@ class Mutant:
 MUTANTS: list[Mutant] = []
 
 
-def mutant(story: str) -> Callable[[Callable[[Patch], None]], Callable[[Patch], None]]:
+def mutant(story: str, *, reception: bool = False) -> Callable[[Callable[[Patch], None]], Callable[[Patch], None]]:
     def enter(plant: Callable[[Patch], None]) -> Callable[[Patch], None]:
-        MUTANTS.append(Mutant(plant.__name__.replace("_", " "), story, plant))
+        MUTANTS.append(Mutant(plant.__name__.replace("_", " "), story, plant, reception))
         return plant
 
     return enter
@@ -53,7 +55,7 @@ def kill(one: Mutant, seeds: Iterable[int] = SEEDS, day: Callable[[int], Day] = 
         one.plant(patch)
         for seed in seeds:
             try:
-                day(seed).run()
+                (Day(seed, reception=True) if one.reception else day(seed)).run()
             except (Broken, IllegalMove) as noticed:
                 return seed, f"{type(noticed).__name__}: {noticed}".partition("\n")[0]
     return None

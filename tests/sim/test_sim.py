@@ -9,6 +9,7 @@ import pytest
 from callbridge.core.engine import step
 from callbridge.core.model import slices
 from callbridge.core.model.events import CallerArrived, DayBegan, DevicesListed, PbxSnapshot, PlanChanged
+from callbridge.core.model.facts import CallerChanged
 from callbridge.core.model.ids import leg_id
 from callbridge.core.model.matcher import Pair
 from callbridge.core.model.orders import Ring
@@ -38,6 +39,20 @@ def test_every_rule_holds_on_every_day(first: int, end: int) -> None:
         except Exception as broken:
             broken.add_note(f"seed {seed}")
             raise
+
+
+@pytest.mark.parametrize("forgets", [False, True])
+@pytest.mark.parametrize("first", [0, *(pytest.param(first, marks=pytest.mark.slow) for first in range(10, 300, BLOCK))])
+def test_every_rule_holds_when_a_receptionist_transfers(first: int, forgets: bool) -> None:
+    given = 0
+    for seed in range(first, first + (10 if first == 0 else BLOCK)):
+        try:
+            day = Day(seed, forgets=forgets, reception=True).run()
+        except Exception as broken:
+            broken.add_note(f"seed {seed}, reception{', forgets' if forgets else ''}")
+            raise
+        given += sum(isinstance(fact, CallerChanged) for fact in day.watch.told)
+    assert given >= 10
 
 
 @pytest.mark.slow

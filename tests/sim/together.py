@@ -47,6 +47,8 @@ class Together:
         one of our entries is none: that customer is for the next queue."""
         inside = [self.toy.channels[leg] for leg in self.toy.bridges[bridge]]
         near = [channel for channel in inside if channel.kind is Kind.NEAR_HALF]
+        if near and any(channel.given for channel in inside):
+            return frozenset()  # two Local channels, of which none says whose it is
         to_us = any((far := self.toy.channels.get(half.other or LegId(""))) is not None and far.in_app for half in near)
         talkers = [channel for channel in inside if channel.kind not in (Kind.SUPERVISOR, Kind.SNOOP)]
         if len(talkers) < 2:

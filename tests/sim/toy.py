@@ -124,6 +124,8 @@ class ToyPbx:
         self.rung_while_dialling: list[LegId] = []
         """Legs made to a phone that had long been making a feature call."""
         self.customers: set[LegId] = set()
+        self.given: dict[LegId, LegId] = {}
+        """Who took the place of a receptionist's channel."""
         self.few_numbers = False
         """Customers call again, and are called back at the numbers that they call from."""
         self.codes: dict[LegId, Code] = {}
@@ -205,10 +207,11 @@ class ToyPbx:
                 created_at=channel.created_at,
                 entry=channel.entry or None,
                 tier=channel.tier,
+                transferred=channel.given,
                 feature=channel.kind is Kind.FEATURE,
                 role=channel.kind if channel.rung_for is not None or channel.kind is Kind.SNOOP else "",
                 agent=channel.rung_for or "",
-                customer=channel.caller,
+                customer=channel.named or channel.caller,
             )
             for channel in ours
         ]
@@ -523,7 +526,8 @@ class ToyPbx:
             created_at=self.agenda.now,
             phone=order.phone,
             told=True,
-            caller=order.originator,
+            caller=self.given.get(order.originator, order.originator) if order.originator is not None else None,
+            named=order.originator if order.originator in self.given else None,
             rung_for=order.agent,
             rings_until=self.agenda.now + order.give_up - 5.0,
             unwanted=kind is Kind.CUSTOMER,

@@ -30,6 +30,24 @@ def take_the_place(toy: ToyPbx, agent: Channel, near: Channel, target: str, *, a
     toy.say(LegTransferred(at=0.0, leg=agent.id, target=target, attended=attended, worked=True))
 
 
+def give(toy: ToyPbx, desk: Channel, customer: Channel) -> None:
+    """A receptionist completes an attended transfer: the customer takes the place of the desk's call, whose channel ends."""
+    told = LegTransferred(at=0.0, leg=desk.id, target="reception", attended=True, worked=True)
+    talks = desk.bridge is not None
+    if not talks:
+        toy.say(told)
+    toy.open(customer)
+    toy.customers.add(customer.id)
+    customer.talked, toy.given[desk.id] = desk.talked, customer.id
+    for ringing in [one for one in toy.channels.values() if one.caller == desk.id]:
+        ringing.caller, ringing.named = customer.id, ringing.named or desk.id
+    toy.say(LegReplaced(at=0.0, leg=desk.id, by=customer.id, by_name=customer.name, phone="PJSIP/reception"))
+    if talks:
+        toy.swap(desk, customer)
+        toy.say(told)
+    toy.end(desk.id, 16)
+
+
 def blind(toy: ToyPbx, agent: Channel, near: Channel, far: Channel, to: str, *, at_entry: bool) -> None:
     """One whole blind transfer without any chance."""
     far.in_app = at_entry
