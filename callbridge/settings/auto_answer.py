@@ -75,7 +75,7 @@ class AutoAnswerConfig(ConfigSection):
         return self
 
     def sent(self) -> tuple[tuple[str, str], ...]:
-        """What the INVITE carries; a header that is given replaces the preset's of the same name."""
+        """The headers of the INVITE; one from the configuration replaces the preset's of the same name."""
         given = {name.lower() for name in self.headers}
         preset = PRESETS[self.preset] if self.preset is not None else {}
         kept = {name: text for name, text in preset.items() if name.lower() not in given}

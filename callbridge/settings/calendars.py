@@ -94,7 +94,7 @@ def _named_days(text: str) -> list[str]:
 
 
 class CalendarConfig(ConfigSection):
-    """Opening hours; days that are not given are closed."""
+    """Opening hours; days that are not listed are closed."""
 
     timezone: Zone | None = None
     """Time zone of the hours; by default that of the instance."""

@@ -1,4 +1,4 @@
-"""What the shape of a campaign cannot tell: whom it needs, and what must be true before anybody may be dialled."""
+"""Rules beyond the shape of a campaign: the agents it needs, and what must hold before a number may be dialled."""
 
 from __future__ import annotations
 
@@ -124,7 +124,7 @@ def doubts(settings: models.Settings, document: Document) -> Iterator[Fault]:
 
 
 def _missing(folder: pathlib.Path) -> str:
-    """The folder, when it is not there or cannot be looked at."""
+    """The folder, when it does not exist or cannot be read."""
     try:
         return "" if folder.is_dir() else str(folder)
     except OSError:

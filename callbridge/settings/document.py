@@ -9,13 +9,15 @@ from dataclasses import dataclass, field
 from callbridge.settings.faults import Fault
 
 Tree = dict[str, "Tree"] | list["Tree"] | str | None
-"""Scalars stay text until a model says what they are: ``0101`` and ``+44...`` are no numbers, ``no`` is a name."""
+"""Scalars stay text until a model says what they are: ``0101`` and ``+44...`` are not numbers, ``no`` is a name."""
 
 Path = tuple[str | int, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class SourcePlace:
+    """Where something is written. ``line`` and ``column`` count from 1; 0 when only the file is known."""
+
     file: str
     line: int
     column: int
@@ -35,7 +37,7 @@ class Document:
     doubts: list[Fault] = field(default_factory=list)
     """Warnings about how the files are written."""
     unread: set[Path] = field(default_factory=set)
-    """Settings whose file could not be read, which is a fault already: what stands in for them is not judged."""
+    """Settings whose file could not be read, which is a fault already: their stand-ins are not checked."""
     complete: bool = True
     """False when a file could not be read: what seems to be missing may be in there."""
     never_called: pathlib.Path | None = None
@@ -63,6 +65,7 @@ class Document:
                 places[to, *path[1:]] = places[path]
 
     def add(self, path: Path, problem: str, hint: str = "", *, key: bool = False) -> None:
+        """Record a fault at ``path``; see ``at``."""
         self.faults.append(self.at(path, problem, hint, key=key))
 
 

@@ -251,10 +251,12 @@ class CoreLoader(yaml.SafeLoader):
     """YAML 1.2's core schema, as editors read it: ``yes`` and ``2026-12-24`` are text, keys are text always."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
+        """A mapping whose keys are the texts that were written."""
         self.flatten_mapping(node)
         return {str(key.value): self.construct_object(value, deep=True) for key, value in node.value}
 
     def read_mapping(self, node: yaml.MappingNode) -> dict[Hashable, Any]:
+        """The constructor of mappings for PyYAML, which calls it without ``deep``."""
         return self.construct_mapping(node)
 
 

@@ -39,7 +39,7 @@ class ConfigFaults(Exception):
 
 
 def in_order(faults: Iterable[Fault]) -> tuple[Fault, ...]:
-    """Sorted by place, each said once."""
+    """Sorted by place, without duplicates."""
     return tuple(sorted(dict.fromkeys(faults), key=lambda fault: (fault.file, fault.line, fault.column, fault.where)))
 
 

@@ -218,7 +218,7 @@ def _reached(start: str, nodes: Mapping[str, core.Node]) -> set[str]:
 
 
 def _circles(settings: models.Settings, document: Document) -> Iterator[Fault]:
-    """A circle that a caller who presses nothing never leaves, also through other flows."""
+    """A loop that a caller who presses nothing never leaves, also through other flows."""
     nodes: dict[tuple[str, str], core.Node] = {}
     starts: dict[str, tuple[str, str]] = {}
     for name, flow in settings.flows.items():
@@ -247,7 +247,7 @@ def _circles(settings: models.Settings, document: Document) -> Iterator[Fault]:
 def _circle_from(
     start: tuple[str, str], ways: Mapping[tuple[str, str], list[tuple[str, str]]], done: set[tuple[str, str]]
 ) -> list[tuple[str, str]]:
-    """The first circle that can be reached from here and was not looked at before; empty when there is none."""
+    """The first loop that can be reached from here and was not examined before; empty when there is none."""
     path: list[tuple[str, str]] = []
     on_path: set[tuple[str, str]] = set()
     stack: list[tuple[tuple[str, str], bool]] = [(start, False)]
@@ -268,11 +268,11 @@ def _circle_from(
 
 
 MOST_SILENT = 40
-"""Nodes in a row at which nothing is said or asked: the walk gives a caller up some nodes later."""
+"""Nodes in a row that play and ask nothing: a call that passes some more of them is sent to the fallback."""
 
 
 def _long_silences(settings: models.Settings, document: Document) -> Iterator[Fault]:
-    """A way through a flow on which nothing is said for too many nodes. Only of flows without circles."""
+    """A path through a flow with too many nodes in a row that play nothing. Only of flows without loops."""
     for name, flow in settings.flows.items():
         nodes = _made(flow.nodes)
         lengths: dict[str, int] = {}
@@ -284,7 +284,7 @@ def _long_silences(settings: models.Settings, document: Document) -> Iterator[Fa
 
 
 def _silent_from(start: str, nodes: Mapping[str, core.Node], lengths: dict[str, int]) -> int:
-    """How many nodes in a row, from here on, say nothing. Without recursion: a flow may be long."""
+    """How many nodes in a row, from here on, play nothing. Without recursion: a flow may be long."""
     stack = [start]
     while stack:
         name = stack[-1]

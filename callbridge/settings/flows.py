@@ -82,6 +82,7 @@ class ConditionConfig(ConfigSection):
         return self
 
     def condition(self) -> core.Condition:
+        """The core's condition."""
         return core.Condition(
             tiers=frozenset(self.tiers or ()),
             languages=frozenset(self.languages or ()),
@@ -99,6 +100,8 @@ class ConditionConfig(ConfigSection):
 
 
 class CaseConfig(ConfigSection):
+    """One case of a branch: the first whose condition holds decides."""
+
     when: ConditionConfig
     """Condition under which this case applies. Example: `{tiers: [diamond]}`"""
     to: Name
@@ -259,6 +262,7 @@ class NodeConfig(ConfigSection):
 
     @property
     def kind(self) -> str:
+        """The key that decides what the node does, such as ``menu``. Only of a validated node."""
         return next(kind for kind in NODE_KINDS if kind in self.model_fields_set)
 
     def node(self) -> core.Node:

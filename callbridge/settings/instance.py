@@ -47,8 +47,8 @@ def default_prefix(app: str) -> str:
 
 
 class InstanceConfig(ConfigSection):
-    """``app`` is the Stasis application; ``prefix`` begins every id that we give to Asterisk: by default another one for each
-    application, for two may run on one PBX."""
+    """``app`` is the Stasis application; ``prefix`` begins every id of a channel or bridge: by default it differs by
+    application, because two may run on one PBX."""
 
     app: AriName = DEFAULT_APP
     """Name of the Stasis application, as the dialplan names it; two instances on one PBX need two names."""
@@ -119,6 +119,8 @@ class HistoryConfig(ConfigSection):
 
 
 class AriConfig(ConfigSection):
+    """The connection to Asterisk's REST interface (ARI)."""
+
     url: HttpUrl
     """Base URL of Asterisk's REST interface."""
     user: Text
@@ -128,6 +130,8 @@ class AriConfig(ConfigSection):
 
 
 class AmiConfig(ConfigSection):
+    """The connection to Asterisk's manager interface (AMI)."""
+
     host: Text = "127.0.0.1"
     """Host name or address of the manager interface. Example: `127.0.0.1`"""
     port: Port = 5038
@@ -225,6 +229,8 @@ _CAPITALS = Spelt(({"enum": ["DEBUG", "INFO", "WARNING", "ERROR"]},))
 
 
 class LogConfig(ConfigSection):
+    """What is logged, and how much of phone numbers is shown."""
+
     level: Annotated[Literal["debug", "info", "warning", "error"], _CAPITALS] = "info"
     """Least severe level that is logged."""
     mask_numbers: bool = True
@@ -247,8 +253,8 @@ class WithheldNumbersConfig(ConfigSection):
 
 
 class MetricsConfig(ConfigSection):
-    """``label_agents``: seconds by agent, too; for at most 500 agents. ``recordings``: the folder in which the PBX records, to
-    tell how much of its disk is free."""
+    """``label_agents``: seconds by agent, too; for at most 500 agents. ``recordings``: the folder in which the PBX records, whose
+    disk's free space is exported."""
 
     label_agents: bool = False
     """Whether the seconds spent in each state are also counted per agent, for at most 500 agents."""

@@ -1,5 +1,5 @@
-"""CSV files with a number in each row: those that lookups read, with what is known of it under the headings of the columns, and
-the list of numbers that are never called."""
+"""CSV files with a number in each row: those of lookups, whose other columns hold values by heading, and the list of numbers that
+are never called."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from callbridge.wire.phone_numbers import IMPOSSIBLE, PhoneNumbers
 MAX_LIST_ROWS = 1_000_000
 LONGEST_VALUE = 100
 LINES_TRIED = 100
-"""In which the first number is looked for, to see what stands behind it."""
+"""Lines among which the first number is looked for, to find its column."""
 _HEADING = re.compile("[a-z][a-z0-9_]{0,31}")
 
 

@@ -86,6 +86,8 @@ class TargetConfig(ConfigSection):
 
 
 class StepConfig(ConfigSection):
+    """One step of a queue: the skills that are required while it lasts."""
+
     skills: Requirement
     """Skills that an agent needs to be offered the caller during this step. Example: `support >= 3 and (english or
     expert >= 2)`"""
@@ -114,7 +116,7 @@ class PenaltyConfig(ConfigSection):
 
 
 class TierRoutingConfig(ConfigSection):
-    """What a queue and one of its tiers may both say."""
+    """Settings that a queue and each of its tiers may have."""
 
     target: TargetConfig = TargetConfig()
     """Service level to aim for."""
@@ -133,8 +135,8 @@ class QueueTierConfig(TierRoutingConfig):
 
 
 class QueueConfig(TierRoutingConfig):
-    """One queue, or ``queue_defaults``: what is not given here is taken from there, setting by setting. ``renamed_from``: its
-    name before, under which callers, callbacks and figures may still stand."""
+    """One queue, or ``queue_defaults``: a setting that is missing here is taken from there. ``renamed_from``: the former
+    name, under which callers, callbacks and figures may still be saved."""
 
     renamed_from: Name | None = None
     """Former name of the queue; callers, callbacks and today's figures under it are carried over. Example: `helpdesk`"""

@@ -275,7 +275,7 @@ class _Tree:
         return values
 
     def _merge(self, source: yaml.Node, path: Path, values: dict[str, Tree]) -> None:
-        """YAML's ``<<: *name``: the source fills in what the mapping does not say itself."""
+        """YAML's ``<<: *name``: the source fills in what the mapping itself leaves out."""
         if not isinstance(source, yaml.MappingNode) or id(source) in self.open:
             self._fault(self._place(source), path, "'<<' takes a mapping (or a list of mappings)")
             return

@@ -1,6 +1,6 @@
-"""``load_links``: what a rescue needs of a configuration, in spite of everything else that is wrong with it.
+"""``load_links``: the part of a configuration that a rescue needs, whatever else is wrong with it.
 
-Without the rules of the rest, so that nothing of it can stand in the way.
+The rules of the other parts are not applied, so that their faults do not prevent a rescue.
 """
 
 from __future__ import annotations
@@ -19,11 +19,10 @@ _PLACES = ("fallback", "fallback.context")
 
 
 def load_links(path: str | os.PathLike[str], env: Mapping[str, str] | None = None) -> tuple[Settings, tuple[Fault, ...]]:
-    """Settings of which only instance, pbx, fallback.context and log may be looked at, and the faults that they were got
-    in spite of.
+    """Settings of which only instance, pbx, fallback.context and log may be used, and the faults of the rest.
 
-    For a rescue, which is needed most when the rest of the configuration is wrong. Raises ConfigFaults when a PBX is
-    not to be had, or whose application ours is.
+    For a rescue, which is needed most when the rest of the configuration is wrong. Raises ConfigFaults when a
+    PBX or the name of the application cannot be read.
     """
     document = read(pathlib.Path(path), os.environ if env is None else env)
     anchor_files(document)

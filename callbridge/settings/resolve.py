@@ -66,6 +66,7 @@ class Resolved:
         return bool(self.steps) and self.steps[-1].lasts is not None
 
     def ladder(self) -> core.TierRouting:
+        """The core's routing for this queue and tier. The destination after the steps counts only where the steps end."""
         steps = tuple(core.Step(step.skills, step.lasts) for step in self.steps)
         then = way(self.then) if self.then and self.ends else None
         return core.TierRouting(self.answer_within, self.head_start, steps, then)

@@ -1,4 +1,4 @@
-"""The shape of spoken texts: what the configuration says in words, and the operator's command that makes sounds of them."""
+"""The shape of spoken texts: texts in the configuration, and the operator's command that turns them into sound files."""
 
 from __future__ import annotations
 

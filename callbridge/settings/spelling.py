@@ -39,7 +39,7 @@ class Unit:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Spelt:
-    """May also be spelt in these ways, beside what the type says."""
+    """Other spellings that are accepted beside those of the type."""
 
     ways: tuple[Mapping[str, Any], ...]
 

@@ -31,6 +31,8 @@ from callbridge.settings.values import (
 
 
 class AgentConfig(ConfigSection):
+    """One agent: phone, skills and how calls are presented."""
+
     name: Text | None = None
     """Name that people are shown; by default the agent's id. Example: `Alice Morgan`"""
     skills: dict[Name, Level] = {}

@@ -114,7 +114,7 @@ def _section(document: Document, name: str, adapter: TypeAdapter[Any], raw: obje
 
 
 def _repair(tree: Any, loc: Path) -> None:
-    """Take the faulty part at ``loc`` out, or put in a stand-in where it cannot be missed."""
+    """Remove the faulty part at ``loc``, or replace it by a stand-in where it is required."""
     parent, above, step = tree, None, loc[0]
     for part in loc[:-1]:
         try:

@@ -1,4 +1,4 @@
-"""The small values of the configuration: durations, names, numbers to places. Each says what is wrong in plain words."""
+"""The small values of the configuration: durations, names, numbers to places. Errors are in plain words."""
 
 from __future__ import annotations
 
@@ -236,24 +236,24 @@ def is_loopback(host: str) -> bool:
 
 
 def filled(value: tuple[T, ...]) -> tuple[T, ...]:
-    """Checked behind the items, so that faulty items do not make the list look empty."""
+    """Checked after the items, so that faulty items do not make the list look empty."""
     if not value:
         raise ValueError("is an empty list")
     return value
 
 
 def or_off(value: object) -> object:
-    """``no`` takes away what the defaults say."""
+    """``no`` removes what the defaults set."""
     return None if isinstance(value, str) and value.casefold() in ("no", "off", "false") else value
 
 
 def listed(value: object) -> object:
-    """One name may stand for a list of one."""
+    """A single name is read as a list of one."""
     return [value] if isinstance(value, str | int) and not isinstance(value, bool) else value
 
 
 RESERVED_VALUES = ("caller", "entry", "tier", "call", "language", "position", "minutes")
-"""Names that say something already."""
+"""Names that have a meaning already."""
 
 _LETTERS = r"^[\p{L}\p{N}_][\p{L}\p{N}_.@+-]*$"
 _DURATION = text("duration", r"^\s*([0-9]+(\.[0-9]+)?\s*(ms|s|m|h|d)\s*)+$|^\s*[0-9]+(\.[0-9]+)?\s*$", "20s")

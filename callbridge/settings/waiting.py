@@ -45,7 +45,7 @@ class DestinationConfig(ConfigSection):
 
 
 class OverflowConfig(DestinationConfig):
-    """A way out of the queue before its steps are over; ``reason`` stands in figures and facts."""
+    """A way out of the queue before its steps are over; ``reason`` appears in figures and facts."""
 
     when: ConditionConfig
     """Condition under which the caller leaves the queue. Example: `{waited: 60s}`"""

@@ -123,7 +123,7 @@ def fact_type(fact: AnyFact) -> str:
 
 
 def fact_data(fact: AnyFact) -> dict[str, Any]:
-    """What a fact says beyond its envelope (``seq``, ``at``, ``type``, ``call``)."""
+    """The fields of a fact beside those of its envelope (``seq``, ``at``, ``type``, ``call``)."""
     return {name: getattr(fact, name) for name in _DATA[type(fact)]}
 
 

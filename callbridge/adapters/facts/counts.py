@@ -1,7 +1,7 @@
-"""What facts count: the counters and histograms that go on over restarts, and how much each fact adds to which of them.
+"""The counters and histograms that continue over restarts, and how much each fact adds to which of them.
 
-Pure, and the only place that knows both a fact and a metric of it. What is measured in this process alone (orders, saves,
-the loop) is in ``metrics`` and begins at zero with every start.
+Pure, and the only place that knows both a fact and its metrics. What is measured in this process alone (orders, saves, the
+loop) is in ``metrics`` and begins at zero with every start.
 """
 
 from __future__ import annotations

@@ -58,7 +58,7 @@ def has_masks(kind: str) -> bool:
 
 def masked(kind: str, data: Mapping[str, Any], personal_fields: str = "") -> dict[str, Any]:
     """A fact's data as others may see it; ``kind``: its public name. Another version may have written it: of ``personal_fields``
-    (names, joined by commas) those are hidden that this version has no mask of its own for."""
+    (names, joined by commas), those that this version would not mask are hidden."""
     hidden = dict.fromkeys(filter(None, personal_fields.split(",")), hide)
     masks = hidden | _BY_NAME.get(kind, {})
     return {field: _shown(value, masks[field]) if field in masks else value for field, value in data.items()}

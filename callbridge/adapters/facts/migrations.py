@@ -1,7 +1,7 @@
 """How rows that an older version has saved become rows of this one: plain data in, plain data out, one version at a time.
 
-A table that has another name now says its former one in the registry (``core.model.saved_tables``); where rows are found under
-that name, they come here under the present one.
+The registry (``core.model.saved_tables``) names the former name of a table that was renamed; rows found under it arrive here
+under the present name.
 """
 
 from __future__ import annotations

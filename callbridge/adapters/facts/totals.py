@@ -1,7 +1,7 @@
 """The totals: what all facts so far have counted, one row for each series, saved in the same write as the facts.
 
-So a counter goes on after a restart and a take-over where it was, and says neither more nor less than the facts do. Rows
-are never changed in place: a store may encode them while counting goes on.
+So a counter continues after a restart or a take-over, and agrees with the facts exactly. Rows are never changed in place: a
+store may encode them during counting.
 
 Label values come from the configuration or from closed sets; those that people may choose (reasons, targets) are cleaned
 and counted: beyond MOST_VALUES they are ``other``.
@@ -58,23 +58,24 @@ class FreeValues:
         return value
 
     def know(self, value: str) -> None:
-        """This one was let in by the run before."""
+        """This value had a series of its own before the restart, and keeps it."""
         if value != OTHER and value not in self._configured:
             self._seen.add(value)
 
     def configure(self, value: str) -> None:
+        """This value is in the configuration: it always has a series of its own."""
         value = clean(value)
         self._configured.add(value)
         self._seen.discard(value)
 
 
 def clean(value: str) -> str:
-    """Something that people may choose as the value of a label."""
+    """A text that people may choose, as the value of a label: without phone numbers."""
     return scrub(_NUMBER.sub("number", label(value)))
 
 
 class Totals:
-    """Counts facts. ``count`` says which rows have changed, as a step does for the rows of the world."""
+    """Counts facts. ``count`` returns the rows that have changed, as a step does for the rows of the world."""
 
     def __init__(self, *, label_agents: bool = False) -> None:
         self.families = families(label_agents=label_agents)
@@ -122,7 +123,7 @@ class Totals:
             self._ids[family, tuple(values)] = row.id
 
     def count(self, facts: Sequence[AnyFact]) -> dict[tuple[str, str], object | None]:
-        """Add what these facts count; gives the rows that are no longer the same, for the save that takes the facts."""
+        """Count these facts. Returns the rows that changed, to be saved in the same write as the facts."""
         changed: dict[tuple[str, str], object | None] = {}
         for fact in facts:
             for family, values, amount in counts(fact):

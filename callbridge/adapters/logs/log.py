@@ -1,9 +1,9 @@
 """Logs: one JSON object a line, and one line for each state change, derived from facts.
 
-The message is the fact's type, never a sentence with values in it. Numbers and names of people stand under ``pii.``
-keys and are masked unless asked for plainly; in the lines that no fact is behind, so is whatever reads like a number, also in
-tracebacks and in what libraries say. Everything outside ASCII is escaped, so no value, even a hostile one, can begin a line,
-colour a terminal or break a collector.
+The message is the fact's type, never a sentence with values in it. Numbers and names of people are under ``pii.`` keys and
+are masked unless configured otherwise; so is, in lines that do not come from a fact, anything that looks like a number, also
+in tracebacks and in the messages of libraries. Everything outside ASCII is escaped, so no value, even a hostile one, can begin
+a line, colour a terminal or break a collector.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ _JSON = structlog.processors.JSONRenderer(ensure_ascii=True, default=str)
 
 
 class Drain:
-    """Where log lines go without ever holding anybody up: a bounded queue that a thread empties into ``out``.
+    """Takes log lines without ever blocking: a bounded queue that a thread empties into ``out``.
 
     A reader that stopped, a full disk or a closed pipe costs log lines, which are counted, never a call.
     """
@@ -60,12 +60,13 @@ class Drain:
         self._most = most
         self._lines: deque[str] = deque()
         self._writing = False
-        """Lines that are in the queue no more may not be written yet."""
+        """While true, lines that have left the queue may not be written yet."""
         self._changed = threading.Condition()  # reentrant: collecting garbage may log while it is held
         self.lost = 0
         threading.Thread(target=self._run, name="log", daemon=True).start()
 
     def write(self, text: str) -> int:
+        """Queue a line; returns the characters taken, 0 when the queue is full and the line is lost."""
         with self._changed:
             if len(self._lines) >= self._most:
                 self.lost += 1

@@ -1,4 +1,4 @@
-"""Gauges of campaigns: how each stands, and what the pacer thinks. What was dialled and what became of it: ``counts``."""
+"""Gauges of campaigns: the state of each, and the pacer's estimates. Dials and their outcomes are counted in ``counts``."""
 
 from __future__ import annotations
 
@@ -21,6 +21,8 @@ class DialerGauges(Collector):
         self.figures: Sequence[CampaignFigures] = ()
 
     def collect(self) -> Iterable[Metric]:
+        """One sample per campaign and gauge, in Prometheus' units: ratios 0 to 1, counts of numbers and leads."""
+
         def gauge(name: str, text: str, *more: str) -> GaugeMetricFamily:
             return GaugeMetricFamily(_DIALER_PREFIX + name, text, labels=["campaign", *more])
 
@@ -45,7 +47,7 @@ class DialerGauges(Collector):
 
 
 class LedgerGauges(Collector):
-    """Is the campaigns' ledger up, and what waits for it? Shows the copy that the last scrape took; without a ledger, nothing."""
+    """Whether the campaigns' ledger is up, and how many writes wait for it, as of the last scrape."""
 
     def __init__(self) -> None:
         self.figures: tuple[bool, int] | None = None

@@ -87,10 +87,10 @@ class _QueueGauges(Collector):
 class Metrics:
     """All metrics of one instance. ``clock`` is the runtime's: epoch seconds, as facts have.
 
-    ``totals`` counts what facts say; what ``note`` was given of it is shown.
-    ``recordings``: the folder whose disk's free space is told.
-    ``link``, ``received`` and ``performed`` are what an observer of the PBX links is told, ``delivered``, ``backlog`` and
-    ``hook_gone`` one of the webhooks, ``behind``, ``facts_lost`` and ``reader_gone`` one of the readers of the outbox.
+    ``totals`` counts facts; a count is exported once ``note`` has reported it as saved.
+    ``recordings``: the folder on whose disk the free space is measured, in bytes.
+    ``link``, ``received`` and ``performed`` are called by the PBX links, ``delivered``, ``backlog`` and ``hook_gone`` by the
+    webhooks, ``behind``, ``facts_lost`` and ``reader_gone`` by the readers of the outbox.
     """
 
     def __init__(
@@ -102,7 +102,7 @@ class Metrics:
         self.totals = totals or Totals()
         self._shown = self.totals.shown()
         self._until = 0.0
-        """Up to when the world has come: agents' seconds are shown up to there, so that no fact takes anything back."""
+        """The time of the last saved event: agents' seconds are counted up to there, so that no later fact reduces them."""
         self._exposition = Exposition(_PREFIX, self.totals.families)
         self._threads = Threads("metrics")
         """One: so a text is made after the other."""
@@ -123,12 +123,12 @@ class Metrics:
         self.registry.register(self._dialer)
         self.campaigns: Callable[[], Sequence[CampaignFigures]] = tuple
         self.ledger: Callable[[], tuple[bool, int] | None] = lambda: None
-        """How the campaigns and their ledger stand, asked at every scrape."""
+        """The state of the campaigns and of their ledger, read at every scrape."""
         self._ledger = LedgerGauges()
         self.registry.register(self._ledger)
 
     def begin_term(self, board: Board, totals: Totals, clock: Callable[[], float]) -> None:
-        """We lead: from now on this world is shown. What the process measures of itself goes on."""
+        """This instance leads: from now on its world is exported. What the process measures of itself is kept."""
         self._board, self._clock, self.totals = board, clock, totals
         self._shown, self._until = totals.shown(), 0.0
         self._exposition = Exposition(_PREFIX, totals.families)
@@ -238,7 +238,7 @@ class Metrics:
         done[1].observe(seconds)
 
     def expect(self, pbx: str) -> None:
-        """This PBX is configured: its links are down until they are told to be up."""
+        """This PBX is configured: its links count as down until ``link`` reports them."""
         for link in ("ari", "ami"):
             self.link(pbx, link, False)
         for order in _ORDERS:
@@ -247,9 +247,11 @@ class Metrics:
                 self._orders.labels(label(pbx), order, result)
 
     def link(self, pbx: str, link: str, up: bool) -> None:
+        """A link to a PBX went up or down; ``link``: ``ari`` or ``ami``."""
         self._pbx_up.labels(label(pbx), label(link)).set(up)
 
     def received(self, pbx: str, kind: str) -> None:
+        """An event of this kind came from the PBX; ``kind``: the name by which the PBX calls it."""
         heard = self._heard.get((pbx, kind))
         if heard is None:
             heard = self._heard[pbx, kind] = self._pbx_events.labels(label(pbx), label(kind))
@@ -258,63 +260,73 @@ class Metrics:
     # -- readers of the facts -----------------------------------------------------------------------------------
 
     def delivered(self, hook: str, result: str) -> None:
+        """A webhook's delivery ended with this result."""
         self._deliveries.labels(label(hook), label(result)).inc()
 
     def backlog(self, hook: str, waiting: int) -> None:
+        """The number of deliveries that wait for this webhook."""
         self._backlog.labels(label(hook)).set(waiting)
 
     def hook_gone(self, hook: str) -> None:
+        """The webhook is no longer configured: its backlog is no longer exported."""
         self._backlog.remove(label(hook))
 
     def facts_lost(self, reader: str, count: int) -> None:
-        """So many facts will never reach this reader; ``outbox`` stands for all of them."""
+        """This many facts will never reach the reader; the reader ``outbox`` means all of them."""
         self._facts_lost.labels(self._reader(reader)).inc(count)
 
     def behind(self, reader: str, facts: int) -> None:
+        """The number of facts that this reader has not read yet."""
         self._facts_behind.labels(self._reader(reader)).set(facts)
 
     def reader_gone(self, reader: str) -> None:
+        """The reader has ended for good: how far it is behind is no longer exported."""
         self._facts_behind.remove(self._reader(reader))
 
     def http_refusals(self, reasons: Iterable[str]) -> Callable[[str], None]:
-        """What HTTP refuses, for these reasons: gives the function that counts one."""
+        """Returns the function that counts one refusal by HTTP. ``reasons``: all that occur, which start at zero."""
         counters = {reason: self._http_refused.labels(reason) for reason in reasons}
         return lambda reason: counters[reason].inc()
 
     # -- ourselves ----------------------------------------------------------------------------------------------
 
     def on_batch(self, ages: Iterable[float], inbox_depth: int) -> None:
-        """A batch was stepped: how old its events were, and how many still wait."""
+        """A batch was stepped. ``ages``: of its events, in seconds; ``inbox_depth``: events that still wait."""
         for age in ages:
             self._event_age.observe(max(0.0, age))
         self._inbox.set(inbox_depth)
 
     def on_save(self, seconds: float, *, degraded: bool) -> None:
+        """A save ended after so many seconds; ``degraded``: the store does not keep up, and the core acts unsaved."""
         self._save_seconds.observe(seconds)
         self._degraded.set(degraded)
 
     def on_degraded(self, degraded: bool) -> None:
+        """The store began or ceased to be degraded, without a save."""
         self._degraded.set(degraded)
 
     def on_loop_lag(self, seconds: float) -> None:
+        """The seconds by which the event loop woke up too late."""
         self._lag.observe(max(0.0, seconds))
 
     def on_collection(self, generation: int, seconds: float) -> None:
         self._collection.labels(str(generation)).observe(seconds)
 
     def on_redis(self, up: bool) -> None:
+        """Redis answers, or does not."""
         self._redis_up.set(up)
 
     def on_leader(self, leads: bool) -> None:
+        """This instance became the leader, or is no longer."""
         self._leader.set(leads)
 
     def on_switches(self, switches: Iterable[Switch]) -> None:
-        """How the switches stand when we begin."""
+        """The state of the switches at the start."""
         for switch in switches:
             self._switch.labels(label(switch.id)).set(switch.on)
 
     async def render(self) -> bytes:
-        """The text for Prometheus."""
+        """The metrics in Prometheus' text format."""
         shown = self._shown | self._in_progress()
         self._gauges.figures, self._gauges.now = self._board.figures(), self._clock()
         self._dialer.figures = self.campaigns()

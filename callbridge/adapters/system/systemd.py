@@ -1,7 +1,7 @@
-"""What the service manager is told: that we are ready, reload or stop, and that we are alive.
+"""Notifications to the service manager: that we are ready, reload or stop, and that we are alive.
 
-Rule of this file: the protocol is one datagram of lines to $NOTIFY_SOCKET (sd_notify(3)); without that variable nobody
-is told anything. The sign of life is sent by the event loop itself, so a loop that stands still is silent.
+Rule of this file: the protocol is one datagram of lines to $NOTIFY_SOCKET (sd_notify(3)); without that variable nothing
+is sent. The sign of life is sent by the event loop itself, so a loop that is stuck sends none.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 SIGNS = 3
 """Signs of life within the time that the manager allows: two may be lost."""
 STATUS_EVERY = 5.0
-"""Seconds between statuses when nobody watches."""
+"""Seconds between statuses without a watchdog."""
 
 
 class Manager:
@@ -37,10 +37,11 @@ class Manager:
         self._notify("READY=1")
 
     def status(self, text: str) -> None:
-        """What we are about, in words for people."""
+        """A line about the present state, for ``systemctl status``."""
         self._notify(f"STATUS={text}")
 
     def stopping(self) -> None:
+        """The shutdown has begun."""
         self._notify("STOPPING=1")
 
     async def reloading(self, work: Awaitable[object]) -> None:
@@ -76,7 +77,7 @@ class Manager:
 
 
 def _seconds(environment: Mapping[str, str], pid: int) -> float:
-    """How long the manager bears our silence; 0 when it does not watch."""
+    """Seconds after which the manager kills a process without a sign of life; 0 when it does not watch."""
     value, meant_for = environment.get("WATCHDOG_USEC", ""), environment.get("WATCHDOG_PID", "")
     if not value.isdecimal() or (meant_for and meant_for != str(pid)):
         return 0.0

@@ -1,4 +1,4 @@
-"""Ending tasks that live on other people's loops of awaits.
+"""Ending tasks that await code of others.
 
 Python 3.11's ``asyncio.wait_for`` forgets a cancellation that arrives together with its result (CPython gh-86296), and
 the Redis client waits with it: a task cancelled once may go on. What must end is therefore cancelled until it has.
@@ -15,7 +15,7 @@ _AGAIN = 0.05
 
 
 async def end(tasks: Iterable[asyncio.Task[Any]]) -> None:
-    """Cancel the tasks, and return when all have ended. Their results and errors are theirs to tell."""
+    """Cancel the tasks, and return when all have ended. Their results and exceptions stay in the tasks."""
     pending = set(tasks)
     while pending := {task for task in pending if not task.done()}:
         for task in pending:

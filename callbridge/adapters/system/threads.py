@@ -1,8 +1,8 @@
-"""Threads of one's own, for work that blocks: a database, a disk, a long text.
+"""Separate threads for work that blocks: a database, a disk, a long text.
 
-The loop's own executor is one for all, and six threads on a small machine: what is stuck there stops everything else that uses
-it, the resolving of names included. So whatever may be stuck, and whatever must never be, has threads of its own. They are
-daemons: one that is stuck does not keep the process from ending.
+The loop's default executor is shared, and has six threads on a small machine: work that is stuck there stops everything else
+that uses it, such as DNS look-ups. So work that may get stuck, and work that must never wait for it, have separate threads.
+They are daemons: one that is stuck does not keep the process from ending.
 """
 
 from __future__ import annotations
@@ -48,8 +48,8 @@ class Threads:
         self._dismiss = weakref.finalize(self, _dismiss, self._jobs, count)
 
     async def run(self, work: Callable[[], Found], cut: Callable[[int], None] | None = None) -> Found:
-        """Do it in one of the threads. Raises Busy, at once, when too many jobs wait. When the caller is cancelled, a job that
-        has not begun never does, and ``cut`` is told which thread is at it."""
+        """Do ``work`` in one of the threads. Raises ThreadsBusy at once when too many jobs wait. When the caller is cancelled, a
+        job that has not begun is dropped; of one that has, ``cut`` gets the id of the thread."""
         if self._open >= self._most:
             raise ThreadsBusy(f"{self._open} jobs wait for the threads of {self._name}")
         job = _ThreadJob(work, asyncio.get_running_loop().create_future(), self._over, self._lock)

@@ -213,6 +213,7 @@ class Board:
 
     @property
     def queues(self) -> Iterable[str]:
+        """The names of the configured queues."""
         return self._queues.keys()
 
     def alive(self) -> set[Key]:
@@ -232,6 +233,7 @@ class Board:
                 return self.call(name)
 
     def queue(self, name: str) -> View | None:
+        """The view of a queue; None when it is not configured."""
         queue = self._queues.get(name)
         if queue is None:
             return None
@@ -246,12 +248,14 @@ class Board:
         )
 
     def agent(self, name: str) -> View | None:
+        """The view of an agent; None when it does not exist."""
         agent = self.agents.get(name)
         if agent is None:
             return None
         return agent_view(agent, self.calls.get(agent.call), self._stamps["agent", name], masked=self.masked)
 
     def call(self, name: str) -> View | None:
+        """The view of a live call, or of one that ended less than ``KEPT_ENDED`` seconds ago; else None."""
         call = self.calls.get(name)
         if call is not None:
             return call_view(call, self._stamps["call", name], masked=self.masked)

@@ -18,7 +18,7 @@ ANSWERED_WITHIN = 5.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CampaignFigures:
-    """How one campaign stands. Ratios are 0 to 1."""
+    """The figures of one campaign. Ratios are 0 to 1."""
 
     name: str
     running: bool
@@ -38,6 +38,7 @@ def campaigns(world: WorldView) -> list[dict[str, object]]:
 
 
 def campaign(world: WorldView, name: str) -> dict[str, object] | None:
+    """One campaign; None when it is not configured."""
     plan = world.plan.campaigns.get(name)
     return None if plan is None else dict(_row(world, plan))
 

@@ -27,7 +27,7 @@ MOST_LOOKED_AT = 200
 def explain_agent(
     world: WorldView, name: str, now: float, calls: Lines | None = None, show: Show = scrub
 ) -> list[ExplainedLine] | None:
-    """Why this agent does or does not get calls; None for an unknown agent. ``calls``: already sorted by queue, if at hand."""
+    """Why this agent does or does not get calls; None for an unknown agent. ``calls``: sorted by queue, if already known."""
     agent = world.agents.get(name)
     if agent is None:
         return None
@@ -162,7 +162,7 @@ def _not_of(agent: Agent, queue: QueuePlan) -> ExplainedLine:
 def _about_queue(
     world: WorldView, agent: Agent, queue: QueuePlan, line: list[Waiter], now: float, free: FreeAgents
 ) -> Iterator[ExplainedLine]:
-    """Whether a caller waits there whom the agent could be offered, and which agents come first."""
+    """Whether a caller is waiting in the queue who could be offered to the agent, and which agents come first."""
     waiters = [one for one in line if one.call.phase is Phase.WAITING]
     rung = len(line) - len(waiters)
     ringing = f" ({count(rung, 'caller')} being connected)" if rung else ""

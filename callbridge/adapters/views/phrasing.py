@@ -52,6 +52,7 @@ def some(names: Iterable[str], most: int = 5, of: int = 0) -> str:
 
 
 def count(number: int, one: str, many: str = "") -> str:
+    """A number with its noun: ``1 caller``, ``2 callers``; ``many``: the plural where it does not end in s."""
     return f"{number} {one if number == 1 else many or one + 's'}"
 
 

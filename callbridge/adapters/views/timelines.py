@@ -34,6 +34,7 @@ class Timelines:
         self._ended: OrderedDict[str, float] = OrderedDict()
 
     def on_facts(self, facts: Iterable[AnyFact]) -> None:
+        """Add facts to the timelines of their calls. Facts that belong to no call are ignored."""
         for fact in facts:
             if not fact.call:
                 continue
