@@ -139,7 +139,7 @@ def test_advice_names_the_file_that_the_program_leaves_alone(etc: Path, finding:
 
 def test_advice_about_a_single_phone_names_the_page(etc: Path) -> None:
     tree(etc, {"pjsip.conf": "#include pjsip.endpoint_custom_post.conf\n", "pjsip.endpoint_custom_post.conf": ""})
-    (finding,) = endpoints.several_contacts({"PJSIP/1001": 3})
+    _, finding = endpoints.several_contacts({"PJSIP/1001": 3}, single={"PJSIP/1001"})
     assert advised(etc, finding).endswith("set it on the extension's page, tab Advanced, Max Contacts")
     other = warning("phones", "x", "pjsip.conf: rtp_timeout = 30")
     assert advised(etc, other).endswith("so put it into pjsip.endpoint_custom_post.conf")
