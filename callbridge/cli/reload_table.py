@@ -12,7 +12,7 @@ from callbridge.cli.tables import Row, cell, printable, render, table_of
 CHANGE_COLOURS = {"added": "green", "changed": "yellow", "renamed": "cyan", "gone": "red"}
 TOUCHED = ("callers", "callbacks", "talks", "attempts")
 WIDTH = 180
-MOST_SETTINGS = 6
+MAX_SETTINGS = 6
 
 
 def reload_text(report: Row, *, colour: bool | None = None) -> str:
@@ -64,8 +64,8 @@ def _changes_table(changes: list[dict[str, Any]], *, colour: bool | None) -> str
 def _notes(row: Row) -> Iterator[str]:
     settings = [str(name) for name in row.get("settings") or ()]
     if settings:
-        more = ", ..." if len(settings) > MOST_SETTINGS else ""
-        yield ", ".join(settings[:MOST_SETTINGS]) + more
+        more = ", ..." if len(settings) > MAX_SETTINGS else ""
+        yield ", ".join(settings[:MAX_SETTINGS]) + more
     if row.get("note"):
         yield str(row["note"])
 

@@ -33,9 +33,9 @@ from callbridge.core.model.orders import (
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
-MOST = 48
+MAX_ORDERS = 48
 """Orders in progress per PBX."""
-MOST_WITH_HANG_UPS = 56
+MAX_WITH_HANG_UPS = 56
 """The limit including hang-ups. The ARI pool has a connection for each, so that no order waits for a connection."""
 LANES_CLOSE_TIMEOUT = 2.0
 """Seconds that orders in progress may take at shutdown."""
@@ -75,7 +75,7 @@ class _PbxOrders:
         return chain(self.urgent, self.awaited, self.others)
 
     def next(self) -> _QueuedOrder | None:
-        for waiting, most in ((self.urgent, MOST_WITH_HANG_UPS), (self.awaited, MOST), (self.others, MOST)):
+        for waiting, most in ((self.urgent, MAX_WITH_HANG_UPS), (self.awaited, MAX_ORDERS), (self.others, MAX_ORDERS)):
             while waiting and self.busy < most:
                 job = waiting.popleft()
                 if not job.started:

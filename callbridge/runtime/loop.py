@@ -53,8 +53,8 @@ from callbridge.runtime.saver import Saver
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
-MOST_EVENTS = 256
-MOST_STEPPING = 0.005
+MAX_EVENTS = 256
+MAX_STEPPING = 0.005
 """Seconds of stepping after which a batch is saved and its orders are sent, full or not."""
 NEW_CALLS_AGE = 1.0
 """Age of an event, in seconds, above which new calls go to the fallback."""
@@ -229,8 +229,8 @@ class Runtime:
         answers: list[tuple[asyncio.Future[Outcome], Outcome]] = []
         self._shed_load()
         self._day()
-        for stepped in range(MOST_EVENTS):
-            if (stepped and time.monotonic() - began > MOST_STEPPING) or (event := self._next()) is None:
+        for stepped in range(MAX_EVENTS):
+            if (stepped and time.monotonic() - began > MAX_STEPPING) or (event := self._next()) is None:
                 break
             outcome = self._step(event)
             orders += outcome.orders

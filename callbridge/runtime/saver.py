@@ -29,7 +29,7 @@ LOG_AGAIN_AFTER = 60.0
 """Seconds after which the same problem of the store is logged again."""
 LAST_TRY = 1.0
 """Seconds that the last save may take at an orderly shutdown."""
-MOST_FACTS_KEPT = 100_000
+MAX_FACTS_KEPT = 100_000
 """Facts kept for the outbox while the store is away; older ones are lost and counted."""
 
 
@@ -50,7 +50,7 @@ class Saver:
     on_lost: Callable[[int], None] | None = None
     totals: Totals = field(default_factory=Totals)
     """The counters derived from the facts. Saved with them, so that after a restart metrics and facts agree."""
-    _owed: deque[AnyFact] = field(default_factory=lambda: deque(maxlen=MOST_FACTS_KEPT))
+    _owed: deque[AnyFact] = field(default_factory=lambda: deque(maxlen=MAX_FACTS_KEPT))
     _since: dict[tuple[str, str], object | None] = field(default_factory=dict)
     """Changes since the full snapshot that is being written was copied."""
     _repair: asyncio.Task[None] | None = None
@@ -116,7 +116,7 @@ class Saver:
         self._repair = asyncio.create_task(self._repairing(late), name="store repair")
 
     def _owe(self, facts: list[AnyFact]) -> None:
-        lost = max(0, len(self._owed) + len(facts) - MOST_FACTS_KEPT)
+        lost = max(0, len(self._owed) + len(facts) - MAX_FACTS_KEPT)
         if lost:
             self.facts_lost += lost
             if self.on_lost is not None:

@@ -25,7 +25,7 @@ STAMP_CHECK_EVERY = 0.5
 LOG_AGAIN_AFTER, LOG_CHANGE_AFTER = 60.0, 5.0
 """Seconds after which the same reason to wait, or a different one, is logged again."""
 OLDER_WORLD = "the saved world is of an older version: all of it is saved again first"
-MOST_SET_ASIDE = 5
+MAX_SET_ASIDE = 5
 """How often unreadable keys are moved aside. If another program keeps writing to our keys, we wait as if Redis were
 unavailable."""
 
@@ -106,7 +106,7 @@ class Start:
             except _Occupied as occupied:
                 self._report(str(occupied))
             except StoreDown as trouble:
-                if isinstance(trouble, Unreadable) and set_aside < MOST_SET_ASIDE and await self._set_aside():
+                if isinstance(trouble, Unreadable) and set_aside < MAX_SET_ASIDE and await self._set_aside():
                     set_aside += 1
                     continue
                 if await self._may_do_without(str(trouble)):

@@ -267,7 +267,7 @@ def _circle_from(
     return []
 
 
-MOST_SILENT = 40
+MAX_SILENT = 40
 """Nodes in a row that play and ask nothing: a call that passes some more of them is sent to the fallback."""
 
 
@@ -277,8 +277,8 @@ def _long_silences(settings: models.Settings, document: Document) -> Iterator[Fa
         nodes = _made(flow.nodes)
         lengths: dict[str, int] = {}
         for node in nodes:
-            if _silent_from(node, nodes, lengths) > MOST_SILENT:
-                problem = f"more than {MOST_SILENT} nodes in a row from here play and ask nothing"
+            if _silent_from(node, nodes, lengths) > MAX_SILENT:
+                problem = f"more than {MAX_SILENT} nodes in a row from here play and ask nothing"
                 yield document.at(("flows", name, "nodes", node), problem, "add a prompt in between", key=True)
                 break
 

@@ -232,8 +232,8 @@ class NodeConfig(ConfigSection):
     @classmethod
     def _range(cls, value: str) -> str:
         least, most = _length(value)
-        if not 1 <= least <= most <= core.MOST_DIGITS:
-            raise ValueError(f"expected a number of digits such as 6 or 4-8 (at most {core.MOST_DIGITS}), not {value!r:.20}")
+        if not 1 <= least <= most <= core.MAX_DIGITS:
+            raise ValueError(f"expected a number of digits such as 6 or 4-8 (at most {core.MAX_DIGITS}), not {value!r:.20}")
         return value
 
     @model_validator(mode="before")

@@ -9,7 +9,7 @@ from callbridge.settings.document import Document, Path
 from callbridge.settings.faults import Fault
 from callbridge.settings.staff import AgentConfig
 
-MOST_PHONES = 8
+MAX_PHONES = 8
 """Each phone that rings is a call of its own for the PBX."""
 
 
@@ -22,8 +22,8 @@ def phones(settings: models.Settings, document: Document) -> Iterator[Fault]:
             yield document.at(("agents", id, "phone"), "has no value" if given else "is missing")
         elif agent.phone is not None and agent.phones:
             yield document.at(("agents", id, "phones"), "cannot be given beside phone", "list them all in phones", key=True)
-        elif len(agent.phones) > MOST_PHONES:
-            problem = f"{len(agent.phones)} phones would ring for each call, at most {MOST_PHONES} may"
+        elif len(agent.phones) > MAX_PHONES:
+            problem = f"{len(agent.phones)} phones would ring for each call, at most {MAX_PHONES} may"
             yield document.at(("agents", id, "phones"), problem, key=True)
         for at, phone in phones_of(id, agent):
             if phone in settings.trunks:

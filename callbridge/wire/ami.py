@@ -24,9 +24,9 @@ _DND = re.compile(r"Custom:DND[0-9A-Za-z_.-]{1,64}")
 """The device state that FreePBX keeps for an extension on do not disturb."""
 
 _CONTACT = re.compile(r"sips?:[!-~]{1,250}")
-MOST_DEVICES = 32
+MAX_DEVICES = 32
 """Of one hint."""
-MOST_CONTACTS = 8
+MAX_CONTACTS = 8
 """Devices that ring at one account: each is a call of its own for the PBX."""
 
 _LINE_BREAKERS = str.maketrans("", "", "\r\n\0")
@@ -80,7 +80,7 @@ def devices_listed(messages: Iterable[Mapping[str, str]], at: float) -> DevicesL
 
 def devices_of_hint(hint: str) -> tuple[str, ...]:
     """The phones, and the do not disturb, of a hint as the PBX shows it: ``PJSIP/1001&Custom:DND1001,CustomPresence:1001``."""
-    named = (part.strip() for part in hint.partition(",")[0].split("&")[:MOST_DEVICES])
+    named = (part.strip() for part in hint.partition(",")[0].split("&")[:MAX_DEVICES])
     found = (part if _DND.fullmatch(part) else phone_of(part) for part in named)
     return tuple(dict.fromkeys(device for device in found if device is not None))
 
@@ -93,7 +93,7 @@ def contacts_request(phone: str) -> dict[str, str]:
 def contacts_of(phone: str, value: str) -> tuple[str, ...]:
     """The answer: ``PJSIP/1001/sip:1001@192.0.2.1:5060&PJSIP/1001/sip:...``."""
     listed = (part.removeprefix(phone.partition("/")[2] + "/") for part in value.removeprefix("PJSIP/").split("&PJSIP/"))
-    return tuple(sorted({uri for uri in listed if _CONTACT.fullmatch(uri)}))[:MOST_CONTACTS]
+    return tuple(sorted({uri for uri in listed if _CONTACT.fullmatch(uri)}))[:MAX_CONTACTS]
 
 
 def recording_action(order: StartRecording | PauseRecording | StopRecording, known: str = "") -> tuple[str, dict[str, str]]:

@@ -16,14 +16,14 @@ from itertools import islice
 
 from callbridge.core.model.numbers import is_of_spreadsheet, plain
 
-MOST_LINES = 100
+MAX_LINES = 100
 """Lines that one row may have."""
 LONGEST_QUOTE = 10
 """Lines that are refused with a quote that is not closed."""
 LEAST_DIGITS = 7
 """Of what looks like a phone number; lines of addresses begin with postcodes."""
 _OPENS = re.compile(r'(?:^|[,;\t])[ \t]*"[^"]*$')
-MOST_ROWS_NAMED = 20
+MAX_ROWS_NAMED = 20
 """Rows left out that are named one by one."""
 UNCLOSED = "a quote that is not closed"
 SWALLOWS = "a quote that is not closed before line {line}, and what looks like rows is in it"
@@ -49,7 +49,7 @@ class LeftOut:
 
     def add(self, line: int, why: str) -> None:
         self.count += 1
-        if len(self.named) < MOST_ROWS_NAMED:
+        if len(self.named) < MAX_ROWS_NAMED:
             self.named.append((line, why))
 
     def report(self, used: int) -> Iterator[tuple[int, str]]:
@@ -81,7 +81,7 @@ def rows(lines: Iterable[str], first: int = 1, delimiter: str = ",", number_at: 
     while (text := ahead.popleft() if ahead else next(source, None)) is not None:
         cells, used, fault = one_line(text, delimiter), 1, ""
         if cells is None:
-            ahead.extend(islice(source, MOST_LINES - 1 - len(ahead)))
+            ahead.extend(islice(source, MAX_LINES - 1 - len(ahead)))
             cells, used, fault = _several([text, *ahead], line, delimiter, number_at)
         if fault:
             yield CsvRow(line, fault=fault)

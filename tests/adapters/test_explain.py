@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from callbridge.adapters.views.explain_agent import explain_agent
-from callbridge.adapters.views.explain_queue import MOST_SHOWN, explain_queue
+from callbridge.adapters.views.explain_queue import MAX_SHOWN, explain_queue
 from callbridge.adapters.views.phrasing import lacking, some, span
 from callbridge.core.model.events import (
     AgentRequest,
@@ -237,9 +237,9 @@ def test_nobody_with_the_skill_is_told_as_such() -> None:
 
 def test_a_long_line_is_told_from_its_head() -> None:
     story = one_queue(agent("ann", login=False))
-    for number in range(MOST_SHOWN + 3):
+    for number in range(MAX_SHOWN + 3):
         story.caller(f"c{number}")
-    assert len(of_queue(story, "waiter")) == MOST_SHOWN
+    assert len(of_queue(story, "waiter")) == MAX_SHOWN
     assert of_queue(story, "more") == ["3 more waiting behind them"]
     assert len(of_queue(story, "none_free")) == 1
 

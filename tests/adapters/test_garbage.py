@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from callbridge.adapters.system import garbage
-from callbridge.adapters.system.garbage import FULL_AFTER, MOST_EXAMINED, MOST_GROWTH, PORTION, PORTIONS, Collector, postponed
+from callbridge.adapters.system.garbage import FULL_AFTER, MAX_EXAMINED, MAX_GROWTH, PORTION, PORTIONS, Collector, postponed
 from tests.adapters.waiting import until
 
 PROCESS_MEMORY = 100 * 2**20
@@ -70,7 +70,7 @@ def frozen_circle(rig: Rig) -> tuple[Callable[[], bool], list[list[int]]]:
     """Garbage that became garbage when it was frozen, and the objects that were frozen with it."""
     one = Circle()
     seen = weakref.ref(one)
-    kept = rig.create(FULL_AFTER + MOST_EXAMINED)
+    kept = rig.create(FULL_AFTER + MAX_EXAMINED)
     del one
     return lambda: seen() is not None, kept
 
@@ -113,21 +113,21 @@ def test_the_size_of_a_collection_does_not_grow_with_the_world(rig: Rig) -> None
 
     gc.callbacks.append(note)
     try:
-        kept = rig.create(10 * MOST_EXAMINED)
+        kept = rig.create(10 * MAX_EXAMINED)
     finally:
         gc.callbacks.remove(note)
-    assert len(kept) == 10 * MOST_EXAMINED
-    assert len(sizes) == 10 * MOST_EXAMINED / PORTION
-    assert max(sizes) <= MOST_EXAMINED
+    assert len(kept) == 10 * MAX_EXAMINED
+    assert len(sizes) == 10 * MAX_EXAMINED / PORTION
+    assert max(sizes) <= MAX_EXAMINED
 
 
 def test_a_burst_is_not_examined(rig: Rig) -> None:
-    kept: list[list[int]] = [[] for _ in range(2 * MOST_EXAMINED)]
+    kept: list[list[int]] = [[] for _ in range(2 * MAX_EXAMINED)]
     ran = gc.get_stats()
     rig.look()
     assert [each["collections"] for each in gc.get_stats()] == [each["collections"] for each in ran]
     assert len(gc.get_objects()) < PORTION
-    assert len(kept) == 2 * MOST_EXAMINED
+    assert len(kept) == 2 * MAX_EXAMINED
 
 
 def test_frozen_garbage_is_freed_when_nobody_is_on_the_line(rig: Rig) -> None:
@@ -142,13 +142,13 @@ def test_frozen_garbage_is_freed_when_nobody_is_on_the_line(rig: Rig) -> None:
 
 def test_frozen_garbage_is_freed_when_memory_has_grown(rig: Rig) -> None:
     there, kept = frozen_circle(rig)
-    rig.memory += MOST_GROWTH
+    rig.memory += MAX_GROWTH
     rig.look()
     assert there()
     rig.memory += 1
     rig.look()
     assert not there()
-    kept += rig.create(FULL_AFTER + MOST_EXAMINED)
+    kept += rig.create(FULL_AFTER + MAX_EXAMINED)
     full = gc.get_stats()[2]["collections"]
     rig.look()
     assert gc.get_stats()[2]["collections"] == full  # memory is compared with what it was after the last full collection

@@ -11,7 +11,7 @@ import pytest
 from callbridge.adapters.facts.codec import decode_row, encode_row
 from callbridge.adapters.facts.counts import EACH_AGENTS_SECONDS, counts, families
 from callbridge.adapters.facts.series import names, series
-from callbridge.adapters.facts.totals import MOST_AGENTS, MOST_LABEL_VALUES, TABLE, Total, Totals
+from callbridge.adapters.facts.totals import MAX_AGENTS, MAX_LABEL_VALUES, TABLE, Total, Totals
 from callbridge.adapters.metrics.registry import Metrics
 from callbridge.adapters.views.board import Board
 from callbridge.core.model.agent import State
@@ -256,13 +256,13 @@ def test_what_people_type_is_bounded_and_the_configured_is_never_lost_in_it() ->
     reasons = {key[2]: values[0] for key, values in shown(again).items() if key[:2] == ("agent_state_seconds", "not_ready")}
     assert reasons["training"] == 2.0
     assert reasons["reason 7"] == 4.0
-    assert reasons["other"] == 2.0 * (1000 - MOST_LABEL_VALUES + 1)
-    assert len([reason for reason in reasons if reason.startswith("reason ")]) == MOST_LABEL_VALUES
+    assert reasons["other"] == 2.0 * (1000 - MAX_LABEL_VALUES + 1)
+    assert len([reason for reason in reasons if reason.startswith("reason ")]) == MAX_LABEL_VALUES
 
 
 @pytest.mark.parametrize("adopted", ["before", "after"])
 def test_configured_values_take_no_room_of_the_others_after_a_restart(adopted: str) -> None:
-    reasons = {f"r{number}": Reason(f"r{number}") for number in range(MOST_LABEL_VALUES)}
+    reasons = {f"r{number}": Reason(f"r{number}") for number in range(MAX_LABEL_VALUES)}
     configuration = replace(two_tiers(), reasons=reasons)
     before = Totals()
     before.adopt(configuration)
@@ -279,9 +279,9 @@ def test_configured_values_take_no_room_of_the_others_after_a_restart(adopted: s
 
 def test_agents_are_labels_up_to_a_number() -> None:
     totals = Totals(label_agents=True)
-    totals.count([rested(f"agent{number}", "lunch") for number in range(MOST_AGENTS + 20)])
+    totals.count([rested(f"agent{number}", "lunch") for number in range(MAX_AGENTS + 20)])
     rows = [labels for family, labels in totals.shown() if family is EACH_AGENTS_SECONDS]
-    assert len(rows) == MOST_AGENTS + 1
+    assert len(rows) == MAX_AGENTS + 1
     assert ("not_ready", "lunch", "other") in rows
 
 

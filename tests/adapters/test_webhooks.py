@@ -579,7 +579,7 @@ async def test_without_redis_a_reload_loses_nothing_that_a_hook_owes(receiver: R
         await asyncio.sleep(0.05)
         for n in range(500):
             await saved(store, story(f"c{n}", first=4 * n + 1, at=time.time()))
-        await until(lambda: books.waiting["crm"] >= delivery.MOST_DELIVERIES, 5)
+        await until(lambda: books.waiting["crm"] >= delivery.MAX_DELIVERIES, 5)
         await run.hooks.adopt([receiver.hook(unmasked=True)])
         await receiver.start()
         await until(lambda: len(ids(receiver)) == 1500, 20)

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field, replace
 from itertools import count, zip_longest
 from typing import Any
 
-from callbridge.adapters.views.explain_agent import MOST_LOOKED_AT, explain_agent
+from callbridge.adapters.views.explain_agent import MAX_LOOKED_AT, explain_agent
 from callbridge.adapters.views.explain_queue import explain_queue
 from callbridge.adapters.views.waiters import by_queue
 from callbridge.core.engine import step
@@ -159,7 +159,7 @@ class Steps:
         plans = (house_plan(self.agents) for _ in count())
         world = self.floor.world
         lines = by_queue(world.calls.rows().values())  # sorted in a thread by those who ask
-        firsts = by_queue(world.calls.rows().values(), MOST_LOOKED_AT)
+        firsts = by_queue(world.calls.rows().values(), MAX_LOOKED_AT)
         name = next(agent.id for agent in world.agents.values() if agent.work != "idle")
         found = [
             self.row("log-out and log-in", self.by_agent(AgentRequest.LOGOUT), self.by_agent(AgentRequest.LOGIN)),

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.bench import throughput
-from tests.bench.throughput import AGENTS, MOST, NoRows, compare, fallen, judge, measure_row, reasons
+from tests.bench.throughput import AGENTS, MAX_RATE, NoRows, compare, fallen, judge, measure_row, reasons
 from tests.lab.pbx import Pbx, PhoneSpec
 from tests.lab.sip import Call, CallRecord, PhoneRecord, PhoneScript
 
@@ -62,17 +62,17 @@ class Systems:
 
 
 @pytest.mark.parametrize(
-    ("limit", "highest"), [(9, 0), (10, 10), (39, 30), (80, 80), (99, 90), (100, 100), (115, 110), (129, 120), (10_000, MOST)]
+    ("limit", "highest"), [(9, 0), (10, 10), (39, 30), (80, 80), (99, 90), (100, 100), (115, 110), (129, 120), (10_000, MAX_RATE)]
 )
 async def test_the_highest_rate_without_a_failure_is_found(limit: int, highest: int) -> None:
     systems = Systems(app_queue=limit, callbridge=10_000)
     result = await compare(systems.measure, (10, 40, 80, 100), 60.0, 20.0)
-    assert result["highest_rate"] == {"app_queue": highest, "callbridge": MOST}
+    assert result["highest_rate"] == {"app_queue": highest, "callbridge": MAX_RATE}
     assert [(row["system"], row["rate"]) for row in result["rows"][:8]] == [
         (system, rate) for rate in (10, 40, 80, 100) for system in ("app_queue", "callbridge")
     ]
     assert {seconds for _, _, seconds in systems.measured[8:]} <= {20.0}
-    assert len(systems.measured) <= 8 + 2 * ((MOST - 100) // 20 + 1), "the search is bounded"
+    assert len(systems.measured) <= 8 + 2 * ((MAX_RATE - 100) // 20 + 1), "the search is bounded"
 
 
 async def test_a_system_that_cannot_keep_up_is_a_row_and_printed_as_it_comes(capsys: pytest.CaptureFixture[str]) -> None:

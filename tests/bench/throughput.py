@@ -30,7 +30,7 @@ RATES = (10, 40, 80, 100)
 SECONDS = 60.0
 SEARCH_SECONDS = 20.0
 STEP, FINE = 20, 10
-MOST = 200
+MAX_RATE = 200
 """Beyond the fixed rates it goes up by STEP until one fails, or this one is reached; then by FINE from the last good one."""
 TALK = 0.5
 EVERY = 20
@@ -219,7 +219,7 @@ Measure = Callable[[str, int, float], Awaitable[dict[str, Any]]]
 
 
 async def compare(measure: Measure, rates: Sequence[int], seconds: float, search_seconds: float) -> dict[str, Any]:
-    """Both systems at the fixed rates, then for each the highest rate with which it keeps up: 0 when there is none, MOST when
+    """Both systems at the fixed rates, then for each the highest rate with which it keeps up: 0 when there is none, MAX_RATE when
     the search ended there."""
     rows: list[dict[str, Any]] = []
 
@@ -240,12 +240,12 @@ async def compare(measure: Measure, rates: Sequence[int], seconds: float, search
         failed = min((rate for rate, good in results.items() if not good), default=None)
         low = max((rate for rate, good in results.items() if good and (failed is None or rate < failed)), default=0)
         highest[system] = await search(lambda rate, of=system: holds(of, rate, search_seconds), low, failed)  # type: ignore[misc]
-    return {"rows": rows, "highest_rate": highest, "searched_up_to": MOST}
+    return {"rows": rows, "highest_rate": highest, "searched_up_to": MAX_RATE}
 
 
 async def search(holds: Callable[[int], Awaitable[bool]], low: int, failed: int | None) -> int:
     """The highest rate that holds: up from ``low`` by STEP until one fails, then by FINE to that one."""
-    while failed is None and low + STEP <= MOST:
+    while failed is None and low + STEP <= MAX_RATE:
         if await holds(low + STEP):
             low += STEP
         else:

@@ -11,7 +11,7 @@ import pytest
 
 from callbridge.adapters.ledger import BlockEntry, LedgerTerms
 from callbridge.core.entities import attempts
-from callbridge.core.entities.attempts import BLOCK_AGAIN, CLOSE_AGAIN, MOST_REFUSALS
+from callbridge.core.entities.attempts import BLOCK_AGAIN, CLOSE_AGAIN, MAX_REFUSALS
 from callbridge.core.model.agent import Work
 from callbridge.core.model.attempt import AttemptStage, Running
 from callbridge.core.model.calendar import Calendar
@@ -878,13 +878,13 @@ def test_an_outcome_that_the_ledger_can_never_write_down_is_given_up_and_told(ta
     toy.run(START + 7.0)
     leg = rings(toy)[0].leg
     toy.hangs_up(leg) if talks else toy.hangs_up(leg, 17)
-    toy.run(START + (MOST_REFUSALS + 3) * CLOSE_AGAIN)
-    assert len(closes(toy)) == MOST_REFUSALS
+    toy.run(START + (MAX_REFUSALS + 3) * CLOSE_AGAIN)
+    assert len(closes(toy)) == MAX_REFUSALS
     (told,) = toy.story.all_told(OrderGaveUp)
     assert (told.order, told.why, told.detail) == ("CloseAttempt", "refused", "DataError")
     assert toy.story.world.attempts.values() == []
     toy.ledger.broken = False
-    toy.run(START + 2 * MOST_REFUSALS * CLOSE_AGAIN)
+    toy.run(START + 2 * MAX_REFUSALS * CLOSE_AGAIN)
     assert len(rings(toy)) == 1, "nobody is dialled twice because the ledger does not know what became of the first time"
     assert toy.ledger.store.outcomes("spring", START) == {"under way": 1}
     assert toy.ledger.store.sweep((), {}, toy.story.now) == 1
@@ -895,9 +895,9 @@ def test_a_ledger_that_can_write_again_in_time_loses_nothing() -> None:
     toy.run(START + 4.0)
     toy.ledger.broken = True
     toy.hangs_up(rings(toy)[0].leg, 17)
-    toy.run(START + (MOST_REFUSALS - 2) * CLOSE_AGAIN)
+    toy.run(START + (MAX_REFUSALS - 2) * CLOSE_AGAIN)
     toy.ledger.broken = False
-    toy.run(START + MOST_REFUSALS * CLOSE_AGAIN)
+    toy.run(START + MAX_REFUSALS * CLOSE_AGAIN)
     assert toy.ledger.store.outcomes("spring", START) == {"busy": 1}
     assert toy.story.all_told(OrderGaveUp) == []
 
@@ -908,11 +908,11 @@ def test_a_block_that_the_ledger_can_never_write_down_is_told_once_and_holds() -
     toy.ledger.broken = True
     waiting = next(ring.leg for ring in rings(toy) if toy.channels[ring.leg].bridge is None)
     toy.presses(waiting, "9")
-    toy.run(START + (MOST_REFUSALS + 3) * CLOSE_AGAIN)
-    assert len([order for order in toy.obeyed if isinstance(order, BlockNumber)]) == MOST_REFUSALS
+    toy.run(START + (MAX_REFUSALS + 3) * CLOSE_AGAIN)
+    assert len([order for order in toy.obeyed if isinstance(order, BlockNumber)]) == MAX_REFUSALS
     assert [told.order for told in toy.story.all_told(OrderGaveUp)].count("BlockNumber") == 1
     (block,) = toy.story.world.blocks.values()
-    assert block.deadline == pytest.approx(START + 7.6 + (MOST_REFUSALS - 1) * CLOSE_AGAIN + BLOCK_AGAIN, abs=5.0)
+    assert block.deadline == pytest.approx(START + 7.6 + (MAX_REFUSALS - 1) * CLOSE_AGAIN + BLOCK_AGAIN, abs=5.0)
 
 
 @pytest.mark.parametrize(("until", "outcome"), [(2.0, "unknown"), (5.6, "abandoned")])

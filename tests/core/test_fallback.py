@@ -14,7 +14,7 @@ from callbridge.core.model.facts import CallArrived, CallDiverted, VisitBegan, V
 from callbridge.core.model.ids import LegId, leg_id
 from callbridge.core.model.plan import ConnectMode
 from callbridge.core.recovery.fallback import (
-    MOST_REMEMBERED,
+    MAX_REMEMBERED,
     Departures,
     FallbackCaller,
     MembershipAction,
@@ -144,7 +144,7 @@ def test_the_last_departure_counts_and_memory_has_an_end() -> None:
     departures = Departures(600.0)
     departures.note([diverted(leg_id(PBX, "x"), DiversionReason.BYPASS), diverted(leg_id(PBX, "x"), DiversionReason.FAULT)])
     assert not departures.may_return(leg_id(PBX, "x"), 101.0)
-    departures.note(diverted(leg_id(PBX, f"n{number}"), DiversionReason.FAULT) for number in range(MOST_REMEMBERED))
+    departures.note(diverted(leg_id(PBX, f"n{number}"), DiversionReason.FAULT) for number in range(MAX_REMEMBERED))
     assert departures.may_return(leg_id(PBX, "x"), 101.0)
     assert not departures.may_return(leg_id(PBX, "n0"), 101.0)
 

@@ -30,7 +30,7 @@ from callbridge.core.model.illegal_move import IllegalMove
 from callbridge.core.model.orders import Answer, HangUp, InspectPhone, Play, Ring, StopPlaying, Subscribe
 from callbridge.core.model.plan import AgentPlan, ConnectMode, Prompts, Reason
 from callbridge.core.model.world import World
-from callbridge.core.requests.feature_codes import CALL_MOST, FIRST_DIGIT, LOCKED, MOST_GUARDED, NEXT_DIGIT, PROMPT_MOST
+from callbridge.core.requests.feature_codes import FIRST_DIGIT, LOCKED, MAX_CALL, MAX_GUARDED, MAX_PROMPT, NEXT_DIGIT
 from tests.core.story import PBX, Story, agent, plan, queue
 
 PIN, WRONG = "4711", "0000"
@@ -313,11 +313,11 @@ def test_a_stranger_does_not_learn_which_numbers_agents_have(other: str) -> None
 
 def test_numbers_of_nobody_that_are_remembered_are_bounded() -> None:
     story = desk(with_pin())
-    for number in range(MOST_GUARDED + 20):
+    for number in range(MAX_GUARDED + 20):
         call = Call(story, argument=f"9{number}", phone="PJSIP/lobby", n=number)
         call.press(f"{WRONG}#")
         story.gone(call.leg)
-    assert len(story.world.pin_guards) == MOST_GUARDED
+    assert len(story.world.pin_guards) == MAX_GUARDED
     assert "90" not in story.world.pin_guards
 
 
@@ -401,11 +401,11 @@ def test_who_types_nothing_is_sent_away() -> None:
 def test_a_prompt_whose_end_is_not_heard_counts_as_over() -> None:
     story = desk(with_pin())
     call = Call(story)
-    story.wait(PROMPT_MOST + 0.1)
+    story.wait(MAX_PROMPT + 0.1)
     assert story.only(StopPlaying).leg == call.leg
     story.wait(FIRST_DIGIT)
     assert call.said() == SAYS.goodbye
-    story.wait(PROMPT_MOST)
+    story.wait(MAX_PROMPT)
     assert call.leg in story.hung_up()
 
 
@@ -422,7 +422,7 @@ def test_a_prompt_that_cannot_be_played_counts_as_over() -> None:
 def test_the_whole_call_has_an_end_whatever_is_typed() -> None:
     story = desk(with_pin())
     call = Call(story)
-    for _ in range(int(CALL_MOST / 3) - 1):
+    for _ in range(int(MAX_CALL / 3) - 1):
         story.wait(3.0)
         call.press("*")
     story.wait(3.1)
@@ -702,7 +702,7 @@ def test_orders_that_never_left_leave_a_call_that_ends_by_itself() -> None:
     story = desk(with_pin())
     call = Call(story)
     story.fails(story.only(Play), Why.UNSENT)
-    story.wait(CALL_MOST)
+    story.wait(MAX_CALL)
     assert call.leg in story.hung_up()
 
 

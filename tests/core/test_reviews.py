@@ -80,7 +80,7 @@ def test_all_who_must_go_elsewhere_go_at_once_but_not_in_one_step() -> None:
     waiting = left(world)
     outcomes = [step(world, log_out(world)), *due(world)]
     ended = [[fact.call for fact in outcome.facts if isinstance(fact, VisitEnded)] for outcome in outcomes]
-    assert max(map(len, ended)) == reviews.MOST_MOVED
+    assert max(map(len, ended)) == reviews.MAX_MOVED
     assert [call for calls in ended for call in calls] == waiting
     assert not left(world)
     assert world.next_deadline() != world.now

@@ -15,7 +15,7 @@ from callbridge.core.model.events import AnyEvent, LegEnded, PbxLost, PbxSnapsho
 from callbridge.core.model.ids import LegId
 from callbridge.core.model.orders import HangUp, Probe
 from callbridge.runtime import Lanes
-from callbridge.runtime.lanes import MOST_WITH_HANG_UPS
+from callbridge.runtime.lanes import MAX_WITH_HANG_UPS
 from tests.adapters.waiting import running, until
 from tests.lab.bridge import Callbridge, agent, floor
 from tests.lab.pbx import Pbx, PhoneSpec
@@ -92,9 +92,9 @@ async def test_thousands_of_orders_at_once_are_all_carried_out_and_a_hang_up_wai
         lanes = Lanes(ari.perform, lambda order, trouble: failed.append(trouble))
         async with running(ari.run()):
             await until(lambda: any(isinstance(event, PbxSnapshot) for event in told), 10.0)
-            for number in range(MOST_WITH_HANG_UPS):  # so that all connections are open
+            for number in range(MAX_WITH_HANG_UPS):  # so that all connections are open
                 lanes.put(HangUp(leg=LegId(f"pbx1/first-{number}")))
-            await until(lambda: len(ended) + len(failed) == MOST_WITH_HANG_UPS, 10.0)
+            await until(lambda: len(ended) + len(failed) == MAX_WITH_HANG_UPS, 10.0)
             ended.clear()
             for number in range(ORDERS):
                 lanes.put(Probe(leg=LegId(f"pbx1/nobody-{number}")))

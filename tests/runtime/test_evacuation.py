@@ -113,7 +113,7 @@ async def test_a_caller_whose_arrival_nobody_has_read_goes_to_the_fallback() -> 
 
 async def test_orders_of_the_batch_that_failed_are_not_lost(monkeypatch: pytest.MonkeyPatch) -> None:
     """Four quarantined callers, whom nobody knows any more, and the fifth that was too many."""
-    monkeypatch.setattr(loop, "MOST_STEPPING", 60.0)
+    monkeypatch.setattr(loop, "MAX_STEPPING", 60.0)
     _raise_for(monkeypatch, lambda event: isinstance(event, LegRinging))
     async with house() as one:
         names = [f"c{number}" for number in range(7)]

@@ -23,7 +23,7 @@ from callbridge.core.model.orders import (
     StopMusic,
 )
 from callbridge.runtime import Lanes
-from callbridge.runtime.lanes import MOST, MOST_WITH_HANG_UPS
+from callbridge.runtime.lanes import MAX_ORDERS, MAX_WITH_HANG_UPS
 from tests.runtime.fakes import Line
 
 ANN, BOB, EVE = LegId("pbx/ann"), LegId("pbx/bob"), LegId("pbx/eve")
@@ -127,7 +127,7 @@ async def test_an_order_that_fails_is_told_and_the_next_one_goes_out() -> None:
     assert line.done == [StopMusic(leg=ANN)]
 
 
-@pytest.mark.parametrize("count", [1, MOST])
+@pytest.mark.parametrize("count", [1, MAX_ORDERS])
 async def test_closing_lets_finish_what_is_on_its_way_and_sends_nothing_new(count: int) -> None:
     line = Line()
     lanes = Lanes(line.perform, line.fail)
@@ -152,24 +152,24 @@ async def test_so_many_orders_of_a_pbx_are_under_way_at_once_and_the_rest_follow
     line = Line()
     lanes = Lanes(line.perform, line.fail)
     line.gate.clear()
-    orders: list[Order] = [Answer(leg=leg) for leg in _legs(MOST + 20)]
+    orders: list[Order] = [Answer(leg=leg) for leg in _legs(MAX_ORDERS + 20)]
     for order in orders:
         lanes.put(order)
     await _settle()
-    assert line.sent == orders[:MOST]
+    assert line.sent == orders[:MAX_ORDERS]
     assert lanes.unsent == 20
     line.gate.set()
     await _settle()
     assert line.done == orders
     assert lanes.unsent == 0
-    assert AriSettings(name="", user="", password="").connections >= MOST_WITH_HANG_UPS, "none waits for a connection"
+    assert AriSettings(name="", user="", password="").connections >= MAX_WITH_HANG_UPS, "none waits for a connection"
 
 
 async def test_another_pbx_and_what_does_not_go_by_ari_have_room_of_their_own() -> None:
     line = Line()
     lanes = Lanes(line.perform, line.fail)
     line.gate.clear()
-    for leg in _legs(MOST):
+    for leg in _legs(MAX_ORDERS):
         lanes.put(Answer(leg=leg))
     free: list[Order] = [
         Answer(leg=FAR),
@@ -187,17 +187,17 @@ async def test_hang_ups_have_room_kept_for_them_and_beyond_it_go_before_all_that
     line = Line()
     lanes = Lanes(line.perform, line.fail)
     line.gate.clear()
-    for leg in _legs(MOST + 1):
+    for leg in _legs(MAX_ORDERS + 1):
         lanes.put(Answer(leg=leg))
-    hang_ups: list[Order] = [HangUp(leg=LegId(f"pbx/h{number}")) for number in range(MOST_WITH_HANG_UPS - MOST + 1)]
+    hang_ups: list[Order] = [HangUp(leg=LegId(f"pbx/h{number}")) for number in range(MAX_WITH_HANG_UPS - MAX_ORDERS + 1)]
     assert len(hang_ups) > 5
     for order in hang_ups:
         lanes.put(order)
     await _settle()
-    assert line.sent[MOST:] == hang_ups[:-1]
+    assert line.sent[MAX_ORDERS:] == hang_ups[:-1]
     line.gate.set()
     await _settle()
-    assert line.sent.index(hang_ups[-1]) < line.sent.index(Answer(leg=_legs(MOST + 1)[-1]))
+    assert line.sent.index(hang_ups[-1]) < line.sent.index(Answer(leg=_legs(MAX_ORDERS + 1)[-1]))
 
 
 async def test_who_has_picked_up_is_connected_before_new_callers_are_attended_to() -> None:
@@ -205,7 +205,7 @@ async def test_who_has_picked_up_is_connected_before_new_callers_are_attended_to
     line = Line()
     lanes = Lanes(line.perform, line.fail)
     line.gate.clear()
-    for leg in _legs(MOST):
+    for leg in _legs(MAX_ORDERS):
         lanes.put(Answer(leg=leg))
     newcomers: list[Order] = [Answer(leg=LegId(f"pbx/new-{number}")) for number in range(20)]
     for order in (*newcomers, JOIN, StopMusic(leg=EVE), Bridge(bridge="e", legs=(EVE,), call="e")):
@@ -215,7 +215,7 @@ async def test_who_has_picked_up_is_connected_before_new_callers_are_attended_to
     assert lanes.unsent == len(newcomers) + 3
     line.gate.set()
     await _settle()
-    assert line.sent[MOST] == JOIN
+    assert line.sent[MAX_ORDERS] == JOIN
     assert line.sent.index(StopMusic(leg=EVE)) < line.sent.index(Bridge(bridge="e", legs=(EVE,), call="e"))
 
 
@@ -223,7 +223,7 @@ async def test_what_waits_for_room_is_dropped_by_the_hang_up_of_its_leg() -> Non
     line = Line()
     lanes = Lanes(line.perform, line.fail)
     line.gate.clear()
-    for leg in _legs(MOST):
+    for leg in _legs(MAX_ORDERS):
         lanes.put(Answer(leg=leg))
     for order in (Answer(leg=ANN), DropBridge(bridge="b", pbx="pbx", legs=(ANN,)), HangUp(leg=ANN)):
         lanes.put(order)
@@ -237,7 +237,7 @@ async def test_what_waits_for_room_comes_to_nothing_when_the_link_goes() -> None
     line = Line()
     lanes = Lanes(line.perform, line.fail)
     line.gate.clear()
-    for leg in _legs(MOST):
+    for leg in _legs(MAX_ORDERS):
         lanes.put(Answer(leg=leg))
     waiting: list[Order] = [Answer(leg=ANN), *(HangUp(leg=LegId(f"pbx/h{number}")) for number in range(20))]
     for order in waiting:
@@ -245,10 +245,10 @@ async def test_what_waits_for_room_comes_to_nothing_when_the_link_goes() -> None
     await _settle()
     lanes.freeze("pbx")
     assert {order.legs for order, _ in line.failed} == {order.legs for order in waiting if order not in line.sent}
-    assert len(line.failed) == 1 + 20 - (MOST_WITH_HANG_UPS - MOST)
+    assert len(line.failed) == 1 + 20 - (MAX_WITH_HANG_UPS - MAX_ORDERS)
     line.gate.set()
     await _settle()
-    assert len(line.sent) == MOST_WITH_HANG_UPS
+    assert len(line.sent) == MAX_WITH_HANG_UPS
     lanes.put(Answer(leg=BOB))
     await _settle()
     assert line.done[-1] == Answer(leg=BOB), "and there is room again"

@@ -61,7 +61,7 @@ def _rings(one: House) -> list[Ring]:
 
 
 async def test_what_arrives_together_is_saved_together_and_acted_upon_after(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(loop, "MOST_STEPPING", 10.0)  # on a busy machine the batch would end early, as it should
+    monkeypatch.setattr(loop, "MAX_STEPPING", 10.0)  # on a busy machine the batch would end early, as it should
     async with house() as one:
         await one.until(lambda: one.store.deltas)
         one.store.deltas.clear()
@@ -88,7 +88,7 @@ async def test_a_batch_takes_no_more_than_its_share_and_the_rest_follows() -> No
         for number in range(600):
             one.runtime.post(LegRinging(at=one.runtime.clock.now(), leg=leg_id(PBX, str(number))))
         await one.until(lambda: sum(one.memory.batches) >= 601)
-        assert max(one.memory.batches) <= loop.MOST_EVENTS
+        assert max(one.memory.batches) <= loop.MAX_EVENTS
 
 
 async def test_an_ask_is_answered_when_it_is_saved_and_a_refusal_says_why() -> None:
@@ -375,7 +375,7 @@ async def test_a_long_step_leaves_the_loop_to_others_and_ends_before_the_next_ev
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(slices, "MAX_ROWS_PER_SLICE", 1)
-    monkeypatch.setattr(loop, "MOST_STEPPING", 0.0)
+    monkeypatch.setattr(loop, "MAX_STEPPING", 0.0)
     turns = 0
     told: list[str] = []
 

@@ -135,7 +135,7 @@ async def test_an_orderly_stop_while_degraded_still_tries_to_save_everything() -
 
 
 async def test_more_facts_than_can_be_kept_are_counted_and_break_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "MOST_FACTS_KEPT", 3)
+    monkeypatch.setattr(module, "MAX_FACTS_KEPT", 3)
     saver, store, _ = await _saver()
     saver._owed = type(saver._owed)(maxlen=3)
     store.trouble = StoreDown("gone")
@@ -152,7 +152,7 @@ async def test_more_facts_than_can_be_kept_are_counted_and_break_nothing(monkeyp
 
 
 async def test_facts_beyond_what_is_kept_for_a_dead_store_are_lost_and_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "MOST_FACTS_KEPT", 3)
+    monkeypatch.setattr(module, "MAX_FACTS_KEPT", 3)
     saver, store, _ = await _saver()
     lost: list[int] = []
     saver.on_lost = lost.append

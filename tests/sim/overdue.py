@@ -14,7 +14,7 @@ from callbridge.core.model.call import Call, OfferStage, Phase, TransferKind
 from callbridge.core.model.leg import LegRole
 from callbridge.core.model.plan import ConnectMode
 from callbridge.core.model.world import World
-from callbridge.core.requests.feature_codes import CALL_MOST
+from callbridge.core.requests.feature_codes import MAX_CALL
 from tests.sim.lanes import Lanes
 from tests.sim.parts import Channel, Kind
 from tests.sim.toy import ToyPbx
@@ -166,7 +166,7 @@ class Overdue:
         return any(pair <= set(legs) for legs in self.toy.bridges.values())
 
     def _of_feature_call(self, world: World, channel: Channel) -> Iterator[tuple[str, str, float]]:
-        yield "a feature call that nobody ends", channel.id, TALKED_OUT if self._calm else CALL_MOST + RECOVERY
+        yield "a feature call that nobody ends", channel.id, TALKED_OUT if self._calm else MAX_CALL + RECOVERY
         if channel.id not in world.legs:
             yield "a feature call that nobody owns", channel.id, UNOWNED
 

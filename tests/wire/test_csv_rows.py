@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from callbridge.wire.csv_rows import HELD, MOST_LINES, SWALLOWS, UNCLOSED, CsvRow, LeftOut, is_separated, one_line, rows
+from callbridge.wire.csv_rows import HELD, MAX_LINES, SWALLOWS, UNCLOSED, CsvRow, LeftOut, is_separated, one_line, rows
 
 
 def read(text: str, number_at: int = 0) -> list[CsvRow]:
@@ -69,9 +69,9 @@ def test_a_quote_amid_a_value_is_a_character() -> None:
 
 
 def test_a_value_of_more_lines_than_any_row_has_is_stray() -> None:
-    most = '1,"' + "x\n" * (MOST_LINES - 1) + '"\n2,b\n'
-    assert (faults(most), lines(most)) == ({}, [1, MOST_LINES + 1])
-    assert faults('1,"' + "x\n" * MOST_LINES + '"\n2,b\n')[1] == UNCLOSED
+    most = '1,"' + "x\n" * (MAX_LINES - 1) + '"\n2,b\n'
+    assert (faults(most), lines(most)) == ({}, [1, MAX_LINES + 1])
+    assert faults('1,"' + "x\n" * MAX_LINES + '"\n2,b\n')[1] == UNCLOSED
 
 
 def test_one_line_is_all_of_its_row_or_none() -> None:

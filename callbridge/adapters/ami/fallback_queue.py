@@ -21,7 +21,7 @@ from callbridge.core.model.facts import AnyFact
 from callbridge.core.model.ids import channel_of
 from callbridge.core.model.world_view import WorldView
 from callbridge.core.recovery.fallback import (
-    MOST_RETURNS,
+    MAX_RETURNS,
     Departures,
     FallbackCaller,
     MembershipAction,
@@ -223,7 +223,7 @@ class FallbackQueue:
             return ""
         entry = plan.entry_named(came_by) if plan.destination_of(came_by) is not None else ""
         returns = await self._variable(caller, "CALLBRIDGE_RETURNS") if entry else ""
-        return "" if returns.isascii() and returns.isdigit() and int(returns) >= MOST_RETURNS else entry
+        return "" if returns.isascii() and returns.isdigit() and int(returns) >= MAX_RETURNS else entry
 
     async def _variable(self, caller: FallbackCaller, name: str) -> str:
         try:

@@ -40,7 +40,7 @@ _MESSAGE_LIMIT = 1 << 20
 _DENIED = "Permission denied"
 STOP_PATIENCE = 20.0
 """Seconds for which the end of a recording waits while the link is down."""
-MOST_RECORDINGS = 10_000
+MAX_RECORDINGS = 10_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -180,7 +180,7 @@ class Ami:
             (answer, *_) = await self.send_action(action, fields)
             if isinstance(order, StartRecording) and answer.get("MixMonitorID"):
                 self._recordings[order.leg] = answer["MixMonitorID"]
-                if len(self._recordings) > MOST_RECORDINGS:
+                if len(self._recordings) > MAX_RECORDINGS:
                     self._recordings.pop(next(iter(self._recordings)))
         except ValueError as odd:
             raise OrderRefused(0, str(odd)) from None

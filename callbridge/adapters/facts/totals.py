@@ -4,7 +4,7 @@ So a counter continues after a restart or a take-over, and agrees with the facts
 store may encode them during counting.
 
 Label values come from the configuration or from closed sets; those that people may choose (reasons, targets) are cleaned
-and counted: beyond MOST_VALUES they are ``other``.
+and counted: beyond MAX_LABEL_VALUES they are ``other``.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ from callbridge.core.model.facts import AnyFact
 from callbridge.core.model.plan import Plan
 
 TABLE = "totals"
-MOST_LABEL_VALUES = 100
-MOST_AGENTS = 500
-MOST_FOUND = 50_000
+MAX_LABEL_VALUES = 100
+MAX_AGENTS = 500
+MAX_FOUND = 50_000
 OTHER = "other"
 _NUMBER = re.compile(r"\+?\d{6,}")
 """What could be a phone number in something that people may choose."""
@@ -44,7 +44,7 @@ class Total:
 class FreeValues:
     """The first ``most`` values that people may choose, beside those of the configuration; the rest are ``other``."""
 
-    def __init__(self, most: int = MOST_LABEL_VALUES) -> None:
+    def __init__(self, most: int = MAX_LABEL_VALUES) -> None:
         self._most = most
         self._configured: set[str] = set()
         self._seen: set[str] = set()
@@ -90,7 +90,7 @@ class Totals:
         self._gone: list[str] = []
         self._expected: dict[Series, None] = {}
         self._free = {
-            (family, name): FreeValues(MOST_AGENTS if name == "agent" else MOST_LABEL_VALUES)
+            (family, name): FreeValues(MAX_AGENTS if name == "agent" else MAX_LABEL_VALUES)
             for family in self.families
             for name in family.free
         }
@@ -163,7 +163,7 @@ class Totals:
         if known is None:
             labels = self.labels(family, values)
             known = self._ids.get((family, labels)) or self._file(family, labels)
-            if len(self._found) < MOST_FOUND:
+            if len(self._found) < MAX_FOUND:
                 self._found[family, values] = known
         return known
 

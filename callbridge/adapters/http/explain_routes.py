@@ -13,7 +13,7 @@ from typing import Any
 from callbridge.adapters.facts.privacy import scrub
 from callbridge.adapters.redis.timeline_archive import TimelineArchive
 from callbridge.adapters.views.board import Board
-from callbridge.adapters.views.explain_agent import MOST_LOOKED_AT, alerting, explain_agent
+from callbridge.adapters.views.explain_agent import MAX_LOOKED_AT, alerting, explain_agent
 from callbridge.adapters.views.explain_queue import explain_queue, explain_waiter
 from callbridge.adapters.views.phrasing import ExplainedLine, count, span
 from callbridge.adapters.views.timeline import in_words
@@ -25,7 +25,7 @@ from callbridge.core.model.call import Call
 from callbridge.core.model.switch import BYPASS
 from callbridge.core.model.world_view import WorldView
 
-MOST_WAITING_SHOWN = 20
+MAX_WAITING_SHOWN = 20
 """Callers listed per queue unless more or fewer are asked for."""
 
 
@@ -58,7 +58,7 @@ class Explainer:
                 return await self.call(name)
 
     async def agent(self, name: str) -> dict[str, Any] | None:
-        calls = await self._lines(MOST_LOOKED_AT)
+        calls = await self._lines(MAX_LOOKED_AT)
         lines = explain_agent(self._world, name, self._now(), calls, self._show)
         return None if lines is None else {"id": name, **(self._board.agent(name) or {}), "lines": _plain(lines)}
 
@@ -89,7 +89,7 @@ class Explainer:
         """The first ``limit`` callers of every queue, in the order in which they are served; how many there are in all; and
         what needs a supervisor's attention."""
         calls = list(self._world.calls.rows().values())
-        heads, totals = await asyncio.to_thread(_heads, calls, MOST_WAITING_SHOWN if limit is None else limit)
+        heads, totals = await asyncio.to_thread(_heads, calls, MAX_WAITING_SHOWN if limit is None else limit)
         now, world = self._now(), self._world
         lines = (in_order(world, line) for line in heads.values())
         rows = [self._row(one, now) for line in lines for one in line]

@@ -16,7 +16,7 @@ from callbridge.adapters.http.auth import Caller, HttpSettings, caller, guard
 from callbridge.adapters.http.backend import Backend
 from callbridge.adapters.http.encodings import plain_only
 from callbridge.adapters.http.events import Readers, stream
-from callbridge.adapters.http.explain_routes import MOST_WAITING_SHOWN
+from callbridge.adapters.http.explain_routes import MAX_WAITING_SHOWN
 from callbridge.adapters.http.feed import EventFeed, Wanted
 from callbridge.adapters.http.limits import Refusals
 from callbridge.adapters.http.openapi import document
@@ -60,7 +60,7 @@ from callbridge.core.model.events import (
 from callbridge.core.model.facts import RequestRefused
 from callbridge.core.model.switch import BYPASS, closing
 
-_MOST_CALLS = 1000
+_MAX_CALLS = 1000
 _NOT_YOURS = "this token is for one agent"
 
 
@@ -168,7 +168,7 @@ class _Handlers:
         return web.json_response({"id": name, **(view or {}), "timeline": _for(who, timeline or [])})
 
     async def waiting(self, request: web.Request) -> web.Response:
-        limit = _limit(request.query.get("limit"), MOST_WAITING_SHOWN)
+        limit = _limit(request.query.get("limit"), MAX_WAITING_SHOWN)
         return web.json_response(await self._backend.waiting(limit))
 
     async def explain_agent(self, request: web.Request) -> web.Response:
@@ -426,7 +426,7 @@ def _for(who: Caller, timeline: Sequence[dict[str, Any]]) -> list[dict[str, Any]
     return [fact for fact in timeline if not who.agent or fact["agent"] in ("", who.agent)]
 
 
-def _limit(text: str | None, default: int = _MOST_CALLS) -> int:
+def _limit(text: str | None, default: int = _MAX_CALLS) -> int:
     if text is None:
         return default
     if not (text.isascii() and text.isdigit() and len(text) < 7):

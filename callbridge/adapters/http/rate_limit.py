@@ -6,7 +6,7 @@ from collections import OrderedDict, deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-_MOST_NAMES = 10_000
+_MAX_NAMES = 10_000
 
 
 @dataclass(slots=True)
@@ -41,5 +41,5 @@ class RateLimit:
         if len(count.times) >= self._most:
             count.times.clear()
             count.shut_until = now + self._shut
-        if len(self._counts) > _MOST_NAMES:
+        if len(self._counts) > _MAX_NAMES:
             self._counts.popitem(last=False)

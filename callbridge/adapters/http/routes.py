@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from callbridge.adapters.http import reload_schemas, request_bodies, response_bodies
 from callbridge.adapters.http.auth import TokenRole
-from callbridge.adapters.http.explain_routes import MOST_WAITING_SHOWN
+from callbridge.adapters.http.explain_routes import MAX_WAITING_SHOWN
 from callbridge.core.model.events import AgentRequest, CallRequest
 
 EVERYBODY = frozenset(TokenRole)
@@ -91,7 +91,7 @@ CALL_ROUTES: dict[CallRequest, tuple[type[request_bodies.Body], frozenset[TokenR
 _QUEUE = Query("queue", "return only items of this queue", {"type": "string", "minLength": 1})
 _CALL = Query("call", "the call ID", {"type": "string"}, required=True)
 _LIMIT = Query("limit", "maximum number of results", {"type": "integer", "minimum": 0, "maximum": 999_999, "default": 1000})
-_EACH = Query("limit", "maximum number of callers of each queue", {**_LIMIT.schema, "default": MOST_WAITING_SHOWN})
+_EACH = Query("limit", "maximum number of callers of each queue", {**_LIMIT.schema, "default": MAX_WAITING_SHOWN})
 _TYPES = Query("types", "return only facts of these types (comma-separated)", {"type": "string", "minLength": 1})
 _LAST = Query("Last-Event-ID", "ID of the last fact received; the stream resumes after it", {"type": "string"}, place="header")
 

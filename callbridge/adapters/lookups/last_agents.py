@@ -25,7 +25,7 @@ log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
 MAX_CALLERS_REMEMBERED = 100_000
 """Callers whom we remember without Redis."""
-MOST_OWED = 10_000
+MAX_OWED = 10_000
 """Talks to be written down while Redis is away; older ones are forgotten."""
 _SAVE_RETRY = 1.0
 
@@ -39,7 +39,7 @@ class LastAgents:
         self._redis: Redis | None = connect(redis) if redis is not None else None
         self._private = redis.private("talked") if redis is not None else ""
         self._kept: OrderedDict[str, tuple[float, str]] = OrderedDict()
-        self._owed: deque[tuple[str, str]] = deque(maxlen=MOST_OWED)
+        self._owed: deque[tuple[str, str]] = deque(maxlen=MAX_OWED)
         self._wake = asyncio.Event()
         self._lasts = 0.0
         self._repeat = 0.0

@@ -31,8 +31,8 @@ from callbridge.wire.phone_numbers import PhoneNumbers
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
 LARGEST_LOOKUP_REPLY = 64 * 1024
-MOST_LOOKUP_VALUES = 50
-MOST_ASKED = 100_000
+MAX_LOOKUP_VALUES = 50
+MAX_ASKED = 100_000
 """Callers of whom we remember without Redis that they were asked."""
 LONGEST_VALUE = 100
 _NAME = re.compile("[a-z][a-z0-9_]{0,31}")
@@ -133,7 +133,7 @@ class Lookups:
             return False
         self._asked[who] = now + settings.once
         self._asked.move_to_end(who)
-        if len(self._asked) > MOST_ASKED:
+        if len(self._asked) > MAX_ASKED:
             self._asked.popitem(last=False)
         return True
 
@@ -186,7 +186,7 @@ def read(answer: Mapping[Any, Any], tiers: Collection[str]) -> dict[str, str]:
     """The values of an answer that may be used; the rest is left out."""
     found: dict[str, str] = {}
     for name, value in answer.items():
-        if not isinstance(name, str) or not _NAME.fullmatch(name) or len(found) >= MOST_LOOKUP_VALUES:
+        if not isinstance(name, str) or not _NAME.fullmatch(name) or len(found) >= MAX_LOOKUP_VALUES:
             continue
         if not isinstance(value, str | int | float) or name in REMEMBERED:
             continue

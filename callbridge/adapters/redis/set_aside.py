@@ -25,7 +25,7 @@ SET_ASIDE_FOR = 7 * 86_400
 """Seconds for which a key that was set aside is kept."""
 EVERY = 1.0
 """Seconds between looks at the keys of the outbox's readers."""
-MOST_NOTES = 20
+MAX_NOTES = 20
 
 _STRANGERS = """
 local moved = {}
@@ -74,7 +74,7 @@ class SetAside:
     """``redis``: the store's own connections. ``notes``: what was set aside since we began, in words."""
 
     def __init__(self, settings: RedisSettings, redis: Redis, *, clock: Callable[[], float] = time.time) -> None:
-        self.notes: deque[str] = deque(maxlen=MOST_NOTES)
+        self.notes: deque[str] = deque(maxlen=MAX_NOTES)
         self._settings = settings
         self._clock = clock
         self._strangers = redis.register_script(_STRANGERS)

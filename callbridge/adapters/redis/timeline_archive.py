@@ -32,7 +32,7 @@ FORMER_READER = "stories"
 """The name under which older versions kept it, and the place reached."""
 TIMELINES_KEPT_FOR = 86_400
 """Seconds for which a timeline is kept after its last fact."""
-MOST_FACTS_OF_A_CALL = 200
+MAX_FACTS_OF_A_CALL = 200
 """Facts kept of one call: its last ones."""
 _ID = re.compile(rb"\d{1,20}-\d{1,20}")
 _ADOPT = """
@@ -96,7 +96,7 @@ class TimelineArchive(OutboxReader):
                     told.setdefault(fact.call, []).append(self._kept_form(fact))
             for call, kept in told.items():
                 pipe.rpush(self._key(call), *kept)
-                pipe.ltrim(self._key(call), -MOST_FACTS_OF_A_CALL, -1)
+                pipe.ltrim(self._key(call), -MAX_FACTS_OF_A_CALL, -1)
                 pipe.expire(self._key(call), self._kept)
             pipe.set(self._cursor, facts[-1].id)
             pipe.hset(self._cursors, TIMELINES_READER, f"{facts[-1].id} {facts[-1].id}")

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from callbridge.adapters.facts.codec import check_schema
 
-_MOST = 2**53
+_MAX_EXACT = 2**53
 """Numbers beyond it are none that a script of Redis can count on."""
 
 
@@ -42,7 +42,7 @@ def unreadable(meta: Mapping[bytes, bytes], *, rows: bool) -> str:
 
 def _count(text: bytes) -> int:
     value = int(text)
-    if not 0 <= value < _MOST:
+    if not 0 <= value < _MAX_EXACT:
         raise ValueError("out of bounds")
     return value
 

@@ -31,11 +31,11 @@ PORTION = 1_000
 """Objects created since the last look from which on they are examined."""
 PORTIONS = 2
 """So many portions of a generation make one of the next."""
-MOST_EXAMINED = 10_000
+MAX_EXAMINED = 10_000
 """Objects in one collection, 3 to 5 ms. More at once, as a reload makes, are frozen unexamined."""
 FULL_AFTER = 50_000
 """Objects frozen since the last full collection from which on another one is due."""
-MOST_GROWTH = 512 * 2**20
+MAX_GROWTH = 512 * 2**20
 """Bytes by which memory may have grown since the last full collection; then one that is due waits no longer."""
 THRESHOLDS = 10_000, 1_000, 1_000
 """Python's own: only a burst between two looks passes the first, and nothing the others."""
@@ -99,15 +99,15 @@ class Collector:
         _, ones, twos = gc.get_count()
         generation: Literal[0, 1, 2] = 0 if ones < PORTIONS else 1 if twos < PORTIONS else 2
         size = sum(len(gc.get_objects(generation=each)) for each in range(generation + 1))
-        if size <= MOST_EXAMINED:
+        if size <= MAX_EXAMINED:
             gc.collect(generation)
-        if size > MOST_EXAMINED or generation == 2:
+        if size > MAX_EXAMINED or generation == 2:
             gc.freeze()
             self._frozen += size
 
     def _has_grown(self) -> bool:
         growth = self._memory() - self._memory_then
-        if growth <= MOST_GROWTH:
+        if growth <= MAX_GROWTH:
             return False
         log.warning("memory has grown: full garbage collection", bytes=growth)
         return True

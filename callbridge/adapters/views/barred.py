@@ -13,7 +13,7 @@ from callbridge.core.model import waiting_groups
 from callbridge.core.model.call import Call
 from callbridge.core.model.world_view import WorldView
 
-MOST_BARRED_NAMED = 3
+MAX_BARRED_NAMED = 3
 
 
 def barred_from(world: WorldView, call: Call) -> AbstractSet[str]:
@@ -26,7 +26,7 @@ def explain_caller(world: WorldView, call: Call) -> Iterator[ExplainedLine]:
     """Of a waiting caller: who is left out."""
     names = sorted(barred_from(world, call))
     if names:
-        told = some((f"{name} ({_why(world, call, name)})" for name in names[:MOST_BARRED_NAMED]), MOST_BARRED_NAMED, len(names))
+        told = some((f"{name} ({_why(world, call, name)})" for name in names[:MAX_BARRED_NAMED]), MAX_BARRED_NAMED, len(names))
         yield ExplainedLine(code="barred", text=f"   not offered to {told}")
 
 

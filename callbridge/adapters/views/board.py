@@ -30,7 +30,7 @@ Key = tuple[Kind, str]
 ENDED = "ended"
 KEPT_ENDED = 3600.0
 """Seconds for which an ended call can still be viewed."""
-MOST_ENDED = 20_000
+MAX_ENDED = 20_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -385,6 +385,6 @@ class Board:
     def _forget_ended(self, now: float) -> None:
         while self.ended:
             _, stamp = next(iter(self.ended.values()))
-            if len(self.ended) <= MOST_ENDED and stamp.now > now - KEPT_ENDED:
+            if len(self.ended) <= MAX_ENDED and stamp.now > now - KEPT_ENDED:
                 return
             self.ended.popitem(last=False)

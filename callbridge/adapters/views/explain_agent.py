@@ -20,7 +20,7 @@ from callbridge.core.model.plan import AgentOrder, ConnectMode, QueuePlan
 from callbridge.core.model.skills import Profile
 from callbridge.core.model.world_view import WorldView
 
-MOST_LOOKED_AT = 200
+MAX_LOOKED_AT = 200
 """Callers per queue, from the head of the line, that are considered when one agent is explained."""
 
 
@@ -44,7 +44,7 @@ def explain_agent(
     free = _free_agents(world, now) if eligible(agent, now) else {}
     for queue in world.plan.queues.values():
         if queue.name in names:
-            lines += _about_queue(world, agent, queue, in_order(world, calls.get(queue.name, ()), MOST_LOOKED_AT), now, free)
+            lines += _about_queue(world, agent, queue, in_order(world, calls.get(queue.name, ()), MAX_LOOKED_AT), now, free)
         else:
             lines.append(_not_of(agent, queue))
     return lines

@@ -15,7 +15,7 @@ from callbridge.core.model.plan import AgentOrder, QueuePlan
 from callbridge.core.model.skills import Requirement
 from callbridge.core.model.world_view import WorldView
 
-MOST_SHOWN = 10
+MAX_SHOWN = 10
 """Callers per queue that are explained individually."""
 
 
@@ -32,15 +32,15 @@ def explain_queue(
     if not inside:
         lines.append(ExplainedLine(code="nobody_waits", text="nobody is waiting"))
     told: set[str] = set()
-    for waiter in in_order(world, inside, MOST_SHOWN):
+    for waiter in in_order(world, inside, MAX_SHOWN):
         lines += explain_waiter(world, waiter, now, told, show)
     owed = [callback for callback in world.callbacks.rows().values() if callback.queue == name]
     if owed:
         standing = sum(callback.stands for callback in owed)
         text = f"{count(len(owed), 'open callback')}: {standing} in line, {len(owed) - standing} deferred or in progress"
         lines.append(ExplainedLine(code="callbacks", text=text))
-    if len(inside) > MOST_SHOWN:
-        lines.append(ExplainedLine(code="more", text=f"{len(inside) - MOST_SHOWN} more waiting behind them"))
+    if len(inside) > MAX_SHOWN:
+        lines.append(ExplainedLine(code="more", text=f"{len(inside) - MAX_SHOWN} more waiting behind them"))
     return lines
 
 

@@ -34,7 +34,7 @@ DELIVERIES_KEPT_FOR = 86_400.0
 """Seconds after an event for which delivering it is tried."""
 PARALLEL = 8
 """Deliveries under way at a time; after as many failures in a row the hook as a whole rests."""
-MOST_DELIVERIES = 1_000
+MAX_DELIVERIES = 1_000
 """Deliveries in memory at which no more is wanted: the rest waits in the outbox."""
 _SAID_AGAIN = 60.0
 """Seconds after which a failing receiver is worth another line in the log."""
@@ -109,7 +109,7 @@ class Webhook:
 
     @property
     def full(self) -> bool:
-        return len(self._owed) >= MOST_DELIVERIES
+        return len(self._owed) >= MAX_DELIVERIES
 
     def owed(self) -> list[str]:
         """The ids of the facts that are taken and not done, oldest first."""

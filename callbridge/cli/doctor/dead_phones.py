@@ -8,7 +8,7 @@ from callbridge.cli.doctor.endpoints import Endpoints
 from callbridge.cli.doctor.findings import Finding, ok, unseen, warning
 
 ABOUT = "dead phones"
-MOST_PHONES_NAMED = 6
+MAX_PHONES_NAMED = 6
 
 
 def examine(endpoints: Endpoints) -> Iterator[Finding]:
@@ -34,6 +34,6 @@ def judge(endpoints: Mapping[str, Mapping[str, str]]) -> Iterator[Finding]:
 
 
 def _some(names: Sequence[str]) -> str:
-    return ", ".join(names[:MOST_PHONES_NAMED]) + (
-        f" and {len(names) - MOST_PHONES_NAMED} more" if len(names) > MOST_PHONES_NAMED else ""
+    return ", ".join(names[:MAX_PHONES_NAMED]) + (
+        f" and {len(names) - MAX_PHONES_NAMED} more" if len(names) > MAX_PHONES_NAMED else ""
     )

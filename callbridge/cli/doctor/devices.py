@@ -8,14 +8,14 @@ from typing import Any
 from callbridge.cli.client import ApiError
 from callbridge.cli.doctor.findings import Finding, warning
 
-MOST_EXPLAINED = 200
+MAX_EXPLAINED = 200
 """Agents with several devices whose explanation is asked for."""
 TODO = "check the device's power, network and registration (`pjsip show contacts`), or take it out of the agent's phones"
 
 
 def examine(explain: Callable[[str, str], Mapping[str, Any]], agents: Iterable[str]) -> Iterator[Finding]:
     """``explain``: asks the running callbridge about one of the ``agents``, who are those with several devices."""
-    for agent in [*agents][:MOST_EXPLAINED]:
+    for agent in [*agents][:MAX_EXPLAINED]:
         try:
             lines = explain("agents", agent).get("lines", ())
         except ApiError:

@@ -10,7 +10,7 @@ from difflib import get_close_matches
 from callbridge.cli.doctor.findings import Finding, fault, ok, warning
 
 INBOUND, FEATURES, FEATURE = "callbridge-inbound", "callbridge-features", "callbridge-feature"
-MOST_NAMED = 6
+MAX_NAMED = 6
 _GOTO = re.compile(r"(?:^|[?:,(&])\s*([A-Za-z0-9_-]+),((?:\$\{[^}]*\}|[^,()?:{}])+),[^,()?:]+")
 """``context,extension,priority``, plain or behind the condition of a GotoIf."""
 _LOCAL = re.compile(r"Local/([^@&,]+)@([A-Za-z0-9_-]+)", re.IGNORECASE)
@@ -118,5 +118,5 @@ def entries(plan: LoadedDialplan, configured: Collection[str], usable: Collectio
 
 
 def _some(names: Sequence[str]) -> str:
-    more = len(names) - MOST_NAMED
-    return ", ".join(names[:MOST_NAMED]) + (f" and {more} more" if more > 0 else "")
+    more = len(names) - MAX_NAMED
+    return ", ".join(names[:MAX_NAMED]) + (f" and {more} more" if more > 0 else "")

@@ -14,7 +14,7 @@ from callbridge.core.model.plan import ConnectMode
 from callbridge.settings.models import Settings
 
 _OBJECTS = "/asterisk/config/dynamic/res_pjsip"
-MOST_NAMED = 6
+MAX_NAMED = 6
 
 
 @dataclass(slots=True)
@@ -106,7 +106,7 @@ def called_at_one_device(settings: Settings) -> set[str]:
 
 
 def _first(names: Sequence[str]) -> str:
-    return ", ".join(names[:MOST_NAMED]) + (f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else "")
+    return ", ".join(names[:MAX_NAMED]) + (f" and {len(names) - MAX_NAMED} more" if len(names) > MAX_NAMED else "")
 
 
 # -- sounds -----------------------------------------------------------------------------------------------------------
@@ -136,7 +136,7 @@ def transcoded(
     plain = codecs | ({"slin"} if codecs & _NARROW else set())
     costly = sorted({name for _, name in used if formats.get(name) and not formats[name] & plain})
     if costly:
-        named = ", ".join(costly[:MOST_NAMED]) + (f" and {len(costly) - MOST_NAMED} more" if len(costly) > MOST_NAMED else "")
+        named = ", ".join(costly[:MAX_NAMED]) + (f" and {len(costly) - MAX_NAMED} more" if len(costly) > MAX_NAMED else "")
         there = ", ".join(sorted({kind for name in costly for kind in formats[name]}))
         spoken = ", ".join(sorted(codecs))
         said = f"transcoded for every caller (to {spoken}), because there is only {there} of: {named}"

@@ -138,21 +138,21 @@ def actions(allowed: Collection[str], *, records: bool = False) -> Iterator[Find
 # -- who else is there ----------------------------------------------------------------------------------------------
 
 
-MOST_SOUNDS = 10
+MAX_SOUNDS = 10
 
 
 def sounds(used: Iterable[tuple[str, str]], known: Collection[str]) -> Iterator[Finding]:
     """``used``: where each sound is played, and its name."""
     missing = {name: where for where, name in used if name not in known and not name.startswith("/")}
-    for name, where in sorted(missing.items())[:MOST_SOUNDS]:
+    for name, where in sorted(missing.items())[:MAX_SOUNDS]:
         todo = (
             "run `callbridge prompts` to generate it"
             if name.startswith("callbridge/")
             else "install it, or configure another sound"
         )
         yield warning("sounds", f"the PBX has no sound {name!r}, which {where} plays: callers hear nothing", todo)
-    if len(missing) > MOST_SOUNDS:
-        yield warning("sounds", f"and {len(missing) - MOST_SOUNDS} more", "see above")
+    if len(missing) > MAX_SOUNDS:
+        yield warning("sounds", f"and {len(missing) - MAX_SOUNDS} more", "see above")
     if not missing:
         yield ok("sounds", "all configured sounds exist")
 
@@ -298,7 +298,7 @@ def _bound(name: str, address: str, what: str) -> Iterator[Finding]:
 
 # -- amd.conf ---------------------------------------------------------------------------------------------------------
 
-ANALYSIS_MOST = 2000
+MAX_ANALYSIS = 2000
 """Milliseconds that are left to know whether a person has answered, and to put an agent through."""
 
 
@@ -306,11 +306,11 @@ def amd_conf(conf: Conf) -> Iterator[Finding]:
     """How long campaigns listen for machines. 5000 ms is Asterisk's own default."""
     said = conf.value("general", "total_analysis_time")
     total = int(said) if said is not None and said.strip().isdigit() else 5000
-    if total > ANALYSIS_MOST:
+    if total > MAX_ANALYSIS:
         yield warning(
             "amd.conf",
             f"total_analysis_time is {total} ms: people who answer would wait too long",
-            f"total_analysis_time = {ANALYSIS_MOST}",
+            f"total_analysis_time = {MAX_ANALYSIS}",
         )
     else:
         yield ok("amd.conf", f"answering machine detection takes at most {total} ms")

@@ -11,7 +11,7 @@ from callbridge.adapters.redis.connection import TROUBLE, RedisSettings, connect
 from callbridge.cli.doctor.findings import Finding, fault, ok, unseen, warning
 from callbridge.settings.models import Settings
 
-MOST_KEYS = 20_000
+MAX_KEYS = 20_000
 """Maximum number of keys scanned for foreign names."""
 _PUBLIC = ("queue:", "agent:", "call:")
 
@@ -73,7 +73,7 @@ async def _names(redis: Any, link: RedisSettings) -> AsyncIterator[Finding]:
             worlds.add(name[1:].partition("}")[0])
         elif not name.startswith(_PUBLIC) and name != "facts":
             strangers.add(name)
-        if seen >= MOST_KEYS:
+        if seen >= MAX_KEYS:
             break
     for finding in names(link, strangers, worlds):
         yield finding

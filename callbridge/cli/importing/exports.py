@@ -16,7 +16,7 @@ from callbridge.wire.phone_numbers import IMPOSSIBLE, PhoneNumbers
 
 LONGEST_VALUE_OF_A_LEAD = 200
 """Characters of a lead's value; longer ones are cut."""
-MOST_ROWS_NAMED = 20
+MAX_ROWS_NAMED = 20
 _NULLS = frozenset({"NULL", "\\N", "null"})
 _SEPARATORS = ",;\t|"
 
@@ -119,10 +119,10 @@ class Refused:
         self.lines.append((table.name, row.line, number, why))
 
     def report(self, looks: Looks) -> None:
-        for name, line, number, why in self.lines[:MOST_ROWS_NAMED]:
+        for name, line, number, why in self.lines[:MAX_ROWS_NAMED]:
             looks.add(f"{name}:{line}", f"{number[:40]!r} was left out: {why}")
-        if len(self.lines) > MOST_ROWS_NAMED:
-            looks.add("", f"{len(self.lines) - MOST_ROWS_NAMED} more rows were left out: see left-out.csv")
+        if len(self.lines) > MAX_ROWS_NAMED:
+            looks.add("", f"{len(self.lines) - MAX_ROWS_NAMED} more rows were left out: see left-out.csv")
 
     def text(self) -> str:
         return csv_text(

@@ -23,7 +23,7 @@ USUAL_RING = 15.0
 LONGEST_RING = 60.0
 LONGEST_WRAP_UP = 3600.0
 LONGEST_TARGET = 3600.0
-_MOST_WAITING = 1_000_000
+_MAX_WAITING = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,7 +195,7 @@ def _overflow(queue: SourceQueue, ways: Destinations, looks: Looks) -> Iterator[
 def _rules(queue: SourceQueue, looks: Looks) -> Iterator[tuple[str, str]]:
     section = queue.section
     limit = section.last("maxlen") or "0"
-    if limit.isascii() and limit.isdigit() and 0 < int(limit[:12]) <= _MOST_WAITING:
+    if limit.isascii() and limit.isdigit() and 0 < int(limit[:12]) <= _MAX_WAITING:
         yield f"waiting: {int(limit)}", "full"
     elif not is_no(limit):
         looks.add(queue.where, f"maxlen = {limit[:40]}: not a number of callers")

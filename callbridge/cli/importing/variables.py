@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 UNKNOWN = "\ufffd"
 """Stands for what only a live call knows."""
-_MOST_ROUNDS = 200
+_MAX_ROUNDS = 200
 _UNSET = re.compile(r"VQ_\w*|Q(?:GOSUB|AGI|RULE|POSITION|AANNOUNCE|RINGOPTS|RETRY)")
 """FreePBX's virtual queues and modules set these; a plain call has none of them, unless the dialplan sets one first."""
 _IF = re.compile(r"IF\(\$\[(?P<condition>.*?)\]\?(?P<then>.*?):(?P<otherwise>.*)\)", re.DOTALL)
@@ -19,7 +19,7 @@ _COMPARISON = re.compile(r'\s*"?(?P<left>[^"]*?)"?\s*(?P<operator>!=|>=|<=|=|>|<
 
 def resolved(text: str, known: Mapping[str, str]) -> str:
     """The text with its variables replaced, the innermost first; `UNKNOWN` where it depends on the call."""
-    for _ in range(_MOST_ROUNDS):
+    for _ in range(_MAX_ROUNDS):
         start = text.rfind("${")
         end = text.find("}", start)
         if start < 0 or end < 0:

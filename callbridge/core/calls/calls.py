@@ -386,7 +386,7 @@ def _taken_away(world: World, call: Call) -> None:
 def leave_again(world: World, call: Call) -> None:
     """The customer did not continue in the dialplan as ordered: try once more, then give up."""
     assert call.exit is not None
-    if call.failures >= offers.MOST_FAILURES:
+    if call.failures >= offers.MAX_FAILURES:
         segments.end_call(world, call)
         return
     context, extension = call.exit

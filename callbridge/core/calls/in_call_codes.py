@@ -16,7 +16,7 @@ from callbridge.core.transfers import records
 CODE_TIMEOUT = 4.0
 """Seconds after a digit in which the next one must come."""
 WITH_TARGET = frozenset({CallRequest.TRANSFER, CallRequest.CONSULT})
-_MOST_DIGITS = 30
+_MAX_DIGITS = 30
 
 
 def pressed(world: World, event: DigitPressed) -> None:
@@ -35,7 +35,7 @@ def pressed(world: World, event: DigitPressed) -> None:
     elif code is not None and event.digit == "#" and len(keys) > len(code):
         _act(world, call, code, keys[len(code) : -1])
     else:
-        _remember(world, call, keys[:_MOST_DIGITS])
+        _remember(world, call, keys[:_MAX_DIGITS])
 
 
 def timed_out(world: World, call: Call) -> Call:

@@ -18,7 +18,7 @@ from callbridge.core.model.world import World
 
 CLOSE_AGAIN = 30.0
 """Seconds after which an outcome is sent to the ledger again: it could not be written, or an earlier run had sent it."""
-MOST_REFUSALS = 10
+MAX_REFUSALS = 10
 """How often the ledger may refuse an outcome or a block before the fact ``order_gave_up`` is emitted."""
 BLOCK_AGAIN = 3600.0
 """Seconds between retries of a block that has been refused that often."""
@@ -135,7 +135,7 @@ def not_written(world: World, order: CloseAttempt) -> bool:
     if attempt is None or attempt.recorded:
         return False
     attempt = put(world, attempt, ordered_by="", refusals=attempt.refusals + 1, deadline=world.now + CLOSE_AGAIN)
-    if attempt.refusals < MOST_REFUSALS:
+    if attempt.refusals < MAX_REFUSALS:
         return False
     if attempt.stage is AttemptStage.CLOSING:
         world.attempts.drop(attempt.id)
@@ -246,9 +246,9 @@ def not_blocked(world: World, order: BlockNumber) -> bool:
     if block is None:
         return False
     refusals = block.refusals + 1
-    rest = CLOSE_AGAIN if refusals < MOST_REFUSALS else BLOCK_AGAIN
+    rest = CLOSE_AGAIN if refusals < MAX_REFUSALS else BLOCK_AGAIN
     world.blocks.put(block.id, evolve(block, ordered_by="", refusals=refusals, deadline=world.now + rest))
-    return refusals == MOST_REFUSALS
+    return refusals == MAX_REFUSALS
 
 
 def _learn(world: World, attempt: Attempt, at: float, *, person: bool) -> None:

@@ -16,7 +16,7 @@ from callbridge.core.model.call import Call, NodeActivity
 from callbridge.core.model.events import RecordingEnded
 from callbridge.core.model.facts import FlowStepped, PromptFailed
 from callbridge.core.model.flow import (
-    MOST_DIGITS,
+    MAX_DIGITS,
     BranchNode,
     CallbackNode,
     CollectNode,
@@ -44,10 +44,10 @@ from callbridge.core.model.rows import evolve
 from callbridge.core.model.world import World
 from callbridge.core.routing import visits
 
-MOST_NODES = 50
+MAX_NODES = 50
 """Nodes without a prompt, a key or a wait after which a flow counts as an endless loop."""
-MOST_SILENCES = 20
-MOST_AHEAD = 20
+MAX_SILENCES = 20
+MAX_AHEAD = 20
 
 
 def go(world: World, call: Call, flow: Flow, node: str, key: str = "") -> None:
@@ -62,7 +62,7 @@ def arrive(world: World, call: Call, flow: Flow, name: str, key: str = "") -> No
     while True:
         flow_position = call.flow_position
         assert flow_position is not None
-        if flow_position.hops >= MOST_NODES:
+        if flow_position.hops >= MAX_NODES:
             break
         if not flow.hidden:
             world.emit(FlowStepped(seq=world.next_seq(), at=world.now, call=call.id, flow=flow.name, node=name, key=key))
@@ -237,7 +237,7 @@ def pressed(world: World, call: Call, flow: Flow, node: Node, key: str) -> None:
 def _ahead(call: Call, key: str) -> Call:
     """Keep the key for the next node that expects one."""
     assert call.flow_position is not None
-    return evolve(call, flow_position=evolve(call.flow_position, ahead=(call.flow_position.ahead + key)[:MOST_AHEAD]))
+    return evolve(call, flow_position=evolve(call.flow_position, ahead=(call.flow_position.ahead + key)[:MAX_AHEAD]))
 
 
 def _chosen(world: World, call: Call, flow: Flow, node: MenuNode, key: str) -> None:
@@ -256,7 +256,7 @@ def _typed(world: World, call: Call, flow: Flow, node: CollectNode, key: str, *,
     if key == node.ends:
         _entered(world, call, flow, node)
         return
-    call = evolve(call, flow_position=evolve(flow_position, typed=(flow_position.typed + key)[:MOST_DIGITS]))
+    call = evolve(call, flow_position=evolve(flow_position, typed=(flow_position.typed + key)[:MAX_DIGITS]))
     assert call.flow_position is not None
     if len(call.flow_position.typed) >= node.most:
         _entered(world, evolve(call, flow_position=evolve(call.flow_position, full=True, ends=node.ends)), flow, node)
@@ -292,7 +292,7 @@ def silence(world: World, call: Call, flow: Flow, node: Node) -> None:
     """No key in time. A caller who has been prompted this often and never presses a key is absent, or cannot."""
     flow_position = call.flow_position
     assert flow_position is not None
-    if flow_position.silences >= MOST_SILENCES:
+    if flow_position.silences >= MAX_SILENCES:
         exits.fail(world, call)
         return
     flow_position = evolve(flow_position, silences=flow_position.silences + 1)

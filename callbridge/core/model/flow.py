@@ -13,7 +13,7 @@ from functools import lru_cache
 from typing import assert_never
 
 KEYS = "0123456789*#"
-MOST_DIGITS = 40
+MAX_DIGITS = 40
 """The digits that a caller may type for one value."""
 
 

@@ -42,7 +42,7 @@ BEHIND = 3600.0
 """Seconds by which an agent-first lead ranks behind inbound callers."""
 BLOCKED_FOR = 60.0
 """Seconds for which we remember new entries of the do-not-call list: attempts may have been reserved just before."""
-LISTEN_MOST = 10.0
+MAX_LISTEN = 10.0
 """Seconds that answering machine detection may take."""
 
 
@@ -194,7 +194,7 @@ def answered(world: World, call: Call) -> None:
     call = evolve(call, dial_result="abandoned")  # unless they talk
     if plan is not None and plan.amd and call.offer is None:
         attempts.move(world, attempt, AttemptMove.LISTEN, answered_at=attempts.up_since(world, call))
-        world.calls.put(call.id, evolve(call, deadline=world.now + LISTEN_MOST))
+        world.calls.put(call.id, evolve(call, deadline=world.now + MAX_LISTEN))
         world.order(Subscribe(leg=call.leg))
         world.order(StartAmdDetour(leg=call.leg, context=AMD_CONTEXT, extension=plan.name))
         return

@@ -17,7 +17,7 @@ HORIZON = 26
 STEP = 2
 """Seconds between the moments that are looked at."""
 MOMENTS = tuple(range(STEP, HORIZON + 1, STEP))
-MOST_SECONDS = 900
+MAX_SECONDS = 900
 """Seconds beyond which the age of a conversation says nothing more."""
 SURE, SURER, MANY = 2.0, 4.0, 200.0
 """People whose answering is taken for granted, few dials saying little of the level: at a start more of them, and half as many
@@ -41,8 +41,8 @@ class Lifetimes:
     prior: float = 5.0
     keep: float = 0.998
     """Of all weights, kept for each duration that ends."""
-    ended: list[float] = field(default_factory=lambda: [0.0] * (MOST_SECONDS + 1))
-    exposed: list[float] = field(default_factory=lambda: [0.0] * (MOST_SECONDS + 1))
+    ended: list[float] = field(default_factory=lambda: [0.0] * (MAX_SECONDS + 1))
+    exposed: list[float] = field(default_factory=lambda: [0.0] * (MAX_SECONDS + 1))
     survives: list[float] = field(default_factory=list)
     count: int = 0
     _weight: float = 1.0
@@ -51,12 +51,12 @@ class Lifetimes:
         """One has ended: it was at risk in every second before."""
         self.count += 1
         self._weight /= self.keep
-        last = min(MOST_SECONDS, int(lasted))
+        last = min(MAX_SECONDS, int(lasted))
         weight = self._weight
         exposed = self.exposed
         for second in range(last + 1):
             exposed[second] += weight
-        if last < MOST_SECONDS:
+        if last < MAX_SECONDS:
             self.ended[last] += weight
 
     def rebuild(self, under_way: Iterable[float] = ()) -> None:
@@ -64,15 +64,15 @@ class Lifetimes:
         weight = self._weight
         exposed, ended = self.exposed[:], self.ended
         for age in under_way:
-            for second in range(min(MOST_SECONDS, int(age))):
+            for second in range(min(MAX_SECONDS, int(age))):
                 exposed[second] += weight
         chance, survives = 1.0, [1.0]
         prior = self.prior * weight
         # Over windows that widen with the age: single seconds of single conversations say little.
         second = 0
-        while second <= MOST_SECONDS:
+        while second <= MAX_SECONDS:
             width = 1 + second // 10
-            stop = min(MOST_SECONDS + 1, second + width)
+            stop = min(MAX_SECONDS + 1, second + width)
             risk = sum(exposed[second:stop]) + prior * width * chance
             rate = sum(ended[second:stop]) / max(risk, 1e-9)
             for _ in range(second, stop):
@@ -91,8 +91,8 @@ class Lifetimes:
     def over_within(self, age: int, seconds: int) -> float:
         """The chance that what has lasted ``age`` is over within so many seconds."""
         survives = self.survives
-        now = survives[min(age, MOST_SECONDS)]
-        return 1.0 - survives[min(age + seconds, MOST_SECONDS + 1)] / now if now > 1e-12 else 1.0
+        now = survives[min(age, MAX_SECONDS)]
+        return 1.0 - survives[min(age + seconds, MAX_SECONDS + 1)] / now if now > 1e-12 else 1.0
 
 
 @dataclass(slots=True)

@@ -24,7 +24,7 @@ from math import erf, exp, log, sqrt
 from operator import mul
 
 from callbridge.core.pacing.budget import Budget, Rules
-from callbridge.core.pacing.learned import HORIZON, MOMENTS, MOST_SECONDS, Answers, Lifetimes
+from callbridge.core.pacing.learned import HORIZON, MAX_SECONDS, MOMENTS, Answers, Lifetimes
 
 GRACE = 2
 """Seconds within which a person who answers must hear an agent."""
@@ -168,9 +168,9 @@ Row = list[float]
 """Chances at each of the moments, and behind them their variances."""
 LOOKS = len(MOMENTS)
 SECONDS = range(HORIZON + 1)
-AGES = (*range(0, 60, 2), *range(60, 300, 6), *range(300, MOST_SECONDS + 1, 30))
+AGES = (*range(0, 60, 2), *range(60, 300, 6), *range(300, MAX_SECONDS + 1, 30))
 """The ages of conversations for which there is a row: old ones change little."""
-AGE_INDEX = [sum(age <= second for age in AGES) - 1 for second in range(MOST_SECONDS + 1)]
+AGE_INDEX = [sum(age <= second for age in AGES) - 1 for second in range(MAX_SECONDS + 1)]
 
 
 def _freed(age: int, talk: list[float], ends: list[float], wrapped: list[float]) -> list[float]:

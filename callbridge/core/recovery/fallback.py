@@ -97,9 +97,9 @@ def is_ours(member: SeenMember, mark: str) -> bool:
     return member.dynamic and member.name.startswith(f"{mark}:")
 
 
-MOST_RETURNS = 3
+MAX_RETURNS = 3
 """How often one caller is taken back: a caller who ends up in the fallback repeatedly is better served there."""
-MOST_REMEMBERED = 10_000
+MAX_REMEMBERED = 10_000
 
 _FOR_GOOD = ON_PURPOSE | {DiversionReason.FAULT}
 """Sent there on purpose, or quarantined."""
@@ -129,7 +129,7 @@ class Departures:
             if isinstance(fact, CallDiverted):
                 self._left.pop(LegId(fact.leg), None)
                 self._left[LegId(fact.leg)] = fact
-        while len(self._left) > MOST_REMEMBERED:
+        while len(self._left) > MAX_REMEMBERED:
             del self._left[next(iter(self._left))]
 
     def may_return(self, leg: LegId, now: float) -> bool:

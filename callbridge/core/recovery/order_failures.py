@@ -148,7 +148,7 @@ def _sent_again(world: World, order: Order) -> bool:
             known = world.legs.get(leg)
         case _:
             return False
-    if known is None or known.hung_at is not None or known.tries >= offers.MOST_FAILURES:
+    if known is None or known.hung_at is not None or known.tries >= offers.MAX_FAILURES:
         return False
     world.put_leg(known, tries=known.tries + 1)
     if not (isinstance(order, Answer) and known.up_at is not None):
@@ -201,7 +201,7 @@ def _cannot_answer(world: World, leg: LegId, event: OrderFailed) -> None:
 
 def _owe_music(world: World, leg: LegId) -> None:
     known = world.legs.get(leg)
-    if known is not None and known.hung_at is None and known.tries < offers.MOST_FAILURES:
+    if known is not None and known.hung_at is None and known.tries < offers.MAX_FAILURES:
         deadline = world.now + legs.MUSIC_RETRY if known.deadline is None else known.deadline
         world.put_leg(known, music_owed=True, tries=known.tries + 1, deadline=deadline)
 
@@ -327,7 +327,7 @@ def _bridge_failed(world: World, order: Bridge, event: OrderFailed) -> None:
         transfers.failed(world, call, "failed")
     elif call.phase is Phase.JOINING:
         offers.failed_to_join(world, call, f"{event.why} {event.status} {event.detail}".strip())
-    elif call.segment is not None and call.failures + 1 >= offers.MOST_FAILURES:
+    elif call.segment is not None and call.failures + 1 >= offers.MAX_FAILURES:
         _gave_up(world, call.id, order, event)
         segments.end_call(world, segments.end_segment(world, call, "fault", world.now))
     else:

@@ -27,17 +27,17 @@ FIRST_DIGIT = 8.0
 """Seconds after a prompt within which the first key must be pressed."""
 NEXT_DIGIT = 4.0
 """Seconds after the last key after which the input is complete without ``#``."""
-PROMPT_MOST = 20.0
+MAX_PROMPT = 20.0
 """Seconds after which a prompt counts as over if its end was not reported."""
-CALL_MOST = 90.0
+MAX_CALL = 90.0
 """Maximum duration of a feature call in seconds."""
 MAX_LOGIN_TRIES = 3
 """Failed logins allowed in one feature call."""
-MOST_WRONG_PINS = 5
+MAX_WRONG_PINS = 5
 LOCKED = 300.0
-"""Seconds for which login by phone is locked for an agent after MOST_WRONG_PINS wrong PINs in a row."""
-MOST_TYPED_DIGITS = 20
-MOST_GUARDED = 1000
+"""Seconds for which login by phone is locked for an agent after MAX_WRONG_PINS wrong PINs in a row."""
+MAX_TYPED_DIGITS = 20
+MAX_GUARDED = 1000
 """Unknown agent numbers whose wrong PINs are remembered."""
 
 PHONES = ("PJSIP/", "SIP/", "IAX2/")
@@ -70,7 +70,7 @@ def dialled(world: World, event: FeatureDialled) -> None:
     world.order(InspectPhone(pbx=pbx_of(leg.id), phone=phone))
     if not event.up:
         world.order(Answer(leg=leg.id))
-    _begin(world, FeatureCall(leg=leg.id, phone=phone, ends_at=world.now + CALL_MOST), event)
+    _begin(world, FeatureCall(leg=leg.id, phone=phone, ends_at=world.now + MAX_CALL), event)
 
 
 def _begin(world: World, talk: FeatureCall, event: FeatureDialled) -> None:
@@ -183,12 +183,12 @@ def _wrong_pin(world: World, who: str) -> bool:
     if agent is None:
         return _wrong_number(world, who)
     wrong = agent.wrong_pins + 1
-    if wrong < MOST_WRONG_PINS:
+    if wrong < MAX_WRONG_PINS:
         agent_states.change(world, agent, wrong_pins=wrong)
         return False
     agent_states.change(world, agent, wrong_pins=0, pin_locked_until=world.now + LOCKED)
     world.emit(
-        AgentAlerted(seq=world.next_seq(), at=world.now, agent=agent.id, kind="pin_locked", limit=LOCKED, count=MOST_WRONG_PINS)
+        AgentAlerted(seq=world.next_seq(), at=world.now, agent=agent.id, kind="pin_locked", limit=LOCKED, count=MAX_WRONG_PINS)
     )
     return True
 
@@ -196,11 +196,11 @@ def _wrong_pin(world: World, who: str) -> bool:
 def _wrong_number(world: World, who: str) -> bool:
     """The same for an unknown number, without an alert."""
     guard = world.pin_guards.get(who) or PinGuard()
-    lock = guard.wrong + 1 >= MOST_WRONG_PINS
+    lock = guard.wrong + 1 >= MAX_WRONG_PINS
     guard = PinGuard(locked_until=world.now + LOCKED) if lock else evolve(guard, wrong=guard.wrong + 1)
     world.pin_guards.drop(who)  # stored again, so that it is the newest
     world.pin_guards.put(who, guard)
-    if len(world.pin_guards) > MOST_GUARDED:
+    if len(world.pin_guards) > MAX_GUARDED:
         world.pin_guards.drop(next(iter(world.pin_guards)))
     return lock
 
@@ -296,7 +296,7 @@ def _play(world: World, talk: FeatureCall, media: str) -> None:
     )  # otherwise the language would reveal that the number exists
     plan = world.plan.agents.get(proven)
     playback = world.mint("say")
-    _until(world, evolve(talk, playback=playback), PROMPT_MOST)
+    _until(world, evolve(talk, playback=playback), MAX_PROMPT)
     world.order(Play(leg=talk.leg, playback=playback, media=media, language=plan.language if plan is not None else ""))
 
 
@@ -334,7 +334,7 @@ def pressed(world: World, event: DigitPressed) -> None:
     elif event.digit == "*":
         _until(world, evolve(talk, digits=""), FIRST_DIGIT)
     else:
-        _until(world, evolve(talk, digits=(talk.digits + event.digit)[:MOST_TYPED_DIGITS]), NEXT_DIGIT)
+        _until(world, evolve(talk, digits=(talk.digits + event.digit)[:MAX_TYPED_DIGITS]), NEXT_DIGIT)
 
 
 def playback_ended(world: World, leg: LegId, playback: str) -> None:

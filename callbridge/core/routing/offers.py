@@ -37,7 +37,7 @@ CONFIRM_WITHIN = 15.0
 TAKE, REFUSE = "1", "2"
 OFFER_VALUES = frozenset({"queue", "tier", "agent"})
 """What the configuration names, in any language: fit for the name of a sound."""
-MOST_FAILURES = 3
+MAX_FAILURES = 3
 """Joins that may fail before the caller is sent to the fallback."""
 
 
@@ -354,7 +354,7 @@ def failed_to_join(world: World, call: Call, detail: str) -> None:
     world.emit(OrderGaveUp(seq=world.next_seq(), at=world.now, call=call.id, order="Bridge", why="failed", detail=detail))
     call = evolve(call, failures=call.failures + 1)
     legs.probe_soon(world, world.legs[call.leg], 0.0)
-    if call.failures < MOST_FAILURES:
+    if call.failures < MAX_FAILURES:
         retry(world, call, OfferResult.CANCELLED)
         return
     call = withdraw(world, call, OfferResult.CANCELLED)

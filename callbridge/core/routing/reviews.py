@@ -12,7 +12,7 @@ from callbridge.core.model.events import AnyEvent, ClockMoved, DevicesListed, Sw
 from callbridge.core.model.world import DecisionFault, World
 from callbridge.core.routing import visits
 
-MOST_LOOKED_AT, MOST_MOVED = 200, 25
+MAX_LOOKED_AT, MAX_MOVED = 200, 25
 """Size of a slice: it ends after so many callers reviewed, or so many sent elsewhere, which costs ten times as much."""
 
 
@@ -27,7 +27,7 @@ def after_event(world: World, event: AnyEvent | None) -> list[DecisionFault]:
         return []
     faults: list[DecisionFault] = []
     looked_at = moved = 0
-    for key in islice(world.reviews, MOST_LOOKED_AT):
+    for key in islice(world.reviews, MAX_LOOKED_AT):
         looked_at += 1
         call = world.calls.get(key)
         if call is None:
@@ -39,7 +39,7 @@ def after_event(world: World, event: AnyEvent | None) -> list[DecisionFault]:
             world.undo_to(mark)
             faults.append(DecisionFault("call", key, error))
         moved += world.calls.get(key) is not call
-        if moved == MOST_MOVED:
+        if moved == MAX_MOVED:
             break
     world.reviews = world.reviews[looked_at:]
     world.review_at = world.now if world.reviews else None

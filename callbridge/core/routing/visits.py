@@ -28,7 +28,7 @@ LEAVE_CHECK = 5.0
 """Seconds after ordering a leg into the dialplan before we ask what became of it."""
 LONGEST_HOLD = 60.0
 """Seconds for which a customer who was called first waits for an agent."""
-MOST_WAYS = 100
+MAX_WAYS = 100
 """Queues and flows that one call may enter: a caller in an endless loop goes to the fallback."""
 KEEP_FOR = 60.0
 """Seconds for which a caller whose agent's phone was lost stays in the queue regardless of its overflow rules: the head of the
@@ -42,7 +42,7 @@ def begin_visit(
     """The call joins a queue; its place is decided now and never changes by itself. ``head_start``: for this visit, instead
     of what a flow gave the call; either is on top of the tier's. ``back_to``: see ``Visit``."""
     ladder = world.matcher.ladder(queue, call.tier)
-    if ladder is None or call.ways >= MOST_WAYS:
+    if ladder is None or call.ways >= MAX_WAYS:
         why = DiversionReason.UNKNOWN_QUEUE if ladder is None else DiversionReason.TOO_MANY_WAYS
         call = evolve(call, visit=None, phase=after(call.phase, Move.QUEUE))
         return leave(world, call, world.plan.fallback_context, call.entry, why)
@@ -346,7 +346,7 @@ def into_flow(world: World, call: Call, name: str, reason: str) -> Call:
     """Put the caller into a flow; ``interpreter`` takes the first step when the deadline, which is now, passes."""
     flow = world.plan.flows.get(name)
     call = evolve(call, phase=after(call.phase, Move.QUEUE))
-    if flow is None or call.ways >= MOST_WAYS:
+    if flow is None or call.ways >= MAX_WAYS:
         if call.visit is not None:
             call = end_visit(world, call, VisitOutcome.FAILED, reason="flow_removed")
         why = DiversionReason.UNKNOWN_FLOW if flow is None else DiversionReason.TOO_MANY_WAYS
@@ -365,7 +365,7 @@ def into_flow(world: World, call: Call, name: str, reason: str) -> Call:
 def key_pressed(world: World, call: Call, key: str) -> None:
     """A key pressed by a waiting caller may open a flow; during an offer the key is kept until the offer has failed."""
     queue = world.plan.queues.get(call.visit.queue) if call.visit is not None else None
-    if queue is None or key not in queue.keys or call.announcing is None or call.placed or call.ways >= MOST_WAYS - 1:
+    if queue is None or key not in queue.keys or call.announcing is None or call.placed or call.ways >= MAX_WAYS - 1:
         return
     if call.phase is Phase.WAITING:
         _by_key(world, call, queue.keys[key])

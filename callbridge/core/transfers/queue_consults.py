@@ -40,7 +40,7 @@ def refusal(world: World, call: Call, queue: str, how: ConsultQueue | None) -> s
     """Why the queue cannot be consulted now; empty when it can."""
     if queue not in world.plan.queues:
         return f"no such queue: {queue}"
-    if call.ways >= visits.MOST_WAYS - 1:
+    if call.ways >= visits.MAX_WAYS - 1:
         return "the call has been in too many queues"
     visit = avoided.of_visit(world, call, Visit(queue=queue, began_at=world.now, window=0, rank=0.0, day=""))
     key = waiting_groups.of_call(call, visit)

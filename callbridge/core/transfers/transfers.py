@@ -281,7 +281,7 @@ def _offer_failed(world: World, call: Call, result: str, *, cause: int, trouble:
     if result == "failed":  # to join them
         result, call = OfferResult.CANCELLED, evolve(call, failures=call.failures + 1)
     call = queue_consults.withdraw(world, call, OfferResult(result), costs=costs, cause=cause, trouble=trouble)
-    if call.failures >= offers.MOST_FAILURES:
+    if call.failures >= offers.MAX_FAILURES:
         _give_up_consult(world, call, VisitOutcome.FAILED, "bridge")
     elif not queue_consults.stand(world, call):
         _give_up_consult(world, call, VisitOutcome.FAILED, "queue_removed")
