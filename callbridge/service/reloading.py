@@ -148,8 +148,8 @@ class Reloads:
         self, found: Difference, settings: Settings, *, dry_run: bool, force: bool, sections: list[str] | None = None
     ) -> dict[str, Any]:
         others = _other_sections(self._process.settings, settings) if sections is None else sections
-        doubts = map(str, settings.warnings)
-        return reload_report(found, dry_run=dry_run, force=force, sections=others, warnings=doubts)
+        warnings = map(str, settings.warnings)
+        return reload_report(found, dry_run=dry_run, force=force, sections=others, warnings=warnings)
 
 
 def _other_sections(old: Settings, new: Settings) -> list[str]:

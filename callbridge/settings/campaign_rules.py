@@ -88,7 +88,7 @@ def _serves(settings: models.Settings, queue: str, agent: AgentConfig) -> bool:
     return any(step.skills.strength(skills) is not None for step in steps)
 
 
-def doubts(settings: models.Settings, document: Document) -> Iterator[Fault]:
+def warnings(settings: models.Settings, document: Document) -> Iterator[Fault]:
     """Warnings: what works, but is probably not intended."""
     for name, campaign in settings.campaigns.items():
         at: Path = ("campaigns", name)

@@ -34,7 +34,7 @@ class Document:
     scalars: dict[Path, SourcePlace] = field(default_factory=dict)
     """Where the text at a path begins."""
     faults: list[Fault] = field(default_factory=list)
-    doubts: list[Fault] = field(default_factory=list)
+    warnings: list[Fault] = field(default_factory=list)
     """Warnings about how the files are written."""
     unread: set[Path] = field(default_factory=set)
     """Settings whose file could not be read, which is a fault already: their stand-ins are not checked."""

@@ -88,7 +88,7 @@ def _callbacks(settings: models.Settings, document: Document) -> Iterator[Fault]
             yield document.at(("callbacks", "do_not_call", index), f"{number!r:.40} is {fault}")
 
 
-def doubts(settings: models.Settings, document: Document) -> Iterator[Fault]:
+def warnings(settings: models.Settings, document: Document) -> Iterator[Fault]:
     """Flows that are probably not intended, and prompts that cannot be heard."""
     yield from _unspoken(settings, document)
     yield from _unknown_in_queues(settings, document)

@@ -6,7 +6,7 @@ import os
 import pathlib
 from collections.abc import Mapping
 
-from callbridge.settings import doubts, rules
+from callbridge.settings import rules, warnings
 from callbridge.settings.document import Document, where
 from callbridge.settings.external_files import anchor_files
 from callbridge.settings.faults import ConfigFaults, Fault, in_order
@@ -19,17 +19,17 @@ from callbridge.settings.validators import shape
 
 def _read_lists(settings: Settings, document: Document) -> list[Fault]:
     """Reads the CSV files of lookups; returns warnings about their rows."""
-    doubts: list[Fault] = []
+    warnings: list[Fault] = []
     for name, lookup in settings.lookups.items():
         if lookup.csv is not None:
             try:
                 settings._lists[name], left_out = read_list(lookup.csv, settings.numbers_in(lookup))
                 at = where(("lookups", name, "csv"))
                 told = left_out.report(len(settings._lists[name]))
-                doubts += [Fault(str(lookup.csv), line, 0, at, why) for line, why in told]
+                warnings += [Fault(str(lookup.csv), line, 0, at, why) for line, why in told]
             except BadList as wrong:
                 document.add(("lookups", name, "csv"), f"{lookup.csv}: {wrong}")
-    return doubts
+    return warnings
 
 
 def _read_never_called(settings: Settings, document: Document) -> list[str]:
@@ -70,6 +70,6 @@ def load(path: str | os.PathLike[str], env: Mapping[str, str] | None = None) -> 
         raise ConfigFaults(document.faults)
     settings._do_not_call = frozenset([*map(settings.numbers.identity, settings.callbacks.do_not_call), *never])
     settings._warnings = in_order(
-        [*document.doubts, *rules.doubts(settings, document), *doubts.doubts(settings, document), *rows]
+        [*document.warnings, *rules.warnings(settings, document), *warnings.warnings(settings, document), *rows]
     )
     return settings

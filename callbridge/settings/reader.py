@@ -89,7 +89,7 @@ def _add_file(document: Document, path: pathlib.Path, env: Mapping[str, str], se
         if isinstance(name, str):
             for file in _files(document, path.parent / name, named, at):
                 if os.path.realpath(file) in seen:
-                    document.doubts.append(_place_fault(named, at, f"{name!r} is read already: this line changes nothing"))
+                    document.warnings.append(_place_fault(named, at, f"{name!r} is read already: this line changes nothing"))
                 _add_file(document, file, env, seen)
         else:
             document.faults.append(Fault(named.file, named.line, named.column, where(at), "expected the name of a file"))

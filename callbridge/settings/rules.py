@@ -1,6 +1,6 @@
 """What the shape of one section cannot show: names that must exist, settings that contradict each other.
 
-Each rule takes the settings (repaired where their shape was wrong) and the document, and yields faults. ``doubts`` are
+Each rule takes the settings (repaired where their shape was wrong) and the document, and yields faults. ``warnings`` are
 warnings: what works, but is probably not intended.
 """
 
@@ -43,9 +43,18 @@ def faults(settings: models.Settings, document: Document) -> Iterator[Fault]:
         yield from rule(settings, document)
 
 
-def doubts(settings: models.Settings, document: Document) -> Iterator[Fault]:
+def warnings(settings: models.Settings, document: Document) -> Iterator[Fault]:
     """Warnings about a configuration without faults."""
-    for rule in (_shared_prefix, _endless, _unserved, _unused, _long_rings, _odd_hooks, flow_rules.doubts, campaign_rules.doubts):
+    for rule in (
+        _shared_prefix,
+        _endless,
+        _unserved,
+        _unused,
+        _long_rings,
+        _odd_hooks,
+        flow_rules.warnings,
+        campaign_rules.warnings,
+    ):
         yield from rule(settings, document)
 
 

@@ -27,7 +27,7 @@ _LONGEST = {
 _LONGEST_TARGET = 1800.0
 
 
-def doubts(settings: models.Settings, document: Document) -> Iterator[Fault]:
+def warnings(settings: models.Settings, document: Document) -> Iterator[Fault]:
     """Warnings about a configuration without faults."""
     for rule in (_empty, _durations, _no_way_out, _phones, _links, _tokens, _calendars, _folders):
         yield from rule(settings, document)
