@@ -46,7 +46,7 @@ from callbridge.core.model.facts import (
     DispositionSet,
     OfferEnded,
     OptedOut,
-    OrderGaveUp,
+    OrderGivenUp,
     RequestRefused,
     TalkBegan,
     VisitBegan,
@@ -880,7 +880,7 @@ def test_an_outcome_that_the_ledger_can_never_write_down_is_given_up_and_told(ta
     toy.hangs_up(leg) if talks else toy.hangs_up(leg, 17)
     toy.run(START + (MAX_REFUSALS + 3) * CLOSE_AGAIN)
     assert len(closes(toy)) == MAX_REFUSALS
-    (told,) = toy.story.all_told(OrderGaveUp)
+    (told,) = toy.story.all_told(OrderGivenUp)
     assert (told.order, told.why, told.detail) == ("CloseAttempt", "refused", "DataError")
     assert toy.story.world.attempts.values() == []
     toy.ledger.broken = False
@@ -899,7 +899,7 @@ def test_a_ledger_that_can_write_again_in_time_loses_nothing() -> None:
     toy.ledger.broken = False
     toy.run(START + MAX_REFUSALS * CLOSE_AGAIN)
     assert toy.ledger.store.outcomes("spring", START) == {"busy": 1}
-    assert toy.story.all_told(OrderGaveUp) == []
+    assert toy.story.all_told(OrderGivenUp) == []
 
 
 def test_a_block_that_the_ledger_can_never_write_down_is_told_once_and_holds() -> None:
@@ -910,7 +910,7 @@ def test_a_block_that_the_ledger_can_never_write_down_is_told_once_and_holds() -
     toy.presses(waiting, "9")
     toy.run(START + (MAX_REFUSALS + 3) * CLOSE_AGAIN)
     assert len([order for order in toy.obeyed if isinstance(order, BlockNumber)]) == MAX_REFUSALS
-    assert [told.order for told in toy.story.all_told(OrderGaveUp)].count("BlockNumber") == 1
+    assert [told.order for told in toy.story.all_told(OrderGivenUp)].count("BlockNumber") == 1
     (block,) = toy.story.world.blocks.values()
     assert block.deadline == pytest.approx(START + 7.6 + (MAX_REFUSALS - 1) * CLOSE_AGAIN + BLOCK_AGAIN, abs=5.0)
 

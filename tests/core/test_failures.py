@@ -10,7 +10,7 @@ import pytest
 
 from callbridge.core.model.agent import Device, Intent, Work
 from callbridge.core.model.events import AgentRequest, CallRequest, CallRequested, LegJoined, LegProbed, LegReplaced, Why
-from callbridge.core.model.facts import CallEnded, OrderGaveUp
+from callbridge.core.model.facts import CallEnded, OrderGivenUp
 from callbridge.core.model.ids import leg_id
 from callbridge.core.model.orders import (
     Answer,
@@ -172,7 +172,7 @@ def assert_all_is_over(toy: Toy) -> None:
 def test_without_a_fault_every_scenario_comes_to_its_end(scenario: Scenario) -> None:
     toy = run(scenario)
     assert_all_is_over(toy)
-    assert not toy.story.all_told(OrderGaveUp)
+    assert not toy.story.all_told(OrderGivenUp)
 
 
 def test_the_scenarios_send_every_kind_of_order() -> None:

@@ -17,7 +17,7 @@ from callbridge.core.model.events import (
     PlaybackEnded,
     Why,
 )
-from callbridge.core.model.facts import AgentChanged, OfferEnded, OfferMade, OrderGaveUp, TalkBegan, VisitEnded
+from callbridge.core.model.facts import AgentChanged, OfferEnded, OfferMade, OrderGivenUp, TalkBegan, VisitEnded
 from callbridge.core.model.orders import Bridge, DropBridge, HangUp, LeaveToDialplan, Play, Ring, StartMusic
 from callbridge.core.model.plan import AUTO_ANSWER, ConnectMode, Headers, Penalty, PhoneRules
 from tests.core.story import Story, agent, one_queue, plan, queue
@@ -285,7 +285,7 @@ def test_a_bridge_that_never_stands_is_tried_again_and_in_the_end_the_caller_goe
         ends = story.orders
         story.gone(leg)
     assert [order.leg for order in ends if isinstance(order, LeaveToDialplan)] == [customer]
-    assert len(story.all_told(OrderGaveUp)) == 3
+    assert len(story.all_told(OrderGivenUp)) == 3
     assert story.tally().failed == 1
     story.happens(LegMoved(at=story.now, leg=customer))
     assert story.state("bob") == "ready"

@@ -237,7 +237,7 @@ async def test_supervision_by_a_phone_that_cannot_be_rung_is_refused(house: Hous
             await act(bridge, "barge", phone="PJSIP/2002")
         caller.hang_up()
         await bridge.until("call_ended")
-    assert not bridge.facts("order_gave_up")
+    assert not bridge.facts("order_given_up")
 
 
 async def test_a_log_in_at_a_phone_that_does_not_exist_is_refused(house: House, pbx: Pbx) -> None:

@@ -84,7 +84,7 @@ async def test_a_leg_that_is_made_after_later_ones_is_not_taken_for_one_of_them(
             records = await callers.wait()
         await bridge.until("call_ended", count=len(calls))
     assert late.hits == 1
-    assert bridge.facts("order_gave_up") == []
+    assert bridge.facts("order_given_up") == []
     assert [fact["result"] for fact in bridge.facts("offer_ended")] == ["answered"] * len(calls)
     assert all(record.ended_by == "caller" for record in records)
 

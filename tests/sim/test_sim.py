@@ -94,7 +94,7 @@ def test_the_days_have_all_weathers_and_all_stories() -> None:
     assert {
         "CallTransferred",
         "CallDiverted",
-        "OrderGaveUp",
+        "OrderGivenUp",
         "DifferenceFound",
         "AgentAlerted",
         "WrapUpEnded",

@@ -21,9 +21,9 @@ from structlog.typing import EventDict, WrappedLogger
 from callbridge.adapters.facts.codec import fact_data, fact_type
 from callbridge.adapters.facts.masking import personal
 from callbridge.adapters.facts.privacy import mask, scrub
-from callbridge.core.model.facts import AnyFact, DifferenceFound, EntityQuarantined, OrderGaveUp, PromptFailed
+from callbridge.core.model.facts import AnyFact, DifferenceFound, EntityQuarantined, OrderGivenUp, PromptFailed
 
-_WARNINGS = (OrderGaveUp, DifferenceFound, PromptFailed)
+_WARNINGS = (OrderGivenUp, DifferenceFound, PromptFailed)
 _ERRORS = (EntityQuarantined,)
 _PII = "pii."
 _NEVER_NUMBERS = frozenset(

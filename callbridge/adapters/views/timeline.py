@@ -200,7 +200,7 @@ def _refused(fact: Fact, plan: Plan, arrived: float) -> str:
     return f"{fact.get('by') or 'somebody'} requested: {str(fact['request']).replace('_', ' ')}; refused: {fact['reason']}"
 
 
-def _gave_up(fact: Fact, plan: Plan, arrived: float) -> str:
+def _given_up(fact: Fact, plan: Plan, arrived: float) -> str:
     return f"the PBX did not execute {fact['order']} ({fact['why']}{' ' + str(fact['detail']) if fact.get('detail') else ''})"
 
 
@@ -223,7 +223,7 @@ _WORDS: Sentences = {
     "call_ended": _ended,
     "request_granted": _granted,
     "request_refused": _refused,
-    "order_gave_up": _gave_up,
+    "order_given_up": _given_up,
     "entity_quarantined": _quarantined,
     **TALK_SENTENCES,
     **SERVICE_SENTENCES,

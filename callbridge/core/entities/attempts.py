@@ -19,7 +19,7 @@ from callbridge.core.model.world import World
 CLOSE_AGAIN = 30.0
 """Seconds after which an outcome is sent to the ledger again: it could not be written, or an earlier run had sent it."""
 MAX_REFUSALS = 10
-"""How often the ledger may refuse an outcome or a block before the fact ``order_gave_up`` is emitted."""
+"""How often the ledger may refuse an outcome or a block before the fact ``order_given_up`` is emitted."""
 BLOCK_AGAIN = 3600.0
 """Seconds between retries of a block that has been refused that often."""
 

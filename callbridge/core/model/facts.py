@@ -466,7 +466,7 @@ class AgentChanged(Fact):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class OrderGaveUp(Fact):
+class OrderGivenUp(Fact):
     """An order failed in a way that changed what happened to the call."""
 
     order: Plain
@@ -644,7 +644,7 @@ AnyFact = (
     | WrapUpEnded
     | CallEnded
     | AgentChanged
-    | OrderGaveUp
+    | OrderGivenUp
     | DifferenceFound
     | ApplicationReplaced
     | AgentAlerted

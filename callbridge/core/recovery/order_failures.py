@@ -12,7 +12,7 @@ from callbridge.core.model.agent import UNKNOWN_ENDPOINT
 from callbridge.core.model.attempt import campaign_of
 from callbridge.core.model.call import Call, DiversionReason, Move, OfferResult, Phase, VisitOutcome, after
 from callbridge.core.model.events import AmdDetourEnded, LookedUp, OrderFailed, PlaybackEnded, RecordingEnded, ReferralRead, Why
-from callbridge.core.model.facts import OrderGaveUp
+from callbridge.core.model.facts import OrderGivenUp
 from callbridge.core.model.ids import LegId, channel_of, pbx_of
 from callbridge.core.model.leg import Leg, LegRole
 from callbridge.core.model.orders import (
@@ -116,10 +116,10 @@ def order_failed(world: World, event: OrderFailed) -> None:
                 agent_states.change(world, agent, inspect_at=world.now + ORDER_RETRY)
         case CloseAttempt():
             if attempts.not_written(world, order):
-                _gave_up(world, order.attempt.call, order, event)
+                _given_up(world, order.attempt.call, order, event)
         case BlockNumber():
             if attempts.not_blocked(world, order):
-                _gave_up(world, "", order, event)
+                _given_up(world, "", order, event)
         case LookUp(call=call, question=question):
             callers.looked_up(world, LookedUp(at=world.now, call=call, question=question, found=None))
         case FindLeads() | ReserveAttempts():
@@ -156,10 +156,10 @@ def _sent_again(world: World, order: Order) -> bool:
     return True
 
 
-def _gave_up(world: World, call: str, order: Order, event: OrderFailed) -> None:
+def _given_up(world: World, call: str, order: Order, event: OrderFailed) -> None:
     detail = f"{event.status} {event.detail}".strip() if event.status else event.detail
     world.emit(
-        OrderGaveUp(seq=world.next_seq(), at=world.now, call=call, order=type(order).__name__, why=event.why, detail=detail)
+        OrderGivenUp(seq=world.next_seq(), at=world.now, call=call, order=type(order).__name__, why=event.why, detail=detail)
     )
 
 
@@ -187,7 +187,7 @@ def _cannot_answer(world: World, leg: LegId, event: OrderFailed) -> None:
     waits = call is not None and call.segment is None and (call.visit is not None or call.flow_position is not None)
     if call is None or call.leg != leg or not waits or event.status == 404:
         return
-    _gave_up(world, call.id, event.order, event)
+    _given_up(world, call.id, event.order, event)
     if call.flow_position is not None:
         call = evolve(interpreter.leave(world, call, "failed"), phase=after(call.phase, Move.QUEUE))
     if call.offer is not None:
@@ -249,10 +249,10 @@ def _ring_failed(world: World, order: Ring, event: OrderFailed) -> None:
     unheard = event.why is Why.TIMEOUT and pbx_of(leg.id) in world.down  # the link failed; this says nothing about the phone
     offer = call.offer or (call.transfer.offer if call.transfer is not None else None) if call is not None else None
     if call is not None and devices.drop_out(world, call, leg, _reply(world, order, event)):
-        _gave_up(world, call.id, order, event)
+        _given_up(world, call.id, order, event)
         legs.hang_up(world, leg.id)
     elif call is not None and offer is not None and offer.leg == leg.id:
-        _gave_up(world, call.id, order, event)
+        _given_up(world, call.id, order, event)
         unsent = event.why is Why.UNSENT
         if unsent and (agent := world.agents.get(leg.agent)) is not None:
             # Nothing of the agent's doing; but offering again at once, and again, would be a busy loop.
@@ -265,14 +265,14 @@ def _ring_failed(world: World, order: Ring, event: OrderFailed) -> None:
         else:
             transfers.failed(world, call, result, trouble)
     elif call is not None and call.leg == leg.id:
-        _gave_up(world, call.id, order, event)
+        _given_up(world, call.id, order, event)
         _cannot_dial(world, call, leg, event)
         return
     elif call is not None and call.transfer is not None and call.transfer.leg == leg.id:
-        _gave_up(world, call.id, order, event)
+        _given_up(world, call.id, order, event)
         transfers.failed(world, call, OfferResult.CANCELLED if event.why is Why.UNSENT or unheard else OfferResult.OFFLINE)
     elif call is not None and leg.role is LegRole.SUPERVISOR:
-        _gave_up(world, call.id, order, event)
+        _given_up(world, call.id, order, event)
         supervision.leg_gone(world, call, leg)
     elif leg.role is LegRole.SESSION:
         legs.hang_up(world, leg.id)
@@ -323,12 +323,12 @@ def _bridge_failed(world: World, order: Bridge, event: OrderFailed) -> None:
         world.order(DropBridge(bridge=order.bridge, pbx=pbx_of(order.legs[0]), legs=()))
         return
     if call.transfer is not None:
-        _gave_up(world, call.id, order, event)
+        _given_up(world, call.id, order, event)
         transfers.failed(world, call, "failed")
     elif call.phase is Phase.JOINING:
         offers.failed_to_join(world, call, f"{event.why} {event.status} {event.detail}".strip())
     elif call.segment is not None and call.failures + 1 >= offers.MAX_FAILURES:
-        _gave_up(world, call.id, order, event)
+        _given_up(world, call.id, order, event)
         segments.end_call(world, segments.end_segment(world, call, "fault", world.now))
     else:
         world.calls.put(call.id, evolve(call, failures=call.failures + 1))
@@ -352,5 +352,5 @@ def _cannot_leave(world: World, order: LeaveToDialplan, event: OrderFailed) -> N
     if event.status == 404 or call is None:
         legs.probe_soon(world, leg, 0.0)
     elif call.phase is Phase.LEAVING:
-        _gave_up(world, call.id, order, event)
+        _given_up(world, call.id, order, event)
         calls.leave_again(world, call)

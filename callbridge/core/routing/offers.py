@@ -12,7 +12,7 @@ from callbridge.core.entities import agent_states, attempts, avoided, dialling, 
 from callbridge.core.model.agent import Agent, Work
 from callbridge.core.model.call import Call, DiversionReason, Move, Offer, OfferResult, OfferStage, Phase, VisitOutcome, after
 from callbridge.core.model.events import DigitPressed
-from callbridge.core.model.facts import OfferMade, OrderGaveUp, PromptFailed
+from callbridge.core.model.facts import OfferMade, OrderGivenUp, PromptFailed
 from callbridge.core.model.flow import patience, spoken
 from callbridge.core.model.ids import LegId, pbx_of
 from callbridge.core.model.leg import LegRole
@@ -351,7 +351,7 @@ def too_late(world: World, call: Call) -> Call:
 def failed_to_join(world: World, call: Call, detail: str) -> None:
     """Both legs were up but the bridge failed: offer again without a penalty; after several failures send the caller to the
     fallback."""
-    world.emit(OrderGaveUp(seq=world.next_seq(), at=world.now, call=call.id, order="Bridge", why="failed", detail=detail))
+    world.emit(OrderGivenUp(seq=world.next_seq(), at=world.now, call=call.id, order="Bridge", why="failed", detail=detail))
     call = evolve(call, failures=call.failures + 1)
     legs.probe_soon(world, world.legs[call.leg], 0.0)
     if call.failures < MAX_FAILURES:
