@@ -177,12 +177,12 @@ def _queues(settings: Settings, plan: Plan) -> Iterator[str]:
     for queue in plan.queues.values():
         yield _queue_line(queue)
         groups: dict[tuple[TierRouting, float], list[str]] = {}
-        for tier, ladder in queue.ladders.items():
-            groups.setdefault((ladder, resolve(settings, queue.name, tier).share), []).append(tier)
-        for (ladder, share), tiers in groups.items():
-            ahead = f", ranked {duration_text(ladder.head_start)} ahead" if ladder.head_start else ""
-            yield f"  {', '.join(tiers)}: {share:.0%} within {duration_text(ladder.answer_within)}{ahead}"
-            yield from _windows(ladder, plan)
+        for tier, routing in queue.routings.items():
+            groups.setdefault((routing, resolve(settings, queue.name, tier).share), []).append(tier)
+        for (routing, share), tiers in groups.items():
+            ahead = f", ranked {duration_text(routing.head_start)} ahead" if routing.head_start else ""
+            yield f"  {', '.join(tiers)}: {share:.0%} within {duration_text(routing.answer_within)}{ahead}"
+            yield from _windows(routing, plan)
         for rule in queue.overflow:
             yield f"  overflow: {condition_text(rule.when) or 'always'} -> {_to(rule.to)} ({rule.reason})"
         for key, flow in queue.keys.items():
@@ -226,16 +226,16 @@ def _queue_line(queue: QueuePlan) -> str:
     return f"queue {queue.name}: {queue.pick}, " + ", ".join(f"{name} {duration_text(value)}" for name, value in times.items())
 
 
-def _windows(ladder: TierRouting, plan: Plan) -> Iterator[str]:
+def _windows(routing: TierRouting, plan: Plan) -> Iterator[str]:
     start = 0.0
-    wide = max((len(str(step.needs)) for step in ladder.steps), default=0)
-    for index, step in enumerate(ladder.steps):
-        end = ladder.window_ends(index)
+    wide = max((len(str(step.needs)) for step in routing.steps), default=0)
+    for index, step in enumerate(routing.steps):
+        end = routing.window_ends(index)
         window = f"{duration_text(start)} to {duration_text(end)}" if end is not None else f"from {duration_text(start)} on"
         yield f"    {window:<16} {step.needs!s:<{wide}}  {_who(step.needs, plan.agents)}"
         start = end or start
-    if ladder.then is not None:
-        then = ladder.then
+    if routing.then is not None:
+        then = routing.then
         yield f"    {'then':<16} {_to(then)}"
 
 

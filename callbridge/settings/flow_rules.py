@@ -116,9 +116,9 @@ def names(settings: models.Settings) -> Iterator[Name]:
     queues: list[tuple[Path, QueueConfig]] = [(("queue_defaults",), settings.queue_defaults)]
     queues += [(("queues", name), queue) for name, queue in settings.queues.items()]
     for at, queue in queues:
-        for ladder_at, ladder in [(at, queue), *(((*at, "tiers", tier), one) for tier, one in queue.tiers.items())]:
-            if ladder.then is not None and ladder.then.flow is not None:
-                yield (*ladder_at, "then", "flow"), "flow", ladder.then.flow
+        for routing_at, routing in [(at, queue), *(((*at, "tiers", tier), one) for tier, one in queue.tiers.items())]:
+            if routing.then is not None and routing.then.flow is not None:
+                yield (*routing_at, "then", "flow"), "flow", routing.then.flow
         for index, rule in enumerate(queue.overflow or ()):
             yield from _of_overflow((*at, "overflow", index), rule)
         if queue.survey is not None:

@@ -26,7 +26,7 @@ def _media(plan: Plan) -> Iterator[Used]:
         yield from _of_flow(flow)
     for queue in plan.queues.values():
         yield from _of_queue(queue)
-        for tier in queue.ladders:  # who is asked for is known: every queue and tier
+        for tier in queue.routings:  # who is asked for is known: every queue and tier
             yield f"queues.{queue.name}.whisper", queue.whisper.replace("{queue}", queue.name).replace("{tier}", tier)
     if any(agent.connect is ConnectMode.NAILED_UP for agent in plan.agents.values()):
         yield "beep", plan.beep

@@ -198,5 +198,5 @@ class Settings(ConfigSection):
         return self._lists
 
     def plan(self) -> Plan:
-        """The core's view, every tier's ladder worked out."""
+        """The core's view, every tier's routing worked out."""
         return self._resolver(self)

@@ -65,7 +65,7 @@ class Resolved:
         """Whether the windows are ever over."""
         return bool(self.steps) and self.steps[-1].lasts is not None
 
-    def ladder(self) -> core.TierRouting:
+    def routing(self) -> core.TierRouting:
         """The core's routing for this queue and tier. The destination after the steps counts only where the steps end."""
         steps = tuple(core.Step(step.skills, step.lasts) for step in self.steps)
         then = way(self.then) if self.then and self.ends else None
@@ -97,7 +97,7 @@ def _levels(settings: models.Settings, queue: str, tier: str) -> Iterator[tuple[
 
 def queue_plan(settings: models.Settings, name: str) -> core.QueuePlan:
     """The core's plan of one queue; what nobody gave keeps the core's own default."""
-    ladders = {tier: resolve(settings, name, tier).ladder() for tier in settings.tiers.order}
+    routings = {tier: resolve(settings, name, tier).routing() for tier in settings.tiers.order}
     given: dict[str, object] = {}
     for level in (settings.queue_defaults, settings.queues[name]):
         given.update({field: value for field in _OF_QUEUE if (value := getattr(level, field)) is not None})
@@ -124,7 +124,7 @@ def queue_plan(settings: models.Settings, name: str) -> core.QueuePlan:
         given.setdefault("wrap_up_most", given["wrap_up"])
     known = {field.name for field in fields(core.QueuePlan)}
     assert given.keys() <= known, "a queue setting that the core does not know"
-    return core.QueuePlan(name=name, ladders=ladders, **given)  # type: ignore[arg-type]
+    return core.QueuePlan(name=name, routings=routings, **given)  # type: ignore[arg-type]
 
 
 def plan(settings: models.Settings) -> core.Plan:

@@ -35,7 +35,7 @@ def faults(settings: models.Settings, document: Document) -> Iterator[Fault]:
         _wrap_ups,
         phone_rules.phones,
         _extensions,
-        _ladders,
+        _routings,
         _cycles,
         flow_rules.faults,
         campaign_rules.faults,
@@ -213,8 +213,8 @@ def _skills_used(settings: models.Settings, document: Document) -> Iterator[Faul
     used: list[tuple[Path, str]] = []
     for id, agent in settings.agents.items():
         used += [(("agents", id, "skills", name), name) for name in agent.skills]
-    for at, ladder in _written_ladders(settings):
-        for index, step in enumerate(ladder.steps or ()):
+    for at, routing in _written_routings(settings):
+        for index, step in enumerate(routing.steps or ()):
             used += [((*at, "steps", index, "skills"), name) for name in sorted(step.skills.skills())]
     if used and not known:
         yield document.at(("skills",), "is missing", "list every skill that agents have and steps require")
@@ -224,14 +224,14 @@ def _skills_used(settings: models.Settings, document: Document) -> Iterator[Faul
             yield document.at(path, f"no such skill: {name!r}", did_you_mean(name, known))
 
 
-def _written_ladders(settings: models.Settings) -> Iterator[tuple[Path, TierRoutingConfig]]:
+def _written_routings(settings: models.Settings) -> Iterator[tuple[Path, TierRoutingConfig]]:
     """Every place where steps and ``then`` may be written."""
     queues: list[tuple[Path, QueueConfig]] = [(("queue_defaults",), settings.queue_defaults)]
     queues += [(("queues", name), queue) for name, queue in settings.queues.items()]
     for at, queue in queues:
         yield at, queue
-        for tier, ladder in queue.tiers.items():
-            yield (*at, "tiers", tier), ladder
+        for tier, routing in queue.tiers.items():
+            yield (*at, "tiers", tier), routing
 
 
 def _queue_names(settings: models.Settings, document: Document) -> Iterator[Fault]:
@@ -241,8 +241,8 @@ def _queue_names(settings: models.Settings, document: Document) -> Iterator[Faul
         return
     entries = settings.entries.items()
     used: list[tuple[Path, str]] = [(("entries", name, "queue"), entry.queue) for name, entry in entries if entry.queue]
-    ladders = _written_ladders(settings)
-    used += [((*at, "then", "queue"), ladder.then.queue) for at, ladder in ladders if ladder.then and ladder.then.queue]
+    routings = _written_routings(settings)
+    used += [((*at, "then", "queue"), routing.then.queue) for at, routing in routings if routing.then and routing.then.queue]
     for path, name in used:
         if name not in written:
             yield document.at(path, f"no such queue: {name!r}", did_you_mean(name, written))
@@ -272,7 +272,7 @@ def _renames(settings: models.Settings, document: Document) -> Iterator[Fault]:
 
 def _tier_names(settings: models.Settings, document: Document) -> Iterator[Fault]:
     used: list[tuple[Path, str]] = [(("tiers", "numbers", tier), tier) for tier in settings.tiers.numbers]
-    used += [(at, str(at[-1])) for at, ladder in _written_ladders(settings) if isinstance(ladder, QueueTierConfig)]
+    used += [(at, str(at[-1])) for at, routing in _written_routings(settings) if isinstance(routing, QueueTierConfig)]
     for path, name in used:
         if name not in settings.tiers.order:
             yield document.at(path, f"no such tier: {name!r}", did_you_mean(name, settings.tiers.order), key=True)
@@ -291,7 +291,7 @@ def _reasons(settings: models.Settings, document: Document) -> Iterator[Fault]:
     known = {*mapping(document.values.get("reasons")), RONA}
     if known == {RONA}:
         return
-    for at, queue in _written_ladders(settings):
+    for at, queue in _written_routings(settings):
         if not isinstance(queue, QueueConfig):
             continue
         for field in ("no_answer", "rejected", "offline"):
@@ -326,14 +326,14 @@ def _extensions(settings: models.Settings, document: Document) -> Iterator[Fault
                 yield document.at(("keys", other), f"begins with {code!r}, which is itself a feature code", key=True)
 
 
-def _ladders(settings: models.Settings, document: Document) -> Iterator[Fault]:
+def _routings(settings: models.Settings, document: Document) -> Iterator[Fault]:
     """Steps must lead somewhere: no step after one that never ends, and no end without ``then``."""
-    for at, ladder in _written_ladders(settings):
-        steps = ladder.steps or ()
+    for at, routing in _written_routings(settings):
+        steps = routing.steps or ()
         for index, step in enumerate(steps[:-1]):
             if step.lasts is None and step.skills is not ANYBODY:
                 yield document.at((*at, "steps", index), "never ends: the steps after it are never reached", "add 'for'")
-        if steps and steps[-1].lasts is None and steps[-1].skills is not ANYBODY and ladder.then:
+        if steps and steps[-1].lasts is None and steps[-1].skills is not ANYBODY and routing.then:
             hint = "add 'for' to the last step, or remove 'then'"
             yield document.at((*at, "then"), "is never reached: the last step never ends", hint, key=True)
     for queue, _, resolved in _all(settings):

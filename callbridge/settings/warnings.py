@@ -70,7 +70,7 @@ def _no_way_out(settings: models.Settings, document: Document) -> Iterator[Fault
         queue = queue_plan(settings, name)
         if queue.avoid is None or queue.avoid.lasts is not None or queue.overflow:
             continue
-        if any(ladder.then is None for ladder in queue.ladders.values()):
+        if any(routing.then is None for routing in queue.routings.values()):
             at: Path = ("queues" if settings.queues[name].avoid is not None else "queue_defaults",)
             at = (*at, name, "avoid") if at == ("queues",) else (*at, "avoid")
             problem = f"callers of queue {name} wait for ever while nobody is on duty but agents to be avoided"

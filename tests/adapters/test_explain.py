@@ -22,9 +22,9 @@ from callbridge.core.model.events import (
 from callbridge.core.model.plan import AgentOrder, AgentPlan, ConnectMode, Penalty, QueuePlan, Reason, ToQueue
 from callbridge.core.model.skills import Requirement, parse, profile
 from callbridge.core.model.switch import BYPASS
-from tests.core.story import PBX, Story, agent, ladder, one_queue, plan, queue
+from tests.core.story import PBX, Story, agent, one_queue, plan, queue, routing
 
-WIDENING = ladder(("support >= 4", 20.0), ("support >= 1", None))
+WIDENING = routing(("support >= 4", 20.0), ("support >= 1", None))
 
 
 def codes(story: Story, who: str) -> list[str]:
@@ -188,7 +188,7 @@ def test_the_first_caller_hears_who_is_busy_and_who_does_not_fit() -> None:
 
 def test_callers_stand_in_the_order_in_which_they_are_served() -> None:
     story = Story(
-        plan([queue("support", WIDENING, ladder(("support >= 1", None), head_start=600.0))], [agent("ann", login=False)])
+        plan([queue("support", WIDENING, routing(("support >= 1", None), head_start=600.0))], [agent("ann", login=False)])
     )
     story.caller("first")
     story.wait(5)
@@ -221,7 +221,7 @@ def test_a_caller_being_offered_names_the_agent() -> None:
 
 
 def test_leaving_the_queue_is_told_ahead() -> None:
-    leaving = ladder(("support >= 1", 30.0), then=ToQueue("other"))
+    leaving = routing(("support >= 1", 30.0), then=ToQueue("other"))
     story = Story(plan([queue("support", leaving), queue("other")], [agent("ann", login=False)]))
     story.caller()
     story.wait(10)
@@ -229,7 +229,7 @@ def test_leaving_the_queue_is_told_ahead() -> None:
 
 
 def test_nobody_with_the_skill_is_told_as_such() -> None:
-    story = floor(queue("support", ladder(("magic >= 1", None))), agent("ann"))
+    story = floor(queue("support", routing(("magic >= 1", None))), agent("ann"))
     story.caller()
     assert of_queue(story, "nobody_fits") == ["   not offered: no agent has the required skills"]
     assert "no_staff" in [line.code for line in explain_queue(story.world, "support", story.now) or []]
@@ -299,7 +299,7 @@ def test_a_pause_beyond_its_limit_is_told_as_long_as_it_lasts() -> None:
 def test_of_many_who_come_first_the_first_are_named_and_nothing_is_worked_out_twice(monkeypatch: pytest.MonkeyPatch) -> None:
     """A thousand agents are explained on the loop: what a requirement says of a set of skills is looked up."""
     crew = [agent(f"a{n}", {"support": 1 + n % 3}) for n in range(9)]
-    story = floor(queue("support", ladder(("support", None)), pick=AgentOrder.LONGEST_IDLE), *crew)
+    story = floor(queue("support", routing(("support", None)), pick=AgentOrder.LONGEST_IDLE), *crew)
     first = said(story, "a8", "others_first")
     assert first == "queue support: behind 8 other matching agents (idle longer): a0, a1, a2, a3, a4 and 3 more"
     worked_out: list[str] = []

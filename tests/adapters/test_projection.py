@@ -40,7 +40,7 @@ def scanned_queue(world: World, name: str) -> dict[str, object]:
     """The queue by looking at everything: slow and plain."""
     inside = [call for call in world.calls.values() if call.visit is not None and call.visit.queue == name]
     waiting = [call.arrived_at for call in inside if not call.is_uncertain]
-    steps = [step for ladder in world.plan.queues[name].ladders.values() for step in ladder.steps]
+    steps = [step for routing in world.plan.queues[name].routings.values() for step in routing.steps]
     fitting = [one for one in world.agents.values() if any(step.needs.strength(one.profile) is not None for step in steps)]
     states = [published(one)[0] for one in fitting]
     tally = world.tally(name, world.day)

@@ -32,7 +32,7 @@ from tests.adapters.http_desk import ToyDesk, client_of
 from tests.adapters.reading import drained
 from tests.adapters.worlds import Busy
 from tests.core.flows import floor, flow, menu, stage, the_call
-from tests.core.story import Story, agent, ladder, one_queue, plan, queue
+from tests.core.story import Story, agent, one_queue, plan, queue, routing
 
 
 def words(story: Story, name: str = "ann") -> list[str]:
@@ -76,7 +76,7 @@ def test_who_transferred_a_call_is_told(party: str, said: str) -> None:
 
 
 def test_widening_a_rejection_and_the_next_agent_are_told() -> None:
-    story = Story(plan([queue("support", ladder(("support >= 4", 5.0), ("support >= 1", None)))], [agent("ann"), agent("bob")]))
+    story = Story(plan([queue("support", routing(("support >= 4", 5.0), ("support >= 1", None)))], [agent("ann"), agent("bob")]))
     story.caller("vip", tier="diamond")
     story.gone(story.ring().leg, cause=21)
     text = "\n".join(words(story, "vip"))

@@ -101,7 +101,7 @@ def test_every_request_that_can_be_refused_is_there() -> None:
 def test_every_prompt_of_a_queue_that_can_fail_is_there() -> None:
     said = AnnouncementPlan(greeting="a", position="b", periodic=("c",), busy="d")
     calls_back = CallbackTerms(greeting="e")
-    every = QueuePlan(name="q", ladders={}, announcements=said, callback=calls_back, whisper="f", read_out="g")
+    every = QueuePlan(name="q", routings={}, announcements=said, callback=calls_back, whisper="f", read_out="g")
     sure = replace(agent("bob"), confirm=True)
     at_first = at_zero(Plan(queues={"q": every}, agents={"bob": sure}))["prompts_failed"]
     there = {where.removeprefix("queue:q/") for (where,) in at_first}
@@ -118,11 +118,11 @@ def test_every_reason_to_send_a_call_to_the_dialplan_is_there() -> None:
 
 def test_every_result_of_calling_a_customer_back_is_there() -> None:
     """A new one is listed beside the callback, where the timeline's words are looked for, too."""
-    plan = Plan(queues={"q": QueuePlan(name="q", ladders={}, callback=CallbackTerms())})
+    plan = Plan(queues={"q": QueuePlan(name="q", routings={}, callback=CallbackTerms())})
     assert {values[-1] for values in at_zero(plan)["callback_attempts"]} == {*TRY_RESULTS}
     assert given("result", "emit_tried") <= {*TRY_RESULTS}
 
 
-@pytest.mark.parametrize("queue", [QueuePlan(name="q", ladders={}), QueuePlan(name="q", ladders={}, callback=CallbackTerms())])
+@pytest.mark.parametrize("queue", [QueuePlan(name="q", routings={}), QueuePlan(name="q", routings={}, callback=CallbackTerms())])
 def test_a_prompt_that_is_not_configured_is_not_there(queue: QueuePlan) -> None:
     assert at_zero(Plan(queues={"q": queue}))["prompts_failed"] == {("queue:q/connection_lost",)}

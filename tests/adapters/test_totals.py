@@ -74,10 +74,10 @@ def restarted(totals: Totals, configuration: Plan, *, label_agents: bool = False
 
 
 def two_tiers() -> Plan:
-    ladders = {tier: TierRouting(20.0, 0.0, (), ToQueue("b") if tier == "gold" else None) for tier in ("gold", "standard")}
-    a = QueuePlan(name="a", ladders=ladders, callback=CallbackTerms(), announcements=AnnouncementPlan(greeting="sound:hello"))
+    routings = {tier: TierRouting(20.0, 0.0, (), ToQueue("b") if tier == "gold" else None) for tier in ("gold", "standard")}
+    a = QueuePlan(name="a", routings=routings, callback=CallbackTerms(), announcements=AnnouncementPlan(greeting="sound:hello"))
     night = OverflowRule(Condition(closed="day"), ToDialplan("out", "+442079460123"), "closed")
-    b = QueuePlan(name="b", ladders=ladders, overflow=(night,))
+    b = QueuePlan(name="b", routings=routings, overflow=(night,))
     return Plan(queues={"a": a, "b": b}, reasons={"lunch": Reason("lunch")}, pbxs=("p",))
 
 

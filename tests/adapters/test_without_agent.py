@@ -8,9 +8,9 @@ from callbridge.adapters.http.explain_routes import Explainer
 from callbridge.adapters.views.board import Board
 from callbridge.adapters.views.timelines import Timelines
 from callbridge.core.model.events import AgentRequest, DeviceChanged
-from tests.core.story import Story, agent, ladder, plan, queue
+from tests.core.story import Story, agent, plan, queue, routing
 
-EXPERTS_FIRST = ladder(("support >= 4", 120.0), ("support >= 1", None))
+EXPERTS_FIRST = routing(("support >= 4", 120.0), ("support >= 1", None))
 
 
 async def seen(story: Story) -> tuple[int, list[str]]:

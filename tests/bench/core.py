@@ -54,7 +54,7 @@ def make_plan(agents: int, seed: int) -> Plan:
     queues = {}
     for number in range(QUEUES):
         work, language = SKILLS[number % 4], SKILLS[4 + number % 4]
-        ladders = {
+        routings = {
             tier: TierRouting(
                 answer_within=20.0,
                 head_start=head_start,
@@ -67,7 +67,7 @@ def make_plan(agents: int, seed: int) -> Plan:
             )
             for tier, head_start in zip(TIERS, (600.0, 180.0, 60.0, 0.0), strict=True)
         }
-        queues[f"q{number}"] = QueuePlan(name=f"q{number}", ladders=ladders, wrap_up=0.0, short_talk=0.0, rejected=Penalty())
+        queues[f"q{number}"] = QueuePlan(name=f"q{number}", routings=routings, wrap_up=0.0, short_talk=0.0, rejected=Penalty())
     staff = {f"a{n}": AgentPlan(f"a{n}", f"Agent {n}", kinds[n % PROFILES], f"PJSIP/{n}", login=True) for n in range(agents)}
     return Plan(queues=queues, entries={name: ToQueue(name) for name in queues}, agents=staff, pbxs=(PBX,))
 

@@ -136,7 +136,7 @@ class Steps:
         """The plan, and every caller has another place by it."""
         plan, within = house_plan(self.agents), 20.0 + self.floor.rng.random()
         queues = {
-            name: replace(queue, ladders={tier: replace(one, answer_within=within) for tier, one in queue.ladders.items()})
+            name: replace(queue, routings={tier: replace(one, answer_within=within) for tier, one in queue.routings.items()})
             for name, queue in plan.queues.items()
         }
         return replace(plan, queues=queues)

@@ -47,7 +47,7 @@ Kind = TypeVar("Kind", bound=Fact)
 Asked = TypeVar("Asked", bound=Order)
 
 
-def ladder(
+def routing(
     *steps: tuple[str, float | None], within: float = 20.0, head_start: float = 0.0, then: Then | None = None
 ) -> TierRouting:
     return TierRouting(
@@ -58,7 +58,7 @@ def ladder(
     )
 
 
-ANYBODY = ladder(("support >= 1", None))
+ANYBODY = routing(("support >= 1", None))
 
 
 def agent(
@@ -82,7 +82,7 @@ def agent(
 
 def queue(name: str, plain: TierRouting = ANYBODY, diamond: TierRouting | None = None, **more: object) -> QueuePlan:
     more = {"short_talk": 0.0, **more}  # in stories agents come and go in no time
-    return QueuePlan(name=name, ladders={"standard": plain, "diamond": diamond or plain}, **more)  # type: ignore[arg-type]
+    return QueuePlan(name=name, routings={"standard": plain, "diamond": diamond or plain}, **more)  # type: ignore[arg-type]
 
 
 def plan(queues: list[QueuePlan], agents: list[AgentPlan]) -> Plan:

@@ -32,7 +32,7 @@ from callbridge.core.model.orders import DropBridge, LeaveToDialplan, Ring, Star
 from callbridge.core.model.plan import Penalty, Plan, Reason, Target, ToAgent, ToNumber, ToQueue
 from callbridge.core.model.switch import BYPASS
 from callbridge.core.model.world import World
-from tests.core.story import PBX, START, Story, agent, ladder, one_queue, plan, queue
+from tests.core.story import PBX, START, Story, agent, one_queue, plan, queue, routing
 
 
 def act(story: Story, ask: CallRequest, name: str = "ann", *, to: Target | None = None, seconds: float = 0.0) -> None:
@@ -42,7 +42,7 @@ def act(story: Story, ask: CallRequest, name: str = "ann", *, to: Target | None 
 def two_queues() -> Story:
     return Story(
         plan(
-            [queue("support", wrap_up=10.0), queue("sales", ladder(("sales", None)), wrap_up=10.0)],
+            [queue("support", wrap_up=10.0), queue("sales", routing(("sales", None)), wrap_up=10.0)],
             [agent("bob"), agent("cid", {"sales": 1})],
         )
     )

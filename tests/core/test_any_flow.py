@@ -33,7 +33,7 @@ from callbridge.core.model.flow import (
 )
 from callbridge.core.model.plan import AnnouncementPlan, CallbackTerms, CallFirst, OverflowRule, PreferredAgent, ToFlow
 from tests.core.flows import floor, stage
-from tests.core.story import ladder, queue
+from tests.core.story import queue, routing
 from tests.core.toy import NEVER, REJECTS
 from tests.examples import examples
 
@@ -138,7 +138,7 @@ def test_every_caller_ends_in_one_outcome_and_nothing_is_left(
 ) -> None:
     support = queue(
         "support",
-        ladder(("support >= 1", 20.0), then=ToFlow("two")),
+        routing(("support >= 1", 20.0), then=ToFlow("two")),
         keys={"5": "two"},
         overflow=(OverflowRule(Condition(waited=15.0, tiers=frozenset({"diamond"})), ToFlow("one"), "late"),),
         announcements=AnnouncementPlan(greeting="hello", position="number:{position}", first=3.0, every=4.0),

@@ -19,7 +19,7 @@ from callbridge.core.model.matcher import GroupKey, Matcher
 from callbridge.core.model.plan import AvoidedAgents, OverflowRule, Penalty, Plan, PreferredAgent, QueuePlan, ToQueue
 from callbridge.core.model.skills import Profile, profile
 from tests.core.flows import floor, flow
-from tests.core.story import PBX, Story, agent, ladder, plan, queue
+from tests.core.story import PBX, Story, agent, plan, queue, routing
 
 NOT_BEN = flow({"set": SetNode(next="in", values={"avoid": "ben"}), "in": QueueNode(queue="support")}, "not-ben")
 NOBODY = flow({"set": SetNode(next="in", values={"avoid": "ben, amy; zoe"}), "in": QueueNode(queue="support")}, "nobody")
@@ -90,7 +90,7 @@ def test_who_becomes_free_is_offered_the_caller_and_who_is_named_is_not() -> Non
 
 
 def test_a_step_that_only_avoided_agents_could_serve_is_skipped() -> None:
-    steps = ladder(("support >= 4", 60.0), ("support >= 1", None))
+    steps = routing(("support >= 4", 60.0), ("support >= 1", None))
     made = house(queues=[queue("support", steps, avoid=AVOID)])
     made = replace(made, agents={**made.agents, "ben": agent("ben", {"support": 5})})
     story = opened(made)
@@ -110,7 +110,7 @@ def test_after_a_time_of_the_settings_everybody_is_offered_the_caller() -> None:
 
 def test_a_rule_about_logged_in_agents_does_not_count_the_avoided_ones() -> None:
     rule = OverflowRule(when=Condition(agents=0), to=ToQueue("general"), reason="nobody")
-    made = house(queues=[queue("support", avoid=AVOID, overflow=(rule,)), queue("general", ladder(("support >= 5", None)))])
+    made = house(queues=[queue("support", avoid=AVOID, overflow=(rule,)), queue("general", routing(("support >= 5", None)))])
     story = opened(made)
     arrives(story)
     story.gone(story.ring().leg, 16)
@@ -210,7 +210,7 @@ def test_the_setting_offers_it_again_as_before() -> None:
 
 
 def test_a_rejection_counts_in_the_next_queue_of_the_call_too() -> None:
-    first = ladder(("support >= 1", 30.0), then=ToQueue("general"))
+    first = routing(("support >= 1", 30.0), then=ToQueue("general"))
     story = opened(house(queues=[queue("support", first, rejected=Penalty(rest=1.0)), queue("general")]))
     story.caller("bob")
     story.connect(story.ring().leg)  # ben talks
@@ -286,7 +286,7 @@ class Everybody:
 @given(st.lists(profiles, min_size=5, max_size=5), moves)
 def test_decisions_are_those_of_who_looks_at_everybody(levels: list[Profile], story: list[tuple[object, ...]]) -> None:
     people = dict(zip(PEOPLE, levels, strict=True))
-    matcher, everybody = Matcher(plan([queue("q", ladder(*STEPS))], [])), Everybody(people)
+    matcher, everybody = Matcher(plan([queue("q", routing(*STEPS))], [])), Everybody(people)
     matcher.agents_known(True)
     for move in [*story, ("decide",)]:
         match move:

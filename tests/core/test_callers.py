@@ -42,11 +42,11 @@ from callbridge.core.model.numbers import WITHHELD
 from callbridge.core.model.orders import IdentifyCaller, LookUp, Probe, Ring, ShowCaller, Subscribe
 from callbridge.core.model.plan import MEMORY, CallbackTerms, Plan, PreferredAgent, ToQueue
 from tests.core.flows import floor, flow
-from tests.core.story import PBX, START, Story, agent, ladder, one_queue, plan, queue
+from tests.core.story import PBX, START, Story, agent, one_queue, plan, queue, routing
 
 CUSTOMER = leg_id(PBX, "customer")
 DESK = "PJSIP/desk"
-VIP = ladder(("support >= 1", None), head_start=600.0)
+VIP = routing(("support >= 1", None), head_start=600.0)
 
 
 def given(story: Story, desk: LegId, *, by: LegId = CUSTOMER, name: str = "PJSIP/trunk-00000007") -> LegId:
@@ -61,7 +61,7 @@ def answer(story: Story, number: str = "+49301", tier: str = "standard", name: s
 
 def waiting(**more: object) -> Story:
     """A desk waits in the queue; nobody is there."""
-    story = Story(plan([queue("support", ladder(("support >= 1", None)), VIP, **more)], [agent("bob", login=False)]))
+    story = Story(plan([queue("support", routing(("support >= 1", None)), VIP, **more)], [agent("bob", login=False)]))
     story.caller("desk")
     return story
 
@@ -105,7 +105,7 @@ def test_a_head_start_of_the_call_s_own_stays_on_top_of_the_new_tier_s() -> None
     story = Story(
         floor(
             flow({"more": SetNode(head_start=60.0, next="wait"), "wait": QueueNode(queue="support")}),
-            queues=[queue("support", ladder(("support >= 1", None)), VIP)],
+            queues=[queue("support", routing(("support >= 1", None)), VIP)],
             agents={"amy": False},
         )
     )
@@ -120,7 +120,7 @@ def test_a_head_start_of_the_call_s_own_stays_on_top_of_the_new_tier_s() -> None
 
 def test_a_tier_that_a_flow_gave_is_the_call_s() -> None:
     nodes: dict[str, Node] = {"more": SetNode(tier="diamond", next="wait"), "wait": QueueNode(queue="support")}
-    story = Story(floor(flow(nodes), queues=[queue("support", ladder(("support >= 1", None)), VIP)], agents={"amy": False}))
+    story = Story(floor(flow(nodes), queues=[queue("support", routing(("support >= 1", None)), VIP)], agents={"amy": False}))
     story.caller("desk", entry="welcome")
     story.wait(0.1)
     given(story, leg_id(PBX, "desk"))
@@ -129,8 +129,8 @@ def test_a_tier_that_a_flow_gave_is_the_call_s() -> None:
 
 
 def test_the_steps_of_the_new_tier_apply() -> None:
-    vip = ladder(("support >= 1", None), head_start=600.0)
-    experts = ladder(("support >= 5", None))
+    vip = routing(("support >= 1", None), head_start=600.0)
+    experts = routing(("support >= 5", None))
     story = Story(plan([queue("support", experts, vip)], [agent("bob")]))
     story.caller("desk")
     assert story.rung() == []
@@ -142,8 +142,8 @@ def test_the_steps_of_the_new_tier_apply() -> None:
 
 
 def test_the_new_tier_may_lead_out_of_the_queue() -> None:
-    over = ladder(("support >= 1", 5.0), then=ToQueue("vips"))
-    queues = [queue("support", ladder(("support >= 1", None)), over), queue("vips")]
+    over = routing(("support >= 1", 5.0), then=ToQueue("vips"))
+    queues = [queue("support", routing(("support >= 1", None)), over), queue("vips")]
     story = Story(plan(queues, [agent("bob", login=False)]))
     story.caller("desk")
     story.wait(6.0)
@@ -294,7 +294,7 @@ def asking(**more: object) -> Plan:
         "who": LookupNode(lookup="crm", next="wait", otherwise="wait"),
         "wait": QueueNode(queue="support"),
     }
-    queues = [queue("support", ladder(("support >= 1", None)), VIP)]
+    queues = [queue("support", routing(("support >= 1", None)), VIP)]
     return floor(flow(nodes), queues=queues, agents={"amy": False}, lookups={"crm": 5.0}, **more)
 
 

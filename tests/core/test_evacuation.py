@@ -12,7 +12,7 @@ from callbridge.core.model.plan import SAFE_HARBOUR_CONTEXT, ConnectMode, ToAgen
 from callbridge.core.model.world import World
 from callbridge.core.recovery.evacuation import Evacuee, evacuation
 from tests.core.flows import floor, flow, menu, stage, the_call
-from tests.core.story import START, Story, agent, ladder, one_queue, plan, queue
+from tests.core.story import START, Story, agent, one_queue, plan, queue, routing
 from tests.core.test_campaigns import begin, house, rings, spring
 from tests.core.test_handing import Talk
 from tests.core.toy import NEVER
@@ -110,7 +110,7 @@ def test_a_talk_of_three_and_one_with_somebody_outside_are_left_alone() -> None:
 
 
 def test_somebody_on_the_way_to_the_dialplan_is_sent_there_again() -> None:
-    steps = ladder(("support >= 1", 5.0), then=ToDialplan("voicemail", "box"))
+    steps = routing(("support >= 1", 5.0), then=ToDialplan("voicemail", "box"))
     story = Story(plan([queue("support", steps)], [agent("bob")]))
     story.ask("bob", AgentRequest.NOT_READY, reason="lunch")
     leg = story.caller()

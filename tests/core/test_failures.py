@@ -26,7 +26,7 @@ from callbridge.core.model.orders import (
     Subscribe,
 )
 from callbridge.core.model.plan import ConnectMode, ConsultQueue, Penalty, ToDialplan, ToQueue
-from tests.core.story import PBX, START, Story, agent, ladder, one_queue, plan, queue
+from tests.core.story import PBX, START, Story, agent, one_queue, plan, queue, routing
 from tests.core.toy import NEVER, REJECTS, Channel, Fault, Toy
 
 LONG = 300.0
@@ -137,7 +137,7 @@ def run(scenario: Scenario, fault: Fault | None = None, always: type | None = No
     connect = ConnectMode.NAILED_UP if scenario is nailed else ConnectMode.RING
     story = Story(
         plan(
-            [queue("support", ladder(("support", 40.0), then=ToDialplan("out", "1")), wrap_up=2.0, no_answer=Penalty(rest=5.0))],
+            [queue("support", routing(("support", 40.0), then=ToDialplan("out", "1")), wrap_up=2.0, no_answer=Penalty(rest=5.0))],
             [agent("bob", login=False, connect=connect), agent("cid", login=False, connect=connect)],
         )
     )

@@ -8,7 +8,7 @@ from callbridge.core.model.events import AgentRequest, DayBegan
 from callbridge.core.model.facts import CallEnded, VisitEnded
 from callbridge.core.model.plan import ToDialplan, ToQueue
 from callbridge.core.model.tally import Tally
-from tests.core.story import DAY, Story, agent, ladder, one_queue, plan, queue
+from tests.core.story import DAY, Story, agent, one_queue, plan, queue, routing
 
 NEXT = "2026-11-22"
 
@@ -52,7 +52,7 @@ def test_the_same_day_told_twice_keeps_the_figures() -> None:
 
 
 def test_the_next_visit_of_a_call_counts_for_the_new_day() -> None:
-    story = Story(plan([queue("support", ladder(("x", 10.0), then=ToQueue("general"))), queue("general")], []))
+    story = Story(plan([queue("support", routing(("x", 10.0), then=ToQueue("general"))), queue("general")], []))
     story.caller()
     midnight(story)
     story.wait(10.0)
@@ -60,7 +60,7 @@ def test_the_next_visit_of_a_call_counts_for_the_new_day() -> None:
 
 
 def test_every_kind_of_end_is_counted_where_it_belongs() -> None:
-    story = Story(plan([queue("support", ladder(("support", 30.0), then=ToDialplan("out", "1")), wrap_up=0.0)], [agent("bob")]))
+    story = Story(plan([queue("support", routing(("support", 30.0), then=ToDialplan("out", "1")), wrap_up=0.0)], [agent("bob")]))
     customer, leg = story.talk("answered")
     short, gone = story.caller("short"), story.caller("gone")
     story.gone(short)
@@ -104,7 +104,7 @@ def test_an_end_that_nobody_heard_is_put_in_the_middle_and_flagged() -> None:
 
 @pytest.mark.parametrize("within", [0.0, 5.0])
 def test_a_wait_of_exactly_the_target_is_within_it(within: float) -> None:
-    story = Story(plan([queue("support", ladder(("support", None), within=within))], [agent("bob")]))
+    story = Story(plan([queue("support", routing(("support", None), within=within))], [agent("bob")]))
     story.caller()
     leg = story.ring().leg
     story.wait(within)

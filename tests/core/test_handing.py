@@ -53,7 +53,7 @@ from callbridge.core.model.orders import (
     StopRinging,
 )
 from callbridge.core.model.plan import ConnectMode, Target, ToAgent, ToNumber, ToQueue
-from tests.core.story import PBX, START, Story, agent, ladder, plan, queue
+from tests.core.story import PBX, START, Story, agent, plan, queue, routing
 
 KEYS = {"*1": "transfer", "*2": "consult", "*3": "complete", "*4": "return", "*5": "conference"}
 
@@ -64,7 +64,7 @@ class Talk(Story):
     def __init__(self) -> None:
         queues = [
             queue("support", wrap_up=10.0, ring_for=12.0),
-            queue("sales", ladder(("sales", None)), extension="800", wrap_up=5.0),
+            queue("sales", routing(("sales", None)), extension="800", wrap_up=5.0),
         ]
         agents = [
             agent("bob"),

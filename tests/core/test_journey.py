@@ -27,7 +27,7 @@ from callbridge.core.model.orders import Play as PlayOrder
 from callbridge.core.model.plan import ToFlow
 from callbridge.core.model.switch import closing
 from tests.core.flows import BYE, collect, floor, flow, menu, play, said, stage, the_call
-from tests.core.story import ladder, queue
+from tests.core.story import queue, routing
 from tests.core.toy import Toy
 
 QUEUED = QueueNode(queue="support")
@@ -224,11 +224,11 @@ def test_set_and_branch_know_tier_language_and_values() -> None:
 
 def test_a_head_start_of_a_flow_is_on_top_of_the_tiers() -> None:
     """It never puts a caller behind others of the same tier. That of the queue's node replaces the one set before."""
-    tiers = {"standard": ladder(("support", None)), "diamond": ladder(("support", None), head_start=600.0)}
+    tiers = {"standard": routing(("support", None)), "diamond": routing(("support", None), head_start=600.0)}
     for node, more in ((QUEUED, 60.0), (replace(QUEUED, head_start=30.0), 30.0)):
         nodes: dict[str, Node] = {"set": SetNode(next="wait", tier="diamond", head_start=60.0), "wait": node}
         toy = stage(floor(flow(nodes)))
-        queues = {name: replace(plan, ladders=tiers) for name, plan in toy.story.world.plan.queues.items()}
+        queues = {name: replace(plan, routings=tiers) for name, plan in toy.story.world.plan.queues.items()}
         toy.tell(PlanChanged(at=toy.story.now, plan=replace(toy.story.world.plan, queues=queues)))
         toy.calls("ann", entry="welcome")
         toy.run(toy.story.now + 0.5)
@@ -304,7 +304,7 @@ def test_flows_that_lead_round_in_circles_end_at_the_fallback() -> None:
 
 
 def test_a_queue_overflows_into_a_flow() -> None:
-    full = queue("support", ladder(("support >= 1", 10.0), then=ToFlow("closed")))
+    full = queue("support", routing(("support >= 1", 10.0), then=ToFlow("closed")))
     toy = stage(floor(flow({"sorry": play("sorry", "bye")}, name="closed"), queues=[full], agents={"amy": False}))
     toy.calls("ann")
     toy.run(toy.story.now + 11.0)

@@ -24,7 +24,7 @@ from callbridge.core.model.flow import Condition
 from callbridge.core.model.orders import Bridge, Play, Ring, StartMusic
 from callbridge.core.model.plan import AnnouncementPlan, ConnectMode, OverflowRule, Penalty, ToAgent, ToNumber, ToQueue
 from callbridge.core.model.switch import closing
-from tests.core.story import Story, agent, ladder, one_queue, plan, queue
+from tests.core.story import Story, agent, one_queue, plan, queue, routing
 
 CAUSES = pytest.mark.parametrize("cause", [44, 18])
 """No RTP any more, and no answer to a session timer's request: as Asterisk 22 and 16 say it."""
@@ -91,7 +91,7 @@ def test_the_phone_is_left_alone_and_the_intent_is_kept() -> None:
 
 
 def test_the_same_agent_who_is_back_within_a_minute_gets_the_caller_whatever_the_step_asks_for() -> None:
-    steps = ladder(("support >= 5", 60.0), ("support >= 1", None))
+    steps = routing(("support >= 5", 60.0), ("support >= 1", None))
     story = Story(plan([queue("support", steps, wrap_up=0.0)], [agent("bob"), agent("eve", {"support": 5})]))
     story.ask("eve", AgentRequest.NOT_READY)
     customer = story.caller()
@@ -106,7 +106,7 @@ def test_the_same_agent_who_is_back_within_a_minute_gets_the_caller_whatever_the
 
 def asking_for_experts(wrap_up: float = 0.0, rest: float = 0.0) -> Story:
     """Ann talked to bob, whose phone has died; for two minutes more only experts are asked for, and none is ready."""
-    steps = ladder(("support >= 5", 120.0), ("support >= 1", None))
+    steps = routing(("support >= 5", 120.0), ("support >= 1", None))
     support = queue("support", steps, wrap_up=wrap_up, offline=Penalty(rest=rest))
     story = Story(plan([support], [agent("bob"), agent("eve", {"support": 5})]))
     story.ask("eve", AgentRequest.NOT_READY)
@@ -220,7 +220,7 @@ class Consult(Story):
     """Bob talks to ann, and has cid, or somebody outside, on the line or ringing."""
 
     def __init__(self, to: ToAgent | ToNumber, *, answered: bool) -> None:
-        queues = [queue("support", wrap_up=10.0), queue("sales", ladder(("sales", None)))]
+        queues = [queue("support", wrap_up=10.0), queue("sales", routing(("sales", None)))]
         the_plan = replace(plan(queues, [agent("bob"), agent("cid", {"sales": 1})]), outside="PJSIP/{number}@trunk")
         super().__init__(the_plan)
         self.customer, self.bob = self.talk()
@@ -301,7 +301,7 @@ def test_nothing_is_said_where_nothing_is_to_be_said() -> None:
 
 def test_a_rule_that_leads_out_of_the_queue_leaves_the_caller_at_its_head_for_a_minute() -> None:
     rule = OverflowRule(Condition(closed="office"), ToQueue("night"), "closed")
-    queues = [queue("support", overflow=(rule,), wrap_up=0.0), queue("night", ladder(("night", None)))]
+    queues = [queue("support", overflow=(rule,), wrap_up=0.0), queue("night", routing(("night", None)))]
     office = Calendar("office", ZoneInfo("UTC"), tuple(((0, 1440),) for _ in range(7)))
     story = Story(replace(plan(queues, [agent("bob"), agent("cid")]), calendars={"office": office}))
     story.ask("cid", AgentRequest.NOT_READY)
@@ -321,7 +321,7 @@ def test_a_rule_that_leads_out_of_the_queue_leaves_the_caller_at_its_head_for_a_
 
 def test_a_rule_does_not_keep_the_kept_caller_from_the_next_agent() -> None:
     rule = OverflowRule(Condition(waited=0.0), ToQueue("night"), "late")
-    queues = [queue("support", overflow=(rule,)), queue("night", ladder(("night", None)))]
+    queues = [queue("support", overflow=(rule,)), queue("night", routing(("night", None)))]
     story = Story(plan([replace(queues[0], overflow=()), queues[1]], [agent("bob"), agent("cid")]))
     _, bob = story.talk()
     both = {one.name: one for one in queues}

@@ -12,10 +12,10 @@ from callbridge.core.model.matcher import GroupKey, Matcher
 from callbridge.core.model.orders import Ring
 from callbridge.core.model.plan import AgentOrder, AgentPlan, Plan, ToQueue
 from callbridge.core.model.skills import Profile, profile
-from tests.core.story import PBX, Story, agent, ladder, one_queue, plan, queue
+from tests.core.story import PBX, Story, agent, one_queue, plan, queue, routing
 from tests.examples import examples
 
-EXPERTS_FIRST = ladder(("support >= 4", 8.0), ("support >= 1", 120.0))
+EXPERTS_FIRST = routing(("support >= 4", 8.0), ("support >= 1", 120.0))
 
 
 def free(story: Story, who: str) -> list[str]:
@@ -35,7 +35,7 @@ def test_the_caller_who_waits_longest_comes_first() -> None:
 
 def test_a_head_start_puts_a_diamond_caller_before_those_who_came_earlier() -> None:
     story = Story(
-        plan([queue("support", ladder(("support", None)), ladder(("support", None), head_start=600.0))], [agent("bob")])
+        plan([queue("support", routing(("support", None)), routing(("support", None), head_start=600.0))], [agent("bob")])
     )
     story.ask("bob", AgentRequest.NOT_READY)
     story.caller("ann")
@@ -46,7 +46,7 @@ def test_a_head_start_puts_a_diamond_caller_before_those_who_came_earlier() -> N
 
 def test_a_head_start_is_no_more_than_it_says() -> None:
     story = Story(
-        plan([queue("support", ladder(("support", None)), ladder(("support", None), head_start=600.0))], [agent("bob")])
+        plan([queue("support", routing(("support", None)), routing(("support", None), head_start=600.0))], [agent("bob")])
     )
     story.ask("bob", AgentRequest.NOT_READY)
     story.caller("ann")
@@ -57,7 +57,7 @@ def test_a_head_start_is_no_more_than_it_says() -> None:
 
 def test_a_tighter_target_counts_as_a_head_start() -> None:
     story = Story(
-        plan([queue("support", ladder(("support", None), within=20.0), ladder(("support", None), within=5.0))], [agent("bob")])
+        plan([queue("support", routing(("support", None), within=20.0), routing(("support", None), within=5.0))], [agent("bob")])
     )
     story.ask("bob", AgentRequest.NOT_READY)
     story.caller("ann")
@@ -75,7 +75,7 @@ def test_a_tier_that_nobody_configured_is_served_as_the_default() -> None:
 def test_one_agent_serves_the_most_urgent_caller_of_all_queues() -> None:
     story = Story(
         plan(
-            [queue("support", ladder(("support", None), within=60.0)), queue("sales", ladder(("support", None), within=20.0))],
+            [queue("support", routing(("support", None), within=60.0)), queue("sales", routing(("support", None), within=20.0))],
             [agent("bob")],
         )
     )
@@ -90,8 +90,8 @@ def test_an_ineligible_caller_at_the_head_never_holds_back_an_eligible_one() -> 
     story = Story(
         plan(
             [
-                queue("support", ladder(("support >= 5", None)), ladder(("support >= 5", None), head_start=600.0)),
-                queue("sales", ladder(("sales", None))),
+                queue("support", routing(("support >= 5", None)), routing(("support >= 5", None), head_start=600.0)),
+                queue("sales", routing(("sales", None))),
             ],
             [agent("bob", {"sales": 1}, login=False), agent("cid", {"support": 5}, login=False)],
         )
@@ -189,8 +189,8 @@ def test_leaving_comes_only_when_all_windows_are_over_even_if_nobody_could_serve
     story = Story(
         plan(
             [
-                queue("support", ladder(("support >= 4", 8.0), ("support >= 1", 4.0), then=ToQueue("general"))),
-                queue("general", ladder(("x", None))),
+                queue("support", routing(("support >= 4", 8.0), ("support >= 1", 4.0), then=ToQueue("general"))),
+                queue("general", routing(("x", None))),
             ],
             [],
         )
@@ -234,13 +234,13 @@ def test_a_phone_that_goes_offline_and_comes_back_gets_the_waiting_caller() -> N
 # -- against an oracle that looks at everything -----------------------------------------------------------------------
 
 LADDERS = {
-    "a": ladder(("a >= 3", 10.0), ("a >= 1", 10.0), ("b or a", None)),
-    "b": ladder(("b >= 2 and a", 5.0), ("b", None), within=40.0),
-    "c": ladder(("c", None), head_start=30.0),
+    "a": routing(("a >= 3", 10.0), ("a >= 1", 10.0), ("b or a", None)),
+    "b": routing(("b >= 2 and a", 5.0), ("b", None), within=40.0),
+    "c": routing(("c", None), head_start=30.0),
 }
 ORACLE_PLAN = Plan(
     queues={
-        name: queue(name, rungs, ladder(*[(str(s.needs), s.lasts) for s in rungs.steps], head_start=15.0), pick=pick)
+        name: queue(name, rungs, routing(*[(str(s.needs), s.lasts) for s in rungs.steps], head_start=15.0), pick=pick)
         for (name, rungs), pick in zip(
             LADDERS.items(), [AgentOrder.LONGEST_IDLE, AgentOrder.HIGHEST_LEVEL, AgentOrder.LONGEST_IDLE], strict=True
         )
@@ -262,7 +262,7 @@ class Oracle:
         idle = dict(self.idle)
         for call in callers:
             name, tier, window, _ = self.waiting[call]
-            steps = [step.needs for step in ORACLE_PLAN.queues[name].ladders[tier].steps[window:]]
+            steps = [step.needs for step in ORACLE_PLAN.queues[name].routings[tier].steps[window:]]
             servable = [needs for needs in steps if any(needs.strength(p) is not None for p in self.logged_in)]
             needs = [*servable, steps[0]][0]
             strengths = {who: needs.strength(p) for who, (p, _) in idle.items()}

@@ -37,7 +37,7 @@ from callbridge.core.model.plan import (
 from callbridge.core.model.world import World
 from callbridge.core.reload.plan_diff import Difference
 from tests.core.flows import floor, flow, menu, stage
-from tests.core.story import Story, agent, ladder, one_queue, plan, queue
+from tests.core.story import Story, agent, one_queue, plan, queue, routing
 
 
 def reload(story: Story, queues: list[QueuePlan], agents: list[AgentPlan], *, force: bool = False) -> None:
@@ -46,14 +46,14 @@ def reload(story: Story, queues: list[QueuePlan], agents: list[AgentPlan], *, fo
 
 def test_time_waited_goes_on_over_a_reload() -> None:
     story = Story(
-        plan([queue("support", ladder(("support >= 5", 20.0), ("support", None)))], [agent("bob"), agent("top", {"support": 5})])
+        plan([queue("support", routing(("support >= 5", 20.0), ("support", None)))], [agent("bob"), agent("top", {"support": 5})])
     )
     story.ask("top", AgentRequest.NOT_READY)
     story.caller()
     story.wait(10.0)
     assert story.rung() == []
     reload(
-        story, [queue("support", ladder(("support >= 5", 8.0), ("support", None)))], [agent("bob"), agent("top", {"support": 5})]
+        story, [queue("support", routing(("support >= 5", 8.0), ("support", None)))], [agent("bob"), agent("top", {"support": 5})]
     )
     assert story.rung() == ["bob"]
 
@@ -64,18 +64,18 @@ def test_windows_that_are_over_by_the_new_plan_overflow_at_once() -> None:
     story = one_queue()
     story.caller()
     story.wait(10.0)
-    reload(story, [queue("support", ladder(("support", 5.0), then=ToDialplan("out", "1")))], [])
+    reload(story, [queue("support", routing(("support", 5.0), then=ToDialplan("out", "1")))], [])
     assert story.only(LeaveToDialplan).context == "out"
 
 
 def test_a_new_head_start_reorders_those_who_wait() -> None:
-    two = [queue("support", ladder(("support", None)), ladder(("support", None)))]
+    two = [queue("support", routing(("support", None)), routing(("support", None)))]
     story = Story(plan(two, [agent("bob")]))
     story.ask("bob", AgentRequest.NOT_READY)
     story.caller("ann")
     story.wait(5.0)
     story.caller("eve", tier="diamond")
-    reload(story, [queue("support", ladder(("support", None)), ladder(("support", None), head_start=60.0))], [agent("bob")])
+    reload(story, [queue("support", routing(("support", None)), routing(("support", None), head_start=60.0))], [agent("bob")])
     story.ask("bob", AgentRequest.READY)
     assert story.ring().name == "eve"
 

@@ -14,7 +14,7 @@ from callbridge.core.model.facts import CallbackRequested
 from callbridge.core.model.plan import AgentPlan, CallbackTerms, CampaignPlan, Plan, SurveyPlan, ToFlow, ToQueue
 from callbridge.core.reload.plan_diff import ConfigChange, Difference, difference
 from tests.core.flows import floor, flow, menu, stage
-from tests.core.story import START, Story, agent, ladder, plan, queue
+from tests.core.story import START, Story, agent, plan, queue, routing
 from tests.core.test_campaigns import spring
 
 TWO = plan([queue("support", callback=CallbackTerms()), queue("sales")], [agent("bob"), agent("cid", login=False)])
@@ -101,7 +101,10 @@ def test_a_name_before_that_nobody_had_is_an_addition() -> None:
 
 def test_the_settings_of_a_queue_that_change_are_named() -> None:
     other = queue(
-        "support", ladder(("support", 5.0), ("support", None), within=9.0, head_start=3.0), callback=CallbackTerms(), music="jazz"
+        "support",
+        routing(("support", 5.0), ("support", None), within=9.0, head_start=3.0),
+        callback=CallbackTerms(),
+        music="jazz",
     )
     result = found(full(), queues={**HOUSE.queues, "support": other})
     assert only(result, "queue").settings == ("head_start", "music", "steps", "target")
@@ -182,7 +185,7 @@ def test_a_tier_that_is_gone_says_as_what_its_callers_are_served() -> None:
     story = Story(HOUSE)
     story.ask("bob", AgentRequest.NOT_READY)
     story.caller("ann", tier="diamond")
-    queues = {name: replace(one, ladders={"standard": one.ladders["standard"]}) for name, one in HOUSE.queues.items()}
+    queues = {name: replace(one, routings={"standard": one.routings["standard"]}) for name, one in HOUSE.queues.items()}
     change = only(found(story, queues=queues), "tier")
     assert (change.name, change.change, change.note) == ("diamond", "gone", "are served as standard")
     assert change.callers == ids(story, "ann")
@@ -223,7 +226,7 @@ def test_an_empty_queue_that_nobody_could_serve_before_is_no_news() -> None:
 
 def test_those_who_will_come_from_a_queue_that_is_gone_wait_there_too() -> None:
     story = full()
-    sales = queue("sales", ladder(("selling", None)))
+    sales = queue("sales", routing(("selling", None)))
     coming: Plan = replace(HOUSE, queues={"sales": sales}, entries={"support": ToQueue("sales")})
     assert difference(story.world, coming).warnings == ("no logged-in agent can serve queue sales (2 waiting)",)
 

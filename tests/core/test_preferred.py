@@ -11,7 +11,7 @@ from callbridge.core.model.facts import OfferMade, StepBegan
 from callbridge.core.model.flow import LookupNode, QueueNode, SetNode
 from callbridge.core.model.plan import Plan, PreferredAgent
 from tests.core.flows import floor, flow
-from tests.core.story import Story, agent, ladder, queue
+from tests.core.story import Story, agent, queue, routing
 
 OWN = flow({"set": SetNode(next="in", values={"agent": "ben"}), "in": QueueNode(queue="support")}, "own")
 LAST = flow({"ask": LookupNode(lookup="memory", next="in", otherwise="in"), "in": QueueNode(queue="support")}, "last")
@@ -21,7 +21,7 @@ PREFER = PreferredAgent(lasts=20.0, last_agent=3600.0)
 
 
 def house(prefer: PreferredAgent | None = PREFER, **logged_in: bool) -> Plan:
-    steps = ladder(("support >= 3", 10.0), ("support >= 1", None))
+    steps = routing(("support >= 3", 10.0), ("support >= 1", None))
     made = floor(
         OWN,
         LAST,

@@ -57,7 +57,7 @@ from callbridge.core.model.plan import (
     QueuePlan,
     ToQueue,
 )
-from tests.core.story import Story, agent, ladder, plan, queue
+from tests.core.story import Story, agent, plan, queue, routing
 
 OFFER, WAIT = ConsultQueue.OFFER, ConsultQueue.WAIT
 KEYS = {"*1": "transfer", "*2": "consult", "*3": "complete", "*4": "return", "*5": "conference", "*6": "consult_wait"}
@@ -68,7 +68,7 @@ class Desk(Story):
     """Ann, a diamond customer, talks to bob of support. Cid and dan are experts, the longest idle first; eve learns."""
 
     def __init__(self, connect: ConnectMode = ConnectMode.RING, **more: object) -> None:
-        steps = ladder(("expert >= 3", 20.0), ("expert >= 1", None), within=10.0)
+        steps = routing(("expert >= 3", 20.0), ("expert >= 1", None), within=10.0)
         queues = [
             queue("support", wrap_up=10.0, ring_for=12.0),
             self.experts(steps, **more),

@@ -10,7 +10,7 @@ from callbridge.core.model.events import LegAnswered, LegLeft, LegMoved, LegProb
 from callbridge.core.model.facts import CallArrived, CallDiverted, CallEnded, StepBegan, VisitBegan, VisitEnded
 from callbridge.core.model.orders import Answer, HangUp, LeaveToDialplan, Probe, StartMusic, StopMusic, Subscribe
 from callbridge.core.model.plan import Then, ToDialplan, ToQueue
-from tests.core.story import Story, agent, ladder, one_queue, plan, queue
+from tests.core.story import Story, agent, one_queue, plan, queue, routing
 
 
 def test_a_caller_is_watched_answered_and_hears_music() -> None:
@@ -86,7 +86,7 @@ def test_a_caller_who_leaves_later_is_an_abandon() -> None:
 
 
 def test_the_steps_of_a_tier_replace_those_of_the_queue() -> None:
-    plain, diamond = ladder(("support >= 3", 8.0), ("support", None)), ladder(("support >= 5", 4.0), ("support", None))
+    plain, diamond = routing(("support >= 3", 8.0), ("support", None)), routing(("support >= 5", 4.0), ("support", None))
     story = Story(plan([queue("support", plain, diamond)], []))
     story.caller("ann", tier="diamond")
     assert story.fact(StepBegan).step == 0
@@ -97,7 +97,8 @@ def test_the_steps_of_a_tier_replace_those_of_the_queue() -> None:
 def test_every_step_is_told_once_and_at_its_time() -> None:
     story = Story(
         plan(
-            [queue("support", ladder(("a", 8.0), ("b", 4.0), ("c", None)))], [agent("bob", {"a": 1, "b": 1, "c": 1}, login=False)]
+            [queue("support", routing(("a", 8.0), ("b", 4.0), ("c", None)))],
+            [agent("bob", {"a": 1, "b": 1, "c": 1}, login=False)],
         )
     )
     story.caller("ann")
@@ -109,7 +110,7 @@ def test_every_step_is_told_once_and_at_its_time() -> None:
 def overflowing(then: Then) -> Story:
     return Story(
         plan(
-            [queue("support", ladder(("support", 10.0), then=then)), queue("general", ladder(("general", 5.0)))],
+            [queue("support", routing(("support", 10.0), then=then)), queue("general", routing(("general", 5.0)))],
             [agent("bob", {"general": 1})],
         )
     )
@@ -156,7 +157,7 @@ def test_an_overflow_into_a_queue_that_does_not_exist_goes_to_the_fallback() -> 
 
 
 def test_after_the_last_window_without_an_exit_the_caller_goes_on_waiting() -> None:
-    story = Story(plan([queue("support", ladder(("support >= 5", 5.0), ("support", 5.0)))], [agent("bob", login=False)]))
+    story = Story(plan([queue("support", routing(("support >= 5", 5.0), ("support", 5.0)))], [agent("bob", login=False)]))
     story.caller("ann")
     story.wait(3600.0)
     assert story.tally().ended == 0
@@ -164,7 +165,9 @@ def test_after_the_last_window_without_an_exit_the_caller_goes_on_waiting() -> N
 
 
 def test_time_spent_ringing_counts_for_the_windows() -> None:
-    story = Story(plan([queue("support", ladder(("support", 10.0), then=ToDialplan("out", "1")), ring_for=15.0)], [agent("bob")]))
+    story = Story(
+        plan([queue("support", routing(("support", 10.0), then=ToDialplan("out", "1")), ring_for=15.0)], [agent("bob")])
+    )
     story.caller("ann")
     story.wait(14.9)
     assert story.tally().ended == 0, "an offer under way is not taken back by the end of a window"

@@ -55,10 +55,10 @@ SILENCES: dict[str, Callable[[Toy], list[LegId]]] = {
 def interrupted(scenario: Callable[[Toy], None], moment: float, silence: str, how: str) -> Toy:
     from callbridge.core.model.events import AgentRequest
     from callbridge.core.model.plan import Penalty, ToDialplan
-    from tests.core.story import ladder, plan, queue
+    from tests.core.story import plan, queue, routing
 
     connect = ConnectMode.NAILED_UP if scenario is nailed else ConnectMode.RING
-    steps = ladder(("support", 40.0), then=ToDialplan("out", "1"))
+    steps = routing(("support", 40.0), then=ToDialplan("out", "1"))
     story = Story(
         plan(
             [queue("support", steps, wrap_up=2.0, no_answer=Penalty(rest=5.0))],

@@ -27,7 +27,7 @@ from callbridge.core.model.ids import leg_id
 from callbridge.core.model.leg import LegRole
 from callbridge.core.model.orders import HangUp, LeaveToDialplan, Ring
 from callbridge.core.model.plan import CallbackTerms, ConnectMode, Penalty, ToDialplan
-from tests.core.story import DAY, PBX, START, Story, agent, ladder, one_queue, plan, queue
+from tests.core.story import DAY, PBX, START, Story, agent, one_queue, plan, queue, routing
 from tests.core.test_conversations import cut
 from tests.core.test_failures import (
     LONG,
@@ -54,7 +54,7 @@ def slow_to_count(toy: Toy) -> None:
 def before(scenario: Callable[[Toy], None], moment: float) -> Toy:
     """The house at this moment; killed, and away for a second."""
     connect = ConnectMode.NAILED_UP if scenario is nailed else ConnectMode.RING
-    steps = ladder(("support", 40.0), then=ToDialplan("out", "1"))
+    steps = routing(("support", 40.0), then=ToDialplan("out", "1"))
     short_talk = 10.0 if scenario is slow_to_count else 0.0
     queues = [queue("support", steps, wrap_up=2.0, no_answer=Penalty(rest=5.0), short_talk=short_talk)]
     story = Story(plan(queues, [agent("bob", login=False, connect=connect), agent("cid", login=False, connect=connect)]))

@@ -11,14 +11,14 @@ from callbridge.core.model.facts import RequestRefused, TalkBegan, VisitBegan
 from callbridge.core.model.ids import LegId, leg_id
 from callbridge.core.model.orders import ReadReferral
 from callbridge.core.model.plan import PhoneRules
-from tests.core.story import PBX, Story, agent, ladder, plan, queue
+from tests.core.story import PBX, Story, agent, plan, queue, routing
 
 FAR, NEAR, NAME = leg_id(PBX, "local-1"), leg_id(PBX, "local-2"), "Local/sales@from-phones-00000001"
 
 
 def transferred(*domains: str) -> tuple[Story, LegId, LegId]:
     """Bob's phone has transferred his caller; the PBX has not answered yet where to."""
-    queues = [queue("support"), queue("sales", ladder(("sales >= 1", None)))]
+    queues = [queue("support"), queue("sales", routing(("sales >= 1", None)))]
     made = plan(queues, [agent("bob"), agent("sue", {"sales": 1})])
     story = Story(replace(made, phones=PhoneRules(domains=domains)))
     customer, leg = story.talk()
@@ -93,7 +93,7 @@ def test_when_the_pbx_does_not_answer_the_transfer_is_followed_all_the_same() ->
 
 
 def test_when_it_cannot_be_asked_the_transfer_is_followed_at_once() -> None:
-    queues = [queue("support"), queue("sales", ladder(("sales >= 1", None)))]
+    queues = [queue("support"), queue("sales", routing(("sales >= 1", None)))]
     story = Story(plan(queues, [agent("bob")]))
     _, leg = story.talk()
     story.happens(LegReplaced(at=story.now, leg=leg, by=FAR, by_name=f"{NAME};1", up=False))

@@ -47,10 +47,10 @@ from callbridge.core.model.plan import (
 from callbridge.core.model.world import World
 from callbridge.core.reload import plan_change, renames
 from tests.core.flows import floor, flow, menu, stage
-from tests.core.story import DAY, START, Story, agent, ladder, plan, queue
+from tests.core.story import DAY, START, Story, agent, plan, queue, routing
 from tests.core.toy import NEVER, REJECTS
 
-SLOW = ladder(("support >= 1", None), within=60.0)
+SLOW = routing(("support >= 1", None), within=60.0)
 OWED = CallbackTerms(ring_for=20.0, attempts=3, retry_after=300.0, keep_for=7200.0)
 
 

@@ -13,7 +13,7 @@ from callbridge.core.model.plan import OverflowRule, Plan, ToDialplan
 from callbridge.core.model.world import Outcome, World
 from callbridge.core.routing import reviews, visits
 from tests.core.flows import floor
-from tests.core.story import Story, ladder, queue
+from tests.core.story import Story, queue, routing
 
 CALLERS = 450
 NOBODY = OverflowRule(when=Condition(agents=0), to=ToDialplan("answering", "s"), reason="nobody_here")
@@ -21,7 +21,7 @@ NOBODY = OverflowRule(when=Condition(agents=0), to=ToDialplan("answering", "s"),
 
 def house() -> Plan:
     """An agent who is logged in and away, so that everybody waits; and who, logged out, leaves everybody to the rule."""
-    return floor(queues=[queue("support", ladder(("support", None)), overflow=(NOBODY,))], agents={"amy": True})
+    return floor(queues=[queue("support", routing(("support", None)), overflow=(NOBODY,))], agents={"amy": True})
 
 
 def full() -> Story:

@@ -45,7 +45,7 @@ from callbridge.core.model.plan import ConnectMode, DialMode, OverflowRule, Pena
 from callbridge.core.outbound import callback_calls
 from tests.core import test_callbacks, test_campaigns
 from tests.core.laws import check_indexes
-from tests.core.story import START, Story, agent, ladder, one_queue, plan, queue
+from tests.core.story import START, Story, agent, one_queue, plan, queue, routing
 
 SHORT = 1.0
 
@@ -144,7 +144,7 @@ def test_a_customer_who_hangs_up_at_once_was_answered(left_first: bool) -> None:
     ],
 )
 def test_whatever_is_asked_of_the_call_makes_the_answer_certain(what: CallRequest, to: Target | None) -> None:
-    queues = [queue("support", short_talk=SHORT), queue("sales", ladder(("sales", None)))]
+    queues = [queue("support", short_talk=SHORT), queue("sales", routing(("sales", None)))]
     story = Story(plan(queues, [agent("bob"), agent("cid", {"sales": 1})]))
     story.talk()
     story.wait(0.2)
@@ -288,7 +288,7 @@ def test_a_callback_is_kept_when_somebody_talks() -> None:
 
 def transferred() -> tuple[Story, LegId]:
     """Bob has transferred ann to cid, who has just picked up. Gives cid's leg."""
-    queues = [queue("support", short_talk=SHORT), queue("sales", ladder(("sales", None)))]
+    queues = [queue("support", short_talk=SHORT), queue("sales", routing(("sales", None)))]
     story = Story(plan(queues, [agent("bob"), agent("cid", {"sales": 1})]))
     _, bob = story.talk()
     story.wait(30.0)
@@ -331,7 +331,7 @@ def test_a_transferred_talk_that_lasted_ends_the_call() -> None:
 
 def conference(lasts: float) -> tuple[Story, LegId]:
     """Bob, ann and cid have talked for so long, and bob has hung up. Gives cid's leg."""
-    queues = [queue("support", short_talk=SHORT), queue("sales", ladder(("sales", None)))]
+    queues = [queue("support", short_talk=SHORT), queue("sales", routing(("sales", None)))]
     story = Story(plan(queues, [agent("bob"), agent("cid", {"sales": 1})]))
     _, bob = story.talk()
     story.wait(30.0)
@@ -369,7 +369,7 @@ def test_whoever_leaves_a_conference_that_has_just_begun_gives_the_caller_back()
 
 def test_who_talks_is_ahead_of_nobody_though_the_answer_does_not_count_yet() -> None:
     rule = OverflowRule(Condition(waiting=1), ToQueue("other"), "full")
-    queues = [queue("support", short_talk=SHORT, overflow=(rule,)), queue("other", ladder(("other", None)))]
+    queues = [queue("support", short_talk=SHORT, overflow=(rule,)), queue("other", routing(("other", None)))]
     story = Story(plan(queues, [agent("bob")]))
     story.talk()
     story.wait(0.5)
@@ -470,7 +470,7 @@ def test_a_pbx_whose_clock_was_set_back_meanwhile_is_not_believed(lasted: float,
 
 
 def test_who_took_a_transferred_call_while_we_stood_still_and_talked_does_not_give_it_back() -> None:
-    queues = [queue("support", short_talk=SHORT), queue("sales", ladder(("sales", None)))]
+    queues = [queue("support", short_talk=SHORT), queue("sales", routing(("sales", None)))]
     story = Story(plan(queues, [agent("bob"), agent("cid", {"sales": 1})]))
     _, bob = story.talk()
     story.wait(30.0)

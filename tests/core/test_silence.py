@@ -19,11 +19,11 @@ from callbridge.core.model.facts import DifferenceFound, OfferEnded, VisitEnded
 from callbridge.core.model.ids import LegId
 from callbridge.core.model.orders import Answer, Bridge, DropBridge, HangUp, Order, Probe, Ring, StartMusic
 from callbridge.core.model.plan import ConnectMode
-from tests.core.story import PBX, Story, agent, ladder, plan, queue
+from tests.core.story import PBX, Story, agent, plan, queue, routing
 
 
 def _story(connect: ConnectMode = ConnectMode.RING) -> Story:
-    support = queue("support", ladder(("support", None)), ring_for=4.0, wrap_up=0.0)
+    support = queue("support", routing(("support", None)), ring_for=4.0, wrap_up=0.0)
     return Story(plan([support], [agent("bob", {"support": 3}, connect)]))
 
 
@@ -80,7 +80,7 @@ def test_an_agent_who_picked_up_unheard_is_rung_again() -> None:
 
 
 def test_a_caller_whose_answer_was_never_sent_is_answered_after_the_gap() -> None:
-    story = Story(plan([queue("support", ladder(("support", None)))], []))
+    story = Story(plan([queue("support", routing(("support", None)))], []))
     caller = story.caller()
     story.happens(OrderFailed(at=story.now, order=Answer(leg=caller), why=Why.UNSENT))
     _lost(story)
@@ -189,7 +189,7 @@ def test_an_agent_without_a_caller_whose_call_is_found_is_served_like_any_caller
 
 
 def test_a_caller_who_left_while_nothing_was_heard_left_in_the_middle_of_the_gap() -> None:
-    story = Story(plan([queue("support", ladder(("support", None)))], []))
+    story = Story(plan([queue("support", routing(("support", None)))], []))
     caller = story.caller()
     story.wait(10.0)
     _lost(story)

@@ -33,7 +33,7 @@ from callbridge.core.recovery import adoption, snapshots
 from callbridge.core.reload import plan_change
 from callbridge.core.routing import visits
 from tests.core.laws import check_indexes
-from tests.core.story import PBX, Story, agent, ladder, plan, queue
+from tests.core.story import PBX, Story, agent, plan, queue, routing
 from tests.sim.portrait import portrait
 
 CALLERS = 12
@@ -42,7 +42,7 @@ CALLERS = 12
 def house(*, within: float = 20.0, queues: tuple[str, ...] = ("support", "sales"), agents: int = 4, skill: int = 3) -> Plan:
     """Agents who ring, one of them with a line that stays up, and two queues that call customers back."""
     terms = CallbackTerms()
-    steps = ladder(("support >= 4", 8.0), ("support >= 1", None), within=within)
+    steps = routing(("support >= 4", 8.0), ("support >= 1", None), within=within)
     made = [queue(name, steps, callback=terms, music=name) for name in queues]
     staff = [agent(f"a{number}", {"support": skill}, login=number < 3) for number in range(agents)]
     return plan(made, [*staff, agent("nina", {"support": 2}, ConnectMode.NAILED_UP)])
@@ -307,7 +307,7 @@ def test_who_waits_where_nothing_has_changed_is_not_placed_again(monkeypatch: py
     old = house()
     story.happens(PlanChanged(at=story.now, plan=old))
     assert not placed
-    slower = replace(old.queues["sales"], ladders=house(within=40.0).queues["sales"].ladders)
+    slower = replace(old.queues["sales"], routings=house(within=40.0).queues["sales"].routings)
     story.happens(PlanChanged(at=story.now, plan=replace(old, queues={**old.queues, "sales": slower})))
     waits = [call for call in story.world.calls.values() if call.phase is Phase.WAITING and call.visit is not None]
     assert placed == [call.id for call in waits if call.visit is not None and call.visit.queue == "sales"]

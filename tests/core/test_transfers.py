@@ -36,7 +36,7 @@ from callbridge.core.model.ids import LegId, leg_id
 from callbridge.core.model.numbers import WITHHELD
 from callbridge.core.model.orders import Answer, Bridge, DropBridge, FindParty, HangUp, LeaveToDialplan, Play, Ring, StartMusic
 from callbridge.core.model.plan import ConnectMode
-from tests.core.story import PBX, Story, agent, ladder, plan, queue
+from tests.core.story import PBX, Story, agent, plan, queue, routing
 
 FAR = leg_id(PBX, "local-1")
 NEAR = leg_id(PBX, "local-2")
@@ -46,7 +46,7 @@ NAME = "Local/8005@transfers-00000007"
 def talking() -> tuple[Story, LegId, LegId, str]:
     story = Story(
         plan(
-            [queue("support", wrap_up=10.0), queue("sales", ladder(("sales", None)), wrap_up=10.0)],
+            [queue("support", wrap_up=10.0), queue("sales", routing(("sales", None)), wrap_up=10.0)],
             [agent("bob"), agent("cid", {"sales": 1}), agent("gus", {}, login=False)],
         )
     )
@@ -209,7 +209,7 @@ def test_a_local_channel_that_is_no_transfer_hears_music_at_once_and_is_a_caller
 
 
 def test_a_local_channel_is_a_caller_at_once_where_no_phone_has_a_talk_to_transfer() -> None:
-    story = Story(plan([queue("sales", ladder(("sales", None)))], [agent("cid", {"sales": 1})]))
+    story = Story(plan([queue("sales", routing(("sales", None)))], [agent("cid", {"sales": 1})]))
     story.happens(near_arrives(story))
     assert story.rung() == ["cid"]
     assert story.only(Answer).leg == NEAR

@@ -16,7 +16,7 @@ from callbridge.core.model.ids import leg_id
 from callbridge.core.model.orders import Order
 from callbridge.core.model.plan import RecordingPlan, ToDialplan
 from tests.core.flows import floor, flow, play
-from tests.core.story import PBX, START, Story, agent, ladder, one_queue, plan, queue
+from tests.core.story import PBX, START, Story, agent, one_queue, plan, queue, routing
 from tests.core.test_failures import SCENARIOS, Scenario, gives_up, run
 from tests.core.test_handing import Talk
 from tests.core.toy import Fault
@@ -57,7 +57,7 @@ def _over(kind: type[Order]) -> Built:
 
 
 def _leaving(kind: type[Order]) -> Built:
-    story = Story(plan([queue("support", ladder(("support", 5.0), then=ToDialplan("out", "1")))], [agent("bob", login=False)]))
+    story = Story(plan([queue("support", routing(("support", 5.0), then=ToDialplan("out", "1")))], [agent("bob", login=False)]))
     story.caller()
     story.wait(6.0)
     return _last(story, kind)
@@ -117,7 +117,7 @@ def _transferred() -> Built:
 
 
 def _given_a_customer() -> Built:
-    story = Story(plan([queue("support", ladder(("support", None)))], [agent("bob", login=False)]))
+    story = Story(plan([queue("support", routing(("support", None)))], [agent("bob", login=False)]))
     leg = story.caller()
     story.happens(LegReplaced(at=story.now, leg=leg, by=leg_id(PBX, "customer"), by_name="PJSIP/trunk-1", phone="PJSIP/desk"))
     return _last(story, o.IdentifyCaller)

@@ -29,7 +29,7 @@ from callbridge.core.outbound import dialer
 from callbridge.core.reload.plan_diff import Difference
 from callbridge.core.routing import visits
 from tests.core.laws import check_indexes
-from tests.core.story import DAY, PBX, START, Story, agent, ladder, one_queue, plan, queue
+from tests.core.story import DAY, PBX, START, Story, agent, one_queue, plan, queue, routing
 
 
 def picture(world: World) -> tuple[object, ...]:
@@ -55,7 +55,7 @@ def busy_story() -> Story:
     """Two waiting, one talking, one resting agent, one paused."""
     story = Story(
         plan(
-            [queue("support", ladder(("support >= 3", 8.0), ("support >= 1", None))), queue("sales", ladder(("sales", None)))],
+            [queue("support", routing(("support >= 3", 8.0), ("support >= 1", None))), queue("sales", routing(("sales", None)))],
             [agent("bob"), agent("cid", {"support": 1}), agent("dan", {"sales": 1}, login=False)],
         )
     )
@@ -222,7 +222,7 @@ def test_an_odd_channel_name_is_not_taken_for_an_agent_without_a_phone() -> None
 @pytest.mark.parametrize("deciding", ["dialler", "preferred"])
 def test_what_deciding_raised_is_handed_to_the_runtime(deciding: str, monkeypatch: pytest.MonkeyPatch) -> None:
     story = Story(
-        plan([queue("support", ladder(("support", None)), prefer=PreferredAgent(lasts=3.0))], [agent("bob", login=False)])
+        plan([queue("support", routing(("support", None)), prefer=PreferredAgent(lasts=3.0))], [agent("bob", login=False)])
     )
     story.caller("ann")
     story.world.attempts.put("a1", Attempt(id="a1", campaign="spring", lead=Lead(id=1, number="+442079460000")))

@@ -8,7 +8,7 @@ from callbridge.core.model.events import AgentRequest
 from callbridge.core.model.facts import AgentChanged, RequestRefused, WrapUpEnded
 from callbridge.core.model.ids import LegId
 from callbridge.core.model.plan import Plan
-from tests.core.story import Story, agent, ladder, one_queue, plan, queue
+from tests.core.story import Story, agent, one_queue, plan, queue, routing
 
 
 def after_a_talk(*, first_gone: str = "customer", wrap_up: float = 15.0) -> tuple[Story, LegId, LegId]:
@@ -82,7 +82,7 @@ def test_there_is_no_wrap_up_to_end_before_a_talk() -> None:
 
 def two_queues() -> Plan:
     return plan(
-        [queue("support", wrap_up=10.0), queue("sales", ladder(("sales", None)), wrap_up=40.0)],
+        [queue("support", wrap_up=10.0), queue("sales", routing(("sales", None)), wrap_up=40.0)],
         [agent("bob", {"support": 3, "sales": 1})],
     )
 

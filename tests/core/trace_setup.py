@@ -49,7 +49,7 @@ from callbridge.core.model.plan import (
     ToQueue,
 )
 from callbridge.core.pacing.budget import Rules
-from tests.core.story import agent, ladder, plan, queue
+from tests.core.story import agent, plan, queue, routing
 
 WORDS = frozenset({"queue", "agent", "node", "survey", "campaign", "lead", "outside"})
 LIMITS = DialLimits(retry={"busy": 600.0, "no_answer": 3600.0, "abandoned": 600.0, "unknown": 600.0})
@@ -61,7 +61,7 @@ class SetUp:
 
     def __init__(self) -> None:
         self.leads: dict[str, Lead] = {}
-        self._ladders: dict[tuple[str, str], TierRouting] = {}
+        self._routings: dict[tuple[str, str], TierRouting] = {}
         self._queues: list[tuple[str, dict[str, object]]] = []
         self._agents: list[AgentPlan] = []
         self._flows: dict[str, dict[str, Node]] = {}
@@ -94,8 +94,8 @@ class SetUp:
     def plan(self) -> Plan:
         queues: list[QueuePlan] = []
         for name, more in self._queues:
-            plain = self._ladders[name, "standard"]
-            queues.append(queue(name, plain, self._ladders.get((name, "diamond"), plain), **more))
+            plain = self._routings[name, "standard"]
+            queues.append(queue(name, plain, self._routings.get((name, "diamond"), plain), **more))
         made = plan(queues, self._agents)
         flows = {name: Flow(name=name, version="1", start=next(iter(nodes)), nodes=nodes) for name, nodes in self._flows.items()}
         return replace(
@@ -121,7 +121,7 @@ class SetUp:
             else:
                 stages.append((needs.strip(), float(lasts) if lasts else None))
         within, head_start = float(given.pop("within", 20.0)), float(given.pop("head_start", 0.0))
-        self._ladders[name, tier or "standard"] = ladder(*stages, within=within, head_start=head_start, then=then)
+        self._routings[name, tier or "standard"] = routing(*stages, within=within, head_start=head_start, then=then)
         self._queues += [(name, _queue_settings(given))] if not tier else []
 
 

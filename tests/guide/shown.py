@@ -26,7 +26,7 @@ from callbridge.core.model.ids import LegId
 from callbridge.core.model.plan import AgentPlan, ToQueue
 from callbridge.core.model.skills import profile
 from callbridge.core.reload.plan_diff import difference
-from tests.core.story import Story, ladder, plan, queue
+from tests.core.story import Story, plan, queue, routing
 from tests.guide.pages import GUIDE
 from tests.lab.pictures import in_utc
 
@@ -51,8 +51,8 @@ def _contact_centre() -> Story:
         AgentPlan(id=name, name=called, skills=profile(skills), phone=f"PJSIP/{name}", login=True)
         for name, (called, skills) in PEOPLE.items()
     ]
-    widening = ladder(("support >= 4", 20.0), ("support >= 2", None))
-    return Story(plan([queue("billing", ladder(("billing >= 1", None))), queue("support", widening)], people))
+    widening = routing(("support >= 4", 20.0), ("support >= 2", None))
+    return Story(plan([queue("billing", routing(("billing >= 1", None))), queue("support", widening)], people))
 
 
 def _arrives(story: Story, number: str) -> LegId:

@@ -169,7 +169,7 @@ def _waiting(plan: Plan) -> Iterator[Row]:
     for queue, tier, number, waited, step, agent in WAITING:
         positions[queue] += 1
         row = {"position": positions[queue], "queue": queue, "tier": tier, "number": number, "arrived_at": NOW - waited}
-        steps = len(plan.queues[queue].ladders[tier].steps)
+        steps = len(plan.queues[queue].routings[tier].steps)
         within = ANSWER_WITHIN.get(tier, OTHERS_ANSWER_WITHIN)
         yield row | {"step": step, "steps": steps, "agent": agent, "answer_within": within}
 

@@ -91,11 +91,11 @@ def test_a_real_file_comes_over_with_members_penalties_and_times(folder: Path) -
     plan = loaded(result, folder).plan()
     support = plan.queues["support"]
     assert (support.ring_for, support.wrap_up, support.music) == (20.0, 10.0, "jazz")
-    ladder = support.ladders["standard"]
-    assert [(step.needs.text, step.lasts) for step in ladder.steps] == [("support >= 3", None)]
+    routing = support.routings["standard"]
+    assert [(step.needs.text, step.lasts) for step in routing.steps] == [("support >= 3", None)]
     assert support.pick is AgentOrder.HIGHEST_LEVEL
     assert plan.queues["500"].pick is AgentOrder.LONGEST_IDLE
-    assert ladder.answer_within == 30.0
+    assert routing.answer_within == 30.0
     assert dict(plan.agents["1001"].skills) == {"support": 5, "sales-team": 4}
     assert dict(plan.agents["1002"].skills) == {"support": 4, "skill-500": 5}
     assert (plan.agents["1003"].name, plan.agents["1003"].phone) == ("Zoë Ó Briain", "SIP/1003")
@@ -105,7 +105,7 @@ def test_a_real_file_comes_over_with_members_penalties_and_times(folder: Path) -
 
 def test_callers_may_wait_for_the_lower_penalties_first(folder: Path) -> None:
     plan = loaded(convert(Sources(queues=read_conf(folder / "queues.conf")), 30.0), folder).plan()
-    steps = [(step.needs.text, step.lasts) for step in plan.queues["support"].ladders["standard"].steps]
+    steps = [(step.needs.text, step.lasts) for step in plan.queues["support"].routings["standard"].steps]
     assert steps == [("support >= 5", 30.0), ("support >= 4", 30.0), ("support >= 3", None)]
 
 

@@ -452,8 +452,8 @@ def test_penalties_that_change_while_a_caller_waits_are_steps(
         },
     )
     found = run(capsys, tmp_path, tmp_path / "queues.conf", "--extensions", tmp_path / "extensions.conf")
-    ladder = found.plan.queues["600"].ladders["standard"]
-    assert [(step.needs.text, step.lasts) for step in ladder.steps] == steps
+    routing = found.plan.queues["600"].routings["standard"]
+    assert [(step.needs.text, step.lasts) for step in routing.steps] == steps
     assert look in "\n".join(found.looks)
 
 

@@ -78,4 +78,4 @@ def test_a_queue_of_a_database_comes_from_what_asterisk_lists(tmp_path: Path, ca
     found = run(capsys, tmp_path, tmp_path / "queues.conf", "--members", tmp_path / "members.txt")
     assert set(found.plan.queues) == {"600", "601"}
     assert "only in --members" in found.look("[600]", "is not in the file")
-    assert found.plan.queues["600"].ladders["standard"].answer_within == 60.0
+    assert found.plan.queues["600"].routings["standard"].answer_within == 60.0

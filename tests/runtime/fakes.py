@@ -18,10 +18,10 @@ from callbridge.core.model.orders import Order
 from callbridge.core.model.world import World
 from callbridge.runtime import Clock, Runtime
 from callbridge.runtime.saver import Saver
-from tests.core.story import PBX, agent, ladder, plan, queue
+from tests.core.story import PBX, agent, plan, queue, routing
 
 Told = TypeVar("Told")
-PLAN = plan([queue("support", ladder(("support", None)), ring_for=4.0, wrap_up=1.0)], [agent("bob", {"support": 3})])
+PLAN = plan([queue("support", routing(("support", None)), ring_for=4.0, wrap_up=1.0)], [agent("bob", {"support": 3})])
 
 
 class Breakable(MemoryStore):

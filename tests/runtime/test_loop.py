@@ -41,7 +41,7 @@ from callbridge.core.reload import plan_change
 from callbridge.core.routing import offers
 from callbridge.runtime import loop
 from callbridge.runtime.loop import Fatal
-from tests.core.story import PBX, ladder
+from tests.core.story import PBX, routing
 from tests.runtime.fakes import PLAN, House, house, snapshot
 
 
@@ -367,7 +367,7 @@ async def _crowd(one: House, callers: int) -> None:
 
 def _slower() -> Plan:
     return replace(
-        PLAN, queues={"support": replace(PLAN.queues["support"], ladders={"standard": ladder(("support", None), within=90.0)})}
+        PLAN, queues={"support": replace(PLAN.queues["support"], routings={"standard": routing(("support", None), within=90.0)})}
     )
 
 

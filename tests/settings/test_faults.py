@@ -118,7 +118,7 @@ WRONG = [
     ("hook event", ("skills: [", "webhooks: [{name: crm, url: https://crm.example/, secret: 0123456789abcdef, events: [ofer]}]\nskills: ["), "cb.yaml:5: webhooks[0].events[0]: must be 'offer', 'caller', 'answer', 'end', 'alert', 'survey' or 'recording', not 'ofer' (hint: did you mean 'offer'?)"),
     ("link", ("skills: [", "webhooks: [{name: crm, url: https://crm.example/, secret: 0123456789abcdef, link: 'https://x/{nummer}'}]\nskills: ["), "cb.yaml:5: webhooks[0].link: {nummer} is no placeholder; there are {number}, {name}, {tier}, {queue}, {agent}, {call}, {uniqueid}"),
     ("hook twice", ("skills: [", "webhooks: [{name: crm, url: https://a/, secret: 0123456789abcdef}, {name: crm, url: https://b/, secret: 0123456789abcdef}]\nskills: ["), "cb.yaml:5: webhooks[1].name: 'crm' is already the name of another webhook"),
-    # ladders
+    # routings
     ("behind", ('3", for: 20s', '3"'), "cb.yaml:11: queues.support.steps[0]: never ends: the steps after it are never reached (hint: add 'for')"),
     ("then unreached", (", for: 90s", ""), "cb.yaml:13: queues.support.then: is never reached: the last step never ends (hint: add 'for' to the last step, or remove 'then')"),
     ("no then", ("    then: {queue: general}\n", ""), "cb.yaml:12: queues.support.steps[1]: ends, but queue 'support' has no 'then' that says where callers go next (hint: add 'then', or remove this last 'for')"),

@@ -47,7 +47,7 @@ def test_the_example_is_clean_and_means_what_it_says() -> None:
     loaded = load(EXAMPLE / "callbridge.yaml", {})
     assert loaded.warnings == ()
     plan = loaded.plan()
-    diamond = plan.queues["support"].ladders["diamond"]
+    diamond = plan.queues["support"].routings["diamond"]
     assert (diamond.answer_within, diamond.head_start) == (5, 600)
     assert [(str(step.needs), step.lasts) for step in diamond.steps] == [
         ("support >= 4 or expert >= 3", 8),
@@ -207,13 +207,13 @@ def test_defaults_are_filled_in_setting_by_setting_and_the_tier_comes_first(writ
     support, general = plan.queues["support"], plan.queues["general"]
     assert (support.pick, support.wrap_up, general.wrap_up, support.ring_for) == (AgentOrder.HIGHEST_LEVEL, 9, 0, 15)
     assert (support.offline, support.rejected) == (Penalty(not_ready="gone", return_after=60), Penalty(rest=10))
-    assert {tier: ladder.answer_within for tier, ladder in support.ladders.items()} == {
+    assert {tier: routing.answer_within for tier, routing in support.routings.items()} == {
         "diamond": 25, "gold": 10, "silver": 25, "standard": 25,
     }  # fmt: skip
-    assert general.ladders["gold"].head_start == 180
-    assert [str(step.needs) for step in support.ladders["silver"].steps] == ["中文 >= 1"]
-    assert support.ladders["silver"].then == ToQueue("general")
-    assert support.ladders["gold"].then == ToDialplan("ivr", "bye")
+    assert general.routings["gold"].head_start == 180
+    assert [str(step.needs) for step in support.routings["silver"].steps] == ["中文 >= 1"]
+    assert support.routings["silver"].then == ToQueue("general")
+    assert support.routings["gold"].then == ToDialplan("ivr", "bye")
 
 
 def test_a_circle_of_one_tier_only_is_found(write: Write) -> None:

@@ -26,14 +26,14 @@ from tests.sim.planting import (
 # -- lines and figures ------------------------------------------------------------------------------------------------
 
 
-def _ladders(patch: Patch, bend: Callable[[TierRouting], TierRouting]) -> None:
-    ladder = Matcher.ladder
+def _routings(patch: Patch, bend: Callable[[TierRouting], TierRouting]) -> None:
+    routing = Matcher.routing
 
     def bent(matcher: Matcher, queue: str, tier: str) -> TierRouting | None:
-        found = ladder(matcher, queue, tier)
+        found = routing(matcher, queue, tier)
         return None if found is None else bend(found)
 
-    patch.setattr(Matcher, "ladder", bent)
+    patch.setattr(Matcher, "routing", bent)
 
 
 @mutant("the last in line is served first")
@@ -44,7 +44,7 @@ def rank_ignored(patch: Patch) -> None:
 
 @mutant("a diamond caller has no head start")
 def head_start_ignored(patch: Patch) -> None:
-    _ladders(patch, lambda ladder: replace(ladder, head_start=0.0))
+    _routings(patch, lambda routing: replace(routing, head_start=0.0))
 
 
 @mutant("a learner counts as an expert")
@@ -69,7 +69,7 @@ def highest_level_ignored(patch: Patch) -> None:
 
 @mutant("the requirement never widens")
 def widening_ignored(patch: Patch) -> None:
-    patch.setattr(TierRouting, "window_at", lambda ladder, waited: 0)
+    patch.setattr(TierRouting, "window_at", lambda routing, waited: 0)
 
 
 @mutant("a step that nobody could serve stays skipped after somebody logs in")
@@ -79,7 +79,7 @@ def step_never_changes_back(patch: Patch) -> None:
 
 @mutant("the windows are over and the caller stays")
 def overflow_forgotten(patch: Patch) -> None:
-    _ladders(patch, lambda ladder: replace(ladder, then=None))
+    _routings(patch, lambda routing: replace(routing, then=None))
 
 
 @mutant("an overflow sends the caller to the back of the line")

@@ -1,6 +1,6 @@
 """The written rules of matching, worked out by looking at everything: slow, plain and independent.
 
-Nothing here asks the core's matcher, ladders or requirements to decide; requirements are read from their text.
+Nothing here asks the core's matcher, routings or requirements to decide; requirements are read from their text.
 """
 
 from __future__ import annotations
@@ -32,16 +32,16 @@ def strength(needs: str, levels: Profile) -> int:
     return sum(have.get(skill, 0) for skill in {found[1] for found in _AT_LEAST.finditer(needs)})
 
 
-def ladder(plan: Plan, queue: str, tier: str) -> TierRouting:
-    ladders = plan.queues[queue].ladders
-    return ladders.get(tier) or ladders[plan.default_tier]
+def routing(plan: Plan, queue: str, tier: str) -> TierRouting:
+    routings = plan.queues[queue].routings
+    return routings.get(tier) or routings[plan.default_tier]
 
 
 def rank(plan: Plan, call: Call) -> float:
     assert call.visit is not None
     if call.placed:
         return call.visit.rank
-    steps = ladder(plan, call.visit.queue, call.tier)
+    steps = routing(plan, call.visit.queue, call.tier)
     head_start = steps.head_start if call.visit.head_start is None else call.visit.head_start
     return call.arrived_at + steps.answer_within - head_start
 
@@ -61,7 +61,7 @@ def window(steps: TierRouting, waited: float) -> int:
 def over(world: World, call: Call) -> bool:
     """Are all the caller's windows over, and is there somewhere else to go?"""
     assert call.visit is not None
-    steps = ladder(world.plan, call.visit.queue, call.tier)
+    steps = routing(world.plan, call.visit.queue, call.tier)
     if call.placed:
         return False
     if steps.then is None or any(step.lasts is None for step in steps.steps):
@@ -72,7 +72,7 @@ def over(world: World, call: Call) -> bool:
 def on_the_edge(world: World, call: Call) -> bool:
     """Does the caller's next window begin in this very moment?"""
     assert call.visit is not None
-    steps, waited = ladder(world.plan, call.visit.queue, call.tier), world.now - call.visit.began_at
+    steps, waited = routing(world.plan, call.visit.queue, call.tier), world.now - call.visit.began_at
     return window(steps, waited + 1e-6) != window(steps, waited - 1e-6) and waited > 0
 
 
@@ -120,7 +120,7 @@ def _in_force(
     avoids: frozenset[str] = frozenset(),
     rejecters: frozenset[str] = frozenset(),
 ) -> str:
-    steps = ladder(world.plan, queue, tier)
+    steps = routing(world.plan, queue, tier)
     now = window(steps, waited + 1e-6)
     left = [str(step.needs) for step in steps.steps[now:]]
     if not world.matcher.know_agents:

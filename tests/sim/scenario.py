@@ -164,10 +164,10 @@ def _dialling(rng: Random, plan: Plan) -> Plan:
 
 
 def _queue(rng: Random, index: int) -> QueuePlan:
-    tiers = {"standard": _ladder(rng, index), "diamond": _ladder(rng, index, head_start=rng.choice([5.0, 60.0]))}
+    tiers = {"standard": _routing(rng, index), "diamond": _routing(rng, index, head_start=rng.choice([5.0, 60.0]))}
     return QueuePlan(
         name=f"q{index}",
-        ladders=tiers,
+        routings=tiers,
         pick=rng.choice(list(AgentOrder)),
         short_abandon=rng.choice([1.0, 5.0]),
         short_talk=0.0 if index % 2 else 1.0,
@@ -179,7 +179,7 @@ def _queue(rng: Random, index: int) -> QueuePlan:
     )
 
 
-def _ladder(rng: Random, index: int, head_start: float = 0.0) -> TierRouting:
+def _routing(rng: Random, index: int, head_start: float = 0.0) -> TierRouting:
     count = rng.choice([1, 2, 3])
     steps = tuple(Step(parse(_needs(rng)), rng.choice([2.0, 4.0, 8.0])) for _ in range(count - 1))
     then: Then | None = rng.choice([None, ToDialplan("fallback", f"q{index}"), ToQueue(f"q{index - 1}") if index else None])
@@ -220,14 +220,14 @@ def with_second_phones(plan: Plan) -> Plan:
 
 
 def changed_plan(rng: Random, plan: Plan) -> Plan:
-    """The same house after a reload: other ladders in one queue, other skills for one agent."""
+    """The same house after a reload: other routings in one queue, other skills for one agent."""
     queue, agent = rng.choice(list(plan.queues.values())), rng.choice(list(plan.agents.values()))
     index = int(queue.name[1:])
-    ladders = {"standard": _ladder(rng, index), "diamond": _ladder(rng, index, head_start=30.0)}
+    routings = {"standard": _routing(rng, index), "diamond": _routing(rng, index, head_start=30.0)}
     other = replace(agent, skills=profile({skill: rng.randint(1, 5) for skill in SKILLS}))
     return replace(
         plan,
-        queues={**plan.queues, queue.name: replace(queue, ladders=ladders)},
+        queues={**plan.queues, queue.name: replace(queue, routings=routings)},
         agents={**plan.agents, agent.id: other},
     )
 
@@ -235,13 +235,13 @@ def changed_plan(rng: Random, plan: Plan) -> Plan:
 def simple_plan(agents: int) -> Plan:
     """One queue that asks for ``sales``, and so many agents who can, and log in by themselves."""
     steps = (Step(parse("sales"), None),)
-    ladder = TierRouting(answer_within=20.0, head_start=0.0, steps=steps, then=None)
+    routing = TierRouting(answer_within=20.0, head_start=0.0, steps=steps, then=None)
     people = [
         AgentPlan(id=f"a{index}", name=f"a{index}", skills=profile({"sales": 3}), phone=f"PJSIP/a{index}", login=True)
         for index in range(agents)
     ]
     return Plan(
-        queues={"q0": QueuePlan(name="q0", ladders={"standard": ladder})},
+        queues={"q0": QueuePlan(name="q0", routings={"standard": routing})},
         entries={"in-q0": ToQueue("q0")},
         agents={agent.id: agent for agent in people},
         pbxs=(PBX,),

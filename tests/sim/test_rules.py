@@ -62,10 +62,10 @@ def test_text_is_read_or_refused_at_a_place_in_it(text: str) -> None:
 @given(st.lists(durations, min_size=1, max_size=5), st.integers(0, 600))
 def test_windows_are_laid_end_to_end(lasts: list[float | None], waited: int) -> None:
     steps = tuple(Step(parse("sales"), last) for last in lasts)
-    ladder = TierRouting(answer_within=1.0, head_start=0.0, steps=steps, then=None)
-    window = ladder.window_at(float(waited))
-    begins = ladder.window_ends(window - 1) if window else 0.0
-    ends = ladder.window_ends(window) if window < len(steps) else None
+    routing = TierRouting(answer_within=1.0, head_start=0.0, steps=steps, then=None)
+    window = routing.window_at(float(waited))
+    begins = routing.window_ends(window - 1) if window else 0.0
+    ends = routing.window_ends(window) if window < len(steps) else None
     assert begins is not None and begins <= waited
     assert ends is None or waited < ends
     assert (window == len(steps)) == (None not in lasts and waited >= sum(last or 0.0 for last in lasts))
@@ -107,6 +107,6 @@ def test_pairs_are_those_of_the_written_rules(
 def _matcher(needs: tuple[Node, Node], pick: AgentOrder) -> Matcher:
     queues = {}
     for number, node in enumerate(needs):
-        ladder = TierRouting(answer_within=20.0, head_start=0.0, steps=(Step(Requirement(node), None),), then=None)
-        queues[f"q{number}"] = QueuePlan(name=f"q{number}", ladders={"standard": ladder}, pick=pick)
+        routing = TierRouting(answer_within=20.0, head_start=0.0, steps=(Step(Requirement(node), None),), then=None)
+        queues[f"q{number}"] = QueuePlan(name=f"q{number}", routings={"standard": routing}, pick=pick)
     return Matcher(Plan(queues=queues))

@@ -84,7 +84,7 @@ def names(plan: Plan) -> Mapping[str, Set[str]]:
     """Label -> the values that the configuration knows; of labels that are not here every value is welcome."""
     return {
         "queue": plan.queues.keys(),
-        "tier": frozenset(tier for queue in plan.queues.values() for tier in queue.ladders),
+        "tier": frozenset(tier for queue in plan.queues.values() for tier in queue.routings),
         "campaign": plan.campaigns.keys(),
         "flow": plan.flows.keys(),
         "lookup": plan.lookups.keys(),
@@ -125,16 +125,16 @@ def _of_queue(plan: Plan, queue: QueuePlan) -> Iterator[Series]:
 
 
 def _of_tiers(queue: QueuePlan) -> Iterator[Series]:
-    for tier in queue.ladders:
+    for tier in queue.routings:
         for family in (c.OFFERED, c.WITHIN_TARGET, c.ANSWER_WAIT, c.ABANDON_WAIT):
             yield family, (queue.name, tier)
         yield from _each(c.VISITS_ENDED, (queue.name, tier), tuple(VisitOutcome))
 
 
 def _overflows(plan: Plan, queue: QueuePlan) -> Iterator[Series]:
-    for ladder in queue.ladders.values():
-        if ladder.then is not None:
-            yield c.OVERFLOWS, (queue.name, _place(ladder.then), "waited")
+    for routing in queue.routings.values():
+        if routing.then is not None:
+            yield c.OVERFLOWS, (queue.name, _place(routing.then), "waited")
     for rule in queue.overflow:
         yield c.OVERFLOWS, (queue.name, _place(rule.to), rule.reason)
     for flow in queue.keys.values():

@@ -110,8 +110,8 @@ class Explainer:
             "position": one.position,
             "waited": round(one.waited(now), 3),
             "needs": one.needs,
-            "steps": len(one.ladder.steps) if one.ladder is not None else 0,
-            "answer_within": one.ladder.answer_within if one.ladder is not None else "",
+            "steps": len(one.routing.steps) if one.routing is not None else 0,
+            "answer_within": one.routing.answer_within if one.routing is not None else "",
         }
 
     def _at_present(self, name: str) -> Sequence[ExplainedLine]:

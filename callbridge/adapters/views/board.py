@@ -124,7 +124,7 @@ def queues_for(plan: Plan, profile: Profile) -> frozenset[str]:
     return frozenset(
         name
         for name, queue in plan.queues.items()
-        if any(step.needs.strength(profile) is not None for ladder in queue.ladders.values() for step in ladder.steps)
+        if any(step.needs.strength(profile) is not None for routing in queue.routings.values() for step in routing.steps)
     )
 
 

@@ -154,7 +154,7 @@ def _skills(agent: Agent) -> str:
 
 def _not_of(agent: Agent, queue: QueuePlan) -> ExplainedLine:
     """Which requirement fails for the queue's steps."""
-    needs = {step.needs.text: step.needs for ladder in queue.ladders.values() for step in ladder.steps}
+    needs = {step.needs.text: step.needs for routing in queue.routings.values() for step in routing.steps}
     short = dict.fromkeys(lacking(need, agent.profile) for need in needs.values())
     return ExplainedLine(code="not_in_queue", text=f"queue {queue.name}: does not match, lacks {'; or '.join(short)}")
 
@@ -202,12 +202,12 @@ def _window(waiter: Waiter) -> int:
 
 def _fits_at(world: WorldView, agent: Agent, waiter: Waiter) -> float | None:
     """When a later step of this caller begins that the agent fits."""
-    visit, ladder = waiter.call.visit, waiter.ladder
-    if visit is None or ladder is None:
+    visit, routing = waiter.call.visit, waiter.routing
+    if visit is None or routing is None:
         return None
-    for index in range(visit.window, len(ladder.steps)):
-        begins = ladder.window_ends(index - 1) if index else 0.0
-        if begins is not None and world.matcher.strength(ladder.steps[index].needs, agent.profile) is not None:
+    for index in range(visit.window, len(routing.steps)):
+        begins = routing.window_ends(index - 1) if index else 0.0
+        if begins is not None and world.matcher.strength(routing.steps[index].needs, agent.profile) is not None:
             return visit.began_at + begins
     return None
 
@@ -228,8 +228,8 @@ def _free_agents(world: WorldView, now: float) -> FreeAgents:
 
 def _before(world: WorldView, agent: Agent, queue: QueuePlan, free: FreeAgents) -> Iterator[ExplainedLine]:
     """Which available agents would get the next caller before this one; none for an agent who is not available."""
-    ladder = world.matcher.ladder(queue.name, world.plan.default_tier)
-    steps = ladder.steps if ladder is not None else ()
+    routing = world.matcher.routing(queue.name, world.plan.default_tier)
+    steps = routing.steps if routing is not None else ()
     strength = world.matcher.strength
     need = next((step.needs for step in steps if strength(step.needs, agent.profile) is not None), None)
     if need is None or agent.profile not in free:

@@ -78,27 +78,27 @@ def explain_waiter(
 
 
 def _advantage(waiter: Waiter) -> str:
-    if waiter.ladder is None or waiter.call.visit is None:
+    if waiter.routing is None or waiter.call.visit is None:
         return ""
     given = waiter.call.visit.head_start
-    ahead = given if given is not None else waiter.ladder.head_start
+    ahead = given if given is not None else waiter.routing.head_start
     by = ", set manually" if given is not None else ""
     return f" (head start {span(ahead)}{by})" if ahead else ""
 
 
 def _step(waiter: Waiter, now: float) -> str:
-    visit, ladder = waiter.call.visit, waiter.ladder
-    if visit is None or ladder is None:
+    visit, routing = waiter.call.visit, waiter.routing
+    if visit is None or routing is None:
         return "its queue is no longer configured"
-    window = min(visit.window, len(ladder.steps) - 1)
-    own = ladder.steps[window].needs
-    text = f"step {window + 1} of {len(ladder.steps)}, needs {waiter.needs or own.text}"
+    window = min(visit.window, len(routing.steps) - 1)
+    own = routing.steps[window].needs
+    text = f"step {window + 1} of {len(routing.steps)}, needs {waiter.needs or own.text}"
     if waiter.needs and waiter.needs != own.text:
         text += f" (step {own.text} is skipped: no logged-in agent could serve it)"
-    ends = ladder.window_ends(window)
+    ends = routing.window_ends(window)
     if ends is not None:
-        last = window == len(ladder.steps) - 1
-        leaves = ladder.then is not None and not waiter.call.consults_queue
+        last = window == len(routing.steps) - 1
+        leaves = routing.then is not None and not waiter.call.consults_queue
         text += f"; {'leaves the queue' if last and leaves else 'widens' if not last else 'no further change'}"
         text += f" in {span(visit.began_at + ends - now)}" if not last or leaves else ""
     return text

@@ -29,7 +29,7 @@ class Waiter:
 
     call: Call
     position: int
-    ladder: TierRouting | None
+    routing: TierRouting | None
     needs: str
     """The requirement in force."""
 
@@ -70,20 +70,20 @@ def _rank(call: Call) -> tuple[float, str]:
 def _waiter(
     world: WorldView, call: Call, position: int, alike: dict[GroupKey, tuple[TierRouting | None, str]] | None = None
 ) -> Waiter:
-    """``alike``: ladder and requirement of callers seen before, who all need the same."""
+    """``alike``: routing and requirement of callers seen before, who all need the same."""
     visit = call.visit
     assert visit is not None
     alike = {} if alike is None else alike
     key = waiting_groups.of_call(call, visit)
     if key not in alike:
-        alike[key] = world.matcher.ladder(visit.queue, call.tier), world.matcher.needs_of(key)
-    ladder, needs = alike[key]
-    return Waiter(call=call, position=position, ladder=ladder, needs=needs)
+        alike[key] = world.matcher.routing(visit.queue, call.tier), world.matcher.needs_of(key)
+    routing, needs = alike[key]
+    return Waiter(call=call, position=position, routing=routing, needs=needs)
 
 
 def in_force(waiter: Waiter) -> Requirement | None:
     """The requirement that the caller's offer must meet now."""
-    steps = waiter.ladder.steps if waiter.ladder is not None else ()
+    steps = waiter.routing.steps if waiter.routing is not None else ()
     return next((step.needs for step in steps if step.needs.text == waiter.needs), None)
 
 

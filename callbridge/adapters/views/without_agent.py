@@ -40,6 +40,6 @@ def without_agent(world: WorldView, calls: Iterable[Call]) -> Counter[str]:
 
 
 def _served(matcher: MatcherView, key: GroupKey, on_duty: Iterable[Profile]) -> bool:
-    ladder, text = matcher.ladder(key.queue, key.tier), matcher.needs_of(key)
-    needs = [step.needs for step in ladder.steps if step.needs.text == text][:1] if ladder is not None else []
+    routing, text = matcher.routing(key.queue, key.tier), matcher.needs_of(key)
+    needs = [step.needs for step in routing.steps if step.needs.text == text][:1] if routing is not None else []
     return any(matcher.strength(need, profile) is not None for need in needs for profile in on_duty)

@@ -198,12 +198,12 @@ def _head_start(world: World, call: Call, event: CallRequested) -> None:
     if call.visit is None:
         _refuse(world, event, "the call is not waiting")
         return
-    ladder = world.matcher.ladder(call.visit.queue, call.tier)
-    if ladder is None:
+    routing = world.matcher.routing(call.visit.queue, call.tier)
+    if routing is None:
         _refuse(world, event, f"no such queue: {call.visit.queue}", unknown=True)
         return
     _grant(world, event)
-    rank = rank_of(ladder, call.waiting_since, event.seconds)
+    rank = rank_of(routing, call.waiting_since, event.seconds)
     world.calls.put(call.id, evolve(call, visit=evolve(call.visit, rank=rank, head_start=event.seconds)))
 
 

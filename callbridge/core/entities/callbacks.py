@@ -154,8 +154,8 @@ def enter(world: World, callback: Callback, call: str = "") -> Callback:
 
 def place(world: World, queue: str, tier: str, since: float, more: float | None = None) -> float:
     """The rank of a customer of this tier who has waited since then. ``more``: seconds on top of the tier's head start."""
-    ladder = world.matcher.ladder(queue, tier)
-    return rank_of(ladder, since, None if more is None else head_start_with(ladder, None, more))
+    routing = world.matcher.routing(queue, tier)
+    return rank_of(routing, since, None if more is None else head_start_with(routing, None, more))
 
 
 def terms_of(world: World, queue: str) -> CallbackTerms | None:
@@ -168,19 +168,19 @@ def terms_of(world: World, queue: str) -> CallbackTerms | None:
 
 def stand(world: World, callback: Callback, *, rest: float = 0.0) -> Callback:
     """Back in the queue - after a rest, and only while customers may be called."""
-    ladder = world.matcher.ladder(callback.queue, callback.tier)
+    routing = world.matcher.routing(callback.queue, callback.tier)
     callback = avoided.of_callback(world, evolve(callback, call=""))
     if is_listed(world, callback.who):
         return end(world, callback, "failed", "do_not_call")
     if world.now >= callback.expires_at:
         return end(world, callback, "expired", "")
-    if ladder is None or terms_of(world, callback.queue) is None:
+    if routing is None or terms_of(world, callback.queue) is None:
         return _queue_removed(world, callback, rest)
     until = world.now + rest if rest > 0 else None
     if until is None and not is_due(world, callback):
         until = world.now + UNSENT_CALLBACK_REST if world.unsaved else _opens(world, terms_of(world, callback.queue))
-    window = min(ladder.window_at(world.now - callback.waits_since), len(ladder.steps) - 1)
-    ends = ladder.window_ends(window)
+    window = min(routing.window_at(world.now - callback.waits_since), len(routing.steps) - 1)
+    ends = routing.window_ends(window)
     due = [callback.expires_at, until]
     if ends is not None and callback.waits_since + ends > world.now:
         due.append(callback.waits_since + ends)
@@ -244,8 +244,8 @@ def place_again(world: World, callback: Callback, old: Plan) -> None:
     reserved for an agent who has been removed is for all agents."""
     if callback.agent and callback.agent not in world.plan.agents:
         callback = evolve(callback, agent="")
-    before = old.queues[callback.queue].ladders.get(callback.tier) if callback.queue in old.queues else None
-    now = world.matcher.ladder(callback.queue, callback.tier)
+    before = old.queues[callback.queue].routings.get(callback.tier) if callback.queue in old.queues else None
+    now = world.matcher.routing(callback.queue, callback.tier)
     if before is not None and now is not None:
         callback = evolve(callback, rank=callback.rank + rank_shift(before, now))
     home = home_of(world, callback) if terms_of(world, callback.queue) is None else ""

@@ -222,7 +222,7 @@ class Matcher:
             known = self._serving[queue.name] = (queue, {})
         found = known[1].get(profile)
         if found is None:
-            needs = {step.needs.text: step.needs for ladder in queue.ladders.values() for step in ladder.steps}
+            needs = {step.needs.text: step.needs for routing in queue.routings.values() for step in routing.steps}
             number = self.profile_number(profile)
             found = any(self._strength[self._need_number(need)][number] is not None for need in needs.values())
             known[1][profile] = found
@@ -248,11 +248,11 @@ class Matcher:
             found[key.queue] += len(group.line.members)
         return found
 
-    def ladder(self, queue: str, tier: str) -> TierRouting | None:
+    def routing(self, queue: str, tier: str) -> TierRouting | None:
         found = self.plan.queues.get(queue)
         if found is None:
             return None
-        return found.ladders.get(tier) or found.ladders.get(self.plan.default_tier)
+        return found.routings.get(tier) or found.routings.get(self.plan.default_tier)
 
     def close(self, pbx: str) -> None:
         """Make no offers to callers on this PBX until it is opened again."""
@@ -366,13 +366,13 @@ class Matcher:
     def _resolve(self, group: _Group) -> None:
         """Determine the requirement in force: that of the window, or the next one that a logged-in agent can serve."""
         queue, tier, window = group.key.queue, group.key.tier, group.key.window
-        ladder = self.ladder(queue, tier)
-        if ladder is None:
+        routing = self.routing(queue, tier)
+        if routing is None:
             group.need = -1
             return
         group.pick = self.plan.queues[queue].pick
-        window = min(window, len(ladder.steps) - 1)
-        needs = [self._need_number(step.needs) for step in ladder.steps[window:]]
+        window = min(window, len(routing.steps) - 1)
+        needs = [self._need_number(step.needs) for step in routing.steps[window:]]
         group.need = needs[0]
         if group.key.is_picky:
             self._resolve_picky(group, needs)

@@ -304,10 +304,10 @@ CAMPAIGN = "campaign:"
 
 @dataclass(frozen=True, slots=True)
 class QueuePlan:
-    """One queue; ``ladders`` has an entry for every tier of the plan."""
+    """One queue; ``routings`` has an entry for every tier of the plan."""
 
     name: str
-    ladders: Mapping[str, TierRouting]
+    routings: Mapping[str, TierRouting]
     renamed_from: str = ""
     """The name that the queue had before: who waits there, what is owed and what was counted under it belongs here."""
     pick: AgentOrder = AgentOrder.LONGEST_IDLE

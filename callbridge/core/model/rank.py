@@ -15,23 +15,23 @@ def rank_within(since: float, within: float, head_start: float = 0.0) -> float:
     return since + within - head_start
 
 
-def rank_of(ladder: TierRouting | None, since: float, own: float | None = None) -> float:
+def rank_of(routing: TierRouting | None, since: float, own: float | None = None) -> float:
     """The rank of a customer of this tier who has waited since then. ``own``: a head start of the customer's own, instead of the
     tier's. Without a queue there is no target."""
-    if ladder is None:
+    if routing is None:
         return since
-    return rank_within(since, ladder.answer_within, ladder.head_start if own is None else own)
+    return rank_within(since, routing.answer_within, routing.head_start if own is None else own)
 
 
-def head_start_with(ladder: TierRouting | None, so_far: float | None, more: float) -> float:
+def head_start_with(routing: TierRouting | None, so_far: float | None, more: float) -> float:
     """The customer's own head start when ``more`` is added to the one so far; None so far: the tier's."""
-    tiers = ladder.head_start if ladder is not None else 0.0
+    tiers = routing.head_start if routing is not None else 0.0
     return (tiers if so_far is None else so_far) + more
 
 
-def head_start_for(ladder: TierRouting, since: float, rank: float) -> float:
+def head_start_for(routing: TierRouting, since: float, rank: float) -> float:
     """The head start of the customer's own with which ``rank_of`` gives this rank."""
-    return rank_within(since, ladder.answer_within) - rank
+    return rank_within(since, routing.answer_within) - rank
 
 
 def rank_shift(before: TierRouting, now: TierRouting) -> float:

@@ -88,7 +88,7 @@ def _not_now(world: World, event: CallbackChangeRequested) -> str:
     who = callbacks.who_of(world, event.number)
     if event.agent and event.agent not in world.agents:
         return f"no such agent: {event.agent}"
-    if event.tier and event.tier not in world.plan.queues[event.queue].ladders:
+    if event.tier and event.tier not in world.plan.queues[event.queue].routings:
         return f"no such tier: {event.tier}"
     if world.callback_for(event.queue, who) is not None:
         return "this number already has a callback in this queue"

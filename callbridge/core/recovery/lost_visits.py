@@ -84,8 +84,8 @@ def _missing(world: World) -> dict[str, int]:
 def _answered(world: World, tally: Tally, call: Call) -> Tally:
     assert call.segment is not None
     waited = max(0.0, call.segment.began_at - call.arrived_at)
-    ladder = world.matcher.ladder(tally.queue, call.tier)
-    within = ladder is not None and waited <= ladder.answer_within
+    routing = world.matcher.routing(tally.queue, call.tier)
+    within = routing is not None and waited <= routing.answer_within
     _emit_visit_ended(world, tally, call.id, call.tier, VisitOutcome.ANSWERED, waited, within=within)
     return ended(tally, VisitOutcome.ANSWERED, within)
 

@@ -162,9 +162,9 @@ def _place_again(world: World, call_id: str) -> None:
     if home and visit.queue not in world.plan.queues:
         visit = evolve(visit, queue=home)
         call = evolve(call, visit=visit)
-    ladder = world.matcher.ladder(visit.queue, call.tier)
-    if ladder is not None and not call.placed:
-        rank = rank_of(ladder, call.waiting_since, visit.head_start)
+    routing = world.matcher.routing(visit.queue, call.tier)
+    if routing is not None and not call.placed:
+        rank = rank_of(routing, call.waiting_since, visit.head_start)
         call = evolve(call, visit=evolve(visit, rank=rank))
     if call.phase is Phase.WAITING:
         visits.wait(world, call)

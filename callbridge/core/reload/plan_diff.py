@@ -156,14 +156,14 @@ def _queue(name: str, change: str, touched: Affected, key: str, **more: Any) -> 
 
 
 def _queue_settings(old: QueuePlan, new: QueuePlan) -> tuple[str, ...]:
-    plain = {field.name for field in fields(QueuePlan)} - {"name", "renamed_from", "ladders"}
+    plain = {field.name for field in fields(QueuePlan)} - {"name", "renamed_from", "routings"}
     changed = {name for name in plain if getattr(old, name) != getattr(new, name)}
-    for tier in old.ladders.keys() & new.ladders.keys():
-        changed |= _ladder_settings(old.ladders[tier], new.ladders[tier])
+    for tier in old.routings.keys() & new.routings.keys():
+        changed |= _routing_settings(old.routings[tier], new.routings[tier])
     return tuple(sorted(changed))
 
 
-def _ladder_settings(old: TierRouting, new: TierRouting) -> set[str]:
+def _routing_settings(old: TierRouting, new: TierRouting) -> set[str]:
     return {said for name, said in _LADDER.items() if getattr(old, name) != getattr(new, name)}
 
 
@@ -318,7 +318,7 @@ def _tiers(old: Plan, new: Plan, touched: Affected) -> Iterator[ConfigChange]:
 
 
 def _tiers_of(plan: Plan) -> dict[str, bool]:
-    return {tier: True for queue in plan.queues.values() for tier in queue.ladders}
+    return {tier: True for queue in plan.queues.values() for tier in queue.routings}
 
 
 # -- which queues are served ------------------------------------------------------------------------------------------
@@ -351,7 +351,7 @@ def _logged_in(world: World, new: Plan) -> Iterator[Profile]:
 
 
 def _serves(profiles: Iterable[Profile], queue: QueuePlan) -> bool:
-    steps = {step.needs for ladder in queue.ladders.values() for step in ladder.steps}
+    steps = {step.needs for routing in queue.routings.values() for step in routing.steps}
     return any(step.strength(profile) is not None for step in steps for profile in profiles)
 
 

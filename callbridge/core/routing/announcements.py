@@ -213,6 +213,6 @@ def _minutes(world: World, queue: QueuePlan, position: int, announcing: Announce
 
 def _prefer(world: World, call: Call, visit: Visit, more: float) -> Call:
     """The promised priority: the caller moves up by this head start, and keeps it when plans change."""
-    ladder = world.matcher.ladder(visit.queue, call.tier)
-    own = head_start_with(ladder, visit.head_start, more)
+    routing = world.matcher.routing(visit.queue, call.tier)
+    own = head_start_with(routing, visit.head_start, more)
     return evolve(call, visit=evolve(visit, rank=visit.rank - more, head_start=own))

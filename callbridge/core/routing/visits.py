@@ -41,19 +41,19 @@ def begin_visit(
 ) -> Call:
     """The call joins a queue; its place is decided now and never changes by itself. ``head_start``: for this visit, instead
     of what a flow gave the call; either is on top of the tier's. ``back_to``: see ``Visit``."""
-    ladder = world.matcher.ladder(queue, call.tier)
-    if ladder is None or call.ways >= MAX_WAYS:
-        why = DiversionReason.UNKNOWN_QUEUE if ladder is None else DiversionReason.TOO_MANY_WAYS
+    routing = world.matcher.routing(queue, call.tier)
+    if routing is None or call.ways >= MAX_WAYS:
+        why = DiversionReason.UNKNOWN_QUEUE if routing is None else DiversionReason.TOO_MANY_WAYS
         call = evolve(call, visit=None, phase=after(call.phase, Move.QUEUE))
         return leave(world, call, world.plan.fallback_context, call.entry, why)
     if call.queued_at is None:  # a caller who came straight here has waited since the arrival, wherever in the PBX that was
         call = evolve(call, queued_at=world.now if call.ways else call.arrived_at)
     more = call.head_start if head_start is None else head_start
-    own = None if more is None else head_start_with(ladder, None, more)
-    rank = rank_of(ladder, call.waiting_since, own)
+    own = None if more is None else head_start_with(routing, None, more)
+    rank = rank_of(routing, call.waiting_since, own)
     call, kept = callbacks.came_again(world, call, queue, rank)
     if kept < rank:  # as an advantage, it outlives a new plan
-        rank, own = kept, head_start_for(ladder, call.waiting_since, kept)
+        rank, own = kept, head_start_for(routing, call.waiting_since, kept)
     expected = estimates.expected(world, queue, estimates.waiting(world, queue) + 1)
     visit = Visit(queue=queue, began_at=world.now, window=0, rank=rank, day=world.day, head_start=own, estimate=expected)
     visit = avoided.of_visit(world, call, visit)
@@ -69,10 +69,10 @@ def begin_visit(
 def begin_consult(world: World, call: Call, queue: str, by: str) -> Call:
     """An agent who has the caller consults the queue: a visit at the rank of the caller, whose wait counts from now. Returns the
     call; it is in line once its transfer says so."""
-    ladder = world.matcher.ladder(queue, call.tier)
-    assert ladder is not None, "the request has checked that the queue exists"
-    own = None if call.head_start is None else head_start_with(ladder, None, call.head_start)
-    rank = rank_of(ladder, call.waiting_since, own)
+    routing = world.matcher.routing(queue, call.tier)
+    assert routing is not None, "the request has checked that the queue exists"
+    own = None if call.head_start is None else head_start_with(routing, None, call.head_start)
+    rank = rank_of(routing, call.waiting_since, own)
     visit = Visit(queue=queue, began_at=world.now, window=0, rank=rank, day=world.day, head_start=own, wait_from=world.now)
     visit = avoided.of_visit(world, call, visit)
     return _count_begun(world, evolve(call, ways=call.ways + 1), visit, by)
@@ -118,8 +118,8 @@ def wait(world: World, call: Call) -> Call:
     """Wait in the queue, at the step whose window contains the time waited in this queue; leave when all windows are over."""
     visit = call.visit
     assert visit is not None, "only a call in a queue can wait"
-    ladder = world.matcher.ladder(visit.queue, call.tier)
-    if ladder is None:
+    routing = world.matcher.routing(visit.queue, call.tier)
+    if routing is None:
         return _queue_removed(world, call)
     queue = world.plan.queues[visit.queue]
     rule = _rule(world, call, queue)
@@ -135,12 +135,12 @@ def wait(world: World, call: Call) -> Call:
     if preferred and not worth:
         visit = evolve(visit, prefers="", steps_from=min(world.now, visit.steps_from or world.now))
     since = visit.began_at if visit.steps_from is None else visit.steps_from
-    window = ladder.window_at(max(0.0, world.now - since) + _ROUNDING)
-    if window == len(ladder.steps):
-        if ladder.then is not None and not call.placed:
-            return overflow(world, call, ladder.then, "waited")
-        window = len(ladder.steps) - 1
-    looks = _looks(world, call, visit, queue, since, ladder.window_ends(window))
+    window = routing.window_at(max(0.0, world.now - since) + _ROUNDING)
+    if window == len(routing.steps):
+        if routing.then is not None and not call.placed:
+            return overflow(world, call, routing.then, "waited")
+        window = len(routing.steps) - 1
+    looks = _looks(world, call, visit, queue, since, routing.window_ends(window))
     gives_up = _gives_up_at(world, call)
     if gives_up is not None and world.now >= gives_up:
         world.overtaken.append((call.id, "abandoned"))
@@ -188,10 +188,10 @@ def emit_step(world: World, call: Call) -> None:
     )
 
 
-def step_of(world: World, visit: Visit, ladder: TierRouting) -> tuple[int, float | None]:
+def step_of(world: World, visit: Visit, routing: TierRouting) -> tuple[int, float | None]:
     """The step of a visit that no rule leads out of the queue, and when the next one begins: the last one lasts for ever."""
-    window = min(ladder.window_at(max(0.0, world.now - visit.began_at) + _ROUNDING), len(ladder.steps) - 1)
-    ends = ladder.window_ends(window) if window < len(ladder.steps) - 1 else None
+    window = min(routing.window_at(max(0.0, world.now - visit.began_at) + _ROUNDING), len(routing.steps) - 1)
+    ends = routing.window_ends(window) if window < len(routing.steps) - 1 else None
     return window, None if ends is None else visit.began_at + ends
 
 
@@ -228,17 +228,17 @@ def change_caller(world: World, call: Call, tier: str) -> Call:
     tried first the new number. The time waited counts. Returns the call; one that waits stays in the queue, or leaves it by an
     overflow rule."""
     visit = call.visit
-    ladder = world.matcher.ladder(visit.queue, call.tier) if visit is not None else None
-    if visit is None or ladder is None or call.placed:
+    routing = world.matcher.routing(visit.queue, call.tier) if visit is not None else None
+    if visit is None or routing is None or call.placed:
         world.calls.put(call.id, call)
         return call
-    before, own = world.matcher.ladder(visit.queue, tier), visit.head_start
+    before, own = world.matcher.routing(visit.queue, tier), visit.head_start
     if own is not None and before is not None:
-        own += ladder.head_start - before.head_start
-    rank = rank_of(ladder, call.waiting_since, own)
+        own += routing.head_start - before.head_start
+    rank = rank_of(routing, call.waiting_since, own)
     call, kept = callbacks.came_again(world, call, visit.queue, rank)
     if kept < rank:
-        rank, own = kept, head_start_for(ladder, call.waiting_since, kept)
+        rank, own = kept, head_start_for(routing, call.waiting_since, kept)
     visit = evolve(visit, rank=rank, head_start=own)
     if not visit.back_to:
         from_now = None if visit.steps_from is None else min(world.now, visit.steps_from)
@@ -412,8 +412,8 @@ def end_visit(
     at = world.now if at is None else at
     call = announcements.end(world, call)
     waited = max(0.0, at - call.wait_from)
-    ladder = world.matcher.ladder(visit.queue, call.tier)
-    within = outcome is VisitOutcome.ANSWERED and ladder is not None and waited <= ladder.answer_within
+    routing = world.matcher.routing(visit.queue, call.tier)
+    within = outcome is VisitOutcome.ANSWERED and routing is not None and waited <= routing.answer_within
     if outcome is VisitOutcome.ANSWERED:
         estimates.answered(world, visit.queue, call.id)
     else:

@@ -108,10 +108,10 @@ def stand(world: World, call: Call) -> bool:
     """In line at the step of now, until the next one. False, and nothing is done: the queue has been removed."""
     transfer, visit = call.transfer, call.visit
     assert transfer is not None and visit is not None
-    ladder = world.matcher.ladder(visit.queue, call.tier)
-    if ladder is None:
+    routing = world.matcher.routing(visit.queue, call.tier)
+    if routing is None:
         return False
-    window, until = visits.step_of(world, visit, ladder)
+    window, until = visits.step_of(world, visit, routing)
     visit = avoided.of_visit(world, call, visit)
     lifted = avoided.lifted_at(world, visit.queue, visit.began_at)
     until = min((at for at in (until, lifted) if at is not None), default=None)
