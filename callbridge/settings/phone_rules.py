@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from callbridge.settings import models
-from callbridge.settings.document import Document, Path
+from callbridge.settings.document import Document, Path, where
 from callbridge.settings.faults import Fault
 from callbridge.settings.staff import AgentConfig
 
@@ -17,9 +17,8 @@ def phones(settings: models.Settings, document: Document) -> Iterator[Fault]:
     """Faults of ``phone`` and ``phones``."""
     owners: dict[str, tuple[str, Path]] = {}
     for id, agent in settings.agents.items():
-        if agent.phone is None and not agent.phones:
-            given = ("agents", id, "phone") in document.keys
-            yield document.at(("agents", id, "phone"), "has no value" if given else "is missing")
+        if not agent.all_phones:
+            yield from _without(id, document)
         elif agent.phone is not None and agent.phones:
             yield document.at(("agents", id, "phones"), "cannot be given beside phone", "list them all in phones", key=True)
         elif len(agent.phones) > MAX_PHONES:
@@ -33,6 +32,15 @@ def phones(settings: models.Settings, document: Document) -> Iterator[Fault]:
                 place = document.place(first)
                 problem = f"{phone} is already the phone of agent {owner!r}" if owner != id else f"{phone} is listed twice"
                 yield document.at(at, problem, f"see {place.file}:{place.line}")
+
+
+def _without(id: str, document: Document) -> Iterator[Fault]:
+    """An agent for whom no phone could be read: a `phones` that is no list is a fault already."""
+    one, several = ("agents", id, "phone"), ("agents", id, "phones")
+    if several not in document.keys:
+        yield document.at(one, "has no value" if one in document.keys else "is missing")
+    elif where(several) not in {fault.where for fault in document.faults}:
+        yield document.at(several, "is empty", "list at least one phone, such as [PJSIP/1001]", key=True)
 
 
 def phones_of(id: str, agent: AgentConfig) -> Iterator[tuple[Path, str]]:
