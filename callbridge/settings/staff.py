@@ -18,6 +18,7 @@ from callbridge.settings.spelling import Unit
 from callbridge.settings.values import (
     DialString,
     Digit,
+    Domain,
     Duration,
     Hint,
     Language,
@@ -96,7 +97,7 @@ class PhonesConfig(ConfigSection):
     auto_answer: AutoAnswerConfig | None = None
     """How phones are asked to answer by themselves (`connect: auto_answer`); by default by the headers that most
     understand. Example: `{preset: grandstream}`"""
-    domains: tuple[Text, ...] = ()
+    domains: tuple[Domain, ...] = ()
     """Hosts by which phones know the PBX; a phone's blind transfer to another one is refused; without them any address counts
     as the PBX's, and of names only the phone's own domain; `"*"` allows all. Example: `[pbx.example.com, 192.0.2.10]`"""
 

@@ -24,6 +24,7 @@ _ENTRY_NAME = re.compile(r"[A-Za-z0-9]-*[A-Za-z0-9][A-Za-z0-9-]*")
 LONGEST_ARI_NAME = 32
 _ARI_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.]*")
 _PHONE = re.compile(r"[A-Za-z][A-Za-z0-9]*/[^\s,&/|]+")
+_DOMAIN = re.compile(r"[a-z0-9_](?:[a-z0-9_-]*[a-z0-9_])?(?:\.[a-z0-9_](?:[a-z0-9_-]*[a-z0-9_])?)*")
 _MEDIA = re.compile(r"(?:(?:sound|recording|number|digits|characters|tone):)?[\w./#*-]+(?:;[\w=]+)?")
 _FLOW_MEDIA = re.compile(r"(?:(?:sound|recording|number|digits|characters|tone):)?(?:[\w./#*-]|{\w+})+(?:;[\w=]+)?")
 _PLACE = re.compile(r"([\w.-]+)\s*,\s*([\w.*#+-]+)")
@@ -86,6 +87,25 @@ def _phone(value: str) -> str:
     if "@" in resource and technology.upper() in ("PJSIP", "SIP"):
         raise ValueError(f"{value!r:.60} is a number behind {resource.partition('@')[2]!r}, not an endpoint such as PJSIP/1001")
     return f"{technology.upper()}/{resource}"  # as Asterisk spells its devices
+
+
+def _domain(value: str) -> str:
+    """A host as a phone's REFER names it, without scheme, user and port."""
+    host = value.strip("[]").casefold()
+    is_name = _DOMAIN.fullmatch(host) and not re.fullmatch("[0-9.]+", host)
+    if value != "*" and not is_name and not _is_address(host):
+        raise ValueError(
+            f"""expected a host such as pbx.example.com or 192.0.2.10 (no sip:, no port), or "*", not {value!r:.70}"""
+        )
+    return host
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
 
 
 def _media(value: str) -> str:
@@ -268,6 +288,7 @@ EntryName = Annotated[str, BeforeValidator(_text), AfterValidator(_entry_name), 
 AriName = Annotated[str, AfterValidator(_ari_name), text("name", "^[A-Za-z0-9][A-Za-z0-9_.]{0,31}$", "callbridge")]
 PbxName = Annotated[str, BeforeValidator(_text), AfterValidator(_pbx_name), text("name", _LETTERS, "pbx1")]
 Phone = Annotated[str, AfterValidator(_phone), text("endpoint", r"^[A-Za-z][A-Za-z0-9]*/[^\s,&/|]+$", "PJSIP/1001")]
+Domain = Annotated[str, BeforeValidator(_text), AfterValidator(_domain), text("host", r"^(\*|[\w.:\[\]-]+)$", "pbx.example.com")]
 Hint = Annotated[str, BeforeValidator(_text), AfterValidator(_hint), text("hint", r"^[^\s@,&]+@[^\s@,&]+$", "1001@ext-local")]
 Media = Annotated[str, AfterValidator(_media), text("sound", example="agent-loginok")]
 FlowMedia = Annotated[str, AfterValidator(_flow_media), text("sound", example="callbridge/welcome")]

@@ -162,6 +162,15 @@ def test_a_mistake_is_told_with_its_place_and_nothing_else_is(write: Write, chan
     assert told(write(change), {"ARI_USER": "x"}) == [message]
 
 
+@pytest.mark.parametrize(
+    "host", ["sip:pbx.example", "pbx.example:5061", "me@pbx.example", "*.example", "192.0.2.0/24", "192.0.2.999", "a b", "-"]
+)
+def test_a_host_that_no_phone_can_name_is_refused(write: Write, host: str) -> None:
+    (fault,) = told(write(("skills: [", f"phones: {{domains: [pbx.example, '{host}']}}\nskills: [")), {"ARI_USER": "x"})
+    expected = 'expected a host such as pbx.example.com or 192.0.2.10 (no sip:, no port), or "*"'
+    assert fault == f"cb.yaml:5: phones.domains[1]: {expected}, not {host!r}"
+
+
 @pytest.mark.parametrize("end", ["beep: [", "beep: [\n", "beep: [sound:beep,\n\n", "phones: {\n"])
 def test_a_file_that_ends_within_a_bracket_says_so(write: Write, end: str) -> None:
     """As after half a copy."""

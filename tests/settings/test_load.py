@@ -153,6 +153,11 @@ skills: ["""
     assert (plan.agents["ann"].language, plan.agents["ann"].supervisor, plan.agents["0101"].supervisor) == ("de", True, False)
 
 
+def test_hosts_are_compared_as_transfers_name_them(write: Write) -> None:
+    hosts = "phones: {domains: [PBX.example, 192.0.2.10, '[2001:DB8::1]', pbx_2, '*']}\nskills: ["
+    assert right(write(("skills: [", hosts))).plan().phones.domains == ("pbx.example", "192.0.2.10", "2001:db8::1", "pbx_2", "*")
+
+
 def test_what_holds_for_phones_is_filled_in(write: Write) -> None:
     assert right(write()).plan().phones == PhoneRules()
     phones = "phones: {silent_after: 5s, do_not_disturb: not_ready, auto_answer: {preset: yealink}}\nskills: ["
