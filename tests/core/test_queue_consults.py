@@ -570,7 +570,9 @@ def test_a_queue_that_is_removed_meanwhile(moment: Moment) -> None:
     without = replace(old, queues=queues, entries={"support": ToQueue("support")})
     if moment is _waits:
         story.happens(PlanChanged(at=story.now, plan=without))
-        assert "experts" in story.fact(RequestRefused).reason  # somebody waits there
+        reason = story.fact(RequestRefused).reason
+        assert "experts is no longer configured but has 1 waiting caller" in reason
+        assert reason.endswith("or reload with force (consults end, and agents are back with their callers)")
     story.happens(PlanChanged(at=story.now, plan=without, force=True))
     if moment is _waits:
         assert story.is_back()

@@ -170,9 +170,12 @@ def _routing_settings(old: TierRouting, new: TierRouting) -> set[str]:
 def _where_to(world: World, new: Plan, touched: Affected, queue: str) -> str:
     """What becomes of everybody in a removed queue."""
     said = []
-    destinations = Counter(_to(_destination(new, world.calls[key])) for key in touched.callers(queue))
+    inside = [world.calls[key] for key in touched.callers(queue)]
+    destinations = Counter(_to(_destination(new, call)) for call in inside if not call.consults_queue)
     if destinations:
         said.append(f"callers go to {_counted(destinations)}")
+    if any(call.consults_queue for call in inside):
+        said.append("consults end, and agents are back with their callers")
     owed = _callbacks_to(world, new, touched, queue)
     if owed:
         said.append(owed)
