@@ -57,6 +57,15 @@ def why(story: Story, name: str = "support") -> str:
 # -- a value ----------------------------------------------------------------------------------------------------------
 
 
+def test_nobody_whom_a_long_list_names_is_offered_the_caller() -> None:
+    crowd = {f"a{number}": True for number in range(30)}
+    named = SetNode(next="in", values={"avoid": ",".join(crowd)})
+    everybody = flow({"set": named, "in": QueueNode(queue="support")}, "everybody")
+    story = Story(floor(everybody, queues=[queue("support", avoid=AVOID)], agents=crowd))
+    arrives(story, entry="everybody")
+    assert story.rung() == []
+
+
 def test_who_is_named_is_not_offered_the_caller_though_idle_longer() -> None:
     story = opened(house())
     arrives(story)

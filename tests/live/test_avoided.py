@@ -18,7 +18,7 @@ FLOW = {"nodes": {"who": {"lookup": "managers", "next": "into", "otherwise": "in
 
 async def both(house: House, **more: Any) -> Callbridge:
     """Ann has been idle longer, because bob comes later."""
-    agents = {"ann": agent("1001", {"support": 1}), "bob": agent("1002", {"support": 1}, login=False)}
+    agents = {"ann": agent("1001", {"support": 1}), "bob": agent("1002", {"support": 1}, login=False)} | more.pop("agents", {})
     queue = {"wrap_up": 0, "short_talk": 0, "rejected": {"rest": 0.3}, "steps": [{"skills": "support"}]}
     bridge = await house.open(floor(agents, {"support": queue | more.pop("queue", {})}, **more))
     await bridge.ask("bob", "login")
@@ -42,6 +42,26 @@ async def test_the_agent_whom_a_lookup_names_is_not_rung_for_this_caller(house: 
         await bridge.until("call_ended", count=2)
         assert served(second.records()) == ["015112345678"]
         assert served(first.records()) == ["015187654321"]
+
+
+async def test_the_last_one_of_a_long_list_is_not_rung_either(house: House, pbx: Pbx, tmp_path: Path) -> None:
+    away = {letter: agent(f"away-{letter}", {"support": 1}, login=False) for letter in "abcdefghijklmnopqrstuvwxyz"}
+    (tmp_path / "managers.csv").write_text(f"number,avoid\n+4915112345678,{' '.join(away)} ann\n")
+    bridge = await both(
+        house,
+        agents=away,
+        queue={"avoid": {"value": "avoid", "for": "20s"}},
+        lookups={"managers": {"csv": str(tmp_path / "managers.csv")}},
+        flows={"hello": FLOW},
+        entries={"support": {"flow": "hello"}},
+        region="DE",
+    )
+    script = PhoneScript(ring=0.1, steps=[Talk(0.3)], hangs_up=True)
+    async with Phone(pbx, "1001", script) as first, Phone(pbx, "1002", script) as second:
+        await call(pbx, Call(dialled="support", number="015112345678"))
+        await bridge.until("call_ended")
+        assert served(second.records()) == ["015112345678"]
+        assert first.records() == []
 
 
 async def test_who_has_rejected_a_call_is_not_rung_for_it_again_while_a_colleague_talks(house: House, pbx: Pbx) -> None:

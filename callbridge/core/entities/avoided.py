@@ -15,8 +15,9 @@ from callbridge.core.model.callback import Callback
 from callbridge.core.model.rows import evolve
 from callbridge.core.model.world import World
 
-MAX_AVOIDED = 20
-"""Agents of whom one call remembers that they are not offered it: a decision looks at each of them."""
+MAX_REJECTERS = 20
+"""Agents of whom one call remembers that they rejected it: a decision looks at each of them. Those whom a value names are never
+cut: the length of a value limits them."""
 _BETWEEN = re.compile(r"[\s,;]+")
 
 
@@ -42,7 +43,7 @@ def _named(world: World, values: Iterable[tuple[str, str]], queue: str, since: f
     if avoid is None or (avoid.lasts is not None and world.now >= since + avoid.lasts):
         return ()
     names = _BETWEEN.split(dict(values).get(avoid.value, ""))
-    return tuple(dict.fromkeys(name for name in names if name in world.plan.agents))[:MAX_AVOIDED]
+    return tuple(dict.fromkeys(name for name in names if name in world.plan.agents))
 
 
 def skipped(world: World, call: Call, agent: str) -> bool:
@@ -52,7 +53,7 @@ def skipped(world: World, call: Call, agent: str) -> bool:
 
 
 def with_rejection(before: tuple[str, ...], agent: str) -> tuple[str, ...]:
-    return (*(name for name in before if name != agent), agent)[-MAX_AVOIDED:]
+    return (*(name for name in before if name != agent), agent)[-MAX_REJECTERS:]
 
 
 def on_duty(world: World, call: Call) -> int:
