@@ -383,9 +383,38 @@ def test_nobody_else_logs_in_at_the_second_phone_but_who_is_logged_out_gives_it_
     story.ask("bob", AgentRequest.LOGIN)
     assert phones(story) == [DESK], "cid is there"
     story.ask("cid", AgentRequest.LOGOUT)
-    story.ask("bob", AgentRequest.LOGOUT)
+    assert phones(story) == [DESK, WEB], "at once"
+
+
+@pytest.mark.parametrize("borrowed", [DESK, WEB])
+def test_a_colleague_who_moves_away_gives_back_the_phone(borrowed: str) -> None:
+    story = one_queue(replace(bob(), login=False), agent("cid", login=False), ring_for=RING_FOR)
+    story.ask("cid", AgentRequest.LOGIN, phone=borrowed)
+    story.ask("bob", AgentRequest.LOGIN, phone=WEB if borrowed == DESK else DESK)
+    assert len(phones(story)) == 1, "cid is at the other one"
+    story.ask("cid", AgentRequest.LOGIN, phone="PJSIP/cid")
+    story.ask("cid", AgentRequest.NOT_READY)
+    assert set(phones(story)) == {DESK, WEB}
+    story.caller()
+    assert set(rings(story)) == {DESK, WEB}
+
+
+def test_a_phone_given_back_while_the_other_one_rings_rings_for_the_next_call() -> None:
+    story = one_queue(replace(bob(), login=False), agent("cid", login=False), ring_for=RING_FOR)
+    story.ask("cid", AgentRequest.LOGIN, phone=WEB)
+    story.ask("cid", AgentRequest.NOT_READY)
     story.ask("bob", AgentRequest.LOGIN)
+    story.caller()
+    legs = rings(story)
+    assert list(legs) == [DESK]
+    story.ask("cid", AgentRequest.LOGOUT)
     assert phones(story) == [DESK, WEB]
+    story.pick_up(legs[DESK])
+    story.gone(leg_id(PBX, "ann"))
+    story.gone(legs[DESK])
+    story.wait(30.0)
+    story.caller("eve")
+    assert list(rings(story)) == [DESK, WEB]
 
 
 def test_a_call_from_the_second_phone_to_a_queue_makes_the_agent_busy() -> None:

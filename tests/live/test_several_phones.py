@@ -127,6 +127,21 @@ async def test_a_log_in_at_the_second_phone_nails_up_that_one(house: House, pbx:
     assert rung <= 1, "only by the log-in at the start"
 
 
+async def test_a_phone_that_a_colleague_gives_back_rings_again(house: House, pbx: Pbx) -> None:
+    config = one_agent("1001", "1002")
+    config["agents"]["ann"]["login"] = False
+    config["agents"]["bob"] = agent("1003", {"support": 1}, login=False)
+    bridge = await house.open(config)
+    await bridge.ask("bob", "login", phone="PJSIP/1002")
+    await bridge.ask("ann", "login")
+    await bridge.ask("bob", "logout")
+    async with Phone(pbx, "1001", RINGS) as desk, Phone(pbx, "1002", PhoneScript.answers(0.3, talk=0.3)) as borrowed:
+        await call(pbx, Call(dialled="support"))
+        await bridge.until_state("ann", "ready")
+        assert len(desk.records()) == len(borrowed.records()) == 1
+    assert results(bridge) == ["answered"]
+
+
 async def test_all_devices_at_one_account_ring_as_soon_as_they_have_registered(house: House, pbx: Pbx) -> None:
     places = [pbx.address(name) for name in ("1001", "1002", "1003")]
     for at in places[:2]:

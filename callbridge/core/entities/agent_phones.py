@@ -57,3 +57,11 @@ def by_plan(world: World, agent: Agent, phone: str) -> tuple[str, ...]:
     """The other phones that the plan gives the agent who is at this one; none at a desk that is not the agent's own."""
     plan = world.plan.agents.get(agent.id)
     return tuple(one for one in plan.phones if one != phone) if plan is not None and phone in plan.phones else ()
+
+
+def owner(world: World, phone: str, borrower: str) -> Agent | None:
+    """The agent to whom the plan gives a phone at which another one was."""
+    own = world.plan.agents.get(borrower)
+    if own is not None and phone in own.phones:
+        return None  # the usual case, answered without a look at all agents
+    return next((world.agents.get(plan.id) for plan in world.plan.agents.values() if phone in plan.phones), None)

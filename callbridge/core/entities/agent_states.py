@@ -150,7 +150,7 @@ def settle(world: World, agent: Agent) -> Agent:
             agent = move_phone(world, agent, agent.next_phone)
         if agent.intent is Intent.LOGGED_OUT:
             for phone in agent.phones:
-                _next_at(world, phone)
+                _next_at(world, phone, agent.id)
             agent = world.agents[agent.id]
     return agent
 
@@ -184,10 +184,13 @@ def with_other_phones(world: World, agent: Agent) -> Agent:
     return refresh_device(world, change(world, agent, also=tuple(also))) if tuple(also) != agent.also else agent
 
 
-def _next_at(world: World, phone: str) -> None:
-    """A phone became free: an agent who waits for it moves there."""
+def _next_at(world: World, phone: str, left_by: str) -> None:
+    """A phone became free: an agent who waits for it moves there, or it rings again for the agent whose second phone it is."""
     for other in world.waiting_for(phone):
         settle(world, world.agents[other.id])
+    owner = agent_phones.owner(world, phone, left_by)
+    if owner is not None and in_use(owner):
+        with_other_phones(world, owner)
 
 
 def move_phone(world: World, agent: Agent, phone: str) -> Agent:
@@ -201,7 +204,7 @@ def move_phone(world: World, agent: Agent, phone: str) -> Agent:
     agent = with_other_phones(world, agent)
     agent = refresh_device(world, refresh_dnd(world, agent))
     for left in old:
-        _next_at(world, left)
+        _next_at(world, left, agent.id)
     return open_session(world, world.agents[agent.id])
 
 
