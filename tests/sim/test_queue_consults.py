@@ -97,7 +97,7 @@ def _stays_open(patch: Patch) -> None:
 
 
 def _no_wrap_up(patch: Patch) -> None:
-    def idle(world: World, agent: Agent, transfer: Transfer) -> Agent:
+    def idle(world: World, agent: Agent, _call: str, _transfer: Transfer) -> Agent:
         return agent_states.change(world, agent, work=Work.IDLE, call="", idle_since=world.now)
 
     patch.setattr(targets, "conferences", Without(conferences, release=idle))

@@ -78,7 +78,7 @@ def upgrade() -> None:
         sa.Column("repeated_queue", sa.String(length=128), nullable=True),
         sa.Column("diverted_to", sa.Text(), nullable=True),
         sa.Column("diverted_reason", sa.Text(), nullable=True),
-        sa.Column("estimated", sa.Boolean(), server_default=sa.text("0"), nullable=False),
+        sa.Column("estimated", sa.Boolean(), server_default=sa.false(), nullable=False),
         sa.PrimaryKeyConstraint("call"),
     )
     op.create_index("calls_arrived", "calls", ["arrived_at"], unique=False)
@@ -179,7 +179,7 @@ def upgrade() -> None:
         sa.Column("ended_by", sa.String(length=16), nullable=True),
         sa.Column("wrap_up", sa.Float(), nullable=True),
         sa.Column("wrapped_up_at", sa.Float(), nullable=True),
-        sa.Column("estimated", sa.Boolean(), server_default=sa.text("0"), nullable=False),
+        sa.Column("estimated", sa.Boolean(), server_default=sa.false(), nullable=False),
         sa.PrimaryKeyConstraint("call", "segment"),
     )
     op.create_index("segments_agent", "segments", ["agent", "began_at"], unique=False)
@@ -243,7 +243,7 @@ def upgrade() -> None:
         sa.Column("expected", sa.Float(), nullable=True),
         sa.Column("went_to", sa.Text(), nullable=True),
         sa.Column("reason", sa.Text(), nullable=True),
-        sa.Column("estimated", sa.Boolean(), server_default=sa.text("0"), nullable=False),
+        sa.Column("estimated", sa.Boolean(), server_default=sa.false(), nullable=False),
         sa.PrimaryKeyConstraint("call", "visit"),
     )
     op.create_index("visits_began", "visits", ["began_at", "queue"], unique=False)
