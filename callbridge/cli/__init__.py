@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from callbridge import __version__
-from callbridge.cli import campaign_command, import_command
+from callbridge.cli import campaign_command, import_command, report_command
 from callbridge.cli import commands as talking
 from callbridge.cli.client import ApiError
 from callbridge.settings.faults import ConfigFaults, printable
@@ -117,6 +117,10 @@ def _add_readers(commands: talking.Commands) -> None:
     read.add_argument("--json", action="store_true", help="print JSON")
     read.set_defaults(run=_number)
 
+    report = report_command.add(commands)
+    _config(report)
+    report.set_defaults(run=_report)
+
     flows = commands.add_parser("flows", help="list the flows of a configuration, or draw one")
     flows.add_argument("act", nargs="?", default="list", choices=("list", "draw"), metavar="list|draw")
     flows.add_argument("flow", nargs="?", help="the flow to draw, as Mermaid text")
@@ -190,6 +194,12 @@ def _number(options: argparse.Namespace) -> int:
     from callbridge.cli.number import number
 
     return number(_load(options), options.number, as_json=options.json)
+
+
+def _report(options: argparse.Namespace) -> int:
+    from callbridge.cli.report import run
+
+    return run(_load(options), options)
 
 
 def _flows(options: argparse.Namespace) -> int:

@@ -8,14 +8,13 @@ import json
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import closing
-from functools import cache
 from itertools import pairwise
 from pathlib import Path
 from random import Random
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection, Table, select
+from sqlalchemy import Connection, Table
 
 from callbridge.adapters.database import history_tables as tables
 from callbridge.adapters.history import HistoryStore, People, Retention
@@ -23,8 +22,8 @@ from callbridge.adapters.history import store as history_store
 from callbridge.adapters.history.retention import prune
 from callbridge.adapters.outbox.envelope import Envelope, Stamper
 from callbridge.core.model.facts import CallArrived
-from tests.sim.drive import Day
 
+from .days import facts_of, rows
 from .postgres import new_database
 
 upsert = history_store._upsert
@@ -33,28 +32,12 @@ SEEDS = (0, 1, 2, 203, 204, 205)
 """Days with callers, with flows and surveys, with callbacks, and with a campaign."""
 
 
-@cache
-def facts_of(seed: int) -> tuple[Envelope, ...]:
-    """Everything that a day of the simulator tells, each life of the process under a token of its own."""
-    found: list[Envelope] = []
-    for token, life in enumerate(Day(seed).run().lives, 1):
-        stamper = Stamper()
-        told = [fact for _, _, facts in life.steps for fact in facts]
-        found += stamper.stamp(token, sorted(told, key=lambda fact: fact.seq))
-    return tuple(found)
-
-
 @pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.slow)])
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[HistoryStore]:
     url = f"sqlite:///{tmp_path}/history.db" if request.param == "sqlite" else new_database()
     with closing(HistoryStore(url, People())) as made:
         made.open()
         yield made
-
-
-def rows(store: HistoryStore, table: Table) -> list[dict[str, Any]]:
-    with store.database.engine.connect() as link:
-        return [dict(row._mapping) for row in link.execute(select(table).order_by(*table.primary_key))]
 
 
 def whole(store: HistoryStore) -> dict[str, list[dict[str, Any]]]:

@@ -1,0 +1,122 @@
+"""Agents, clipped: the seconds of each state in the interval in which they pass; what they handled where it began."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import Engine, Select, and_, func, or_, select
+
+from callbridge.adapters.database.history_tables import agent_states, offers, segments
+from callbridge.adapters.reports.intervals import Interval
+from callbridge.core.model.agent import State
+
+
+@dataclass(slots=True)
+class ClippedFigures:
+    """Of one agent in one interval. ``seconds``: by state; ``reasons``: seconds not ready, by reason."""
+
+    seconds: dict[str, float] = field(default_factory=dict)
+    reasons: dict[str, float] = field(default_factory=dict)
+    handled: int = 0
+    talked: float = 0.0
+    hold: float = 0.0
+    wrap_up: float = 0.0
+    missed: int = 0
+    rejected: int = 0
+
+    @property
+    def staffed(self) -> float:
+        """Seconds logged in."""
+        return sum(seconds for state, seconds in self.seconds.items() if state != State.LOGGED_OUT)
+
+    @property
+    def occupancy(self) -> float | None:
+        """(talk with hold + wrap-up) / (talk + wrap-up + ready + ringing). None: nothing of these."""
+        busy = self._sum("talking", "wrap_up")
+        whole = busy + self._sum("ready", "ringing", "connecting")
+        return busy / whole if whole else None
+
+    @property
+    def utilisation(self) -> float | None:
+        """(talk with hold + wrap-up + ready) / staffed."""
+        return self._sum("talking", "wrap_up", "ready") / self.staffed if self.staffed else None
+
+    @property
+    def aht(self) -> float | None:
+        """Average handle time: (talk with hold + wrap-up) / handled, in seconds."""
+        return (self.talked + self.wrap_up) / self.handled if self.handled else None
+
+    def _sum(self, *states: str) -> float:
+        return sum(self.seconds.get(state, 0.0) for state in states)
+
+
+Found = dict[tuple[str, str], ClippedFigures]
+
+
+def report_agents(engine: Engine, pieces: list[Interval], now: float, only: Collection[str] = ()) -> Found:
+    """(label of the interval, agent) -> figures, in order. The present state lasts until ``now``. Agents who were logged out all
+    the time are left out. Raises SQLAlchemyError."""
+    begin, end = pieces[0].began, pieces[-1].ended
+    begins = [piece.began for piece in pieces]
+    found: Found = {}
+    with engine.connect() as link:
+        for row in link.execute(_states(begin, end, only)):
+            until = now if row.ended_at is None else row.ended_at
+            for piece, seconds in _clipped(pieces, begins, row.began_at, until):
+                figures = found.setdefault((piece.label, row.agent), ClippedFigures())
+                figures.seconds[row.state] = figures.seconds.get(row.state, 0.0) + seconds
+                if row.state == "not_ready":
+                    figures.reasons[row.reason] = figures.reasons.get(row.reason, 0.0) + seconds
+        for row in link.execute(_segments(begin, end, only)):
+            figures = found.setdefault((_at(pieces, begins, row.began_at).label, row.agent), ClippedFigures())
+            figures.handled += 1
+            figures.talked += row.talked or 0.0
+            figures.hold += row.hold or 0.0
+            figures.wrap_up += row.wrap_up or 0.0
+        for row in link.execute(_offers(begin, end, only)):
+            figures = found.setdefault((_at(pieces, begins, row.began_at).label, row.agent), ClippedFigures())
+            figures.missed += row.result == "no_answer"
+            figures.rejected += row.result == "rejected"
+    order = {label: place for place, label in enumerate(dict.fromkeys(piece.label for piece in pieces))}
+    there = {key: one for key, one in found.items() if one.staffed or one.handled}
+    return dict(sorted(there.items(), key=lambda item: (order[item[0][0]], item[0][1])))
+
+
+def _clipped(pieces: list[Interval], begins: list[float], began: float, ended: float) -> Iterator[tuple[Interval, float]]:
+    """The intervals that a time touches, and for how many seconds."""
+    for piece in pieces[max(0, bisect_right(begins, began) - 1) :]:
+        if piece.began >= ended:
+            return
+        seconds = min(ended, piece.ended) - max(began, piece.began)
+        if seconds > 0:
+            yield piece, seconds
+
+
+def _at(pieces: list[Interval], begins: list[float], at: float) -> Interval:
+    return pieces[max(0, bisect_right(begins, at) - 1)]
+
+
+def _states(begin: float, end: float, only: Collection[str]) -> Select[Any]:
+    states = agent_states.c
+    wanted = select(states.agent, states.state, states.reason, states.began_at, states.ended_at).where(
+        states.began_at < end, or_(states.ended_at > begin, states.ended_at.is_(None))
+    )
+    return wanted.where(states.agent.in_(only)) if only else wanted
+
+
+def _segments(begin: float, end: float, only: Collection[str]) -> Select[Any]:
+    own = segments.c
+    wanted = select(own.agent, own.began_at, own.talked, own.hold, own.wrap_up).where(
+        own.began_at >= begin, own.began_at < end, own.agent != "", func.coalesce(own.ended_by, "") != "short"
+    )
+    return wanted.where(own.agent.in_(only)) if only else wanted
+
+
+def _offers(begin: float, end: float, only: Collection[str]) -> Select[Any]:
+    own = offers.c
+    missed = own.result.in_(("no_answer", "rejected"))
+    wanted = select(own.agent, own.began_at, own.result).where(and_(own.began_at >= begin, own.began_at < end, missed))
+    return wanted.where(own.agent.in_(only)) if only else wanted
