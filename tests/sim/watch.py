@@ -259,7 +259,7 @@ class Watch:
             if isinstance(event, AgentRequested) and event.agent == agent.id:
                 # Whose phone somebody else has taken cannot log in without naming another.
                 wanted = old.intent if refused and not old.phone else self._wanted(old, event.request)
-            elif isinstance(event, DeadlinePassed) and old.return_at is not None and old.return_at <= world.now:
+            elif isinstance(event, DeadlinePassed) and self._pause_over(world, event, old):
                 wanted = Intent.READY
             if self._penalties(world, agent, facts):
                 continue
@@ -291,6 +291,10 @@ class Watch:
                 }
                 rightly = code.phone in old.phones and wanted.get(AgentRequest(code.feature)) is agent.intent
                 must(rightly, "a feature call asked for another agent:", agent, code)
+
+    def _pause_over(self, world: World, event: DeadlinePassed, old: Agent) -> bool:
+        """Is this the deadline that ends the agent's pause? Pauses of several agents may be over at the same time."""
+        return (event.kind, event.id) == ("agent", old.id) and old.return_at is not None and old.return_at <= world.now
 
     def _wanted(self, old: Agent, ask: AgentRequest) -> Intent:
         if ask is AgentRequest.LOGIN:
