@@ -39,7 +39,7 @@ from callbridge.core.model.facts import (
 from callbridge.core.model.flow import LookupNode, Node, QueueNode, SetNode
 from callbridge.core.model.ids import LegId, leg_id
 from callbridge.core.model.numbers import WITHHELD
-from callbridge.core.model.orders import IdentifyCaller, LookUp, Probe, Ring, ShowCaller, Subscribe
+from callbridge.core.model.orders import IdentifyCaller, LookUp, Probe, Ring, ShowCaller, StartMusic, Subscribe
 from callbridge.core.model.plan import MEMORY, CallbackTerms, Plan, PreferredAgent, ToQueue
 from tests.core.flows import floor, flow
 from tests.core.story import PBX, START, Story, agent, one_queue, plan, queue, routing
@@ -243,6 +243,51 @@ def test_a_doubt_about_the_leg_is_settled_all_the_same(found: bool) -> None:
     story.wait(0.3)
     assert story.only(Probe).leg == CUSTOMER
     assert len(story.all_sent(IdentifyCaller)) == 1
+
+
+@pytest.mark.parametrize("why", [Why.REFUSED, Why.TIMEOUT])
+@pytest.mark.parametrize("answered", [True, False])
+def test_music_that_failed_begins_whether_or_not_the_pbx_has_answered(why: Why, answered: bool) -> None:
+    story = waiting()
+    given(story, leg_id(PBX, "desk"))
+    story.gone(leg_id(PBX, "desk"))
+    music = StartMusic(leg=CUSTOMER, music="default")
+    story.fails(music, why)
+    if answered:
+        answer(story)
+    story.wait(1.0)
+    assert story.all_sent(StartMusic).count(music) == 2
+
+
+def test_music_that_failed_delays_the_next_question_by_a_second_at_most() -> None:
+    story = waiting()
+    given(story, leg_id(PBX, "desk"))
+    story.gone(leg_id(PBX, "desk"))
+    story.fails(StartMusic(leg=CUSTOMER, music="default"))
+    story.wait(1.0)
+    assert len(story.all_sent(IdentifyCaller)) == 2
+    story.wait(1.0)
+    assert len(story.all_sent(IdentifyCaller)) == 3
+
+
+@pytest.mark.parametrize("after", [0.0, 1.0])  # then music and question are due at the same time
+@pytest.mark.parametrize("answered", [True, False])
+def test_a_leg_that_was_probed_while_its_music_was_owed_hears_it_and_is_asked_about_again(after: float, answered: bool) -> None:
+    story = waiting()
+    given(story, leg_id(PBX, "desk"))
+    story.gone(leg_id(PBX, "desk"))
+    story.wait(after)
+    asked = len(story.all_sent(IdentifyCaller))
+    story.fails(Subscribe(leg=CUSTOMER), status=409)
+    story.wait(0.0)
+    assert story.only(Probe).leg == CUSTOMER
+    story.fails(StartMusic(leg=CUSTOMER, music="default"))
+    story.happens(LegProbed(at=story.now, leg=CUSTOMER, in_app=True, up=True))
+    if answered:
+        answer(story)
+    story.wait(1.0)
+    assert story.all_sent(StartMusic).count(StartMusic(leg=CUSTOMER, music="default")) == 2
+    assert len(story.all_sent(IdentifyCaller)) == asked + (not answered)
 
 
 def test_who_is_put_in_the_place_of_a_call_that_is_hung_up_is_hung_up() -> None:

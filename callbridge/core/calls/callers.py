@@ -39,7 +39,7 @@ def identify(world: World, leg: Leg, phone: str) -> None:
 def ask_again(world: World, leg: Leg) -> bool:
     """A deadline of this leg has passed: is it the one after which the PBX is asked again?"""
     gone = leg.hung_at is not None or leg.left or leg.missing_since is not None
-    if leg.ask_at is None or leg.deadline != leg.ask_at or gone:
+    if leg.ask_at is None or leg.deadline != leg.ask_at or leg.music_owed or gone:
         return False
     at = next_question(world, leg)
     world.put_leg(leg, ask_at=at, deadline=at)
@@ -65,7 +65,8 @@ def identified(world: World, event: CallerIdentified) -> None:
     if not event.found:
         return  # asked again when the deadline passes
     phone = leg.transferred_by
-    world.put_leg(leg, transferred_by=None, ask_at=None, deadline=None if leg.deadline == leg.ask_at else leg.deadline)
+    asks = leg.deadline == leg.ask_at and not leg.music_owed  # else the deadline is about something else
+    world.put_leg(leg, transferred_by=None, ask_at=None, deadline=None if asks else leg.deadline)
     if (call.number, call.name) != (event.number, event.name) or event.number == WITHHELD:
         _change(world, call, event, phone)
 

@@ -313,15 +313,13 @@ def leg_probed(world: World, leg: Leg, event: LegProbed) -> None:
     if call is not None and phone_replies.is_silent(world, leg, event):
         _phone_is_silent(world, call, leg)
         return
-    again = asks = None
+    again = asks = callers.next_question(world, leg)
     if leg.music_owed:
         again = world.now + legs.MUSIC_RETRY
     elif leg.role is LegRole.SESSION and not event.up:
         again = world.now + agent_states.SESSION_CHECK
     elif leg.role is LegRole.CONSULT:
         again = world.now + legs.CONSULT_CHECK
-    else:
-        again = asks = callers.next_question(world, leg)
     leg = world.put_leg(
         leg, ask_at=asks, left=False, missing_since=None, tries=0, deadline=again, up_at=leg.up_at or _up(world, event)
     )

@@ -80,7 +80,7 @@ def deadline_passed(world: World, leg: Leg) -> None:
 
 
 def _pay_music(world: World, leg: Leg) -> None:
-    world.put_leg(leg, music_owed=False, deadline=None)
+    world.put_leg(leg, music_owed=False, deadline=leg.ask_at)
     call = world.calls.get(leg.call)
     if call is None:
         return

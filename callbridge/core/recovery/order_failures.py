@@ -202,7 +202,7 @@ def _cannot_answer(world: World, leg: LegId, event: OrderFailed) -> None:
 def _owe_music(world: World, leg: LegId) -> None:
     known = world.legs.get(leg)
     if known is not None and known.hung_at is None and known.tries < offers.MAX_FAILURES:
-        deadline = world.now + legs.MUSIC_RETRY if known.deadline is None else known.deadline
+        deadline = world.now + legs.MUSIC_RETRY if known.deadline in (None, known.ask_at) else known.deadline
         world.put_leg(known, music_owed=True, tries=known.tries + 1, deadline=deadline)
 
 
