@@ -322,6 +322,18 @@ def test_an_agent_whose_caller_hangs_up_during_a_consult_is_served_then() -> Non
     assert [order.leg for order in story.all_sent(Answer)].count(CONSULT) == 1
 
 
+def test_a_consult_whose_music_failed_hears_it_later_and_is_served_when_the_caller_hangs_up() -> None:
+    story, customer, leg, _ = consulting()
+    music = story.only(StartMusic)
+    story.fails(music)
+    story.wait(2.0)
+    assert story.all_sent(StartMusic)[-2:] == [music, music]
+    story.gone(customer)
+    story.gone(leg)
+    story.wait(10.0)
+    assert (story.tally("sales").offered, story.call("consult").phase) == (1, "offered")
+
+
 def test_an_agent_who_consulted_at_the_second_phone_is_busy_with_that_one() -> None:
     story, customer, leg, _ = talking()
     bob = story.world.agents["bob"]

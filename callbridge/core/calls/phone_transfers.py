@@ -19,7 +19,6 @@ from callbridge.core.model.facts import CallTransferred
 from callbridge.core.model.ids import endpoint_of, pbx_of
 from callbridge.core.model.leg import SESSION_LINE, Leg, LegRole
 from callbridge.core.model.orders import Answer, Bridge, HangUp, StartMusic, Subscribe
-from callbridge.core.model.plan import ToQueue
 from callbridge.core.model.rows import evolve
 from callbridge.core.model.world import World
 from callbridge.core.routing import announcements, segments, visits
@@ -81,9 +80,7 @@ def _hear_music(world: World, event: CallerArrived) -> None:
     world.order(Subscribe(leg=event.leg))
     if not event.up:
         world.order(Answer(leg=event.leg))
-    destination = world.plan.destination_of(event.entry)
-    queue = world.plan.queues.get(destination.queue) if isinstance(destination, ToQueue) else None
-    world.order(StartMusic(leg=event.leg, music=queue.music if queue is not None else "default"))
+    world.order(StartMusic(leg=event.leg, music=legs.entry_music(world, event.entry)))
 
 
 def consult(world: World, event: CallerArrived, agent: Agent) -> None:

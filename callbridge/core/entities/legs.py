@@ -6,6 +6,7 @@ from callbridge.core.model.call import NodeActivity, Phase
 from callbridge.core.model.ids import LegId
 from callbridge.core.model.leg import Leg, LegRole
 from callbridge.core.model.orders import HangUp, Probe, StartMusic
+from callbridge.core.model.plan import ToQueue
 from callbridge.core.model.rows import evolve
 from callbridge.core.model.world import World
 
@@ -79,7 +80,18 @@ def deadline_passed(world: World, leg: Leg) -> None:
         world.legs.put(leg.id, evolve(leg, tries=leg.tries + 1, deadline=world.now + wait))
 
 
+def entry_music(world: World, entry: str) -> str:
+    """The music of the queue where this entry leads."""
+    destination = world.plan.destination_of(entry)
+    queue = world.plan.queues.get(destination.queue) if isinstance(destination, ToQueue) else None
+    return queue.music if queue is not None else "default"
+
+
 def _pay_music(world: World, leg: Leg) -> None:
+    if leg.role is LegRole.CONSULT and leg.arrival is not None:
+        world.put_leg(leg, music_owed=False, deadline=world.now + CONSULT_CHECK)
+        world.order(StartMusic(leg=leg.id, music=entry_music(world, leg.arrival.entry)))
+        return
     world.put_leg(leg, music_owed=False, deadline=leg.ask_at)
     call = world.calls.get(leg.call)
     if call is None:
