@@ -40,7 +40,7 @@ from callbridge.core.model.flow import LookupNode, Node, QueueNode, SetNode
 from callbridge.core.model.ids import LegId, leg_id
 from callbridge.core.model.numbers import WITHHELD
 from callbridge.core.model.orders import IdentifyCaller, LookUp, Probe, Ring, ShowCaller, StartMusic, Subscribe
-from callbridge.core.model.plan import MEMORY, CallbackTerms, Plan, PreferredAgent, ToQueue
+from callbridge.core.model.plan import MEMORY, CallbackTerms, ConsultQueue, Plan, PreferredAgent, Target, ToAgent, ToQueue
 from tests.core.flows import floor, flow
 from tests.core.story import PBX, START, Story, agent, one_queue, plan, queue, routing
 
@@ -202,6 +202,19 @@ def test_the_same_number_changes_nothing() -> None:
     answer(story, "+44", name="desk")
     assert story.all_told(CallerChanged) == []
     assert story.world.legs[CUSTOMER].transferred_by is None
+
+
+@pytest.mark.parametrize("how", [CallRequest.CONSULT, CallRequest.TRANSFER])
+@pytest.mark.parametrize("to", [ToAgent("cid"), ToQueue("sales")])
+def test_a_customer_who_is_given_to_us_on_hold_hears_music(how: CallRequest, to: Target) -> None:
+    queues = [queue("support", music="calm"), queue("sales", routing(("sales", None)))]
+    story = Story(plan(queues, [agent("bob"), agent("cid", {"sales": 1})]))
+    desk, _ = story.talk("desk")
+    wait = ConsultQueue.WAIT if how is CallRequest.CONSULT and isinstance(to, ToQueue) else None
+    request = CallRequested(at=story.now, call=story.call("desk").id, request=how, to=to, by="eva", consult_queue=wait)
+    story.happens(request)
+    given(story, desk)
+    assert story.only(StartMusic) == StartMusic(leg=CUSTOMER, music="calm" if isinstance(to, ToAgent) or wait else "default")
 
 
 # -- asked until it is known ------------------------------------------------------------------------------------------

@@ -22,7 +22,7 @@ from callbridge.core.model.orders import Answer, Bridge, HangUp, StartMusic, Sub
 from callbridge.core.model.rows import evolve
 from callbridge.core.model.world import World
 from callbridge.core.routing import announcements, segments, visits
-from callbridge.core.transfers import transfers
+from callbridge.core.transfers import targets, transfers
 
 PARK = 0.3
 """Seconds that a Local half waits for news of its other half before it counts as a caller; with music, and only while a phone has
@@ -218,6 +218,8 @@ def _customer_replaced(world: World, call: Call, old: Leg, event: LegReplaced) -
         if call.announcing is not None:
             call = evolve(call, announcing=evolve(call.announcing, playback=""))
         world.calls.put(call.id, announcements.resume(world, call))
+    elif call.transfer is not None and old.bridge is None:  # on hold
+        world.order(StartMusic(leg=by, music=targets.music(world, call.transfer.queue)))
     callers.identify(world, world.legs[by], event.phone)
 
 
