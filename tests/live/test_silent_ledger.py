@@ -31,7 +31,7 @@ SAYS = "the campaign database cannot be written; waiting for it"
 async def house_on_postgresql(tmp_path: Path) -> tuple[dict[str, Any], str]:
     url = await asyncio.to_thread(new_database)
     config = house_of(tmp_path)
-    return config | {"database": {"url": url}}, url
+    return config | {"database": {"url": url}, "history": {"keep": False}}, url  # of the history: test_history
 
 
 async def fetch(bridge: Callbridge, path: str) -> tuple[float, str]:
