@@ -6,10 +6,10 @@ from dataclasses import replace
 
 import pytest
 
-from callbridge.core.model.events import AnyEvent, LegAnswered, LegReplaced, ReferralRead
+from callbridge.core.model.events import AnyEvent, LegAnswered, LegEnded, LegReplaced, ReferralRead
 from callbridge.core.model.facts import RequestRefused, TalkBegan, VisitBegan
 from callbridge.core.model.ids import LegId, leg_id
-from callbridge.core.model.orders import ReadReferral
+from callbridge.core.model.orders import Probe, ReadReferral, Subscribe
 from callbridge.core.model.plan import PhoneRules
 from tests.core.story import PBX, Story, agent, plan, queue, routing
 
@@ -109,3 +109,19 @@ def test_the_other_half_of_a_refused_transfer_is_no_caller_when_it_comes_late() 
     story.happens(arrives(story))
     assert NEAR in story.hung_up()
     assert len(story.world.calls.values()) == 1
+
+
+@pytest.mark.parametrize("refused_first", [False, True])
+def test_a_transfer_that_ended_before_anything_could_be_asked_brings_the_caller_back(refused_first: bool) -> None:
+    queues = [queue("support"), queue("sales", routing(("sales >= 1", None)))]
+    story = Story(plan(queues, [agent("bob")]))
+    _, leg = story.talk()
+    story.happens(LegReplaced(at=story.now, leg=leg, by=FAR, by_name=f"{NAME};1", up=False))
+    asked, subscribed = story.only(ReadReferral), story.only(Subscribe)
+    story.gone(leg)
+    for order in (subscribed, asked) if refused_first else (asked, subscribed):
+        story.fails(order)
+    story.wait(0.1)
+    assert story.only(Probe).leg == FAR
+    story.happens(LegEnded(at=story.now, leg=FAR, estimated=True))
+    assert story.ring().agent == "bob"

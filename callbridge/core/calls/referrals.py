@@ -31,7 +31,8 @@ def was_read(world: World, event: ReferralRead) -> bool:
     leg = world.legs.get(event.leg)
     if leg is None or not leg.unread:
         return True
-    leg = world.put_leg(leg, unread=False, deadline=None)
+    # A channel of which nothing can be read may be gone: one that ended before we had subscribed to it is reported to nobody.
+    leg = world.put_leg(leg, unread=False, deadline=None if event.host else world.now)
     call = world.calls.get(leg.call)
     if not event.host or call is None or call.far != leg.id or _is_ours(world, event):
         return True

@@ -324,9 +324,10 @@ def withdraw(
 
 
 def retry(world: World, call: Call, result: OfferResult, *, cause: int = 0, costs: bool = True, trouble: str = "") -> None:
-    """The offer failed: the caller keeps the place and is offered elsewhere at once. ``costs``: the agent gets the penalty."""
+    """The offer failed: the caller keeps the place and is offered elsewhere at once. ``costs``: it was the agent's answer to this
+    call, with its penalty; not where the agent is only not there any more, as by a pause."""
     without_music = call.phase in (Phase.JOINING, Phase.TALKING)
-    if result is OfferResult.REJECTED and call.offer is not None and not call.campaign:  # being abandoned would be worse
+    if result is OfferResult.REJECTED and costs and call.offer is not None and not call.campaign:  # abandoned would be worse
         call = evolve(call, rejected_by=avoided.with_rejection(call.rejected_by, call.offer.agent))
     penalty = phone_replies.penalty(world, call, result) if costs else None
     call = withdraw(world, call, result, cause=cause, penalty=penalty, trouble=trouble)
