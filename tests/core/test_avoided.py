@@ -72,6 +72,17 @@ def test_who_is_named_is_not_offered_the_caller_though_idle_longer() -> None:
     assert story.rung() == ["amy"]
 
 
+def test_an_agent_who_pauses_while_it_rings_has_not_rejected_the_caller() -> None:
+    story = Story(
+        floor(NOT_BEN, NOBODY, queues=[queue("support", rejected=Penalty(rest=1.0))], agents={"ben": True, "amy": True})
+    )
+    story.ask("amy", AgentRequest.NOT_READY)
+    story.caller()
+    assert story.ring().agent == "ben"
+    story.ask("ben", AgentRequest.NOT_READY)
+    assert story.world.calls.rows()[story.call().id].rejected_by == ()
+
+
 def test_without_the_setting_the_value_means_nothing() -> None:
     story = opened(house(None))
     arrives(story)
