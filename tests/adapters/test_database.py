@@ -3,6 +3,7 @@ version; and a database that cannot be used is said in a line."""
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -47,6 +48,11 @@ def test_an_empty_database_gets_all_tables(url: str) -> None:
         database.open()
         assert differences(database) == []
         database.open()
+
+
+def test_what_migrations_do_without_trouble_is_not_in_our_log() -> None:
+    assert not logging.getLogger("alembic.runtime.migration").isEnabledFor(logging.INFO)
+    assert logging.getLogger("alembic.runtime.migration").isEnabledFor(logging.WARNING)
 
 
 @pytest.mark.parametrize("version", [each.revision for each in ScriptDirectory.from_config(schema._config()).walk_revisions()])

@@ -6,6 +6,7 @@ the tables of this package, so a change of a table without a migration is found.
 
 from __future__ import annotations
 
+import logging
 import threading
 from functools import cache
 from pathlib import Path
@@ -21,6 +22,8 @@ from callbridge.adapters.database import history_tables, ledger_tables
 from callbridge.adapters.database.metadata import metadata
 
 ALL_TABLES = (*ledger_tables.LEDGER_TABLES, *history_tables.HISTORY_TABLES)
+logging.getLogger("alembic").setLevel(logging.WARNING)
+"""Which kind of database it found is no news at every start."""
 _ONE_AT_A_TIME = threading.Lock()
 """Alembic's environment is one for the process."""
 _LOCK_NUMBER = 0x63616C6C
