@@ -21,6 +21,7 @@ from callbridge.adapters.reports import (
     ClippedFigures,
     CohortFigures,
     Interval,
+    Of,
     intervals,
     moment_of,
     report_agents,
@@ -31,7 +32,7 @@ from callbridge.settings.faults import printable
 from callbridge.settings.models import Settings
 
 DONE, FAILED = 0, 1
-_OF = {"queues": "queue", "tiers": "tier", "entries": "entry"}
+_OF: Mapping[str, Of] = {"queues": "queue", "tiers": "tier", "entries": "entry"}
 _COUNTS = ("offered", "answered", "abandoned", "short_abandoned", "overflowed", "failed", "waiting")
 _STATES = ("ready", "ringing", "talking", "wrap_up", "not_ready", "busy_elsewhere", "offline")
 BOM = "\ufeff"
@@ -81,7 +82,7 @@ def _report(settings: Settings, options: argparse.Namespace) -> tuple[list[Row],
         if options.name == "agents":
             agents = report_agents(database.engine, pieces, now, options.only)
             return _in_order(pieces, agents, agent_row), AGENT_NOTES
-        queues = report_queues(database.engine, pieces, _OF[options.name], options.only)  # type: ignore[arg-type]
+        queues = report_queues(database.engine, pieces, _OF[options.name], options.only)
         return _in_order(pieces, queues, queue_row), QUEUE_NOTES
     finally:
         database.close()

@@ -24,7 +24,7 @@ AFTER_IT = [CallRequest.COMPLETE, CallRequest.RETURN, CallRequest.CONFERENCE, Ca
 
 
 class DayOfConsults(Day):
-    """Whoever has a caller consults a queue; then something else is asked for, or nothing."""
+    """An agent who has a caller consults a queue; then something else is asked for, or nothing."""
 
     def __init__(self, seed: int) -> None:
         super().__init__(seed, forgets=seed % 7 == 6)

@@ -26,8 +26,8 @@ class Parties:
         return PartyFound(at=self._now(), leg=leg, phone=wire.phone_of(party))
 
     async def identify(self, leg: LegId, channel: wire.Request) -> CallerIdentified:
-        """The caller at a channel, or behind it. What is withheld is taken off the leg: whoever is connected with it would be
-        shown it by Asterisk."""
+        """The caller at a channel, or behind it. What is withheld is taken off the leg: Asterisk would show it to
+        the party that is connected with it."""
         name = await self._name(channel)
         if wire.other_half(name):
             name = await self._behind(name)

@@ -7,7 +7,7 @@ abandoned + short abandoned + overflowed + failed + still waiting). Queues, tier
 
 from callbridge.adapters.reports.agents import ClippedFigures, report_agents
 from callbridge.adapters.reports.intervals import BadPeriod, By, Interval, intervals, moment_of
-from callbridge.adapters.reports.queues import CohortFigures, report_queues
+from callbridge.adapters.reports.queues import CohortFigures, Of, report_queues
 
 __all__ = [
     "BadPeriod",
@@ -15,6 +15,7 @@ __all__ = [
     "ClippedFigures",
     "CohortFigures",
     "Interval",
+    "Of",
     "intervals",
     "moment_of",
     "report_agents",

@@ -272,8 +272,8 @@ def _age(world: World, moment: str) -> float:
 
 
 def _worth_waiting_for(world: World, call: Call, visit: Visit) -> bool:
-    """Is it still the preferred agent's time, is the agent at work, and may the caller be offered there? Whoever asked for a call
-    by this agent knows what the call's values say."""
+    """Is it still the preferred agent's time, is the agent at work, and may the caller be offered there? A call that
+    was requested of this agent ignores what the call's values say."""
     agent = world.agents.get(visit.prefers)
     if not call.placed and (visit.prefers in visit.avoids or avoided.skipped(world, evolve(call, visit=visit), visit.prefers)):
         return False
