@@ -1,0 +1,98 @@
+"""What a report is: columns with their definitions, and rows. Every form (table, CSV, XLSX, HTML, JSON, HTTP) is made of this."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from enum import StrEnum
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import Engine
+
+from callbridge.adapters.reports.intervals import By, Interval, intervals
+
+
+class ValueKind(StrEnum):
+    """How a value is written. A ``moment`` is epoch seconds, ``seconds`` a duration, a ``share`` is 0 to 1; money is in the
+    currency of the configuration."""
+
+    TEXT = "text"
+    COUNT = "count"
+    DECIMAL = "decimal"
+    SECONDS = "seconds"
+    SHARE = "share"
+    MOMENT = "moment"
+    MONEY = "money"
+
+
+class FigureFamily(StrEnum):
+    """Where figures count: ``cohort`` in the interval in which what they belong to began, ``clipped`` where the seconds pass.
+    ``rows``: no figures, a row for each thing that happened in the period."""
+
+    COHORT = "cohort"
+    CLIPPED = "clipped"
+    ROWS = "rows"
+
+
+class Chart(StrEnum):
+    """What is drawn of a report where there is room: ``bars`` over the intervals, hours against weekdays, or nothing."""
+
+    NONE = "none"
+    BARS = "bars"
+    HEATMAP = "heatmap"
+
+
+@dataclass(frozen=True, slots=True)
+class ReportColumn:
+    """``name`` is stable, for programs; ``heading`` is short, for a terminal. ``definition``: the formula or meaning, printed
+    beside the figures. ``brief``: there is room for it in a table of 80 columns."""
+
+    name: str
+    kind: ValueKind
+    heading: str
+    definition: str = ""
+    brief: bool = True
+
+
+ReportValue = str | int | float | None
+"""None: there is no value, because there is nothing to divide by or it is not known."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReportQuery:
+    """What is asked for. Empty names: all. ``person``: the identity of a caller, as it is kept in the history."""
+
+    begin: float
+    end: float
+    now: float
+    zone: ZoneInfo
+    by: By = By.WHOLE
+    queues: frozenset[str] = frozenset()
+    tiers: frozenset[str] = frozenset()
+    entries: frozenset[str] = frozenset()
+    agents: frozenset[str] = frozenset()
+    campaigns: frozenset[str] = frozenset()
+    person: str = ""
+    outcome: str = ""
+
+    def pieces(self) -> list[Interval]:
+        """The period's intervals. Raises BadPeriod."""
+        return intervals(self.begin, self.end, self.by, self.zone)
+
+
+@dataclass(slots=True)
+class Report:
+    """``rows`` may be read once only: a long report is read from the database while it is written. ``charted``: the columns
+    that are drawn."""
+
+    name: str
+    family: FigureFamily
+    columns: tuple[ReportColumn, ...]
+    rows: Iterable[tuple[ReportValue, ...]]
+    chart: Chart = Chart.NONE
+    charted: tuple[str, ...] = ()
+    notes: list[str] = field(default_factory=list)
+
+
+ReportMaker = Callable[[Engine, ReportQuery], Report]
+"""Makes a report. Raises SQLAlchemyError and BadPeriod."""
