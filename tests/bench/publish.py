@@ -11,9 +11,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import sqlite3
+import tempfile
 import time
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import aiohttp
@@ -155,7 +158,7 @@ def _ms(values: Sequence[float], share: float) -> float:
     return round(percentile(values, share) * 1000, 1)
 
 
-async def _measure(rate: int, seconds: float) -> dict[str, Any]:
+async def _measure(rate: int, seconds: float, folder: Path, *, history: bool) -> dict[str, Any]:
     specs = [PhoneSpec(name=name, line="bank") for name in AGENTS]
     queues = {"cb": {"steps": [{"skills": "support"}], "wrap_up": 0}}
     agents = {name: agent(name, {"support": 1}) for name in AGENTS}
@@ -168,7 +171,8 @@ async def _measure(rate: int, seconds: float) -> dict[str, Any]:
     ):
         link = "https://crm.example/?number={number}&tier={tier}&queue={queue}&call={call}&agent={agent}"
         hook = {"name": "crm", "url": address, "secret": SECRET, "link": link, "unmasked": True, "events": list(EVENTS)}
-        config = floor(agents, queues, log={"level": "warning"}, webhooks=[hook])
+        more = {"database": {"url": f"sqlite:///{folder}/history.db"}} if history else {}
+        config = floor(agents, queues, log={"level": "warning"}, webhooks=[hook], **more)
         async with Callbridge(pbx, config, redis=server) as bridge, _listening(bridge, server, seen):
             before = cpu(bridge.process.pid)
             calls = [Call(dialled="cb", number=f"49{n:08}", hang_up_after=PATIENCE) for n in range(count)]
@@ -178,11 +182,21 @@ async def _measure(rate: int, seconds: float) -> dict[str, Any]:
                 async with asyncio.timeout(PATIENCE):
                     while sum(kind == "end" for kind, _ in seen.hooks.values()) < count:
                         await asyncio.sleep(0.1)
+                    while history and _calls_kept(folder / "history.db") < count:
+                        await asyncio.sleep(0.1)
             used = cpu(bridge.process.pid) - before
             degraded = len(bridge.facts("store degraded"))
         await pbx.quiet(30.0)
+    if history and (kept := _calls_kept(folder / "history.db")) != count:
+        raise SystemExit(f"the history has {kept:,} of {count:,} calls")
     served = sum(record.final_code == 200 and record.ended_by == "pbx" for record in records)
     return _result(seen, count, served) | {"own_cpu_ms": round(used / count * 1000, 2), "saves_over_50_ms": degraded}
+
+
+def _calls_kept(path: Path) -> int:
+    """How many calls the history has the end of."""
+    with contextlib.closing(sqlite3.connect(path)) as link:
+        return int(link.execute("SELECT count(*) FROM calls WHERE ended_at IS NOT NULL").fetchone()[0])
 
 
 def _result(seen: Seen, count: int, served: int) -> dict[str, Any]:
@@ -218,6 +232,10 @@ def _result(seen: Seen, count: int, served: int) -> dict[str, Any]:
 
 
 def run(*arguments: str) -> dict[str, Any]:
-    """``--rate N`` (default 40), ``--seconds N``."""
+    """``--rate N`` (default 40), ``--seconds N``, ``--history no`` (default: with a history, in SQLite)."""
     options = dict(zip(arguments[::2], arguments[1::2], strict=False))
-    return asyncio.run(_measure(int(options.get("--rate", RATE)), float(options.get("--seconds", SECONDS))))
+    history = options.get("--history", "yes") != "no"
+    rate, seconds = int(options.get("--rate", RATE)), float(options.get("--seconds", SECONDS))
+    with tempfile.TemporaryDirectory(prefix="callbridge-publish-") as folder:
+        measured = asyncio.run(_measure(rate, seconds, Path(folder), history=history))
+    return {"history": history} | measured
