@@ -260,6 +260,20 @@ class TestOutbox:
             await until(lambda: len(after.got) == 20)
         assert before.got + after.got == leader.ids
 
+    async def test_at_an_end_in_order_readers_take_what_is_saved_but_wait_for_no_reader_that_fails(self, leader: Leader) -> None:
+        slow, failing = Notebook("slow"), Notebook("failing")
+        slow.gather = 0.2
+        async with followed(leader, slow, failing):
+            failing.fails = 1_000
+            await leader.saves(10)
+            await until(lambda: len(slow.got) == 10)
+            await leader.saves(10)
+            assert len(slow.got) == 10
+            began = asyncio.get_running_loop().time()
+        assert slow.got == leader.ids
+        assert failing.got == []
+        assert asyncio.get_running_loop().time() - began < readers.LAST_FACTS
+
     async def test_what_a_reader_was_owed_is_handed_to_the_next(self, leader: Leader) -> None:
         before, after, books = Notebook(), Notebook(), Books()
         async with followed(leader, before):

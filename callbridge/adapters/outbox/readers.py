@@ -23,6 +23,8 @@ SAVED_EVERY, SAVED_ANYWAY = 0.4, 5.0
 """Seconds between saves of a place: when it changed, and when it did not (a store that forgot it must know)."""
 NO_ROOM = 0.5
 """Seconds between looks at a reader that has no room."""
+LAST_FACTS = 1.0
+"""Seconds that readers have at the end to take what is saved."""
 _LAST_SAVE = 0.5
 """Seconds that saving the place may take at the end."""
 _SAID_AGAIN = 60.0
@@ -110,6 +112,10 @@ class OutboxReaders:
             self._observer.reader_gone(name)
 
     async def close(self) -> None:
+        """Stop all, once those that work have been handed what is saved: without Redis it is lost with this process."""
+        end_at = asyncio.get_running_loop().time() + LAST_FACTS
+        while any(work.has_facts for work, _ in self._at_work.values()) and asyncio.get_running_loop().time() < end_at:
+            await asyncio.sleep(0.02)
         await asyncio.gather(*(self.remove(name, gone=False) for name in list(self._at_work)))
 
 
@@ -122,9 +128,15 @@ class _AtWork:
         self._observer = observer
         self._feed = outbox.feed(reader.name, reader.wants)
         self._begun = False
+        self._fails = False
         self._saved: Cursor | None = None
         self._saved_at = 0.0
         self._said_at = 0.0
+
+    @property
+    def has_facts(self) -> bool:
+        """It will soon have taken what waits for it."""
+        return bool(self._feed.queue) and self._begun and not self._fails and self.reader.has_room and not self.reader.done
 
     async def run(self) -> None:
         """Hand over what comes until cancelled, or until the reader is done."""
@@ -134,11 +146,11 @@ class _AtWork:
                 await self._turn()
             except Exception as error:  # noqa: BLE001 - whatever it is, it is this reader's trouble only
                 self._say(error, first=pause == FIRST_READER_PAUSE)
-                self._begun, self._saved = False, None
+                self._begun, self._saved, self._fails = False, None, True
                 await asyncio.sleep(pause)
                 pause = min(pause * 2, MAX_READER_PAUSE)
             else:
-                pause = FIRST_READER_PAUSE
+                pause, self._fails = FIRST_READER_PAUSE, False
         self._outbox.leave(self.reader.name, gone=True)
         self._observer.reader_gone(self.reader.name)
 
