@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Coroutine, Sequence
 from typing import Any, Protocol
@@ -113,9 +114,9 @@ class OutboxReaders:
 
     async def close(self) -> None:
         """Stop all, once those that work have been handed what is saved: without Redis it is lost with this process."""
-        end_at = asyncio.get_running_loop().time() + LAST_FACTS
-        while any(work.has_facts for work, _ in self._at_work.values()) and asyncio.get_running_loop().time() < end_at:
-            await asyncio.sleep(0.02)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(LAST_FACTS):
+                await asyncio.gather(*(work.caught_up() for work, _ in self._at_work.values()))
         await asyncio.gather(*(self.remove(name, gone=False) for name in list(self._at_work)))
 
 
@@ -129,14 +130,16 @@ class _AtWork:
         self._feed = outbox.feed(reader.name, reader.wants)
         self._begun = False
         self._fails = False
+        self._turned = asyncio.Event()
         self._saved: Cursor | None = None
         self._saved_at = 0.0
         self._said_at = 0.0
 
-    @property
-    def has_facts(self) -> bool:
-        """It will soon have taken what waits for it."""
-        return bool(self._feed.queue) and self._begun and not self._fails and self.reader.has_room and not self.reader.done
+    async def caught_up(self) -> None:
+        """Until it has taken what waits for it; at once when it fails, has no room or is done."""
+        while self._feed.queue and self._begun and not self._fails and self.reader.has_room and not self.reader.done:
+            self._turned.clear()
+            await self._turned.wait()
 
     async def run(self) -> None:
         """Hand over what comes until cancelled, or until the reader is done."""
@@ -147,10 +150,12 @@ class _AtWork:
             except Exception as error:  # noqa: BLE001 - whatever it is, it is this reader's trouble only
                 self._say(error, first=pause == FIRST_READER_PAUSE)
                 self._begun, self._saved, self._fails = False, None, True
+                self._turned.set()
                 await asyncio.sleep(pause)
                 pause = min(pause * 2, MAX_READER_PAUSE)
             else:
                 pause, self._fails = FIRST_READER_PAUSE, False
+                self._turned.set()
         self._outbox.leave(self.reader.name, gone=True)
         self._observer.reader_gone(self.reader.name)
 
