@@ -4,22 +4,50 @@ from __future__ import annotations
 
 import argparse
 
+from callbridge.adapters.reports.catalogue import CATALOGUE, ReportOption
+from callbridge.adapters.reports.intervals import By
 from callbridge.cli.commands import Commands
 
-NAMES = ("queues", "tiers", "entries", "agents")
-INTERVALS = ("whole", "15m", "30m", "1h", "day", "week", "month", "quarter", "year", "hour-of-day", "weekday")
+_HELP = {
+    ReportOption.QUEUE: "only this queue; may be repeated, as all names may",
+    ReportOption.TIER: "only this tier",
+    ReportOption.ENTRY: "only this entry",
+    ReportOption.AGENT: "only this agent",
+    ReportOption.CAMPAIGN: "only this campaign",
+    ReportOption.NUMBER: "only calls of this phone number",
+    ReportOption.OUTCOME: "only what ended so",
+}
+NAMED = tuple(option for option in _HELP if option not in (ReportOption.NUMBER, ReportOption.OUTCOME))
+"""Those that may be repeated."""
 
 
 def add(commands: Commands) -> argparse.ArgumentParser:
     """Add it to the command's parser. The caller adds where the configuration is."""
-    report = commands.add_parser("report", help="figures of past days: queues, tiers, entries or agents, by any interval")
-    report.add_argument("name", choices=NAMES, metavar="|".join(NAMES))
+    listed = "; ".join(f"{one.name}: {one.summary}" for one in CATALOGUE.values())
+    report = commands.add_parser("report", help=f"figures of past days: {', '.join(CATALOGUE)}", epilog=listed)
+    report.add_argument("name", choices=tuple(CATALOGUE), metavar="NAME", help=", ".join(CATALOGUE))
     report.add_argument("--from", dest="begin", metavar="DATE", help="first day, or moment such as 2026-11-28T09:30 (today)")
     report.add_argument("--to", dest="end", metavar="DATE", help="last day, or moment (now)")
-    report.add_argument("--by", choices=INTERVALS, default="whole", metavar="INTERVAL", help=", ".join(INTERVALS[1:]))
-    report.add_argument("--only", action="append", default=[], metavar="NAME", help="only this queue, tier, entry or agent")
+    report.add_argument("--by", choices=tuple(By), metavar="INTERVAL", help=", ".join(one for one in By if one is not By.WHOLE))
+    for option, text in _HELP.items():
+        if option in NAMED:
+            report.add_argument(f"--{option}", action="append", metavar="NAME", help=text)
+        else:
+            report.add_argument(f"--{option}", metavar=option.upper(), help=text)
     form = report.add_mutually_exclusive_group()
     form.add_argument("--csv", action="store_true", help="print CSV")
-    form.add_argument("--excel", action="store_true", help="print CSV as Excel reads it, with a byte order mark")
+    form.add_argument("--excel", action="store_true", help="print CSV as Excel reads it: byte order mark, phone numbers as text")
     form.add_argument("--json", action="store_true", help="print JSON")
+    report.add_argument("--separator", default=",", choices=(",", ";", "\t"), help="of CSV; with ; decimals have a comma")
+    report.add_argument("--plot", action="store_true", help="draw the plots although the output is no terminal")
+    report.set_defaults(parser=report)
     return report
+
+
+def check_options(options: argparse.Namespace) -> None:
+    """Ends the command with one line when the report cannot use an option."""
+    taken = CATALOGUE[options.name].options
+    for option in ReportOption:
+        if getattr(options, option) is not None and option not in taken:
+            known = ", ".join(f"--{one}" for one in ReportOption if one in taken)
+            options.parser.error(f"the report {options.name} takes no --{option}: it takes {known or 'a period only'}")

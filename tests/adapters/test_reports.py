@@ -18,17 +18,9 @@ from hypothesis import strategies as st
 
 from callbridge.adapters.database import history_tables as tables
 from callbridge.adapters.history import HistoryStore, People
-from callbridge.adapters.reports import (
-    BadPeriod,
-    By,
-    ClippedFigures,
-    CohortFigures,
-    Interval,
-    intervals,
-    moment_of,
-    report_agents,
-    report_queues,
-)
+from callbridge.adapters.reports.agents import ClippedFigures, report_agents
+from callbridge.adapters.reports.intervals import BadPeriod, By, Interval, intervals, moment_of
+from callbridge.adapters.reports.queues import CohortFigures, report_queues
 
 from .days import facts_of, rows
 from .postgres import new_database

@@ -5,19 +5,28 @@ from __future__ import annotations
 import csv
 import io
 import json
+import subprocess
+import sys
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
 from callbridge.adapters.database.history_tables import agent_states, calls, offers, segments, visits
 from callbridge.adapters.history import HistoryStore, People
-from callbridge.adapters.reports import By
+from callbridge.adapters.report_forms.as_csv import as_csv
+from callbridge.adapters.reports.catalogue import CATALOGUE
+from callbridge.adapters.reports.queues import QUEUE_COLUMNS
+from callbridge.adapters.reports.registry import REPORTS
+from callbridge.adapters.reports.report import Chart, FigureFamily, Report, ReportColumn, ValueKind
 from callbridge.cli import main
-from callbridge.cli.report_command import INTERVALS
+from callbridge.cli.report_table import report_text
 from tests.settings.conftest import RIGHT
 
+LONDON = ZoneInfo("Europe/London")
 NINE = 1_795_856_400.0
 """Saturday, 2026-11-28, 09:00 in London."""
 
@@ -63,9 +72,9 @@ def test_the_table_of_queues_fits_a_terminal(config: Path, capsys: pytest.Captur
     text = said(capsys, config, "queues")
     heading, row, *notes = text.splitlines()
     assert row.split() == ["support", "3", "2", "1", "0", "0", "0", "0", "33.3%", "0:25", "2:00"]
-    assert heading == "name     offered  answ.  aband.  short  over  fail  wait     SL   ASA   AHT"
-    assert "SL = within / (answered + abandoned)" in notes[0]
-    assert all(len(line.rstrip()) <= 80 for line in (heading, row))
+    assert heading == "queue    offered  answ.  aband.  short  over  fail  wait     SL   ASA   AHT"
+    assert "SL: answered within the target / (answered + abandoned); ASA:" in " ".join(notes)
+    assert all(len(line.rstrip()) <= 80 for line in (heading, row, *notes))
 
 
 def test_a_ratio_of_nothing_is_a_dash_and_an_empty_interval_is_shown(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -77,7 +86,7 @@ def test_a_ratio_of_nothing_is_a_dash_and_an_empty_interval_is_shown(config: Pat
 
 def test_agents_are_clipped_and_their_reasons_have_columns(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
     rows = list(csv.DictReader(io.StringIO(said(capsys, config, "agents", "--by", "30m", "--csv"))))
-    ann = {row["interval"]: row for row in rows if row["name"] == "ann"}
+    ann = {row["interval"]: row for row in rows if row["agent"] == "ann"}
     assert list(ann) == ["2026-11-28 09:00", "2026-11-28 09:30"]
     assert (ann["2026-11-28 09:00"]["ready"], ann["2026-11-28 09:30"]["ready"]) == ("1800.0", "1200.0")
     assert (ann["2026-11-28 09:30"]["not_ready: lunch"], ann["2026-11-28 09:30"]["missed"]) == ("420.0", "1")
@@ -86,15 +95,89 @@ def test_agents_are_clipped_and_their_reasons_have_columns(config: Path, capsys:
 
 def test_json_has_numbers_and_null_where_there_is_nothing_to_divide(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (row,) = json.loads(said(capsys, config, "queues", "--json"))
-    expected: dict[str, Any] = {"interval": "2026-11-28", "name": "support", "offered": 3, "service_level": 0.3333, "asa": 25.0}
+    expected: dict[str, Any] = {"interval": "2026-11-28", "queue": "support", "offered": 3, "service_level": 0.3333, "asa": 25.0}
     assert expected.items() <= row.items()
-    assert json.loads(said(capsys, config, "queues", "--only", "sales", "--json")) == []
+    assert json.loads(said(capsys, config, "queues", "--queue", "general", "--json")) == []
+
+
+def test_a_report_is_narrowed_to_names_together(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (row,) = json.loads(said(capsys, config, "queues", "--queue", "support", "--queue", "general", "--tier", "gold", "--json"))
+    assert (row["queue"], row["offered"], row["talks"]) == ("support", 3, 2)
+    assert json.loads(said(capsys, config, "tiers", "--tier", "silver", "--json")) == []
+    assert [row["offered"] for row in json.loads(said(capsys, config, "queues", "--entry", "=main", "--json"))] == [3]
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (("queues", "--queue", "suport"), "no queue 'suport': there are general, support"),
+        (("agents", "--agent", "nobody"), "no agent 'nobody': there are "),
+        (("entries", "--entry", "mian"), "no entry 'mian': there are "),
+    ],
+)
+def test_an_unknown_name_is_answered_with_those_that_there_are(
+    config: Path, capsys: pytest.CaptureFixture[str], options: tuple[str, ...], words: str
+) -> None:
+    assert main(["report", *options, "-c", str(config), "--from", "2026-11-28", "--to", "2026-11-28"]) == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith(f"callbridge: {words}")
+
+
+def test_an_option_that_a_report_cannot_use_is_refused(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["report", "agents", "-c", str(config), "--queue", "support"])
+    assert ended.value.code == 2
+    assert capsys.readouterr().err.startswith("callbridge: the report agents takes no --queue: it takes --by, --agent (see ")
+
+
+def test_a_wide_terminal_shows_more_and_names_that_are_too_long_are_cut(config: Path) -> None:
+    columns = (ReportColumn("queue", ValueKind.TEXT, "queue"), *QUEUE_COLUMNS)
+    row = ("a queue whose name is very long indeed", *(1,) * 7, 0.5, 10.0, 3700.0, 0.5, *(1.0,) * 3, 2, 5.0)
+    report = Report("queues", FigureFamily.COHORT, columns, [row])
+    seen = []
+    for width in (60, 80, 120, 200):
+        heading, line, *_ = "\n".join(report_text(replace(report, rows=[row]), LONDON, width)).splitlines()
+        assert max(len(heading), len(line)) <= width
+        seen.append(heading.split())
+    assert seen[0] == seen[1] == ["queue", "offered", "answ.", "aband.", "SL", "ASA", "AHT"]
+    assert "short" in seen[2]
+    assert "hold" not in seen[2]
+    assert seen[3][-2:] == ["talks", "hold"]
+    assert "1:01:40" in line
+
+
+def test_plots_are_drawn_when_asked_for(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert "█" not in said(capsys, config, "queues", "--by", "1h")
+    lines = said(capsys, config, "queues", "--by", "1h", "--plot").splitlines()
+    assert lines[0] == "offered, at most 3"
+    assert lines[1:5] == [" " * 27 + "██"] * 4
+    assert lines[5] == "2026-11-28 00:00" + " " * (72 - 32) + "2026-11-28 23:00"
+    assert lines[7] == "aband., at most 1"
+
+
+def test_a_heat_map_is_drawn_in_shades() -> None:
+    columns = [ReportColumn(name, ValueKind.TEXT, name) for name in ("weekday", "hour")]
+    columns.append(ReportColumn("offered", ValueKind.COUNT, "offered"))
+    rows = [(day, f"{hour:02}:00", hour if day == "Mon" else None) for day in ("Mon", "Tue") for hour in range(3)]
+    report = Report("heatmap", FigureFamily.COHORT, tuple(columns), rows, Chart.HEATMAP, ("offered",))
+    lines = list(report_text(report, LONDON, plot=True))
+    assert lines[:4] == ["offered, at most 2", "    00 01 02", "Mon    ▒▒ ██", "Tue "]
 
 
 def test_excel_gets_a_byte_order_mark_and_no_formula(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
     text = said(capsys, config, "entries", "--excel")
-    assert text.startswith("\ufeffinterval,name,")
+    assert text.startswith("\ufeffinterval,entry,")
     assert ",'=main," in text
+    assert ";0,3333;25,0;" in said(capsys, config, "queues", "--excel", "--separator", ";")
+
+
+def test_moments_and_phone_numbers_stay_what_they_are_in_csv() -> None:
+    columns = (ReportColumn("at", ValueKind.MOMENT, "at"), ReportColumn("number", ValueKind.TEXT, "number"))
+    report = Report("calls", FigureFamily.ROWS, columns, [(NINE, "+442079460000"), (None, "@x"), (NINE + 0.4, "-1+2")])
+    plain = "".join(as_csv(report, ZoneInfo("Europe/Berlin"))).splitlines()
+    assert plain[1:] == ["2026-11-28T10:00:00+01:00,+442079460000", ",'@x", "2026-11-28T10:00:00+01:00,'-1+2"]
+    excel = "".join(as_csv(report, ZoneInfo("Europe/Berlin"), excel=True)).splitlines()
+    assert excel[1] == '2026-11-28 10:00:00,"=""+442079460000"""'
 
 
 def test_a_period_without_anything_is_said(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -127,5 +210,12 @@ def test_without_a_history_the_way_to_one_is_said(tmp_path: Path, capsys: pytest
     assert not (tmp_path / "none.db").exists()
 
 
-def test_the_command_knows_the_intervals() -> None:
-    assert list(INTERVALS) == list(By)
+def test_every_report_of_the_catalogue_has_a_maker() -> None:
+    assert list(REPORTS) == list(CATALOGUE)
+    assert all(one.name == name for name, one in CATALOGUE.items())
+
+
+def test_the_options_are_known_without_the_databases_library() -> None:
+    code = "import sys, callbridge.cli.report_command; print('sqlalchemy' in sys.modules, 'pydantic' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["False", "False"]

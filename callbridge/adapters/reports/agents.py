@@ -11,6 +11,8 @@ from sqlalchemy import Engine, Select, and_, func, or_, select
 
 from callbridge.adapters.database.history_tables import agent_states, offers, segments
 from callbridge.adapters.reports.intervals import Interval
+from callbridge.adapters.reports.report import Chart, FigureFamily, Report, ReportColumn, ReportQuery, ValueKind
+from callbridge.adapters.reports.rows import INTERVAL, Row, rows_of, seconds, share
 from callbridge.core.model.agent import State
 
 
@@ -51,6 +53,60 @@ class ClippedFigures:
 
     def _sum(self, *states: str) -> float:
         return sum(self.seconds.get(state, 0.0) for state in states)
+
+
+_COUNT, _SECONDS, _SHARE = ValueKind.COUNT, ValueKind.SECONDS, ValueKind.SHARE
+AGENT_COLUMNS = (
+    ReportColumn("logged_in", _SECONDS, "logged in", "time logged in: the sum of the states"),
+    ReportColumn("ready", _SECONDS, "ready", "time ready for a call"),
+    ReportColumn("talking", _SECONDS, "talk", "time in a call, hold included"),
+    ReportColumn("wrap_up", _SECONDS, "wrap-up", "time of after-call work"),
+    ReportColumn("not_ready", _SECONDS, "not ready", "time not ready, for any reason"),
+    ReportColumn("handled", _COUNT, "handled", "talks that began in the interval"),
+    ReportColumn("aht", _SECONDS, "AHT", "average handle time: (talk with hold + wrap-up) / handled, of the talks that began"),
+    ReportColumn("missed", _COUNT, "missed", "offers that rang in vain"),
+    ReportColumn("occupancy", _SHARE, "occup.", "(talk + wrap-up) / (talk + wrap-up + ready + ringing)"),
+    ReportColumn("utilisation", _SHARE, "util.", "(talk + wrap-up + ready) / logged in", brief=False),
+    ReportColumn("ringing", _SECONDS, "ringing", "time in which the agent's phone rang, or was being connected", brief=False),
+    ReportColumn("busy_elsewhere", _SECONDS, "busy", "time in calls that are none of callbridge's", brief=False),
+    ReportColumn("offline", _SECONDS, "offline", "time in which the phone could not be reached", brief=False),
+    ReportColumn("hold", _SECONDS, "hold", "time on hold in the talks that began", brief=False),
+    ReportColumn("rejected", _COUNT, "rejected", "offers that the agent rejected", brief=False),
+)
+
+
+def agents_report(engine: Engine, query: ReportQuery) -> Report:
+    """Each reason for being not ready has a column of its own."""
+    pieces = query.pieces()
+    found = report_agents(engine, pieces, query.now, query.agents)
+    reasons = sorted({reason for one in found.values() for reason in one.reasons})
+    columns = (*AGENT_COLUMNS, *(_of_reason(reason) for reason in reasons))
+    return Report(
+        "agents",
+        FigureFamily.CLIPPED,
+        (INTERVAL, ReportColumn("agent", ValueKind.TEXT, "agent"), *columns),
+        rows_of(pieces, found, lambda one: (*_values(one), *_by_reason(one, reasons)), len(columns)),
+        Chart.BARS,
+        ("talking", "ready"),
+        ["Seconds of a state count in the interval in which they pass; talks and offers where they began."],
+    )
+
+
+def _of_reason(reason: str) -> ReportColumn:
+    shown = reason or "no reason"
+    return ReportColumn(f"not_ready: {shown}", _SECONDS, shown, f"of this time not ready: {shown}", brief=False)
+
+
+def _by_reason(one: ClippedFigures, reasons: list[str]) -> Row:
+    return tuple(seconds(one.reasons.get(reason, 0.0)) for reason in reasons)
+
+
+def _values(one: ClippedFigures) -> Row:
+    states = [seconds(one.seconds.get(state, 0.0)) for state in ("ready", "talking", "wrap_up", "not_ready")]
+    rest = [seconds(one.seconds.get(state, 0.0)) for state in ("busy_elsewhere", "offline")]
+    ringing = seconds(one.seconds.get("ringing", 0.0) + one.seconds.get("connecting", 0.0))
+    handled = (one.handled, seconds(one.aht), one.missed, share(one.occupancy), share(one.utilisation))
+    return (seconds(one.staffed), *states, *handled, ringing, *rest, seconds(one.hold), one.rejected)
 
 
 Found = dict[tuple[str, str], ClippedFigures]

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from sqlalchemy import ColumnElement, Engine, Select, and_, case, func, select
+from sqlalchemy import Column, ColumnElement, Engine, Executable, and_, case, func, select
 
 from callbridge.adapters.database.history_tables import calls, segments, visits
 from callbridge.adapters.reports.intervals import Interval
+from callbridge.adapters.reports.report import Chart, FigureFamily, Report, ReportColumn, ReportQuery, ValueKind
+from callbridge.adapters.reports.rows import INTERVAL, Row, rows_of, seconds, share
 from callbridge.adapters.reports.slots import labels_of, slot_of
 
 Of = Literal["queue", "tier", "entry"]
+Chosen = Mapping[Of, Collection[str]]
+"""Only these names; all, where there are none."""
 
 
 @dataclass(slots=True)
@@ -62,18 +66,84 @@ class CohortFigures:
         return _ratio(self.talked + self.wrap_up, self.segments)
 
 
+_COUNT, _SECONDS, _SHARE = ValueKind.COUNT, ValueKind.SECONDS, ValueKind.SHARE
+QUEUE_COLUMNS = (
+    ReportColumn("offered", _COUNT, "offered", "visits that began in the interval"),
+    ReportColumn("answered", _COUNT, "answ.", "of these: connected with an agent, both in the call"),
+    ReportColumn("abandoned", _COUNT, "aband.", "of these: the caller hung up while waiting, not within the short time"),
+    ReportColumn(
+        "short_abandoned", _COUNT, "short", "of these: the caller hung up within the queue's short_abandon", brief=False
+    ),
+    ReportColumn(
+        "overflowed",
+        _COUNT,
+        "over",
+        "of these: left for another queue, a flow, a callback, voicemail or the dialplan",
+        brief=False,
+    ),
+    ReportColumn("failed", _COUNT, "fail", "of these: ended by a fault, or in a way that was not heard", brief=False),
+    ReportColumn("waiting", _COUNT, "wait", "of these: not ended yet", brief=False),
+    ReportColumn("service_level", _SHARE, "SL", "answered within the target / (answered + abandoned)"),
+    ReportColumn("asa", _SECONDS, "ASA", "average speed of answer: wait of the answered / answered"),
+    ReportColumn("aht", _SECONDS, "AHT", "average handle time: (talk with hold + wrap-up) / talks"),
+    ReportColumn("abandon_rate", _SHARE, "ab. rate", "abandoned / (answered + abandoned)", brief=False),
+    ReportColumn("longest_wait", _SECONDS, "longest", "longest wait of the answered", brief=False),
+    ReportColumn("mean_abandoned", _SECONDS, "wait ab.", "mean wait of the abandoned", brief=False),
+    ReportColumn("longest_abandoned", _SECONDS, "longest ab.", "longest wait of the abandoned", brief=False),
+    ReportColumn("talks", _COUNT, "talks", "talks with an agent; a transferred call has several", brief=False),
+    ReportColumn("hold", _SECONDS, "hold", "sum of the time on hold, which is part of the talk", brief=False),
+)
+
+
+def queues_report(engine: Engine, query: ReportQuery) -> Report:
+    return _report(engine, query, "queues", "queue")
+
+
+def tiers_report(engine: Engine, query: ReportQuery) -> Report:
+    return _report(engine, query, "tiers", "tier")
+
+
+def entries_report(engine: Engine, query: ReportQuery) -> Report:
+    return _report(engine, query, "entries", "entry")
+
+
+def _report(engine: Engine, query: ReportQuery, name: str, of: Of) -> Report:
+    pieces = query.pieces()
+    found = report_queues(engine, pieces, of, {"queue": query.queues, "tier": query.tiers, "entry": query.entries})
+    return Report(
+        name,
+        FigureFamily.COHORT,
+        (INTERVAL, ReportColumn(of, ValueKind.TEXT, of), *QUEUE_COLUMNS),
+        rows_of(pieces, found, _values, len(QUEUE_COLUMNS)),
+        Chart.BARS,
+        ("offered", "abandoned"),
+        ["A visit counts in the interval in which it began. Calls that callbridge made are in no queue's figures."],
+    )
+
+
+def _values(one: CohortFigures) -> Row:
+    counts = (one.offered, one.answered, one.abandoned, one.short_abandoned, one.overflowed, one.failed, one.waiting)
+    speed = (share(one.service_level), seconds(one.asa), seconds(one.aht), share(one.abandon_rate))
+    waits = (_longest(one.longest_answered, one.answered), seconds(one.mean_abandoned))
+    return (*counts, *speed, *waits, _longest(one.longest_abandoned, one.abandoned), one.segments, seconds(one.hold))
+
+
+def _longest(longest: float, number: int) -> float | None:
+    return seconds(longest) if number else None
+
+
 def report_queues(
-    engine: Engine, pieces: list[Interval], of: Of = "queue", only: Collection[str] = ()
+    engine: Engine, pieces: list[Interval], of: Of = "queue", chosen: Chosen | None = None
 ) -> dict[tuple[str, str], CohortFigures]:
-    """(label of the interval, name) -> figures, in order; intervals without a visit have no row. ``only``: these names. Calls
-    that we made are in no queue's figures. Raises SQLAlchemyError."""
+    """(label of the interval, name) -> figures, in order; intervals without a visit have no row. Calls that we made are in no
+    queue's figures. Raises SQLAlchemyError."""
     labels = labels_of(pieces)
     found: dict[tuple[str, str], CohortFigures] = {}
     begin, end = pieces[0].began, pieces[-1].ended
     with engine.connect() as link:
-        for row in link.execute(_visits(begin, end, of, only)):
+        for row in link.execute(_visits(begin, end, of, chosen or {})):
             _add_visits(found.setdefault((labels[row.slot], row.name or ""), CohortFigures()), row)
-        for row in link.execute(_segments(begin, end, of, only)):
+        for row in link.execute(_segments(begin, end, of, chosen or {})):
             figures = found.setdefault((labels[row.slot], row.name or ""), CohortFigures())
             figures.segments += row.number
             figures.talked += row.talked or 0.0
@@ -83,8 +153,9 @@ def report_queues(
     return dict(sorted(found.items(), key=lambda item: (order[item[0][0]], item[0][1])))
 
 
-def _visits(begin: float, end: float, of: Of, only: Collection[str]) -> Select[Any]:
-    name = calls.c.entry if of == "entry" else visits.c[of]
+def _visits(begin: float, end: float, of: Of, chosen: Chosen) -> Executable:
+    names: dict[Of, Column[str]] = {"queue": visits.c.queue, "tier": visits.c.tier, "entry": calls.c.entry}
+    name = names[of]
     slot = slot_of(visits.c.began_at).label("slot")
     wanted = select(
         slot,
@@ -95,9 +166,9 @@ def _visits(begin: float, end: float, of: Of, only: Collection[str]) -> Select[A
         func.max(visits.c.waited).label("longest"),
         func.sum(case((visits.c.within_target, 1), else_=0)).label("within"),
     ).where(visits.c.began_at >= begin, visits.c.began_at < end)
-    if of == "entry":
+    if of == "entry" or chosen.get("entry"):
         wanted = wanted.join(calls, calls.c.call == visits.c.call)
-    return (wanted.where(name.in_(only)) if only else wanted).group_by(slot, name, visits.c.outcome)
+    return wanted.where(*_only(names, chosen)).group_by(slot, name, visits.c.outcome)
 
 
 def _add_visits(figures: CohortFigures, row: Any) -> None:
@@ -122,10 +193,11 @@ def _add_visits(figures: CohortFigures, row: Any) -> None:
             figures.failed += row.number
 
 
-def _segments(begin: float, end: float, of: Of, only: Collection[str]) -> Select[Any]:
+def _segments(begin: float, end: float, of: Of, chosen: Chosen) -> Executable:
     """Talks count where the visit that led to them began; after a transfer there is none, and the call's arrival counts."""
     began: ColumnElement[float] = func.coalesce(visits.c.began_at, calls.c.arrived_at, segments.c.began_at)
-    name = {"queue": segments.c.queue, "tier": calls.c.tier, "entry": calls.c.entry}[of]
+    names: dict[Of, Column[str]] = {"queue": segments.c.queue, "tier": calls.c.tier, "entry": calls.c.entry}
+    name = names[of]
     slot = slot_of(began).label("slot")
     inbound = and_(func.coalesce(calls.c.callback, "") == "", func.coalesce(calls.c.campaign, "") == "")
     wanted = (
@@ -142,7 +214,11 @@ def _segments(begin: float, end: float, of: Of, only: Collection[str]) -> Select
         .where(began >= begin, began < end, inbound)
         .where(segments.c.kind == "talk", func.coalesce(segments.c.ended_by, "") != "short", segments.c.queue != "")
     )
-    return (wanted.where(name.in_(only)) if only else wanted).group_by(slot, name)
+    return wanted.where(*_only(names, chosen)).group_by(slot, name)
+
+
+def _only(names: Mapping[Of, Column[str]], chosen: Chosen) -> list[ColumnElement[bool]]:
+    return [names[of].in_(those) for of, those in chosen.items() if those]
 
 
 def _ratio(part: float, whole: float) -> float | None:

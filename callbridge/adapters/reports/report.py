@@ -35,7 +35,8 @@ class FigureFamily(StrEnum):
 
 
 class Chart(StrEnum):
-    """What is drawn of a report where there is room: ``bars`` over the intervals, hours against weekdays, or nothing."""
+    """What is drawn of a report where there is room: ``bars`` of a column over the intervals, all rows of one added up; or a
+    ``heatmap`` of a column, with the first column from top to bottom and the second from left to right."""
 
     NONE = "none"
     BARS = "bars"
@@ -45,7 +46,7 @@ class Chart(StrEnum):
 @dataclass(frozen=True, slots=True)
 class ReportColumn:
     """``name`` is stable, for programs; ``heading`` is short, for a terminal. ``definition``: the formula or meaning, printed
-    beside the figures. ``brief``: there is room for it in a table of 80 columns."""
+    beside the figures. ``brief``: a narrow table has it, too; the others are shown where there is room."""
 
     name: str
     kind: ValueKind

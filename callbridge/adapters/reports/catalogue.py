@@ -1,0 +1,48 @@
+"""The reports by name: what each is about and what it can be narrowed to. Light: read before a report is asked for.
+
+To add a report: describe it here, and name its maker in ``registry``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class ReportOption(StrEnum):
+    """What a report can be asked for beside its period."""
+
+    BY = "by"
+    QUEUE = "queue"
+    TIER = "tier"
+    ENTRY = "entry"
+    AGENT = "agent"
+    CAMPAIGN = "campaign"
+    NUMBER = "number"
+    OUTCOME = "outcome"
+
+
+@dataclass(frozen=True, slots=True)
+class ReportDescription:
+    """``summary``: one line, for a list of reports. ``options``: the others are refused."""
+
+    name: str
+    summary: str
+    options: frozenset[ReportOption]
+
+
+def _report(name: str, summary: str, *options: ReportOption) -> ReportDescription:
+    return ReportDescription(name, summary, frozenset(options))
+
+
+_COHORT = (ReportOption.BY, ReportOption.QUEUE, ReportOption.TIER, ReportOption.ENTRY)
+
+CATALOGUE: dict[str, ReportDescription] = {
+    one.name: one
+    for one in (
+        _report("queues", "what became of the callers of each queue", *_COHORT),
+        _report("tiers", "what became of the callers of each tier", *_COHORT),
+        _report("entries", "what became of the callers of each entry", *_COHORT),
+        _report("agents", "what each agent did, and for how long", ReportOption.BY, ReportOption.AGENT),
+    )
+}

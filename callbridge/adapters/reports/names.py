@@ -1,0 +1,57 @@
+"""The names that a report can be narrowed to: those of the configuration, and those that the history knows from former ones."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+
+from sqlalchemy import Column, Engine, select
+
+from callbridge.adapters.database.history_tables import agent_states, calls, visits
+from callbridge.adapters.reports.catalogue import ReportOption
+from callbridge.adapters.reports.report import ReportQuery
+
+_SHOWN = 20
+_KEPT: Mapping[ReportOption, tuple[Column[str], Column[float]]] = {
+    ReportOption.QUEUE: (visits.c.queue, visits.c.began_at),
+    ReportOption.TIER: (visits.c.tier, visits.c.began_at),
+    ReportOption.ENTRY: (calls.c.entry, calls.c.arrived_at),
+    ReportOption.CAMPAIGN: (calls.c.campaign, calls.c.arrived_at),
+    ReportOption.AGENT: (agent_states.c.agent, agent_states.c.began_at),
+}
+
+
+class UnknownName(ValueError):
+    """There is no such queue, agent, ...; the message names those that there are."""
+
+
+def check_names(engine: Engine, query: ReportQuery, configured: Mapping[ReportOption, Collection[str]]) -> None:
+    """Raises UnknownName for a name that neither the configuration nor the history of the period knows, and SQLAlchemyError."""
+    wanted = {
+        ReportOption.QUEUE: query.queues,
+        ReportOption.TIER: query.tiers,
+        ReportOption.ENTRY: query.entries,
+        ReportOption.AGENT: query.agents,
+        ReportOption.CAMPAIGN: query.campaigns,
+    }
+    for option, names in wanted.items():
+        known = configured.get(option, ())
+        if all(name in known for name in names):
+            continue
+        there = {*known, *_kept(engine, option, query)}
+        for name in sorted(names - there):
+            raise UnknownName(f"no {option} {name!r}: {_listed(there)}")
+
+
+def _kept(engine: Engine, option: ReportOption, query: ReportQuery) -> set[str]:
+    name, at = _KEPT[option]
+    with engine.connect() as link:
+        found = link.execute(select(name).where(at >= query.begin, at < query.end).distinct())
+        return {one for one in found.scalars() if one}
+
+
+def _listed(names: Collection[str]) -> str:
+    if not names:
+        return "there is none"
+    shown = sorted(names)[:_SHOWN]
+    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+    return f"there {'is' if len(names) == 1 else 'are'} {', '.join(shown)}{more}"

@@ -1,0 +1,16 @@
+"""Who makes each report of the catalogue."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from callbridge.adapters.reports.agents import agents_report
+from callbridge.adapters.reports.queues import entries_report, queues_report, tiers_report
+from callbridge.adapters.reports.report import ReportMaker
+
+REPORTS: Mapping[str, ReportMaker] = {
+    "queues": queues_report,
+    "tiers": tiers_report,
+    "entries": entries_report,
+    "agents": agents_report,
+}
