@@ -6,9 +6,11 @@ import argparse
 import shutil
 import sys
 import time
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from contextlib import closing
 from datetime import datetime
+from pathlib import Path
+from typing import BinaryIO
 from zoneinfo import ZoneInfo
 
 from sqlalchemy.exc import SQLAlchemyError
@@ -16,6 +18,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from callbridge.adapters.database import BadDatabase, Database, cause_of, file_of
 from callbridge.adapters.report_forms.as_csv import as_csv
 from callbridge.adapters.report_forms.as_json import as_json
+from callbridge.adapters.report_forms.words import Language
 from callbridge.adapters.reports.catalogue import ReportOption
 from callbridge.adapters.reports.intervals import BadPeriod, By, moment_of
 from callbridge.adapters.reports.names import UnknownName, check_names
@@ -104,8 +107,25 @@ def _write(report: Report, query: ReportQuery, options: argparse.Namespace) -> N
         sys.stdout.writelines(as_json(report))
     elif options.csv or options.excel:
         sys.stdout.writelines(as_csv(report, query.zone, excel=options.excel, separator=options.separator))
+    elif options.xlsx:
+        from callbridge.adapters.report_forms.as_xlsx import write_xlsx
+
+        _to_file(options.xlsx, lambda file: write_xlsx(report, query, file, Language(options.language)))
     else:
         terminal = sys.stdout.isatty()
         width = shutil.get_terminal_size().columns if terminal else NARROW
         for line in report_text(report, query.zone, width, plot=terminal or options.plot):
             print(line)
+
+
+def _to_file(path: Path, write: Callable[[BinaryIO], None]) -> None:
+    """Whole or not at all: it takes the place of a former one when it is complete."""
+    part = path.with_name(f".{path.name}.part")
+    try:
+        with part.open("wb") as file:
+            write(file)
+        part.replace(path)
+    except OSError as trouble:
+        raise NoReport(f"cannot write {path}: {trouble.strerror}") from None
+    finally:
+        part.unlink(missing_ok=True)

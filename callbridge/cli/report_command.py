@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 
 from callbridge.adapters.reports.catalogue import CATALOGUE, ReportOption
 from callbridge.adapters.reports.intervals import By
@@ -38,6 +39,8 @@ def add(commands: Commands) -> argparse.ArgumentParser:
     form.add_argument("--csv", action="store_true", help="print CSV")
     form.add_argument("--excel", action="store_true", help="print CSV as Excel reads it: byte order mark, phone numbers as text")
     form.add_argument("--json", action="store_true", help="print JSON")
+    form.add_argument("--xlsx", type=Path, metavar="FILE", help="write an Excel workbook")
+    report.add_argument("--language", default="en", choices=("en", "zh"), help="of headings and definitions in files: en, zh")
     report.add_argument("--separator", default=",", choices=(",", ";", "\t"), help="of CSV; with ; decimals have a comma")
     report.add_argument("--plot", action="store_true", help="draw the plots although the output is no terminal")
     report.set_defaults(parser=report)

@@ -14,6 +14,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
+from openpyxl import load_workbook
 
 from callbridge.adapters.database.history_tables import agent_states, calls, offers, segments, visits
 from callbridge.adapters.history import HistoryStore, People
@@ -178,6 +179,16 @@ def test_moments_and_phone_numbers_stay_what_they_are_in_csv() -> None:
     assert plain[1:] == ["2026-11-28T10:00:00+01:00,+442079460000", ",'@x", "2026-11-28T10:00:00+01:00,'-1+2"]
     excel = "".join(as_csv(report, ZoneInfo("Europe/Berlin"), excel=True)).splitlines()
     assert excel[1] == '2026-11-28 10:00:00,"=""+442079460000"""'
+
+
+def test_a_workbook_is_written_whole_or_not_at_all(config: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "support.xlsx"
+    assert said(capsys, config, "queues", "--xlsx", str(file), "--language", "zh") == ""
+    sheet: Any = load_workbook(file)["队列报表"]
+    assert [sheet["B1"].value, sheet["B2"].value, sheet["C2"].value] == ["队列", "support", 3]
+    missing = tmp_path / "no folder" / "support.xlsx"
+    assert main(["report", "queues", "-c", str(config), "--xlsx", str(missing)]) == 1
+    assert capsys.readouterr().err == f"callbridge: cannot write {missing}: No such file or directory\n"
 
 
 def test_a_period_without_anything_is_said(config: Path, capsys: pytest.CaptureFixture[str]) -> None:

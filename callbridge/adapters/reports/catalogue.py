@@ -1,6 +1,6 @@
 """The reports by name: what each is about and what it can be narrowed to. Light: read before a report is asked for.
 
-To add a report: describe it here, and name its maker in ``registry``.
+To add a report: describe it here, name its maker in ``registry``, and translate its words in ``report_forms/chinese``.
 """
 
 from __future__ import annotations
