@@ -74,10 +74,13 @@ visits = Table(
     Column("went_to", Text),
     Column("reason", Text),
     Column("estimated", Boolean, nullable=False, server_default=false()),
+    Column("entered_at_position", Integer),
+    Column("left_at_position", Integer),
     Index("visits_began", "began_at", "queue"),
 )
 """``waited``: since the caller came into the first queue; ``lasted``: in this one. ``expected``: the wait that was estimated.
-``consulted_by``: it began as this agent's consult of the queue."""
+``consulted_by``: it began as this agent's consult of the queue. ``entered_at_position``, ``left_at_position``: the place in the
+order of service when it began and when it ended, 1 for the next to be served; none where it is not known."""
 
 offers = Table(
     "offers",
@@ -189,6 +192,7 @@ survey_answers = Table(
     Column("answer", String(8)),
     Column("at", Float),
     Index("survey_answers_at", "at", "survey"),
+    Index("survey_answers_call", "call"),
 )
 
 surveys = Table(
@@ -204,6 +208,7 @@ surveys = Table(
     Column("answers", Integer),
     Column("at", Float),
     Index("surveys_at", "at", "survey"),
+    Index("surveys_call", "call"),
 )
 """How often each survey was asked, and how that ended; ``missed``: the caller hung up before it."""
 
@@ -274,9 +279,32 @@ changes = Table(
     Column("campaign", _NAME),
     Column("target", Text),
     Column("reason", Text),
+    Column("role", String(16)),
+    Column("origin", Text),
+    Column("details", Text),
     Index("changes_at", "at"),
+    Index("changes_call", "call"),
 )
-"""Who asked for what, and what became of it: requests, switches, campaigns, renamed queues, opt-outs."""
+"""Who asked for what, and what became of it: requests, switches, campaigns, renamed queues, opt-outs, reloads, log-ins to the
+API, erased persons. ``role``, ``origin``: of the token that was used, and the address that it was used from. ``details``: a JSON
+list."""
+
+legal_holds = Table(
+    "legal_holds",
+    metadata,
+    Column("person", _NAME, primary_key=True),
+    Column("number", _NAME),
+    Column("held_at", Float, nullable=False),
+    Column("by", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+)
+"""Persons of whom nothing is deleted, neither by age nor by request, until the hold is released."""
+
+OPEN_TABLES = (calls, visits, offers, segments, transfers)
+"""Tables whose rows end: an index finds those that have not."""
+for _table in OPEN_TABLES:
+    _open = _table.c.ended_at.is_(None)
+    Index(f"{_table.name}_open", _table.c.call, sqlite_where=_open, postgresql_where=_open)
 
 HISTORY_TABLES = (
     cursors,
@@ -293,4 +321,5 @@ HISTORY_TABLES = (
     callbacks,
     callback_attempts,
     changes,
+    legal_holds,
 )
