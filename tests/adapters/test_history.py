@@ -147,3 +147,14 @@ def _arrived(seq: int, call: str, number: str, name: str) -> Envelope:
         seq=seq, at=at, call=call, leg=leg, entry="support", tier="gold", number=number, name=name, uniqueid=call, linkedid=call
     )
     return Stamper().stamp(1, [who])[0]
+
+
+def test_positions_at_entry_and_at_the_end_are_kept(store: HistoryStore) -> None:
+    facts = facts_of(1)
+    store.write(facts, 0.0)
+    told = {(fact.call, fact.seq): json.loads(fact.data)["position"] for fact in facts if fact.type == "visit_began"}
+    kept = {(row["call"], row["visit"]): row["entered_at_position"] for row in rows(store, tables.visits)}
+    assert told and max(told.values()) > 1
+    assert {key: kept[key] for key in told} == told
+    ended = [row for row in rows(store, tables.visits) if row["ended_at"] is not None and not row["estimated"]]
+    assert ended and all(row["left_at_position"] >= 1 for row in ended)

@@ -104,6 +104,7 @@ def _call_ended(fact: Envelope, data: Fields, _people: People) -> Iterator[Writt
 
 def _visit_began(fact: Envelope, data: Fields, _people: People) -> Iterator[Written]:
     values = {"queue": data["queue"], "tier": data["tier"], "began_at": fact.at, "consulted_by": data["consulted_by"]}
+    values["entered_at_position"] = data.get("position") or None
     yield RowChange(visits, (fact.call, fact.seq), values)
 
 
@@ -111,7 +112,7 @@ def _visit_ended(fact: Envelope, data: Fields, _people: People) -> Iterator[Writ
     values = {
         name: data[name] for name in ("queue", "tier", "outcome", "waited", "lasted", "within_target", "expected", "reason")
     }
-    values |= {"ended_at": fact.at, "went_to": data["to"]} | _estimated(data)
+    values |= {"ended_at": fact.at, "went_to": data["to"], "left_at_position": data.get("position") or None} | _estimated(data)
     yield _end(visits, fact, data["visit"], values, began_at=fact.at - data["lasted"])
 
 

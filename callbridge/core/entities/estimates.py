@@ -6,7 +6,7 @@ measured figure. A caller's wait is the pace times the number of callers to be s
 
 from __future__ import annotations
 
-from callbridge.core.model.call import Call
+from callbridge.core.model.call import Call, Visit
 from callbridge.core.model.pace import Pace
 from callbridge.core.model.rows import evolve
 from callbridge.core.model.world import World
@@ -72,7 +72,16 @@ def position(world: World, call: Call) -> int:
     """The caller to be served next is at 1."""
     visit = call.visit
     assert visit is not None, "only who waits has a position"
-    return 1 + world.line(visit.queue).before(visit.rank, call.id)
+    return position_in(world, call.id, visit)
+
+
+def position_in(world: World, call: str, visit: Visit) -> int:
+    """The position that this visit gives the call, whether it stands in line yet or not. Its own former place in the same queue,
+    which it leaves for this one, is not ahead of it."""
+    saved = world.calls.get(call)
+    left = saved.standing if saved is not None else None
+    itself = left is not None and left.queue == visit.queue and left.rank < visit.rank
+    return 1 + world.line(visit.queue).before(visit.rank, call) - itself
 
 
 def staffed(world: World, queue: str) -> int:

@@ -87,6 +87,8 @@ class VisitBegan(Fact):
     consulted_by: Plain = ""
     """The agent who has the caller and consults this queue: the wait counts from here, and the visit ends ``answered`` when an
     agent of the queue answers. It becomes the caller's if the transfer is completed before that."""
+    position: int = 0
+    """In the order of service: the next to be served is at 1. 0: not known."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -143,6 +145,8 @@ class VisitEnded(Fact):
     lasted: float = 0.0
     """Seconds in this queue."""
     visit: int = 0
+    position: int = 0
+    """At the end of the visit, in the order of service. 0: not known."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -109,6 +109,7 @@ def _count_begun(world: World, call: Call, visit: Visit, consulted_by: str = "")
             rank=visit.rank,
             day=visit.day,
             consulted_by=consulted_by,
+            position=estimates.position_in(world, call.id, visit),
         )
     )
     return evolve(call, visit=evolve(visit, id=seq))
@@ -440,6 +441,7 @@ def end_visit(
             expected=visit.estimate,
             lasted=max(0.0, at - visit.began_at),
             visit=visit.id,
+            position=estimates.position_in(world, call.id, visit),
         )
     )
     return evolve(call, visit=None, outcome=outcome)
