@@ -76,6 +76,7 @@ from callbridge.core.model.events import (
     ReferralRead,
     StoreChanged,
     SwitchTurned,
+    TokenUsed,
 )
 from callbridge.core.model.facts import ApplicationReplaced
 from callbridge.core.model.ids import LegId, channel_of
@@ -86,7 +87,7 @@ from callbridge.core.model.world import Outcome, World
 from callbridge.core.outbound import callback_calls, campaigns, dialer
 from callbridge.core.recovery import order_failures, quarantine, snapshots
 from callbridge.core.reload import plan_change
-from callbridge.core.requests import agent_requests, feature_codes
+from callbridge.core.requests import agent_requests, audit, feature_codes
 from callbridge.core.routing import announcements, devices, offers, phone_replies
 from callbridge.core.transfers import supervision, transfers
 
@@ -245,6 +246,8 @@ def _apply(world: World, event: AnyEvent) -> None:
             _day_began(world, event)
         case PlanChanged():
             slices.begin(world, plan_change.changed(world, event))
+        case TokenUsed():
+            audit.token_used(world, event)
         case EntityFaulted():
             quarantine.faulted(world, event)
         case _:

@@ -13,6 +13,7 @@ from callbridge.adapters.system.threads import Threads
 from callbridge.adapters.views.board import Board
 from callbridge.adapters.views.calendars import hours
 from callbridge.adapters.views.callbacks import callback_to, callbacks
+from callbridge.core.model.events import TokenUsed
 from callbridge.core.model.facts import RequestRefused
 from callbridge.core.model.switch import Switch
 
@@ -37,6 +38,9 @@ class HttpBackend:
     async def submit(self, event: SubmittedEvent) -> RequestRefused | None:
         async with asyncio.timeout(ASKING):
             return await self._term.runtime.submit(event)
+
+    def note(self, event: TokenUsed) -> None:
+        self._term.runtime.post(event)
 
     async def reload(self, *, dry_run: bool = False, force: bool = False, by: str = "") -> ReloadResult:
         async with asyncio.timeout(RELOADING):

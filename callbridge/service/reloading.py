@@ -9,8 +9,9 @@ read --(wrong, or for a restart only)--> refused
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 import structlog
@@ -24,6 +25,7 @@ from callbridge.core.model.plan import Plan
 from callbridge.core.reload.plan_diff import Difference, difference
 from callbridge.service.adapter_settings import hook_settings, ledger_terms
 from callbridge.service.callers import tier_file
+from callbridge.settings.differences import differences
 from callbridge.settings.faults import ConfigFaults
 from callbridge.settings.loading import load
 from callbridge.settings.models import Settings
@@ -58,6 +60,8 @@ class _Next:
     plan: Plan
     hooks: list[WebhookSettings]
     ledger: dict[str, LedgerTerms]
+    details: str
+    """What is another, as ``ConfigReloaded`` has it."""
 
 
 class Reloads:
@@ -100,7 +104,7 @@ class Reloads:
             return ReloadResult(report=self._report(found, coming.settings, dry_run=True, force=force))
         recalled = await self._recall(term, coming.settings)
         sections = _other_sections(self._process.settings, coming.settings)
-        event = PlanChanged(at=term.clock.now(), plan=coming.plan, force=force, by=by)
+        event = PlanChanged(at=term.clock.now(), plan=coming.plan, force=force, by=by, details=coming.details)
         adopted = await term.runtime.adopt(event, lambda: self._switch_over(term, coming, tiers, recalled))
         if adopted is None:
             raise ReloadRefused("internal error while the configuration was applied; see the log")
@@ -117,7 +121,14 @@ class Reloads:
 
         def read() -> _Next:
             settings = load(self._process.config)
-            return _Next(settings=settings, plan=settings.plan(), hooks=hook_settings(settings), ledger=ledger_terms(settings))
+            details = json.dumps([asdict(one) for one in differences(self._process.settings, settings)], ensure_ascii=False)
+            return _Next(
+                settings=settings,
+                plan=settings.plan(),
+                hooks=hook_settings(settings),
+                ledger=ledger_terms(settings),
+                details=details,
+            )
 
         try:
             coming = await asyncio.to_thread(read)

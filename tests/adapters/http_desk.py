@@ -14,7 +14,7 @@ from callbridge.adapters.views.calendars import hours
 from callbridge.adapters.views.callbacks import callback_to, callbacks
 from callbridge.adapters.views.reload_report import reload_report
 from callbridge.adapters.views.timelines import Timelines
-from callbridge.core.model.events import AnyEvent, PlanChanged
+from callbridge.core.model.events import AnyEvent, PlanChanged, TokenUsed
 from callbridge.core.model.facts import RequestRefused
 from callbridge.core.model.plan import Plan
 from callbridge.core.model.switch import Switch
@@ -41,6 +41,7 @@ class ToyDesk:
         self.reloads = 0
         self.looked = 0
         self.asked: list[SubmittedEvent] = []
+        self.noted: list[TokenUsed] = []
 
     def run(self, times: int) -> None:
         for _ in range(times):
@@ -64,6 +65,9 @@ class ToyDesk:
             raise self.fault
         self.asked.append(event)
         return next((fact for fact in self.tell(event).facts if isinstance(fact, RequestRefused)), None)
+
+    def note(self, event: TokenUsed) -> None:
+        self.noted.append(event)
 
     async def reload(self, *, dry_run: bool = False, force: bool = False, by: str = "") -> ReloadResult:
         self.reloads += 1

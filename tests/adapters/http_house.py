@@ -23,7 +23,7 @@ from callbridge.adapters.views.calendars import hours
 from callbridge.adapters.views.callbacks import callback_to, callbacks
 from callbridge.adapters.views.reload_report import reload_report
 from callbridge.adapters.views.timelines import Timelines
-from callbridge.core.model.events import CallerArrived, DevicesListed, PbxSnapshot, PlanChanged
+from callbridge.core.model.events import CallerArrived, DevicesListed, PbxSnapshot, PlanChanged, TokenUsed
 from callbridge.core.model.facts import AnyFact, RequestRefused
 from callbridge.core.model.ids import leg_id
 from callbridge.core.model.orders import Order
@@ -89,6 +89,9 @@ class House:
     async def submit(self, event: SubmittedEvent) -> RequestRefused | None:
         async with asyncio.timeout(5.0):
             return await self.runtime.submit(event)
+
+    def note(self, event: TokenUsed) -> None:
+        self.runtime.post(event)
 
     async def reload(self, *, dry_run: bool = False, force: bool = False, by: str = "") -> ReloadResult:
         found = difference(self.world, plan())

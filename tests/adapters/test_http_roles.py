@@ -11,6 +11,7 @@ import pytest
 import pytest_asyncio
 
 from callbridge.adapters.http import ApiToken, HttpSettings, TokenRole
+from callbridge.adapters.http.auth import LOGIN_LASTS, Caller, Logins
 from callbridge.adapters.http.openapi import document
 from callbridge.adapters.http.request_bodies import ToAnyBody
 from callbridge.adapters.http.routes import AGENT_ROUTES, CALL_ROUTES, ROUTES, Route
@@ -454,6 +455,36 @@ async def test_wrong_tokens_shut_an_address_out_for_a_minute_but_no_right_one(de
         assert (await made.get("/api/queues", headers={"Authorization": "Bearer root"})).status == 200
         assert 55 <= int(answer.headers["Retry-After"]) <= 60
         assert (await made.get("/healthz")).status == 200
+
+
+def test_the_first_use_of_a_token_from_an_address_in_a_day_is_a_log_in() -> None:
+    now, noted = 0.0, []
+    logins = Logins(lambda who, address: noted.append((now, who.by, address)), lambda: now)
+    anna, boss = Caller("anna", TokenRole.AGENT, "a0"), Caller("boss", TokenRole.SUPERVISOR)
+    for now, who, address in (  # noqa: B007 - read by the clock
+        (0.0, anna, "10.0.0.1"),
+        (1.0, anna, "10.0.0.1"),
+        (2.0, boss, "10.0.0.1"),
+        (3.0, anna, "10.0.0.2"),
+        (LOGIN_LASTS + 1.0, boss, "10.0.0.1"),
+        (LOGIN_LASTS + 2.0, boss, "10.0.0.1"),
+    ):
+        logins.used(who, address)
+    assert noted == [
+        (0.0, "a0", "10.0.0.1"),
+        (2.0, "boss", "10.0.0.1"),
+        (3.0, "a0", "10.0.0.2"),
+        (LOGIN_LASTS + 2.0, "boss", "10.0.0.1"),
+    ]
+
+
+async def test_the_core_hears_of_log_ins_who_as_what_as_what_and_from_where(desk: ToyDesk, client: Client) -> None:
+    for token in ("anna", "anna", "boss", "wrong"):
+        await client.get("/api/queues", headers={"Authorization": f"Bearer {token}"})
+    assert [(one.by, one.role, one.origin, one.agent) for one in desk.noted] == [
+        ("a0", "agent", "127.0.0.1", "a0"),
+        ("boss", "supervisor", "127.0.0.1", ""),
+    ]
 
 
 async def test_log_ins_of_one_agent_are_limited(desk: ToyDesk) -> None:

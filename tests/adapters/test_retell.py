@@ -125,6 +125,8 @@ def test_every_kind_of_fact_about_calls_has_words() -> None:
         "application_replaced",
         "callback_moved",
         "queue_renamed",
+        "config_reloaded",
+        "api_logged_in",
     }
     assert kinds - _SILENT - not_of_calls == set(_WORDS)
 

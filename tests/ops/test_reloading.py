@@ -17,7 +17,7 @@ from callbridge.adapters.files.tiers import TierFile
 from callbridge.adapters.http import ReloadResult
 from callbridge.adapters.ledger import LedgerTerms
 from callbridge.core.model.events import AgentRequest, AgentRequested, CallerArrived, PlanChanged
-from callbridge.core.model.facts import CallArrived, RequestRefused
+from callbridge.core.model.facts import CallArrived, ConfigReloaded, RequestRefused
 from callbridge.core.model.ids import leg_id
 from callbridge.core.reload import plan_change
 from callbridge.service.reloading import Reloads
@@ -120,6 +120,16 @@ async def test_the_core_first_then_everything_else(rig: Rig) -> None:
     assert rig.process.done == ["look-ups", "metrics", "hooks"]
     assert rig.process.settings.queues["support"].music == "jazz"
     assert rig.process.tiers is not old
+
+
+async def test_a_reload_is_a_fact_with_each_key_that_is_another(rig: Rig) -> None:
+    before = len(rig.one.seen(ConfigReloaded))
+    rig.write(config(queue={"steps": [{"skills": "support"}], "music": "jazz"}))
+    await rig.reload(dry_run=True)
+    await rig.reload()
+    (told,) = rig.one.seen(ConfigReloaded)[before:]
+    assert (told.by, told.forced) == ("ops", False)
+    assert json.loads(told.details) == [{"key": "queues.support.music", "old": None, "new": "jazz"}]
 
 
 async def test_before_the_start_is_over_nothing_is_reloaded(rig: Rig) -> None:

@@ -302,6 +302,15 @@ def _opted_out(fact: Envelope, data: Fields, people: People) -> Iterator[Written
     yield _change(fact, data, "opted_out", values)
 
 
+def _config_reloaded(fact: Envelope, data: Fields, _people: People) -> Iterator[Written]:
+    values = {"request": "reload", "granted": True, "reason": "forced" if data["forced"] else "", "details": data["details"]}
+    yield _change(fact, data, "reload", values)
+
+
+def _api_logged_in(fact: Envelope, data: Fields, _people: People) -> Iterator[Written]:
+    yield _change(fact, data, "login", {"role": data["role"], "origin": data["origin"]})
+
+
 def _change(fact: Envelope, data: Fields, kind: str, values: dict[str, Any]) -> Written:
     about = {"kind": kind, "at": fact.at, "call": fact.call, "agent": data["agent"], "queue": data["queue"]}
     return RowChange(changes, (fact.id,), about | {"by": data.get("by", "")} | values)
@@ -347,6 +356,8 @@ _ROWS: dict[str, _Told] = {
     "queue_renamed": _queue_renamed,
     "supervision_started": _supervision_started,
     "opted_out": _opted_out,
+    "config_reloaded": _config_reloaded,
+    "api_logged_in": _api_logged_in,
 }
 WANTED = frozenset(_ROWS)
 """The types of facts that the history keeps."""

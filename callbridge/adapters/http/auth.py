@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import hmac
 import ipaddress
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -82,21 +82,53 @@ def caller() -> Caller:
     return _caller.get()
 
 
-def guard(settings: HttpSettings) -> Middleware:
-    """Admits authorized clients, and remembers the client for the request."""
+LOGIN_LASTS = 86_400.0
+"""Seconds after which the use of a token from the same address counts as a log-in again."""
+MOST_LOGINS = 10_000
+"""Tokens and addresses that are remembered."""
+
+
+class Logins:
+    """Which use of a token is a log-in: the first from an address in a day. ``told`` hears of each: who, and from where."""
+
+    def __init__(self, told: Callable[[Caller, str], None], now: Callable[[], float]) -> None:
+        self._told, self._now = told, now
+        self._seen: dict[tuple[str, str], float] = {}
+        """(token's name, address) -> when it was a log-in, oldest first."""
+
+    def used(self, who: Caller, address: str) -> None:
+        now, key = self._now(), (who.name, address)
+        if now - self._seen.get(key, float("-inf")) < LOGIN_LASTS:
+            return
+        self._seen.pop(key, None)
+        if len(self._seen) >= MOST_LOGINS:
+            del self._seen[next(iter(self._seen))]
+        self._seen[key] = now
+        self._told(who, address)
+
+
+def guard(settings: HttpSettings, told: Callable[[Caller, str], None] | None = None) -> Middleware:
+    """Admits authorized clients, and remembers the client for the request. ``told`` hears of log-ins: who, and from where."""
     tokens = list(settings.tokens)
     if settings.token:
         tokens.append(ApiToken(name=ADMIN, role=TokenRole.ADMIN, token=settings.token))
     known = [(f"Bearer {token.token}".encode(), Caller(token.name, token.role, token.agent)) for token in tokens]
     loopback = is_loopback(settings.host)
     wrong = RateLimit(settings.wrong_tokens, now=asyncio.get_running_loop().time) if known else None
+    logins = Logins(told, asyncio.get_running_loop().time) if told is not None else None
 
     @web.middleware
     async def guarded(request: web.Request, handler: Handler) -> web.StreamResponse:
         if not known and loopback and not is_loopback(_host_name(request.host)):
             raise Problem(403, "unknown host name")
         if request.path == "/api" or request.path.startswith("/api/"):
-            _caller.set(_recognised(request, known, wrong) if wrong is not None else _local(loopback))
+            if wrong is None:
+                _caller.set(_local(loopback))
+            else:
+                who = _recognised(request, known, wrong)
+                _caller.set(who)
+                if logins is not None:
+                    logins.used(who, address_of(request.remote))
         return await handler(request)
 
     return guarded

@@ -15,6 +15,7 @@ from callbridge.core.model.events import (
     CampaignRequested,
     DispositionRequested,
     SwitchTurned,
+    TokenUsed,
 )
 from callbridge.core.model.facts import RequestRefused
 from callbridge.core.model.switch import Switch
@@ -33,6 +34,9 @@ class Backend(Protocol):
 
     async def submit(self, event: SubmittedEvent) -> RequestRefused | None:
         """Submit a request; None when it was carried out."""
+
+    def note(self, event: TokenUsed) -> None:
+        """Have the core record this; returns at once."""
 
     async def reload(self, *, dry_run: bool = False, force: bool = False, by: str = "") -> ReloadResult:
         """Load the configuration; it is in force on return unless there are faults. ``dry_run``: only report the changes.

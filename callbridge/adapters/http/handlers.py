@@ -56,6 +56,7 @@ from callbridge.core.model.events import (
     CampaignRequested,
     DispositionRequested,
     SwitchTurned,
+    TokenUsed,
 )
 from callbridge.core.model.facts import RequestRefused
 from callbridge.core.model.switch import BYPASS, closing
@@ -67,7 +68,11 @@ _NOT_YOURS = "this token is for one agent"
 def make_app(settings: HttpSettings, backend: Backend, probes: Probes, feed: EventFeed) -> web.Application:
     """The application, ready for a runner. Call it on the loop on which it will run."""
     refusals = Refusals(probes.refused)
-    app = web.Application(middlewares=[timed, problems, plain_only(refusals), guard(settings)], client_max_size=BODY_LIMIT)
+
+    def told(who: Caller, address: str) -> None:
+        backend.note(TokenUsed(at=backend.now(), by=who.by, role=who.role, origin=address, agent=who.agent))
+
+    app = web.Application(middlewares=[timed, problems, plain_only(refusals), guard(settings, told)], client_max_size=BODY_LIMIT)
     readers = Readers(feed, settings.limits, refusals)
     handlers = _Handlers(backend, probes, readers, RateLimit(settings.logins, now=asyncio.get_running_loop().time))
     for route in ROUTES:

@@ -577,11 +577,23 @@ class DayBegan(Event):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlanChanged(Event):
     """Adopt a configuration. One that removes a queue with callers or callbacks is refused without ``force``; ``by``: the
-    requester."""
+    requester. ``details``: what else it changes, as ``ConfigReloaded`` has it."""
 
     plan: Plan
     force: bool = False
     by: str = ""
+    details: str = "[]"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TokenUsed(Event):
+    """A token of the HTTP interface was used by ``by`` from an address for the first time in 24 hours. ``agent``: whose it is, if
+    it is one agent's."""
+
+    by: str
+    role: str
+    origin: str
+    agent: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -647,5 +659,6 @@ AnyEvent = (
     | ClockMoved
     | DayBegan
     | PlanChanged
+    | TokenUsed
     | EntityFaulted
 )

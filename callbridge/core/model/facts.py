@@ -543,6 +543,26 @@ class SwitchChanged(Fact):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ConfigReloaded(Fact):
+    """Audit: ``by`` reloaded the configuration. ``details``: a JSON list of what is another now, objects with ``key`` and, as
+    texts and without secrets, ``old`` and ``new`` (null: not there)."""
+
+    by: Plain
+    forced: bool
+    details: FreeText
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApiLoggedIn(Fact):
+    """Audit: ``by`` used a token of the HTTP interface from the address ``origin`` for the first time in 24 hours. ``agent``:
+    whose token it is, if it is one agent's."""
+
+    by: Plain
+    role: Plain
+    origin: Plain
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class EntityQuarantined(Fact):
     kind: Plain
     id: RowKey
@@ -660,5 +680,7 @@ AnyFact = (
     | AttemptEnded
     | DispositionSet
     | OptedOut
+    | ConfigReloaded
+    | ApiLoggedIn
     | EntityQuarantined
 )

@@ -16,7 +16,7 @@ from callbridge.core.entities import agent_states, callbacks
 from callbridge.core.model.agent import Agent, Work
 from callbridge.core.model.call import Phase
 from callbridge.core.model.events import AgentRequest, AgentRequested, PlanChanged
-from callbridge.core.model.facts import RequestRefused
+from callbridge.core.model.facts import ConfigReloaded, RequestRefused
 from callbridge.core.model.plan import AgentPlan, OverflowRule, Plan
 from callbridge.core.model.rank import rank_of
 from callbridge.core.model.rows import evolve
@@ -41,6 +41,8 @@ def changed(world: World, event: PlanChanged) -> Slices:
         reason = "; ".join(found.refusals)
         world.emit(RequestRefused(seq=world.next_seq(), at=world.now, request="reload", reason=reason, by=event.by))
         return
+    if event.plan is not world.plan:  # at a start it is in force already: nobody has reloaded it
+        world.emit(ConfigReloaded(seq=world.next_seq(), at=world.now, by=event.by, forced=event.force, details=event.details))
     yield from _adopt(world, event.plan)
 
 

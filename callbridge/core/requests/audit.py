@@ -1,0 +1,13 @@
+"""Facts for the audit about what was done outside the core."""
+
+from __future__ import annotations
+
+from callbridge.core.model.events import TokenUsed
+from callbridge.core.model.facts import ApiLoggedIn
+from callbridge.core.model.world import World
+
+
+def token_used(world: World, event: TokenUsed) -> None:
+    world.emit(
+        ApiLoggedIn(seq=world.next_seq(), at=world.now, agent=event.agent, by=event.by, role=event.role, origin=event.origin)
+    )
