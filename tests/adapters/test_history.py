@@ -11,17 +11,20 @@ from contextlib import closing
 from itertools import pairwise
 from pathlib import Path
 from random import Random
-from typing import Any
+from typing import Any, get_type_hints
 
 import pytest
 from sqlalchemy import Connection, Table
 
 from callbridge.adapters.database import history_tables as tables
+from callbridge.adapters.facts.codec import FACT_KINDS
 from callbridge.adapters.history import HistoryStore, People, Retention
 from callbridge.adapters.history import store as history_store
 from callbridge.adapters.history.retention import prune
+from callbridge.adapters.history.rows import WANTED
 from callbridge.adapters.outbox.envelope import Envelope, Stamper
-from callbridge.core.model.facts import CallArrived
+from callbridge.core.model.facts import AnyFact, CallArrived
+from callbridge.core.model.personal import Content
 
 from .days import facts_of, rows
 from .postgres import new_database
@@ -158,3 +161,38 @@ def test_positions_at_entry_and_at_the_end_are_kept(store: HistoryStore) -> None
     assert {key: kept[key] for key in told} == told
     ended = [row for row in rows(store, tables.visits) if row["ended_at"] is not None and not row["estimated"]]
     assert ended and all(row["left_at_position"] >= 1 for row in ended)
+
+
+NUMBER = "+442079460123"
+
+
+def _fact_full_of_numbers(kind: type, seq: int) -> AnyFact:
+    """A fact of this kind in which every text that may hold a number does."""
+    values: dict[str, Any] = {"seq": seq, "at": 1000.0 + seq}
+    texts = {
+        Content.NUMBER: NUMBER,
+        Content.NAME: "Ann Smith",
+        Content.TARGET: f"number:{NUMBER}",
+        Content.TEXT: f"PJSIP/{NUMBER}@t",
+    }
+    plain = {str: "x", int: 1, float: 1.0, bool: True}
+    for field, hint in get_type_hints(kind, include_extras=True).items():
+        content = next((one for one in getattr(hint, "__metadata__", ()) if isinstance(one, Content)), None)
+        if field not in values:
+            values[field] = texts.get(content, "x") if content is not None else plain.get(hint, 1)
+    if "details" in values:
+        values["details"] = json.dumps([{"key": "agents.ann.phone", "old": None, "new": f"PJSIP/{NUMBER}@t"}])
+    return kind(**values)  # type: ignore[no-any-return]
+
+
+def test_without_numbers_no_kind_of_fact_leaves_one_in_any_table(tmp_path: Path) -> None:
+    told = [_fact_full_of_numbers(FACT_KINDS[kind], seq) for seq, kind in enumerate(sorted(WANTED), 1)]
+    with closing(HistoryStore(f"sqlite:///{tmp_path}/x.db", People(key=b"secret"))) as store:
+        store.open()
+        store.write(Stamper().stamp(1, told), 0.0)
+        kept = whole(store)
+    assert sum(map(len, kept.values())) >= 20
+    leaking = {name for name, held in kept.items() if "2079460" in str(held) or "Smith" in str(held)}
+    assert leaking == set()
+    (reload,) = [row for row in kept["changes"] if row["kind"] == "reload"]
+    assert json.loads(reload["details"]) == [{"key": "agents.ann.phone", "old": None, "new": "PJSIP/+44*****123@t"}]

@@ -24,6 +24,7 @@ from callbridge.adapters.database.history_tables import (
     transfers,
     visits,
 )
+from callbridge.adapters.facts.masking import masked
 from callbridge.adapters.history.people import People
 from callbridge.adapters.outbox.envelope import Envelope
 
@@ -59,7 +60,17 @@ def rows_of(fact: Envelope, people: People) -> Iterator[Written]:
     """What this fact writes; nothing, if the history does not keep such facts."""
     told = _ROWS.get(fact.type)
     if told is not None:
-        yield from told(fact, json.loads(fact.data), people)
+        yield from told(fact, _kept(fact, people), people)
+
+
+def _kept(fact: Envelope, people: People) -> Fields:
+    """What the fact says, as far as it may be kept. Where numbers are not, one may stand in any text of people's: the target of a
+    transfer, a reason, an agent's phone. The caller's own number, in ``number``, is what ``people`` hash."""
+    data: dict[str, Any] = json.loads(fact.data)
+    if not people.key:
+        return data
+    own = {"number": data["number"]} if "number" in data else {}
+    return masked(fact.type, data, fact.personal) | own
 
 
 # -- calls ------------------------------------------------------------------------------------------------------------
