@@ -10,6 +10,7 @@ from callbridge.adapters.history import People, Retention
 from callbridge.adapters.http import ApiToken, ConnectionLimits, HttpSettings, TokenRole
 from callbridge.adapters.ledger import LedgerTerms
 from callbridge.adapters.lookups.lookup import LookupSettings
+from callbridge.adapters.mail import MailSettings
 from callbridge.adapters.redis.connection import RedisSettings
 from callbridge.adapters.webhooks.body import WebhookSettings
 from callbridge.core.model.plan import MEMORY, SURVEY
@@ -109,6 +110,16 @@ def hook_settings(settings: Settings) -> list[WebhookSettings]:
         )
         for hook in settings.webhooks
     ]
+
+
+def mail_settings(settings: Settings) -> MailSettings | None:
+    """Where mail is handed over; None: nowhere."""
+    mail = settings.mail
+    if mail is None:
+        return None
+    password = mail.password.get_secret_value() if mail.password is not None else ""
+    port, user = mail.actual_port, mail.user or ""
+    return MailSettings(host=mail.host, port=port, sender=mail.sender, user=user, password=password, tls=mail.tls)
 
 
 def lookup_settings(settings: Settings) -> list[LookupSettings]:

@@ -31,6 +31,7 @@ from callbridge.settings.instance import (
     WithheldNumbersConfig,
 )
 from callbridge.settings.lookups import LookupConfig
+from callbridge.settings.mail import MailConfig
 from callbridge.settings.queues import EntryConfig, QueueConfig, TiersConfig
 from callbridge.settings.section import ConfigSection
 from callbridge.settings.speech import SpeechConfig
@@ -100,6 +101,8 @@ class Settings(ConfigSection):
     """The Prometheus metrics."""
     webhooks: tuple[WebhookConfig, ...] = ()
     """Other systems that receive events as they happen."""
+    mail: MailConfig | None = None
+    """The mail server by which callbridge sends mail; without this section it sends none."""
     region: Region | None = None
     """Country whose national numbers are written without a country code, two letters of ISO 3166; without it only
     international numbers are recognised in all their spellings. Example: `GB`"""

@@ -17,7 +17,21 @@ from callbridge.settings.spelling import JsonSchema
 
 FILES: dict[str, tuple[str, ...]] = {
     "callbridge.yaml": (
-        *("include", "instance", "region", "pbx", "redis", "http", "log", "metrics", "webhooks", "fallback", "beep", "callbacks"),
+        *(
+            "include",
+            "instance",
+            "region",
+            "pbx",
+            "redis",
+            "http",
+            "log",
+            "metrics",
+            "webhooks",
+            "mail",
+            "fallback",
+            "beep",
+            "callbacks",
+        ),
         *("repeat_calls", "outside", "keys", "consult_queue", "display", "prompts", "withheld_numbers"),
     ),
     "queues.yaml": ("skills", "entries", "queue_defaults", "queues"),

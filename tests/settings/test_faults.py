@@ -119,6 +119,9 @@ WRONG = [
     ("secret file", ("skills: [", "webhooks: [{name: crm, url: https://crm.example/, secret_file: no}]\nskills: ["), "cb.yaml:5: webhooks[0].secret_file: cannot read 'no': no such file or directory"),
     ("hook event", ("skills: [", "webhooks: [{name: crm, url: https://crm.example/, secret: 0123456789abcdef, events: [ofer]}]\nskills: ["), "cb.yaml:5: webhooks[0].events[0]: must be 'offer', 'caller', 'answer', 'end', 'alert', 'survey' or 'recording', not 'ofer' (hint: did you mean 'offer'?)"),
     ("link", ("skills: [", "webhooks: [{name: crm, url: https://crm.example/, secret: 0123456789abcdef, link: 'https://x/{nummer}'}]\nskills: ["), "cb.yaml:5: webhooks[0].link: {nummer} is no placeholder; there are {number}, {name}, {tier}, {queue}, {agent}, {call}, {uniqueid}"),
+    ("mail address", ("skills: [", "mail: {host: smtp.example, from: nobody}\nskills: ["), "cb.yaml:5: mail.from: expected an e-mail address such as callbridge@example.com, not 'nobody'"),
+    ("mail user", ("skills: [", "mail: {host: smtp.example, from: a@b.example, user: u}\nskills: ["), "cb.yaml:5: mail: user and password (or password_file) belong together: give both or neither"),
+    ("mail in clear", ("skills: [", "mail: {host: smtp.example, from: a@b.example, user: u, password: p, tls: off}\nskills: ["), "cb.yaml:5: mail: tls: off would send the password in clear text: use starttls or tls"),
     ("hook twice", ("skills: [", "webhooks: [{name: crm, url: https://a/, secret: 0123456789abcdef}, {name: crm, url: https://b/, secret: 0123456789abcdef}]\nskills: ["), "cb.yaml:5: webhooks[1].name: 'crm' is already the name of another webhook"),
     # routings
     ("behind", ('3", for: 20s', '3"'), "cb.yaml:11: queues.support.steps[0]: never ends: the steps after it are never reached (hint: add 'for')"),
