@@ -105,7 +105,8 @@ def summary(settings: Settings, table: TierTable | None) -> Iterator[str]:
         f"{sum(agent.connect == mode for agent in plan.agents.values())} {mode}" for mode in _modes(plan)
     )
     if plan.reasons:
-        yield "reasons   " + ", ".join(_reason(reason) for reason in plan.reasons.values())
+        required = "; one is required" if plan.reason_required else ""
+        yield "reasons   " + ", ".join(_reason(reason) for reason in plan.reasons.values()) + required
     yield "entries   " + (", ".join(f"{name} -> {_to(way)}" for name, way in plan.entries.items()) or "none: no call can arrive")
     for flow in plan.flows.values():
         if not flow.hidden and not flow.name.startswith(CAMPAIGN):

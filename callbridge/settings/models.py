@@ -140,6 +140,8 @@ class Settings(ConfigSection):
     """The agents by id, which is what an agent logs in with."""
     reasons: dict[Name, ReasonConfig] = {}
     """Reasons for which an agent may be not ready, by name."""
+    reason_required: bool = False
+    """Whether a request to be not ready must give one of `reasons`; pauses that callbridge sets by itself have their own."""
     phones: PhonesConfig = PhonesConfig()
     """What holds for the phones of all agents."""
     alert_after_misses: Annotated[int, Field(ge=1, le=1000), Unit("offers")] = 3

@@ -36,7 +36,7 @@ FILES: dict[str, tuple[str, ...]] = {
     ),
     "queues.yaml": ("skills", "entries", "queue_defaults", "queues"),
     "flows.yaml": ("calendars", "lookups", "surveys", "flows"),
-    "agents.yaml": ("agents", "reasons", "phones", "alert_after_misses", "trunks"),
+    "agents.yaml": ("agents", "reasons", "reason_required", "phones", "alert_after_misses", "trunks"),
     "tiers.yaml": ("tiers",),
     "speech.yaml": ("speech",),
     "campaigns.yaml.sample": ("database", "history", "ledger", "campaigns"),

@@ -147,6 +147,7 @@ def plan(settings: models.Settings) -> core.Plan:
         | ({core.MEMORY: REMEMBERED_WITHIN} if memory_of(settings) > 0 else {}),
         agents={id: _agent(id, agent) for id, agent in settings.agents.items()},
         reasons={name: core.Reason(name, reason.limit, reason.digit or "") for name, reason in settings.reasons.items()},
+        reason_required=settings.reason_required,
         phones=_phones(settings),
         alert_after_misses=settings.alert_after_misses,
         pbxs=tuple(pbx.name for pbx in settings.pbx),

@@ -290,6 +290,8 @@ def _reasons(settings: models.Settings, document: Document) -> Iterator[Fault]:
             yield document.at(("reasons", name, "digit"), f"{reason.digit} is already the key of {keys[reason.digit]!r}")
     known = {*mapping(document.values.get("reasons")), RONA}
     if known == {RONA}:
+        if settings.reason_required:
+            yield document.at(("reason_required",), "there are no reasons to choose from", "list them below 'reasons'")
         return
     for at, queue in _written_routings(settings):
         if not isinstance(queue, QueueConfig):

@@ -12,6 +12,7 @@ from callbridge.core.model.events import (
     AgentRequested,
     CallRequest,
     CallRequested,
+    LegRinging,
     PbxLost,
     PlanChanged,
     SwitchTurned,
@@ -341,6 +342,22 @@ def test_a_reason_that_is_not_configured_is_refused_with_the_list() -> None:
     assert story.state("bob") == "ready"
     story.ask("bob", AgentRequest.NOT_READY)
     assert story.state("bob") == "not_ready"
+
+
+def test_where_a_reason_is_required_no_request_goes_without_one_and_our_own_pauses_do() -> None:
+    story = one_queue(agent("bob"), no_answer=Penalty(not_ready="rona"))
+    with_reasons(story, lunch=None, training=None)
+    story.happens(PlanChanged(at=story.now, plan=replace(story.world.plan, reason_required=True)))
+    story.happens(AgentRequested(at=story.now, agent="bob", request=AgentRequest.NOT_READY, by="eva"))
+    assert story.fact(RequestRefused).reason == "a reason is required; the reasons are lunch, training"
+    assert story.state("bob") == "ready"
+    story.ask("bob", AgentRequest.NOT_READY, reason="lunch")
+    assert story.state("bob") == "not_ready lunch"
+    story.ask("bob", AgentRequest.READY)
+    story.caller()
+    story.happens(LegRinging(at=story.now, leg=story.ring().leg))
+    story.wait(60.0)
+    assert story.state("bob") == "not_ready rona"
 
 
 def test_any_reason_is_taken_where_none_are_configured() -> None:

@@ -490,6 +490,16 @@ def test_what_is_asked_by_a_code_is_done_and_confirmed(feature: str, argument: s
     assert story.state("1001") == state
 
 
+def test_where_a_reason_is_required_the_code_without_a_digit_is_refused() -> None:
+    story = desk(with_pin())
+    story.happens(PlanChanged(at=story.now, plan=replace(story.world.plan, reason_required=True)))
+    log_in(story)
+    call = Call(story, "not_ready", "")
+    assert call.said() == SAYS.refused
+    call.over()
+    assert story.state("1001") == "ready"
+
+
 @pytest.mark.parametrize("feature", ["ready", "not_ready", "logout", "end_wrap_up", "extend_wrap_up", "state"])
 def test_at_a_phone_of_nobody_only_log_in_works(feature: str) -> None:
     story = desk(with_pin())

@@ -9,6 +9,7 @@ from callbridge.core.model.agent import Agent, Intent, Work
 from callbridge.core.model.call import OfferResult, Phase
 from callbridge.core.model.events import AgentRequest, AgentRequested
 from callbridge.core.model.facts import RequestGranted, RequestRefused
+from callbridge.core.model.plan import Plan
 from callbridge.core.model.world import World
 from callbridge.core.outbound import callback_calls
 from callbridge.core.routing import offers
@@ -47,9 +48,8 @@ def _carry_out(world: World, agent: Agent, event: AgentRequested) -> str:
         case AgentRequest.READY:
             return _ready(world, agent)
         case AgentRequest.NOT_READY:
-            known = world.plan.reasons
-            if event.reason and known and event.reason not in known:
-                return f"unknown reason {event.reason!r}; the reasons are {', '.join(known)}"
+            if refusal := _reason_refused(world.plan, event.reason):
+                return refusal
             agent = decline_offer(world, agent)
             agent_states.change(world, agent, **agent_states.not_ready(world, event.reason))
         case AgentRequest.LOGOUT:
@@ -60,6 +60,15 @@ def _carry_out(world: World, agent: Agent, event: AgentRequested) -> str:
             return _extend_wrap_up(world, agent)
         case _:
             assert_never(event.request)
+    return ""
+
+
+def _reason_refused(plan: Plan, reason: str) -> str:
+    """Why nobody may be not ready for this reason; without a list of reasons any is accepted."""
+    if not reason and plan.reason_required:
+        return f"a reason is required; the reasons are {', '.join(plan.reasons)}"
+    if reason and plan.reasons and reason not in plan.reasons:
+        return f"unknown reason {reason!r}; the reasons are {', '.join(plan.reasons)}"
     return ""
 
 
