@@ -33,6 +33,7 @@ from callbridge.core.model.facts import (
     AgentChanged,
     CallArrived,
     CallbackEnded,
+    CallbackRefused,
     CallbackRequested,
     CallbackTried,
     CallEnded,
@@ -474,6 +475,21 @@ def test_a_callback_that_cannot_be_is_refused(more: dict[str, object], why: str)
     assert not story.world.callbacks.rows()
 
 
+def test_a_callback_that_is_refused_to_a_caller_leaves_the_reason() -> None:
+    toy = stage(house(call_back_to=("49.",)), {"amy": 1.0})
+    leg = toy.calls("ann")
+    toy.run(START + 30.0)
+    toy.presses(leg, "1")
+    toy.run(START + 40.0)
+    (refused,) = toy.story.all_told(CallbackRefused)
+    (call,) = toy.story.all_told(CallEnded)
+    assert refused.reason == "callbacks to this number are not allowed"
+    assert (refused.call, refused.queue, refused.number) == (call.call, "support", NUMBER)
+    assert not toy.story.all_told(CallbackRequested)
+    (line,) = [one.text for one in in_words([plain_fact(refused)], toy.story.world.plan)]
+    assert line == "asks for a callback from queue support, which is refused: callbacks to this number are not allowed"
+
+
 def test_a_callback_is_cancelled_even_while_the_phone_rings() -> None:
     story = keeping()
     (callback,) = story.world.callbacks.values()
@@ -555,6 +571,16 @@ def test_a_message_may_be_a_task_to_call_back() -> None:
     assert [callback.recording for callback in toy.story.world.callbacks.values()] == [message]
     assert [fact.recording for fact in toy.story.all_told(CallbackRequested)] == [message]
     toy.hangs_up(leg)
+
+
+def test_a_message_that_is_no_task_to_call_back_says_why() -> None:
+    leave = flow({"leave": VoicemailNode(queue="support", media="", next="bye", callback=True)}, "leave")
+    toy = stage(floor(leave, queues=[queue("support")], agents={"amy": False}, outside="PJSIP/{number}@trunk"))
+    toy.message = 8.0
+    toy.calls("ann", entry="leave")
+    toy.run(START + 12.0)
+    (message,), (refused,) = toy.story.all_told(VoicemailLeft), toy.story.all_told(CallbackRefused)
+    assert (refused.reason, refused.recording) == ("queue support offers no callbacks", message.recording)
 
 
 # -- anybody who gave up and calls again ----------------------------------------------------------------------------------

@@ -3,6 +3,7 @@
 import asyncio
 from typing import Any
 
+import aiohttp
 import pytest
 
 from tests.lab import sounds
@@ -73,6 +74,30 @@ async def callbacks_owed(bridge: Callbridge, pbx: Pbx) -> str:
     ended = bridge.facts("visit_ended")[0]
     assert (ended["outcome"], ended["to"], ended["reason"]) == ("overflowed", "callback:support", "key")
     return str(made["callback"])
+
+
+async def test_a_callback_to_a_number_that_may_not_be_called_is_refused_with_the_reason(house: House, pbx: Pbx) -> None:
+    config = desk()
+    config["callbacks"] = {"numbers": [CUSTOMER]}
+    bridge = await house.open(config)
+    async with Softphone(pbx, "4930100", trunk=True) as caller:
+        await caller.call("support")
+        await bridge.until("visit_began")
+        await caller.until_hears(MUSIC)
+        caller.press("1")
+        await caller.until_hears(THIRD)
+        caller.press("1006")
+        await asyncio.sleep(1.5)
+        caller.press("1")
+        refused = await bridge.until("callback_refused")
+        assert (refused["queue"], refused["reason"]) == ("support", "callbacks to this number are not allowed")
+        told = await asyncio.to_thread(bridge.client.explain, "calls", refused["call"])
+        why = "asks for a callback from queue support, which is refused: callbacks to this number are not allowed"
+        assert why in [line["text"] for line in told["lines"]]
+        assert not bridge.facts("callback_requested")
+    async with aiohttp.ClientSession() as session, session.get(f"{bridge.url}/metrics") as answer:
+        metrics = await answer.text()
+    assert 'callbridge_callbacks_total{queue="support",outcome="refused"} 1' in metrics
 
 
 @pytest.mark.parametrize("connect", ["ring", "nailed_up"])

@@ -20,6 +20,7 @@ from callbridge.core.model.facts import (
     AttemptEnded,
     AttemptMade,
     CallbackEnded,
+    CallbackRefused,
     CallbackRequested,
     CallbackTried,
     CallDiverted,
@@ -74,7 +75,7 @@ Count = tuple[Family, tuple[str, ...], float]
 _OfVisits = VisitBegan | VisitEnded | CallDiverted
 _OfTalks = OfferEnded | TalkEnded | ConferenceEnded | WrapUpEnded | CallRecorded | RecordingFailed | CallRepeated
 _OfSelfService = FlowEnded | PromptFailed | LookupEnded | SurveyAnswered | SurveyEnded | SurveyMissed | VoicemailLeft
-_OfCallbacks = CallbackRequested | CallbackEnded | CallbackTried
+_OfCallbacks = CallbackRequested | CallbackRefused | CallbackEnded | CallbackTried
 _OfAgents = AgentChanged | AgentAlerted | RequestRefused | DifferenceFound | EntityQuarantined | ApplicationReplaced
 _OfCampaigns = AttemptMade | AttemptEnded | DispositionSet | OptedOut
 
@@ -105,7 +106,7 @@ REPEATED = _counter("repeat_calls", "Calls from numbers that recently talked to 
 VOICEMAILS = _counter("voicemails", "Voicemail messages left.", "queue")
 SURVEY_ANSWERS = _counter("survey_answers", "Survey answers.", "queue", "question", "answer")
 SURVEYS = _counter("surveys_ended", "Surveys ended, by result.", "queue", "result")
-CALLBACKS = _counter("callbacks", "Callbacks requested (made), and ended by outcome.", "queue", "outcome")
+CALLBACKS = _counter("callbacks", "Callbacks requested (made) or refused, and ended by outcome.", "queue", "outcome")
 CALLBACK_WAIT = _histogram("callback_wait_seconds", "Time from the callback request to the conversation.", _LONG_WAITS, "queue")
 CALLBACK_ATTEMPTS = _counter("callback_attempts", "Callback attempts, by result.", "queue", "result")
 FLOWS = _counter("flows_ended", "Flows ended, by result.", "flow", "result")
@@ -221,6 +222,8 @@ def _of_callbacks(fact: _OfCallbacks) -> Iterator[Count]:
     match fact:
         case CallbackRequested():
             yield CALLBACKS, (fact.queue, "made"), 1.0
+        case CallbackRefused():
+            yield CALLBACKS, (fact.queue, "refused"), 1.0
         case CallbackEnded():
             yield CALLBACKS, (fact.queue, fact.outcome), 1.0
             if fact.outcome == "kept":

@@ -33,7 +33,7 @@ from callbridge.core.recovery import quarantine
 
 _FLOW_RESULTS = ("queue", "flow", "dialplan", "goodbye", "hung_up", "moved", "failed")
 _SURVEY_RESULTS = ("complete", "partial", "refused", "no_answer", "skipped", "hung_up_first")
-_CALLBACKS = ("made", "kept", "failed", "expired", "cancelled")
+_CALLBACKS = ("made", "refused", "kept", "failed", "expired", "cancelled")
 _DIFFERENCES = (
     "bridge_without_call",
     "conversation_without_call",

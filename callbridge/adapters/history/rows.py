@@ -300,6 +300,11 @@ def _campaign_changed(fact: Envelope, data: Fields, _people: People) -> Iterator
     yield _change(fact, data, "campaign", {"campaign": data["campaign"], "request": data["state"], "reason": data["reason"]})
 
 
+def _callback_refused(fact: Envelope, data: Fields, _people: People) -> Iterator[Written]:
+    values = {"request": "callback", "granted": False, "reason": data["reason"]}
+    yield _change(fact, data, "callback_refused", values)
+
+
 def _queue_renamed(fact: Envelope, data: Fields, _people: People) -> Iterator[Written]:
     yield _change(fact, data, "queue_renamed", {"target": data["previous_queue"]})
 
@@ -364,6 +369,7 @@ _ROWS: dict[str, _Told] = {
     "request_refused": _request,
     "switch_changed": _switch_changed,
     "campaign_changed": _campaign_changed,
+    "callback_refused": _callback_refused,
     "queue_renamed": _queue_renamed,
     "supervision_started": _supervision_started,
     "opted_out": _opted_out,

@@ -91,6 +91,10 @@ def _callback_requested(fact: Fact, plan: Plan, arrived: float) -> str:
     return f"callback scheduled{who} from queue {fact['queue']}, keeping the caller's place in line{by}: {fact['callback']}"
 
 
+def _callback_refused(fact: Fact, plan: Plan, arrived: float) -> str:
+    return f"asks for a callback from queue {fact['queue']}, which is refused: {fact['reason']}"
+
+
 def _callback_tried(fact: Fact, plan: Plan, arrived: float) -> str:
     result = str(fact["result"])
     return f"callback, attempt {fact['attempt']}: the customer {_TRY_TEXTS.get(result, result)}"
@@ -136,6 +140,7 @@ SERVICE_SENTENCES: Sentences = {
     "survey_missed": _survey_missed,
     "voicemail_left": _voicemail_left,
     "callback_requested": _callback_requested,
+    "callback_refused": _callback_refused,
     "attempt_made": _attempt_made,
     "attempt_ended": _attempt_ended,
     "disposition_set": _disposition_set,

@@ -9,7 +9,7 @@ from __future__ import annotations
 from callbridge.core.entities import agent_states, attempts, avoided, conditions
 from callbridge.core.model.call import Call, VisitOutcome
 from callbridge.core.model.callback import Callback, KeptPlace, place_key
-from callbridge.core.model.facts import CallbackEnded, CallbackMoved, CallbackRequested, CallbackTried
+from callbridge.core.model.facts import CallbackEnded, CallbackMoved, CallbackRefused, CallbackRequested, CallbackTried
 from callbridge.core.model.flow import fits
 from callbridge.core.model.ids import pbx_of
 from callbridge.core.model.numbers import plain, spellings
@@ -72,6 +72,24 @@ def refusal(world: World, queue: str, number: str) -> str:
     return "too many callbacks are open" if full and world.callback_for(queue, who) is None else ""
 
 
+def is_refused(world: World, call: Call, queue: str, number: str, recording: str = "") -> bool:
+    """Is a callback that the caller of this call requests refused? If so, the reason is emitted."""
+    reason = refusal(world, queue, number)
+    if reason:
+        world.emit(
+            CallbackRefused(
+                seq=world.next_seq(),
+                at=world.now,
+                call=call.id,
+                queue=queue,
+                number=number,
+                reason=reason,
+                recording=recording,
+            )
+        )
+    return bool(reason)
+
+
 def is_listed(world: World, who: str) -> bool:
     """Is it on the do-not-call list, with or without its ``+``?"""
     return not world.plan.do_not_call.isdisjoint(spellings(who))
@@ -99,7 +117,7 @@ def is_due(world: World, callback: Callback) -> bool:
 
 def make(world: World, call: Call, queue: str, number: str, rank: float | None, recording: str = "") -> Callback:
     """Create a callback for the customer of this call, at the place held (``rank``) or at the place of a new caller.
-    Call ``refusal`` first."""
+    Ask ``is_refused`` first."""
     since = world.now if call.queued_at is None else call.queued_at
     callback = Callback(
         id=world.mint("callback"),

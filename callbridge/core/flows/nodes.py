@@ -134,7 +134,7 @@ def _call_back(world: World, call: Call, node: CallbackNode) -> tuple[Call, str]
     """Create a callback at the caller's place in the queue. Returns the call and the next node."""
     known = {"caller": call.number} | dict(call.values)
     number = filled(node.number, known)
-    if callbacks.refusal(world, node.queue, number):
+    if callbacks.is_refused(world, call, node.queue, number):
         return call, node.otherwise
     rank = call.visit.rank if call.visit is not None and call.visit.queue == node.queue else None
     call = visits.overflowed_by_key(world, call, f"callback:{node.queue}")

@@ -50,6 +50,7 @@ def keep_message(world: World, call: Call, flow_position: FlowPosition, lasted: 
             number=call.number,
         )
     )
-    if node.callback and not callbacks.refusal(world, node.queue, call.number):
-        callbacks.make(world, call, node.queue, call.number, None, flow_position.playback)
+    recording = flow_position.playback
+    if node.callback and not callbacks.is_refused(world, call, node.queue, call.number, recording):
+        callbacks.make(world, call, node.queue, call.number, None, recording)
     return True

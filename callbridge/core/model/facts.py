@@ -252,6 +252,16 @@ class CallbackRequested(Fact):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CallbackRefused(Fact):
+    """The caller asked for a callback in a flow, and there is none; ``reason`` says why. ``recording``: the voicemail in which
+    it was requested."""
+
+    number: PhoneNumber
+    reason: FreeText
+    recording: Plain = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CallbackTried(Fact):
     """The customer was called, for the ``attempt``-th time. ``result``: ``answered``, ``abandoned`` (answered, and gone
     before an agent was there), ``busy``, ``no_answer``, ``rejected``, ``invalid``, ``congestion``, ``agent_gone``,
@@ -647,6 +657,7 @@ AnyFact = (
     | SurveyMissed
     | VoicemailLeft
     | CallbackRequested
+    | CallbackRefused
     | CallbackTried
     | CallbackEnded
     | CallbackMoved
