@@ -14,10 +14,11 @@ from random import Random
 from typing import Any, get_type_hints
 
 import pytest
-from sqlalchemy import Connection, Table
+from sqlalchemy import Connection, Table, func, select
 
 from callbridge.adapters.database import history_tables as tables
 from callbridge.adapters.facts.codec import FACT_KINDS
+from callbridge.adapters.facts.totals import Totals
 from callbridge.adapters.history import HistoryStore, People, Retention
 from callbridge.adapters.history import store as history_store
 from callbridge.adapters.history.retention import prune
@@ -25,6 +26,7 @@ from callbridge.adapters.history.rows import WANTED
 from callbridge.adapters.outbox.envelope import Envelope, Stamper
 from callbridge.core.model.facts import AnyFact, CallArrived
 from callbridge.core.model.personal import Content
+from tests.sim.drive import Day
 
 from .days import facts_of, rows
 from .postgres import new_database
@@ -196,3 +198,29 @@ def test_without_numbers_no_kind_of_fact_leaves_one_in_any_table(tmp_path: Path)
     assert leaking == set()
     (reload,) = [row for row in kept["changes"] if row["kind"] == "reload"]
     assert json.loads(reload["details"]) == [{"key": "agents.ann.phone", "old": None, "new": "PJSIP/+44*****123@t"}]
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_talks_of_calls_that_we_made_are_apart_in_metrics_as_in_the_history(seed: int, tmp_path: Path) -> None:
+    metrics, calls, talks = Totals(), tables.calls.c, tables.segments.c
+    with closing(HistoryStore(f"sqlite:///{tmp_path}/history.db", People())) as store:
+        store.open()
+        store.write(facts_of(seed), 0.0)
+        made = func.coalesce(calls.callback, "") + func.coalesce(calls.campaign, "") != ""
+        wanted = select(made, talks.talked, talks.hold, talks.wrap_up, talks.queue).join(tables.calls, calls.call == talks.call)
+        wanted = wanted.where(talks.ended_at.is_not(None), talks.agent != "", func.coalesce(talks.ended_by, "") != "short")
+        with store.database.engine.connect() as link:
+            found = [tuple(row) for row in link.execute(wanted)]
+    for life in Day(seed).run().lives:
+        metrics.count([fact for _, _, facts in life.steps for fact in facts])
+    for direction, out in (("in", False), ("out", True)):
+        seconds = dict.fromkeys(("talk_seconds", "hold_seconds", "wrap_up_seconds"), 0.0)
+        for (family, labels), values in metrics.shown().items():
+            if family.name in seconds and labels[1] == direction:
+                seconds[family.name] += values[-1]
+        of_it = [row[1:] for row in found if bool(row[0]) is out]
+        talked, hold, wrapped = (sum(row[place] or 0.0 for row in of_it) for place in range(3))
+        assert seconds["talk_seconds"] == pytest.approx(talked - hold)
+        assert seconds["hold_seconds"] == pytest.approx(hold)
+        assert seconds["wrap_up_seconds"] == pytest.approx(wrapped)
+    assert {bool(row[0]) for row in found} == {seed == 205}

@@ -60,11 +60,11 @@ CONTRACT = {
     "visits_within_target": ("counter", {"queue", "tier"}),
     "answer_wait_seconds": ("histogram", {"queue", "tier"}),
     "abandon_wait_seconds": ("histogram", {"queue", "tier"}),
-    "talk_seconds": ("histogram", {"queue"}),
-    "wrap_up_seconds": ("histogram", {"queue"}),
+    "talk_seconds": ("histogram", {"queue", "direction"}),
+    "wrap_up_seconds": ("histogram", {"queue", "direction"}),
     "offers": ("counter", {"queue", "result"}),
     "handover_seconds": ("histogram", {"queue"}),
-    "hold_seconds": ("histogram", {"queue"}),
+    "hold_seconds": ("histogram", {"queue", "direction"}),
     "overflows": ("counter", {"queue", "to", "reason"}),
     "calls_diverted": ("counter", {"pbx", "reason"}),
     "agent_state_seconds": ("counter", {"state", "reason"}),
@@ -246,8 +246,8 @@ def test_visits_are_counted_by_how_they_end() -> None:
 def test_talk_and_hold_do_not_overlap() -> None:
     made = metrics()
     tell(made, [TalkEnded(seq=1, at=1.0, queue="support", talked=60.0, hold_seconds=20.0, ended_by="agent")])
-    assert value(made, "talk_seconds_sum", queue="support") == 40.0
-    assert value(made, "hold_seconds_sum", queue="support") == 20.0
+    assert value(made, "talk_seconds_sum", queue="support", direction="in") == 40.0
+    assert value(made, "hold_seconds_sum", queue="support", direction="in") == 20.0
 
 
 def changed(agent: str, reason: str, previous: str = "not_ready") -> AgentChanged:

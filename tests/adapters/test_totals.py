@@ -92,8 +92,9 @@ def test_every_series_of_every_queue_and_tier_is_there_at_zero() -> None:
                 assert (name, queue, tier) in at_first
             assert {key[-1] for key in at_first if key[:3] == ("visits_ended", queue, tier)} == set(VisitOutcome)
         assert {key[-1] for key in at_first if key[:2] == ("offers", queue)} == set(OfferResult)
-        for name in ("talk_seconds", "hold_seconds", "wrap_up_seconds", "ewt_error_seconds"):
-            assert (name, queue) in at_first
+        for name in ("talk_seconds", "hold_seconds", "wrap_up_seconds"):
+            assert {key[2] for key in at_first if key[:2] == (name, queue)} == {"in", "out"}
+        assert ("ewt_error_seconds", queue) in at_first
     assert ("overflows", "a", "queue:b", "waited") in at_first
     assert ("overflows", "b", "dialplan:out,number", "closed") in at_first
     assert ("agent_state_seconds", "not_ready", "lunch") in at_first
@@ -207,7 +208,7 @@ def test_a_histogram_goes_on_in_its_buckets() -> None:
     totals.count([talked(4.0), talked(5.0), talked(99999.0)])
     again = restarted(totals, plan())
     again.count([talked(6.0)])
-    values = shown(again)["talk_seconds", "q0"]
+    values = shown(again)["talk_seconds", "q0", "in"]
     assert values[:2] == (2.0, 1.0)
     assert values[-2:] == (1.0, 4.0 + 5.0 + 99999.0 + 6.0)
 
@@ -236,7 +237,7 @@ def test_what_the_configuration_has_no_more_is_dropped_at_a_start_and_in_the_sto
         Total(id='["visits_offered","q0"]', values=(1.0,)),
         Total(id='["visits_offered","q0","standard"]', values=(1.0, 2.0)),
         Total(id='["visits_of_yore","q0","standard"]', values=(1.0,)),
-        Total(id='["talk_seconds","q0"]', values=(0.0,) * 14, bounds=(1.0,) * 12),
+        Total(id='["talk_seconds","q0","in"]', values=(0.0,) * 14, bounds=(1.0,) * 12),
     ],
 )
 def test_a_row_of_another_version_counts_from_zero(row: Total) -> None:

@@ -39,9 +39,11 @@ from callbridge.core.model.facts import (
     CallEnded,
     RequestRefused,
     TalkBegan,
+    TalkEnded,
     VisitBegan,
     VisitEnded,
     VoicemailLeft,
+    WrapUpEnded,
 )
 from callbridge.core.model.flow import CallbackNode, GoodbyeNode, VoicemailNode
 from callbridge.core.model.ids import leg_id
@@ -128,6 +130,11 @@ def test_agent_first_the_customer_is_called_when_the_agent_has_answered() -> Non
     assert tries(toy) == [(1, "answered")]
     assert toy.story.tally().offered == 1, "the call that keeps a promise is in no queue's figures"
     assert [fact.direction for fact in toy.story.all_told(CallArrived)] == ["in", "out"]
+    (call,) = toy.story.world.calls.values()
+    toy.hangs_up(call.leg)
+    toy.run(START + 120.0)
+    assert [fact.direction for fact in toy.story.all_told(TalkEnded)] == ["out"], "and neither is its talk"
+    assert [fact.direction for fact in toy.story.all_told(WrapUpEnded)] == ["out"]
 
 
 def test_customer_first_the_agent_is_held_free_and_rung_when_the_customer_is_there() -> None:

@@ -120,7 +120,8 @@ async def test_a_typed_number_is_called_back_agent_first(house: House, pbx: Pbx,
         customer.hang_up()
         ended = await bridge.until("callback_ended")
         assert (ended["outcome"], ended["attempts"]) == ("kept", 1)
-        await bridge.until("talk_ended")
+        assert (await bridge.until("talk_ended"))["direction"] == "out"
+        assert (await bridge.until("wrap_up_ended"))["direction"] == "out"
         if connect == "nailed_up":
             await bridge.ask("1001", "logout")
             await ann.until_state("DISCONNECTED")

@@ -98,9 +98,9 @@ EWT_ERROR = _histogram(
 )
 OVERFLOWS = _counter("overflows", "Visits overflowed.", "queue", "to", "reason", free="to reason")
 OFFERS = _counter("offers", "Offers to agents, by result.", "queue", "result")
-TALK = _histogram("talk_seconds", "Talk time per segment, without hold.", _TALKS, "queue")
-HOLD = _histogram("hold_seconds", "Hold time per segment.", _TALKS, "queue")
-WRAP_UP = _histogram("wrap_up_seconds", "Wrap-up time.", _TALKS, "queue")
+TALK = _histogram("talk_seconds", "Talk time per segment, without hold; direction: of the call.", _TALKS, "queue", "direction")
+HOLD = _histogram("hold_seconds", "Hold time per segment.", _TALKS, "queue", "direction")
+WRAP_UP = _histogram("wrap_up_seconds", "Wrap-up time.", _TALKS, "queue", "direction")
 RECORDINGS = _counter("recordings", "Recordings of conversations, by result.", "queue", "result")
 REPEATED = _counter("repeat_calls", "Calls from numbers that recently talked to the same queue.", "queue")
 VOICEMAILS = _counter("voicemails", "Voicemail messages left.", "queue")
@@ -179,14 +179,14 @@ def _of_talks(fact: _OfTalks) -> Iterator[Count]:
         case TalkEnded(ended_by="short"):
             pass  # nobody has answered
         case TalkEnded():
-            yield TALK, (fact.queue,), max(0.0, fact.talked - fact.hold_seconds)
-            yield HOLD, (fact.queue,), fact.hold_seconds
+            yield TALK, (fact.queue, fact.direction), max(0.0, fact.talked - fact.hold_seconds)
+            yield HOLD, (fact.queue, fact.direction), fact.hold_seconds
         case ConferenceEnded(agent=""):
             pass  # somebody outside
         case ConferenceEnded():
-            yield TALK, (fact.queue,), fact.talked
+            yield TALK, (fact.queue, fact.direction), fact.talked
         case WrapUpEnded():
-            yield WRAP_UP, (fact.queue,), fact.lasted
+            yield WRAP_UP, (fact.queue, fact.direction), fact.lasted
         case CallRecorded():
             yield RECORDINGS, (fact.queue, "recorded"), 1.0
         case RecordingFailed():

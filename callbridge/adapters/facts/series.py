@@ -100,8 +100,10 @@ def _each(family: Family, values: tuple[str, ...], last: Sequence[str]) -> Itera
 
 def _of_queue(plan: Plan, queue: QueuePlan) -> Iterator[Series]:
     name = (queue.name,)
-    for family in (c.TALK, c.HOLD, c.WRAP_UP, c.EWT_ERROR, c.REPEATED):
+    for family in (c.EWT_ERROR, c.REPEATED):
         yield family, name
+    for family in (c.TALK, c.HOLD, c.WRAP_UP):
+        yield from _each(family, name, _directions(plan))
     yield from _each(c.OFFERS, name, tuple(OfferResult))
     yield from _each(c.RECORDINGS, name, ("recorded", "failed"))
     if queue.callback is not None:
@@ -122,6 +124,12 @@ def _of_queue(plan: Plan, queue: QueuePlan) -> Iterator[Series]:
     }.items():
         if media:
             yield c.PROMPTS, (f"queue:{queue.name}/{what}",)
+
+
+def _directions(plan: Plan) -> tuple[str, ...]:
+    """``out`` only where calls are made."""
+    makes_calls = bool(plan.campaigns) or any(queue.callback is not None for queue in plan.queues.values())
+    return ("in", "out") if makes_calls else ("in",)
 
 
 def _of_tiers(queue: QueuePlan) -> Iterator[Series]:

@@ -7,6 +7,7 @@ from typing import Unpack
 from callbridge.core.entities import agent_phones, flapping, phone_troubles
 from callbridge.core.entities.legs import hang_up, open_leg
 from callbridge.core.model.agent import DND, WORK_MOVES, Agent, Device, Intent, Work, own_deadline, published
+from callbridge.core.model.call import Call
 from callbridge.core.model.changes import AgentChanges
 from callbridge.core.model.events import HintRead
 from callbridge.core.model.facts import AgentAlerted, AgentChanged, WrapUpEnded
@@ -106,7 +107,7 @@ def leg_gone(world: World, agent: Agent) -> Agent:
     return settle(world, agent)
 
 
-def release(world: World, agent: Agent, queue: str, wrap_up: float, *, call: str = "", segment: int = 0) -> Agent:
+def release(world: World, agent: Agent, queue: str, wrap_up: float, *, call: Call | None = None, segment: int = 0) -> Agent:
     """The conversation, ``segment`` of ``call``, is over: wrap-up begins; an agent who logged out meanwhile has none."""
     if agent.intent is Intent.LOGGED_OUT:
         agent = change(world, agent, work=Work.IDLE, call="", idle_since=world.now)
@@ -119,17 +120,27 @@ def release(world: World, agent: Agent, queue: str, wrap_up: float, *, call: str
             wrap_began=world.now,
             wrap_until=world.now + wrap_up,
             wrap_queue=queue,
-            wrap_call=call,
+            wrap_call=call.id if call is not None else "",
             wrap_segment=segment,
+            wrap_direction=call.direction if call is not None else "in",
         )
     return settle(world, agent)
+
+
+_NO_WRAP_UP: AgentChanges = {
+    "work": Work.IDLE,
+    "wrap_queue": "",
+    "wrap_call": "",
+    "wrap_segment": 0,
+    "wrap_direction": "in",
+}
 
 
 def settle(world: World, agent: Agent) -> Agent:
     """Let take effect what was waiting for the agent's work, or its leg, to be over."""
     if agent.work is Work.WRAP_UP and agent.leg is None and world.now >= agent.wrap_until:
         after = agent
-        agent = change(world, agent, work=Work.IDLE, idle_since=world.now, wrap_queue="", wrap_call="", wrap_segment=0)
+        agent = change(world, agent, **(_NO_WRAP_UP | {"idle_since": world.now}))
         world.emit(
             WrapUpEnded(
                 seq=world.next_seq(),
@@ -139,6 +150,7 @@ def settle(world: World, agent: Agent) -> Agent:
                 queue=after.wrap_queue,
                 lasted=world.now - after.wrap_began,
                 segment=after.wrap_segment,
+                direction=after.wrap_direction,
             )
         )
     if agent.work is Work.IDLE and agent.leg is None:

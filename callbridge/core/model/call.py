@@ -479,6 +479,11 @@ class Call:
     deadline: float | None = None
 
     @property
+    def direction(self) -> str:
+        """``out`` if we made it, for a callback or a campaign: then its talks are in no queue's figures."""
+        return "out" if self.callback or self.campaign else "in"
+
+    @property
     def is_callback(self) -> bool:
         """Is it a callback without a conversation so far? Then no queue counts it, and special rules apply."""
         return bool(self.callback) and not self.segments

@@ -44,6 +44,7 @@ class AgentChanges(TypedDict, total=False):
     wrap_queue: str
     wrap_call: str
     wrap_segment: int
+    wrap_direction: str
     rest_until: float
     reserved_for: str
     return_at: float | None

@@ -354,6 +354,8 @@ class TalkEnded(Fact):
     ``fault`` or ``lost`` (the phone died, or was found gone after a reconnect)."""
     segment: int = 0
     estimated: bool = False
+    direction: Plain = "in"
+    """Of its call: ``out`` if we made it (``CallArrived``); then it is in no queue's figures."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -427,6 +429,7 @@ class ConferenceEnded(Fact):
     by: Plain
     talked: float
     segment: int = 0
+    direction: Plain = "in"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -452,6 +455,7 @@ class WrapUpEnded(Fact):
 
     lasted: float
     segment: int = 0
+    direction: Plain = "in"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

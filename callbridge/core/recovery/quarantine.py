@@ -103,7 +103,7 @@ def _free_agent(world: World, agent: Agent, call: Call) -> None:
     plan = world.plan.queues.get(queue)
     segment = call.segment.id if call.segment is not None else 0
     wrap_up = plan.wrap_up if plan is not None else 0.0
-    agent_states.release(world, agent, queue, wrap_up, call=call.id, segment=segment)
+    agent_states.release(world, agent, queue, wrap_up, call=call, segment=segment)
 
 
 def _give_up_agent(world: World, agent: Agent) -> None:

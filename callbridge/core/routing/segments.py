@@ -57,7 +57,7 @@ def end_segment(
             agent = agent_states.change(world, agent, leg=None)
         queue = world.plan.queues.get(segment.queue)
         wrap_up = queue.wrap_up if queue is not None else 0.0
-        agent_states.release(world, agent, segment.queue, wrap_up, call=call.id, segment=segment.id)
+        agent_states.release(world, agent, segment.queue, wrap_up, call=call, segment=segment.id)
     return call
 
 
@@ -74,6 +74,7 @@ def emit_talk_ended(world: World, call: Call, segment: Segment, by: str, when: f
             ended_by=by,
             segment=segment.id,
             estimated=estimated,
+            direction=call.direction,
         )
     )
 

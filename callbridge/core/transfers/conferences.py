@@ -47,12 +47,13 @@ def ended(world: World, call: Call, transfer: Transfer, *, goes_on: bool) -> Cal
             by=transfer.by,
             talked=max(0.0, world.now - (world.now if transfer.together_at is None else transfer.together_at)),
             segment=transfer.conference,
+            direction=call.direction,
         )
     )
     return evolve(call, segments=call.segments + 1) if transfer.agent and not goes_on else call
 
 
-def release(world: World, agent: Agent, call: str, transfer: Transfer) -> Agent:
+def release(world: World, agent: Agent, call: Call, transfer: Transfer) -> Agent:
     """The target, an agent, has left a conference or the consult of a queue: wrap-up as after any talk with a caller."""
     plan = world.plan.queues.get(transfer.target_queue)
     wrap_up = plan.wrap_up if plan is not None else 0.0

@@ -119,7 +119,7 @@ def free(world: World, call: Call) -> Call:
         devices.stop(world, agent, "normal")
         answered_consult = bool(transfer.consulted) and transfer.offer is None
         if agent.work is Work.TALKING and (transfer.together or answered_consult):
-            agent = conferences.release(world, agent, call.id, transfer)
+            agent = conferences.release(world, agent, call, transfer)
         else:
             since = agent.idle_since if transfer.offer is not None else world.now
             agent = agent_states.change(world, agent, work=Work.IDLE, call="", idle_since=since)
