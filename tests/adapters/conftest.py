@@ -1,4 +1,4 @@
-"""A real redis-server for the tests of this folder, on a free port, with nothing on disk."""
+"""A real redis-server for the tests of this folder, on a free port, with nothing on disk; and an empty history."""
 
 from __future__ import annotations
 
@@ -10,12 +10,17 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 from hypothesis import settings
 
+from callbridge.adapters.history import HistoryStore, People
 from callbridge.adapters.redis.connection import RedisSettings
+
+from .postgres import new_database
 
 settings.register_profile("busy machine", deadline=None)
 settings.load_profile("busy machine")
@@ -89,3 +94,12 @@ def redis_server(one_redis: RedisServer) -> RedisServer:
         peer.sendall(b"FLUSHALL\r\n")
         assert peer.recv(16).startswith(b"+OK")
     return one_redis
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.slow)])
+def history(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[HistoryStore]:
+    """An empty history."""
+    url = f"sqlite:///{tmp_path}/history.db" if request.param == "sqlite" else new_database()
+    with closing(HistoryStore(url, People())) as made:
+        made.open()
+        yield made
