@@ -24,7 +24,8 @@ from callbridge.adapters.history import store as history_store
 from callbridge.adapters.history.retention import prune
 from callbridge.adapters.history.rows import WANTED
 from callbridge.adapters.outbox.envelope import Envelope, Stamper
-from callbridge.core.model.facts import AnyFact, CallArrived
+from callbridge.core.model.call import DiversionReason
+from callbridge.core.model.facts import AnyFact, CallArrived, CallDiverted
 from callbridge.core.model.personal import Content
 from tests.sim.drive import Day
 
@@ -224,3 +225,19 @@ def test_talks_of_calls_that_we_made_are_apart_in_metrics_as_in_the_history(seed
         assert seconds["hold_seconds"] == pytest.approx(hold)
         assert seconds["wrap_up_seconds"] == pytest.approx(wrapped)
     assert {bool(row[0]) for row in found} == {seed == 205}
+
+
+def test_each_call_that_was_diverted_on_arrival_is_a_row(store: HistoryStore) -> None:
+    told = [
+        CallDiverted(seq=seq, at=100.0 + seq, leg=f"lab/17000.{seq}", entry="sales", reason=DiversionReason.BYPASS)
+        for seq in (1, 2)
+    ]
+    store.write(tuple(Stamper().stamp(1, told)), 0.0)
+    kept = [
+        (row["call"], row["pbx"], row["entry"], row["arrived_at"], row["ended_at"], row["outcome"])
+        for row in rows(store, tables.calls)
+    ]
+    assert kept == [
+        ("lab/17000.1", "lab", "sales", 101.0, 101.0, "diverted"),
+        ("lab/17000.2", "lab", "sales", 102.0, 102.0, "diverted"),
+    ]

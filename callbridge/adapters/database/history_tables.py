@@ -54,7 +54,7 @@ calls = Table(
     Index("calls_person", "person", "arrived_at"),
 )
 """``repeated_*``: the same person had talked to that agent in that queue so many seconds before (the first-call resolution).
-``estimated``: its end was not heard."""
+``estimated``: its end was not heard. A call that was diverted on arrival (``outcome``) is named by its leg."""
 
 visits = Table(
     "visits",

@@ -97,7 +97,13 @@ def _caller(fact: Envelope, data: Fields, people: People) -> dict[str, Any]:
 
 
 def _call_diverted(fact: Envelope, data: Fields, _people: People) -> Iterator[Written]:
-    yield RowChange(calls, (fact.call,), {"diverted_to": data["entry"], "diverted_reason": data["reason"]})
+    """One that was diverted on arrival has no number of its own: it is named by its leg, and this is all that is known of it."""
+    values = {"diverted_to": data["entry"], "diverted_reason": data["reason"]}
+    if fact.call:
+        yield RowChange(calls, (fact.call,), values)
+    else:
+        values |= {"entry": data["entry"], "pbx": fact.pbx, "outcome": "diverted"}
+        yield RowChange(calls, (data["leg"],), values | {"arrived_at": fact.at, "ended_at": fact.at, "lasted": 0.0})
 
 
 def _call_repeated(fact: Envelope, data: Fields, _people: People) -> Iterator[Written]:
