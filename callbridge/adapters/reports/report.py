@@ -61,7 +61,9 @@ ReportValue = str | int | float | None
 
 @dataclass(frozen=True, slots=True)
 class ReportQuery:
-    """What is asked for. Empty names: all. ``person``: the identity of a caller, as it is kept in the history."""
+    """What is asked for. Empty names: all. ``person``: the identity of a caller, as it is kept in the history. ``least_score``,
+    ``most_score``: of the mean of a call's ratings. ``ratings``: the questions of surveys that are answered by 1 to 5; empty:
+    all."""
 
     begin: float
     end: float
@@ -75,6 +77,9 @@ class ReportQuery:
     campaigns: frozenset[str] = frozenset()
     person: str = ""
     outcome: str = ""
+    least_score: float | None = None
+    most_score: float | None = None
+    ratings: frozenset[str] = frozenset()
 
     def pieces(self) -> list[Interval]:
         """The period's intervals. Raises BadPeriod."""

@@ -1,0 +1,173 @@
+"""One call in full: everything that the history has of it, in order of time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Engine, Table, select
+
+from callbridge.adapters.database.history_tables import (
+    callbacks,
+    calls,
+    changes,
+    flow_steps,
+    offers,
+    recordings,
+    segments,
+    survey_answers,
+    surveys,
+    transfers,
+    visits,
+)
+from callbridge.adapters.reports.report import FigureFamily, Report, ReportColumn, ValueKind
+from callbridge.adapters.reports.rows import seconds
+
+COLUMNS = (
+    ReportColumn("at", ValueKind.MOMENT, "at"),
+    ReportColumn("what", ValueKind.TEXT, "what"),
+    ReportColumn("queue", ValueKind.TEXT, "queue"),
+    ReportColumn("agent", ValueKind.TEXT, "agent"),
+    ReportColumn("lasted", ValueKind.SECONDS, "lasted", "of what ends here"),
+    ReportColumn("details", ValueKind.TEXT, "details"),
+)
+
+
+class UnknownCall(LookupError):
+    """There is no such call in the history."""
+
+
+@dataclass(frozen=True, slots=True)
+class CallEvent:
+    """``lasted``: of what ended; None for what began, or has no length."""
+
+    at: float | None
+    what: str
+    queue: str = ""
+    agent: str = ""
+    lasted: float | None = None
+    details: str = ""
+
+
+def call_details(engine: Engine, call: str) -> Report:
+    """Raises UnknownCall and SQLAlchemyError."""
+    events: list[CallEvent] = []
+    with engine.connect() as link:
+        own = link.execute(select(calls).where(calls.c.call == call)).one_or_none()
+        if own is None:
+            raise UnknownCall(f"no call {call!r} in the history")
+        events += _call(own)
+        for table, told in _TOLD.items():
+            number = tuple(table.primary_key)[-1]
+            for row in link.execute(select(table).where(table.c.call == call).order_by(number)):
+                events += (event for event in told(row) if event.at is not None)
+    rank = {what: place for place, what in enumerate(_ORDER)}
+    events.sort(key=lambda event: (event.at or 0.0, rank.get(event.what, len(rank))))
+    rows = ((one.at, one.what, one.queue, one.agent, seconds(one.lasted), one.details) for one in events)
+    return Report("call", FigureFamily.ROWS, COLUMNS, list(rows))
+
+
+_ORDER = ("call arrived", "flow began", "flow node", "flow ended", "queue entered", "offer", "offer ended", "queue left", "talk")
+"""Of what happens at the same moment; then all the rest, and the call's end last."""
+
+
+def _call(row: Any) -> Iterator[CallEvent]:
+    who = {"from": row.number, "name": row.name, "entry": row.entry, "tier": row.tier}
+    why = {"callback": row.callback, "campaign": row.campaign, "repeated after": _seconds(row.repeated_after)}
+    yield CallEvent(row.arrived_at, "call arrived", details=_details(who | why))
+    if row.ended_at is not None:
+        details = {"outcome": row.outcome, "diverted": row.diverted_reason, "to": row.diverted_to, "estimated": row.estimated}
+        yield CallEvent(row.ended_at, "call ended", lasted=row.lasted, details=_details(details))
+
+
+def _visit(row: Any) -> Iterator[CallEvent]:
+    details = {"expected": _seconds(row.expected), "consulted by": row.consulted_by}
+    yield CallEvent(row.began_at, "queue entered", row.queue or "", details=_details(details))
+    if row.ended_at is not None:
+        how = {"outcome": row.outcome, "to": row.went_to, "reason": row.reason, "estimated": row.estimated}
+        yield CallEvent(row.ended_at, "queue left", row.queue or "", lasted=row.lasted, details=_details(how))
+
+
+def _offer(row: Any) -> Iterator[CallEvent]:
+    yield CallEvent(row.began_at, "offer", row.queue or "", row.agent or "", details=_details({"needs": row.needs}))
+    if row.ended_at is not None:
+        how = {"result": row.result, "trouble": row.trouble, "cause": row.cause}
+        yield CallEvent(row.ended_at, "offer ended", row.queue or "", row.agent or "", row.rang_for, _details(how))
+
+
+def _segment(row: Any) -> Iterator[CallEvent]:
+    what = "talk" if row.kind == "talk" else "conference"
+    yield CallEvent(row.began_at, what, row.queue or "", row.agent or "")
+    if row.ended_at is not None:
+        how = {"ended by": row.ended_by, "hold": _seconds(row.hold), "estimated": row.estimated}
+        yield CallEvent(row.ended_at, f"{what} ended", row.queue or "", row.agent or "", row.talked, _details(how))
+    if row.wrapped_up_at is not None:
+        yield CallEvent(row.wrapped_up_at, "wrap-up ended", row.queue or "", row.agent or "", row.wrap_up)
+
+
+def _transfer(row: Any) -> Iterator[CallEvent]:
+    which = {"kind": row.kind, "to": row.target}
+    yield CallEvent(row.began_at, "transfer", row.queue or "", row.agent or "", details=_details(which))
+    if row.ended_at is not None:
+        lasted = None if row.began_at is None else row.ended_at - row.began_at
+        how = which | {"result": row.result}
+        yield CallEvent(row.ended_at, "transfer ended", row.queue or "", row.agent or "", lasted, _details(how))
+
+
+def _flow_step(row: Any) -> Iterator[CallEvent]:
+    what = "flow node" if row.kind == "node" else f"flow {row.kind}"
+    how = {"flow": row.flow, "node": row.node, "key": row.key, "result": row.result, "to": row.went_to, "reason": row.reason}
+    yield CallEvent(row.at, what, lasted=row.lasted, details=_details(how))
+
+
+def _answer(row: Any) -> Iterator[CallEvent]:
+    details = _details({"survey": row.survey, row.question: row.answer})
+    yield CallEvent(row.at, "survey answer", row.queue or "", row.agent or "", details=details)
+
+
+def _survey(row: Any) -> Iterator[CallEvent]:
+    details = _details({"survey": row.survey, "result": row.result, "answers": row.answers})
+    yield CallEvent(row.at, "survey ended", row.queue or "", row.agent or "", details=details)
+
+
+def _recording(row: Any) -> Iterator[CallEvent]:
+    details = _details({"file": row.file, "paused": _seconds(row.paused), "failure": row.failure})
+    what = "voicemail" if row.kind == "voicemail" else "recording"
+    yield CallEvent(row.at, what, row.queue or "", row.agent or "", row.lasted, details)
+
+
+def _callback(row: Any) -> Iterator[CallEvent]:
+    """What was requested in this call; the call that keeps it is another one."""
+    which = {"callback": row.callback, "by": row.requested_by}
+    yield CallEvent(row.requested_at, "callback requested", row.queue or "", row.agent or "", details=_details(which))
+
+
+def _change(row: Any) -> Iterator[CallEvent]:
+    granted = {True: "granted", False: "refused", None: ""}[row.granted]
+    how = {"request": row.request, granted: granted, "by": row.by, "to": row.target, "reason": row.reason}
+    yield CallEvent(row.at, row.kind or "change", row.queue or "", row.agent or "", details=_details(how))
+
+
+_TOLD: Mapping[Table, Callable[[Any], Iterator[CallEvent]]] = {
+    visits: _visit,
+    offers: _offer,
+    segments: _segment,
+    transfers: _transfer,
+    flow_steps: _flow_step,
+    survey_answers: _answer,
+    surveys: _survey,
+    recordings: _recording,
+    callbacks: _callback,
+    changes: _change,
+}
+
+
+def _details(values: Mapping[str, Any]) -> str:
+    """What there is to say, in one line."""
+    said = ((name, value) for name, value in values.items() if value not in (None, "", 0, False))
+    return ", ".join(name if value is True or value == name else f"{name} {value}" for name, value in said)
+
+
+def _seconds(value: float | None) -> str:
+    return "" if not value else f"{value:.1f} s"

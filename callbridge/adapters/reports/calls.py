@@ -1,0 +1,179 @@
+"""The calls of a period, one row each: searched by person, names, outcome and survey score. Read from the database while the rows
+are taken, a few hundred calls at a time, so a report of any length needs little memory."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Engine, Float, Select, Table, cast, func, or_, select
+
+from callbridge.adapters.database.history_tables import calls, recordings, segments, survey_answers, transfers, visits
+from callbridge.adapters.reports.concurrency import LONGEST
+from callbridge.adapters.reports.report import FigureFamily, Report, ReportColumn, ReportQuery, ReportValue, ValueKind
+from callbridge.adapters.reports.rows import seconds
+
+CALLS_AT_ONCE = 500
+RATINGS = tuple("12345")
+COMPLETED = ("completed", "conference")
+"""Results of transfers in which the caller reached the target."""
+
+_COUNT, _MOMENT, _SECONDS, _TEXT = ValueKind.COUNT, ValueKind.MOMENT, ValueKind.SECONDS, ValueKind.TEXT
+COLUMNS = (
+    ReportColumn("call", _TEXT, "call", "its id, for the details", brief=False),
+    ReportColumn("began", _MOMENT, "began"),
+    ReportColumn("direction", _TEXT, "dir.", "in: the customer called; out: we did, for a callback or a campaign", brief=False),
+    ReportColumn("number", _TEXT, "number", "as it is kept"),
+    ReportColumn("name", _TEXT, "name", "as the caller's line gave it", brief=False),
+    ReportColumn("entry", _TEXT, "entry", brief=False),
+    ReportColumn("tier", _TEXT, "tier", brief=False),
+    ReportColumn("queues", _TEXT, "queues", "in the order in which the call came to them"),
+    ReportColumn("agents", _TEXT, "agents", "who talked with the caller, in this order"),
+    ReportColumn("waited", _SECONDS, "waited", "time in queues, all together"),
+    ReportColumn("talked", _SECONDS, "talked", "talk with agents, hold included"),
+    ReportColumn("hold", _SECONDS, "hold", "of the talk: on hold", brief=False),
+    ReportColumn("wrap_up", _SECONDS, "wrap-up", "after-call work", brief=False),
+    ReportColumn("outcome", _TEXT, "outcome", "of its last visit, flow or attempt; empty while it lasts"),
+    ReportColumn("ended_by", _TEXT, "ended by", "how the last talk ended", brief=False),
+    ReportColumn("transfers", _COUNT, "transfers", "in which the caller reached the target", brief=False),
+    ReportColumn("recording", _TEXT, "recording", "files, among the PBX's recordings", brief=False),
+    ReportColumn("score", ValueKind.DECIMAL, "score", "mean of the ratings in the survey, 1 to 5", brief=False),
+    ReportColumn("repeated_after", _SECONDS, "repeated", "the person had begun a talk with us so long before", brief=False),
+    ReportColumn("callback", _TEXT, "callback", "that the call was to keep", brief=False),
+    ReportColumn("campaign", _TEXT, "campaign", "for which the customer was called", brief=False),
+)
+
+
+@dataclass(slots=True)
+class CallRows:
+    """What the history has of one call beside its own row, in order of time."""
+
+    visits: list[Any] = field(default_factory=list)
+    segments: list[Any] = field(default_factory=list)
+    transfers: list[Any] = field(default_factory=list)
+    recordings: list[Any] = field(default_factory=list)
+    answers: list[Any] = field(default_factory=list)
+
+
+def make_calls(engine: Engine, query: ReportQuery) -> Report:
+    """In order of arrival."""
+    return Report("calls", FigureFamily.ROWS, COLUMNS, _rows(engine, query))
+
+
+def _rows(engine: Engine, query: ReportQuery) -> Iterator[tuple[ReportValue, ...]]:
+    with engine.connect() as link:
+        found = link.execute(_calls(query), execution_options={"yield_per": CALLS_AT_ONCE})
+        for part in found.partitions():
+            belonging = _belonging(link, [row.call for row in part])
+            for row in part:
+                yield _values(row, belonging[row.call], query)
+
+
+def _calls(query: ReportQuery) -> Select[Any]:
+    own = calls.c
+    wanted = select(calls).where(own.arrived_at >= query.begin, own.arrived_at < query.end, *_conditions(query))
+    return wanted.order_by(own.arrived_at, own.call)
+
+
+def _conditions(query: ReportQuery) -> Iterator[ColumnElement[bool]]:
+    for column, names in ((calls.c.tier, query.tiers), (calls.c.entry, query.entries), (calls.c.campaign, query.campaigns)):
+        if names:
+            yield column.in_(names)
+    if query.person:
+        yield calls.c.person == query.person
+    if query.outcome:
+        yield calls.c.outcome == query.outcome
+    if query.queues:
+        yield or_(_has(visits, visits.c.queue.in_(query.queues)), _has(segments, segments.c.queue.in_(query.queues)))
+    if query.agents:
+        own = segments.c
+        talked = (own.agent.in_(query.agents), func.coalesce(own.ended_by, "") != "short")
+        yield calls.c.call.in_(select(own.call).where(*_since(own.began_at, query), *talked))
+    if query.least_score is not None or query.most_score is not None:
+        yield calls.c.call.in_(_rated(query))
+
+
+def _has(table: Table, *conditions: ColumnElement[bool]) -> ColumnElement[bool]:
+    return select(table.c.call).where(table.c.call == calls.c.call, *conditions).exists()
+
+
+def _rated(query: ReportQuery) -> Select[tuple[str]]:
+    """The calls whose mean rating is one of those that are asked for."""
+    answers = survey_answers.c
+    mean = func.avg(cast(answers.answer, Float))
+    found = select(answers.call).where(*_since(answers.at, query), answers.answer.in_(RATINGS)).group_by(answers.call)
+    if query.ratings:
+        found = found.where(answers.question.in_(query.ratings))
+    if query.least_score is not None:
+        found = found.having(mean >= query.least_score)
+    return found if query.most_score is None else found.having(mean <= query.most_score)
+
+
+def _since(at: ColumnElement[float], query: ReportQuery) -> tuple[ColumnElement[bool], ...]:
+    """Bounds by which an index finds what belongs to the calls of the period."""
+    return at >= query.begin, at < query.end + LONGEST
+
+
+def _belonging(link: Connection, those: Sequence[str]) -> dict[str, CallRows]:
+    """What belongs to these calls."""
+    found: dict[str, CallRows] = defaultdict(CallRows)
+    for row in link.execute(_of(visits, those).order_by(visits.c.visit)):
+        found[row.call].visits.append(row)
+    for row in link.execute(
+        _of(segments, those).where(func.coalesce(segments.c.ended_by, "") != "short").order_by(segments.c.segment)
+    ):
+        found[row.call].segments.append(row)
+    for row in link.execute(_of(transfers, those).where(transfers.c.result.in_(COMPLETED))):
+        found[row.call].transfers.append(row)
+    for row in link.execute(_of(recordings, those).where(recordings.c.failure.is_(None)).order_by(recordings.c.at)):
+        found[row.call].recordings.append(row)
+    for row in link.execute(_of(survey_answers, those).where(survey_answers.c.answer.in_(RATINGS))):
+        found[row.call].answers.append(row)
+    return found
+
+
+def _of(table: Table, those: Sequence[str]) -> Select[Any]:
+    return select(table).where(table.c.call.in_(those))
+
+
+def _values(call: Any, belonging: CallRows, query: ReportQuery) -> tuple[ReportValue, ...]:
+    visited, spoken = belonging.visits, belonging.segments
+    talks = [one for one in spoken if one.kind == "talk"]
+    ratings = [int(one.answer) for one in belonging.answers if not query.ratings or one.question in query.ratings]
+    return (
+        call.call,
+        call.arrived_at,
+        call.direction,
+        call.number or None,
+        call.name or None,
+        call.entry or None,
+        call.tier or None,
+        _named(one.queue for one in (*visited, *spoken)),
+        _named(one.agent for one in spoken),
+        seconds(sum(_lasted(one, one.lasted, query.now) for one in visited if not one.consulted_by)),
+        seconds(sum(_lasted(one, one.talked, query.now) for one in talks)),
+        seconds(sum(one.hold or 0.0 for one in talks)),
+        seconds(sum(one.wrap_up or 0.0 for one in talks)),
+        call.outcome or None,
+        (talks[-1].ended_by or None) if talks else None,
+        len(belonging.transfers),
+        _named(one.file for one in belonging.recordings),
+        round(sum(ratings) / len(ratings), 2) if ratings else None,
+        seconds(call.repeated_after),
+        call.callback or None,
+        call.campaign or None,
+    )
+
+
+def _lasted(one: Any, lasted: float | None, now: float) -> float:
+    """What has not ended lasts until now."""
+    if lasted is not None or one.began_at is None:
+        return lasted or 0.0
+    ended: float = now if one.ended_at is None else one.ended_at
+    return max(0.0, ended - float(one.began_at))
+
+
+def _named(names: Iterable[str | None]) -> str | None:
+    return ", ".join(dict.fromkeys(name for name in names if name)) or None

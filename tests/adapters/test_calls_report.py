@@ -1,0 +1,214 @@
+"""Calls: a row for each, found by person, names, outcome and score; and one call in full."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from sqlalchemy import event
+
+from callbridge.adapters.database import history_tables as tables
+from callbridge.adapters.history import HistoryStore
+from callbridge.adapters.reports import calls
+from callbridge.adapters.reports.call_details import UnknownCall, call_details
+from callbridge.adapters.reports.calls import make_calls
+from callbridge.adapters.reports.report import ReportValue
+
+from .days import rows
+from .report_days import MONTH_END, at, put, query, spread, table
+
+DAY = (at("2026-11-28"), at("2026-11-29"))
+
+
+def a_call(store: HistoryStore, call: str, clock: str, **values: Any) -> float:
+    moment = at(f"2026-11-28T{clock}")
+    put(store, tables.calls, call=call, arrived_at=moment, **values)
+    return moment
+
+
+def a_transferred_call(store: HistoryStore) -> float:
+    """Waits 60 s for ann, who transfers to bob; recorded twice, and rated."""
+    who = {"number": "+442079460001", "person": "+442079460001", "name": "Ada", "entry": "main", "tier": "gold"}
+    began = a_call(store, "c1", "09:00", **who, outcome="answered", ended_at=at("2026-11-28T09:10"), repeated_after=3600.0)
+    put(
+        store,
+        tables.visits,
+        call="c1",
+        visit=2,
+        queue="sales",
+        began_at=began,
+        ended_at=began + 60,
+        lasted=60.0,
+        outcome="answered",
+    )
+    put(
+        store,
+        tables.offers,
+        call="c1",
+        offer=3,
+        queue="sales",
+        agent="eve",
+        began_at=began,
+        ended_at=began + 20,
+        result="no_answer",
+    )
+    ann = {"queue": "sales", "agent": "ann", "talked": 120.0, "hold": 20.0, "ended_by": "transfer", "wrap_up": 5.0}
+    put(store, tables.segments, call="c1", segment=4, began_at=began + 60, ended_at=began + 180, wrapped_up_at=began + 185, **ann)
+    transfer = {"agent": "ann", "kind": "blind", "target": "agent:bob", "result": "completed"}
+    put(store, tables.transfers, call="c1", transfer=5, began_at=began + 175, ended_at=began + 180, **transfer)
+    bob = {"queue": "sales", "agent": "bob", "talked": 300.0, "hold": 0.0, "ended_by": "customer"}
+    put(store, tables.segments, call="c1", segment=6, transfer=5, began_at=began + 180, ended_at=began + 480, **bob)
+    for place, file in enumerate(("c1-ann.wav", "c1-bob.wav")):
+        put(store, tables.recordings, call="c1", kind="talk", file=file, at=began + 180 + 300 * place)
+    for question, answer in (("friendly", "5"), ("solved", "2"), ("again", "9")):
+        put(store, tables.survey_answers, call="c1", survey="csat", question=question, answer=answer, at=began + 500)
+    return began
+
+
+def found(store: HistoryStore, **changes: Any) -> list[ReportValue]:
+    return [row["call"] for row in table(make_calls(store.database.engine, query(*DAY, **changes)))]
+
+
+def test_a_row_has_all_that_became_of_the_call(history: HistoryStore) -> None:
+    began = a_transferred_call(history)
+    (row,) = table(make_calls(history.database.engine, query(*DAY)))
+    assert row == {
+        "call": "c1",
+        "began": began,
+        "direction": "in",
+        "number": "+442079460001",
+        "name": "Ada",
+        "entry": "main",
+        "tier": "gold",
+        "queues": "sales",
+        "agents": "ann, bob",
+        "waited": 60.0,
+        "talked": 420.0,
+        "hold": 20.0,
+        "wrap_up": 5.0,
+        "outcome": "answered",
+        "ended_by": "customer",
+        "transfers": 1,
+        "recording": "c1-ann.wav, c1-bob.wav",
+        "score": 3.5,
+        "repeated_after": 3600.0,
+        "callback": None,
+        "campaign": None,
+    }
+
+
+def test_calls_are_found_by_each_name_and_by_all_together(history: HistoryStore) -> None:
+    began = a_transferred_call(history)
+    a_call(history, "c2", "10:00", person="#9c", entry="night", tier="silver", outcome="abandoned")
+    put(
+        history,
+        tables.visits,
+        call="c2",
+        queue="support",
+        began_at=began + 3600,
+        ended_at=began + 3660,
+        lasted=60.0,
+        outcome="abandoned",
+    )
+    moment = a_call(history, "c3", "11:00", direction="out", campaign="spring")
+    put(history, tables.segments, call="c3", queue="sales", agent="eve", began_at=moment, ended_at=moment + 1, ended_by="short")
+    assert found(history) == ["c1", "c2", "c3"]
+    assert found(history, person="#9c") == ["c2"]
+    assert found(history, queues=frozenset({"support"})) == ["c2"]
+    assert found(history, queues=frozenset({"support", "sales"})) == ["c1", "c2", "c3"]
+    assert found(history, agents=frozenset({"bob"})) == ["c1"]
+    assert found(history, agents=frozenset({"eve"})) == []
+    assert found(history, tiers=frozenset({"gold", "silver"})) == ["c1", "c2"]
+    assert found(history, entries=frozenset({"night"})) == ["c2"]
+    assert found(history, campaigns=frozenset({"spring"})) == ["c3"]
+    assert found(history, outcome="abandoned") == ["c2"]
+    assert found(history, outcome="abandoned", tiers=frozenset({"gold"})) == []
+
+
+def test_calls_are_found_by_the_mean_of_their_ratings(history: HistoryStore) -> None:
+    a_transferred_call(history)
+    for call, answer in (("c2", "1"), ("c3", "5")):
+        moment = a_call(history, call, "10:00")
+        put(history, tables.survey_answers, call=call, survey="csat", question="friendly", answer=answer, at=moment)
+    a_call(history, "c4", "11:00")
+    assert found(history, least_score=3.5) == ["c1", "c3"]
+    assert found(history, most_score=2.0) == ["c2"]
+    assert found(history, least_score=2.0, most_score=4.0) == ["c1"]
+    ratings = frozenset({"friendly"})  # "solved" is a question of yes or no
+    assert found(history, least_score=5.0, ratings=ratings) == ["c1", "c3"]
+    rated = table(make_calls(history.database.engine, query(*DAY, ratings=ratings)))
+    assert [row["score"] for row in rated] == [5.0, 1.0, 5.0, None]
+
+
+def test_a_call_counts_on_the_day_of_its_arrival(history: HistoryStore) -> None:
+    for call, moment in (("early", DAY[0] - 1), ("first", DAY[0]), ("last", DAY[1] - 1), ("late", DAY[1])):
+        put(history, tables.calls, call=call, arrived_at=moment)
+    assert found(history) == ["first", "last"]
+
+
+def test_what_lasts_is_counted_up_to_now(history: HistoryStore) -> None:
+    began = a_call(history, "c1", "09:00")
+    put(history, tables.visits, call="c1", queue="sales", began_at=began, ended_at=began + 10, lasted=10.0)
+    put(history, tables.segments, call="c1", queue="sales", agent="ann", began_at=began + 10)
+    (row,) = table(make_calls(history.database.engine, query(*DAY, now=began + 70)))
+    assert (row["waited"], row["talked"], row["outcome"], row["ended_by"]) == (10.0, 60.0, None, None)
+
+
+def test_a_long_report_is_read_a_part_at_a_time(history: HistoryStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(calls, "CALLS_AT_ONCE", 10)
+    for number in range(35):
+        put(history, tables.calls, call=f"c{number:03}", arrived_at=DAY[0] + number)
+        put(history, tables.visits, call=f"c{number:03}", queue="sales", began_at=DAY[0] + number, lasted=float(number))
+    asked: list[str] = []
+    event.listen(history.database.engine, "before_cursor_execute", lambda *told: asked.append(told[2]))
+    rows_of = iter(make_calls(history.database.engine, query(*DAY)).rows)
+    assert asked == []
+    first = [next(rows_of) for _ in range(10)]
+    before = len(asked)
+    rest = list(rows_of)
+    assert len(asked) == before + 3 * (before - 1)
+    waited = [row[9] for row in (*first, *rest)]
+    assert waited == [float(number) for number in range(35)]
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_every_call_of_a_day_has_one_row(history: HistoryStore, seed: int) -> None:
+    begin, end = spread(history, seed, MONTH_END)
+    listed = table(make_calls(history.database.engine, query(begin, end + 1)))
+    assert sorted(str(row["call"]) for row in listed) == [row["call"] for row in rows(history, tables.calls)]
+    talked = sum(row["talked"] or 0.0 for row in rows(history, tables.segments) if row["ended_by"] != "short")
+    assert sum(float(row["talked"] or 0) for row in listed) == pytest.approx(talked, abs=5)
+
+
+def test_the_details_of_a_call_are_in_order_of_time(history: HistoryStore) -> None:
+    began = a_transferred_call(history)
+    put(history, tables.surveys, call="c1", survey="csat", result="complete", answers=3, at=began + 501)
+    shown = table(call_details(history.database.engine, "c1"))
+    assert [(float(row["at"] or 0) - began, row["what"], row["agent"], row["lasted"]) for row in shown] == [
+        (0.0, "call arrived", "", None),
+        (0.0, "queue entered", "", None),
+        (0.0, "offer", "eve", None),
+        (20.0, "offer ended", "eve", None),
+        (60.0, "queue left", "", 60.0),
+        (60.0, "talk", "ann", None),
+        (175.0, "transfer", "ann", None),
+        (180.0, "talk", "bob", None),
+        (180.0, "talk ended", "ann", 120.0),
+        (180.0, "transfer ended", "ann", 5.0),
+        (180.0, "recording", "", None),
+        (185.0, "wrap-up ended", "ann", 5.0),
+        (480.0, "talk ended", "bob", 300.0),
+        (480.0, "recording", "", None),
+        (500.0, "survey answer", "", None),
+        (500.0, "survey answer", "", None),
+        (500.0, "survey answer", "", None),
+        (501.0, "survey ended", "", None),
+        (600.0, "call ended", "", None),
+    ]
+    assert shown[0]["details"] == "from +442079460001, name Ada, entry main, tier gold, repeated after 3600.0 s"
+    assert shown[8]["details"] == "ended by transfer, hold 20.0 s"
+
+
+def test_a_call_that_is_not_in_the_history_is_said(history: HistoryStore) -> None:
+    with pytest.raises(UnknownCall, match="no call 'c9' in the history"):
+        call_details(history.database.engine, "c9")
