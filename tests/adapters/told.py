@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import UTC, datetime
+from itertools import takewhile
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -46,7 +47,7 @@ def read(report: Report) -> list[dict[str, Any]]:
 
 def sums(report: Report, *left_out: str) -> dict[tuple[Any, ...], Counter[str]]:
     """The names of a row, without the interval -> the sums of its counts over all intervals."""
-    named = [column.name for column in report.columns[1:] if column.kind is ValueKind.TEXT]
+    named = [column.name for column in takewhile(lambda column: column.kind is ValueKind.TEXT, report.columns[1:])]
     counted = [column.name for column in report.columns if column.kind is ValueKind.COUNT and column.name not in left_out]
     found: dict[tuple[Any, ...], Counter[str]] = {}
     for row in read(report):

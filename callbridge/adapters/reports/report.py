@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import Engine
 
 from callbridge.adapters.reports.intervals import By, Interval, intervals
+from callbridge.adapters.reports.terms import ReportTerms
 
 
 class ValueKind(StrEnum):
@@ -80,6 +81,8 @@ class ReportQuery:
     least_score: float | None = None
     most_score: float | None = None
     ratings: frozenset[str] = frozenset()
+
+    terms: ReportTerms = field(default_factory=ReportTerms)
 
     def pieces(self) -> list[Interval]:
         """The period's intervals. Raises BadPeriod."""
