@@ -147,6 +147,17 @@ def test_without_numbers_neither_the_number_nor_the_name_is_anywhere(tmp_path: P
     assert People(key=b"other").identity("+442079460123") != first["person"]
 
 
+@pytest.mark.parametrize("key", [b"", b"secret"])
+def test_callers_without_a_number_are_not_one_person(tmp_path: Path, key: bytes) -> None:
+    with closing(HistoryStore(f"sqlite:///{tmp_path}/x.db", People(key=key))) as store:
+        store.open()
+        store.write(
+            [_arrived(1, "a", "withheld", "withheld"), _arrived(2, "b", "anonymous", ""), _arrived(3, "c", "1001", "")], 0.0
+        )
+        kept = rows(store, tables.calls)
+    assert [bool(row["person"]) for row in kept] == [False, False, True]
+
+
 def _arrived(seq: int, call: str, number: str, name: str) -> Envelope:
     leg, at = f"pbx/{call}", 1000.0 + seq
     who = CallArrived(

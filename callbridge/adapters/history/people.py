@@ -7,6 +7,7 @@ import hmac
 from dataclasses import dataclass
 
 from callbridge.adapters.facts.privacy import mask
+from callbridge.core.model.numbers import AS_WRITTEN
 
 _HASH_LENGTH = 32
 """Characters of the hash: 128 bits, too many for two people to share one."""
@@ -20,9 +21,11 @@ class People:
     key: bytes = b""
 
     def identity(self, number: str) -> str:
-        """What stands for this number in ``person``; empty for no number. Without the key nobody finds the number from it, not
-        even by trying all of them."""
-        if not self.key or not number:
+        """What stands for this number in ``person``; empty for what is no number (``withheld``, ``anonymous``), because such
+        callers are not one person. Without the key nobody finds the number from it, not even by trying all of them."""
+        if not AS_WRITTEN.identity(number):
+            return ""
+        if not self.key:
             return number
         return "#" + hmac.new(self.key, number.encode(), hashlib.sha256).hexdigest()[:_HASH_LENGTH]
 
