@@ -14,7 +14,7 @@ from callbridge.adapters.history import HistoryStore
 from callbridge.adapters.outbox.envelope import Stamper
 from callbridge.adapters.reports.intervals import By
 from callbridge.adapters.reports.report import Report, ReportQuery, ValueKind
-from callbridge.core.model.facts import AnyFact, CallArrived
+from callbridge.core.model.facts import AnyFact, CallArrived, TalkBegan, VisitBegan
 
 ZONE = ZoneInfo("Asia/Shanghai")
 MORNING = datetime(2026, 11, 27, 16, 0, tzinfo=UTC).timestamp()
@@ -23,8 +23,14 @@ DAY = 86_400.0
 
 
 def tell(store: HistoryStore, facts: Iterable[AnyFact]) -> None:
-    """In the order of their times; facts of the same time in that of the list."""
-    numbered = [replace(fact, seq=seq) for seq, fact in enumerate(sorted(facts, key=lambda fact: fact.at), 1)]
+    """In the order of their times; facts of the same time in that of the list. A talk belongs to the latest visit of its call."""
+    numbered: list[AnyFact] = []
+    visits: dict[str, int] = {}
+    for seq, fact in enumerate(sorted(facts, key=lambda fact: fact.at), 1):
+        if isinstance(fact, VisitBegan):
+            visits[fact.call] = seq
+        fact = replace(fact, visit=visits.get(fact.call, 0)) if isinstance(fact, TalkBegan) else fact
+        numbered.append(replace(fact, seq=seq))
     store.write(tuple(Stamper().stamp(1, numbered)), 0.0)
 
 
