@@ -17,7 +17,7 @@ VISITS_AT_ONCE = 500
 ABANDONED = ("abandoned", "short_abandoned")
 
 _COUNT, _MOMENT, _SECONDS, _TEXT = ValueKind.COUNT, ValueKind.MOMENT, ValueKind.SECONDS, ValueKind.TEXT
-COLUMNS = (
+_COLUMNS = (
     ReportColumn("call", _TEXT, "call", "its id, for the details", brief=False),
     ReportColumn("entered", _MOMENT, "entered", "when the caller came into the queue", brief=False),
     ReportColumn("abandoned", _MOMENT, "abandoned", "when the caller hung up"),
@@ -36,7 +36,7 @@ COLUMNS = (
     ReportColumn("called_back", _MOMENT, "called back", "the first talk in a callback since", brief=False),
     ReportColumn("called_back_by", _TEXT, "called back by", "the agent of that talk", brief=False),
 )
-NOTES = (
+_NOTES = (
     "A visit counts in the period in which it began. Who withheld the number cannot be found again.",
     "A person is a number: several people at one number are taken for one.",
 )
@@ -46,7 +46,7 @@ _NEXT, _CALLED_BACK = "next_call", "callback_call"
 
 def make_abandoned(engine: Engine, query: ReportQuery) -> Report:
     """In the order in which they came."""
-    return Report("abandoned", FigureFamily.ROWS, COLUMNS, _rows(engine, query), notes=list(NOTES))
+    return Report("abandoned", FigureFamily.ROWS, _COLUMNS, _rows(engine, query), notes=list(_NOTES))
 
 
 def _rows(engine: Engine, query: ReportQuery) -> Iterator[tuple[ReportValue, ...]]:

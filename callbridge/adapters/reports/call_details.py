@@ -24,7 +24,7 @@ from callbridge.adapters.database.history_tables import (
 from callbridge.adapters.reports.report import FigureFamily, Report, ReportColumn, ValueKind
 from callbridge.adapters.reports.rows import seconds
 
-COLUMNS = (
+_COLUMNS = (
     ReportColumn("at", ValueKind.MOMENT, "at"),
     ReportColumn("what", ValueKind.TEXT, "what"),
     ReportColumn("queue", ValueKind.TEXT, "queue"),
@@ -65,7 +65,7 @@ def call_details(engine: Engine, call: str) -> Report:
     rank = {what: place for place, what in enumerate(_ORDER)}
     events.sort(key=lambda event: (event.at or 0.0, rank.get(event.what, len(rank))))
     rows = ((one.at, one.what, one.queue, one.agent, seconds(one.lasted), one.details) for one in events)
-    return Report("call", FigureFamily.ROWS, COLUMNS, list(rows))
+    return Report("call", FigureFamily.ROWS, _COLUMNS, list(rows))
 
 
 _ORDER = ("call arrived", "flow began", "flow node", "flow ended", "queue entered", "offer", "offer ended", "queue left", "talk")

@@ -30,8 +30,8 @@ class CallbackFigures:
 
 
 _TEXT, _COUNT, _SHARE, _SECONDS = ValueKind.TEXT, ValueKind.COUNT, ValueKind.SHARE, ValueKind.SECONDS
-NAMES = (ReportColumn("queue", _TEXT, "queue"), ReportColumn("tier", _TEXT, "tier"))
-COLUMNS = (
+_NAMES = (ReportColumn("queue", _TEXT, "queue"), ReportColumn("tier", _TEXT, "tier"))
+_COLUMNS = (
     ReportColumn(
         "requested", _COUNT, "asked", "callbacks requested in the interval: kept + failed + expired + cancelled + waiting"
     ),
@@ -56,8 +56,8 @@ def callbacks_report(engine: Engine, query: ReportQuery) -> Report:
     return Report(
         "callbacks",
         FigureFamily.COHORT,
-        (INTERVAL, *NAMES, *COLUMNS),
-        keyed_rows(pieces, {key: _values(found[key]) for key in sorted(found)}, len(NAMES), len(COLUMNS)),
+        (INTERVAL, *_NAMES, *_COLUMNS),
+        keyed_rows(pieces, {key: _values(found[key]) for key in sorted(found)}, len(_NAMES), len(_COLUMNS)),
         Chart.BARS,
         ("requested", "kept"),
         ["A callback counts in the interval in which it was requested, with all its attempts."],

@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Engine, Float, Select, Table, cast, func, or_, select
 
 from callbridge.adapters.database.history_tables import calls, recordings, segments, survey_answers, transfers, visits
-from callbridge.adapters.reports.concurrency import LONGEST
+from callbridge.adapters.reports.concurrency import _LONGEST
 from callbridge.adapters.reports.report import FigureFamily, Report, ReportColumn, ReportQuery, ReportValue, ValueKind
 from callbridge.adapters.reports.rows import seconds
 
@@ -21,7 +21,7 @@ COMPLETED = ("completed", "conference")
 """Results of transfers in which the caller reached the target."""
 
 _COUNT, _MOMENT, _SECONDS, _TEXT = ValueKind.COUNT, ValueKind.MOMENT, ValueKind.SECONDS, ValueKind.TEXT
-COLUMNS = (
+_COLUMNS = (
     ReportColumn("call", _TEXT, "call", "its id, for the details", brief=False),
     ReportColumn("began", _MOMENT, "began"),
     ReportColumn("direction", _TEXT, "dir.", "in: the customer called; out: we did, for a callback or a campaign", brief=False),
@@ -59,7 +59,7 @@ class CallRows:
 
 def make_calls(engine: Engine, query: ReportQuery) -> Report:
     """In order of arrival."""
-    return Report("calls", FigureFamily.ROWS, COLUMNS, _rows(engine, query))
+    return Report("calls", FigureFamily.ROWS, _COLUMNS, _rows(engine, query))
 
 
 def _rows(engine: Engine, query: ReportQuery) -> Iterator[tuple[ReportValue, ...]]:
@@ -113,7 +113,7 @@ def _rated(query: ReportQuery) -> Select[tuple[str]]:
 
 def _since(at: ColumnElement[float], query: ReportQuery) -> tuple[ColumnElement[bool], ...]:
     """Bounds by which an index finds what belongs to the calls of the period."""
-    return at >= query.begin, at < query.end + LONGEST
+    return at >= query.begin, at < query.end + _LONGEST
 
 
 def _belonging(link: Connection, those: Sequence[str]) -> dict[str, CallRows]:

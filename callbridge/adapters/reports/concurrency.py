@@ -27,7 +27,7 @@ from sqlalchemy import (
 
 from callbridge.adapters.reports.slots import SLOT, slot_of
 
-LONGEST = 31 * 86_400.0
+_LONGEST = 31 * 86_400.0
 """Seconds before the period in which what still lasts in it is looked for, so that an index bounds the search. Nothing that is
 counted (a conversation, a wait, an agent in one state) lasts a month."""
 
@@ -46,7 +46,7 @@ Loads = Mapping[str, Mapping[int, Load]]
 
 def touches(began_at: ColumnElement[float], ended_at: ColumnElement[float], begin: float, end: float) -> ColumnElement[bool]:
     """It passes in the period, wholly or in part."""
-    recent = and_(began_at >= begin - LONGEST, began_at < end)
+    recent = and_(began_at >= begin - _LONGEST, began_at < end)
     return and_(recent, or_(ended_at > begin, ended_at.is_(None)))
 
 

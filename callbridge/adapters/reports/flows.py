@@ -24,7 +24,7 @@ _CONTAINED = frozenset({"flow", "left_flow"})
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class FlowStep:
     """A node that the caller reached; ``key``: the one that led here."""
 
     node: str
@@ -37,7 +37,7 @@ class Passage:
 
     flow: str
     began_at: float
-    steps: list[Step] = field(default_factory=list)
+    steps: list[FlowStep] = field(default_factory=list)
     result: str = ""
     went_to: str = ""
     lasted: float = 0.0
@@ -70,13 +70,13 @@ class FlowFigures:
 
 
 _TEXT, _COUNT, _SHARE, _SECONDS = ValueKind.TEXT, ValueKind.COUNT, ValueKind.SHARE, ValueKind.SECONDS
-NAMES = (
+_NAMES = (
     ReportColumn("flow", _TEXT, "flow"),
     ReportColumn("node", _TEXT, "node", "empty: the flow as a whole"),
     ReportColumn("key", _TEXT, "key", "the key that led on from the node"),
     ReportColumn("went_to", _TEXT, "went to", "the next node, or in parentheses how the flow ended; empty: the node as a whole"),
 )
-COLUMNS = (
+_COLUMNS = (
     ReportColumn("passages", _COUNT, "came in", "times that a call entered the flow"),
     ReportColumn(
         "contained", _COUNT, "cont.", "of these: the call ended in a flow, and nobody talked, called back or got a voicemail"
@@ -106,8 +106,8 @@ def flows_report(engine: Engine, query: ReportQuery) -> Report:
     return Report(
         "flows",
         FigureFamily.COHORT,
-        (INTERVAL, *NAMES, *COLUMNS),
-        keyed_rows(pieces, rows, len(NAMES), len(COLUMNS)),
+        (INTERVAL, *_NAMES, *_COLUMNS),
+        keyed_rows(pieces, rows, len(_NAMES), len(_COLUMNS)),
         notes=["A flow counts in the interval in which the caller came into it, with all that followed in it."],
     )
 
@@ -161,7 +161,7 @@ def _of_call(rows: list[Any]) -> Iterator[Passage]:
         if current is None or row.flow != current.flow:
             continue  # it began before the period, or before there was a history
         if row.kind == "node":
-            current.steps.append(Step(row.node or "", row.key or ""))
+            current.steps.append(FlowStep(row.node or "", row.key or ""))
         elif row.kind == "ended":
             current.result, current.went_to, current.lasted = row.result or "", row.went_to or "", row.lasted or 0.0
             current.contained = _contained(current, row)

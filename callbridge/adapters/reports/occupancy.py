@@ -109,7 +109,7 @@ def _of_all(loads: Loads) -> Mapping[int, Load]:
 
 
 _NUMBER, _SHARE, _COUNT = ValueKind.DECIMAL, ValueKind.SHARE, ValueKind.COUNT
-COLUMNS = (
+_COLUMNS = (
     INTERVAL,
     ReportColumn("staffed", _NUMBER, "staffed", "agents logged in on average: seconds of all agents / length of the interval"),
     ReportColumn("ready", _NUMBER, "ready", "agents ready on average"),
@@ -129,7 +129,7 @@ COLUMNS = (
     ReportColumn("staffed_time", ValueKind.SECONDS, "logged in", "time logged in of all agents together", brief=False),
     ReportColumn("talking_time", ValueKind.SECONDS, "talk time", "time in a call of all agents together", brief=False),
 )
-NOTES = (
+_NOTES = (
     "Seconds count in the interval in which they pass. What ends at a moment is over when something else begins at it.",
     "Agents are those of the whole site or of --agent; --queue narrows the callers and the conversations.",
 )
@@ -140,7 +140,7 @@ def make_occupancy(engine: Engine, query: ReportQuery) -> Report:
     found = find_occupancy(engine, query, query.pieces())
     rows = [(label, *_values(figures)) for label, figures in found.items()]
     charted = ("talking", "staffed")
-    return Report("occupancy", FigureFamily.CLIPPED, COLUMNS, rows, Chart.BARS, charted, list(NOTES))
+    return Report("occupancy", FigureFamily.CLIPPED, _COLUMNS, rows, Chart.BARS, charted, list(_NOTES))
 
 
 def _values(one: OccupancyFigures) -> tuple[ReportValue, ...]:

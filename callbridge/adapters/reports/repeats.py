@@ -33,11 +33,11 @@ class RepeatFigures:
     repeat_calls: int = 0
 
 
-NAMES = (
+_NAMES = (
     ReportColumn("queue", ValueKind.TEXT, "queue"),
     ReportColumn("agent", ValueKind.TEXT, "agent", "who talked to the caller the first time"),
 )
-COLUMNS = (
+_COLUMNS = (
     ReportColumn("answered", ValueKind.COUNT, "answered", "answered visits of callers with a number"),
     ReportColumn(
         "repeats", ValueKind.COUNT, "repeats", "of these: the same number called the same queue again within 24 h of the talk"
@@ -64,10 +64,10 @@ def repeats_report(engine: Engine, query: ReportQuery) -> Report:
     notes = ["A visit counts in the interval in which it began; a repeat with the talk before it."]
     if query.end + REPEAT_WITHIN > query.now:
         notes.append("Of the last 24 hours the figures may still change: who will call again is not known yet.")
-    columns = (INTERVAL, *NAMES, *COLUMNS)
-    width = len(COLUMNS)
+    columns = (INTERVAL, *_NAMES, *_COLUMNS)
+    width = len(_COLUMNS)
     return Report(
-        "repeats", FigureFamily.COHORT, columns, keyed_rows(pieces, rows, len(NAMES), width), Chart.BARS, ("repeats",), notes
+        "repeats", FigureFamily.COHORT, columns, keyed_rows(pieces, rows, len(_NAMES), width), Chart.BARS, ("repeats",), notes
     )
 
 

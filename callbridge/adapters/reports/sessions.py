@@ -137,7 +137,7 @@ def _add_pause(session: Session, row: Any) -> None:
 
 _TIMES = (State.READY, State.RINGING, State.TALKING, State.WRAP_UP, State.NOT_READY, State.BUSY_ELSEWHERE, State.OFFLINE)
 _MOMENT, _SECONDS, _TEXT = ValueKind.MOMENT, ValueKind.SECONDS, ValueKind.TEXT
-COLUMNS = (
+_COLUMNS = (
     ReportColumn("agent", _TEXT, "agent"),
     ReportColumn("what", _TEXT, "what", "session: from log-in to log-out; pause: a time not ready in the session above it"),
     ReportColumn("from", _MOMENT, "from"),
@@ -153,13 +153,13 @@ COLUMNS = (
     ReportColumn("busy_elsewhere", _SECONDS, "busy", "time in calls that are none of callbridge's", brief=False),
     ReportColumn("offline", _SECONDS, "offline", "time in which the phone could not be reached", brief=False),
 )
-NOTES = ("A session that touches the period is listed whole, also what of it lies before or after.",)
+_NOTES = ("A session that touches the period is listed whole, also what of it lies before or after.",)
 
 
 def make_sessions(engine: Engine, query: ReportQuery) -> Report:
     """A row for each log-in, and below it one for each pause."""
     rows = [row for one in find_sessions(engine, query) for row in _rows(one, query.now)]
-    return Report("sessions", FigureFamily.ROWS, COLUMNS, rows, notes=list(NOTES))
+    return Report("sessions", FigureFamily.ROWS, _COLUMNS, rows, notes=list(_NOTES))
 
 
 def _rows(one: Session, now: float) -> Iterator[tuple[ReportValue, ...]]:

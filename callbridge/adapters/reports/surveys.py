@@ -31,13 +31,13 @@ class SurveyFigures:
 
 
 _TEXT, _COUNT, _SHARE, _DECIMAL = ValueKind.TEXT, ValueKind.COUNT, ValueKind.SHARE, ValueKind.DECIMAL
-NAMES = (
+_NAMES = (
     ReportColumn("survey", _TEXT, "survey"),
     ReportColumn("queue", _TEXT, "queue", "that of the talk before the survey"),
     ReportColumn("agent", _TEXT, "agent", "who talked to the caller"),
     ReportColumn("question", _TEXT, "question", "empty: the survey as a whole"),
 )
-COLUMNS = (
+_COLUMNS = (
     ReportColumn("asked", _COUNT, "asked", "callers who were asked: answered + refused + no_answer"),
     ReportColumn("answered", _COUNT, "answ.", "callers who answered at least one question"),
     ReportColumn("response_rate", _SHARE, "resp.", "answered / asked"),
@@ -71,13 +71,13 @@ def surveys_report(engine: Engine, query: ReportQuery) -> Report:
         rows[*key, ""] = (*_survey(one), *(None,) * _OF_QUESTIONS)
         for question, answers in sorted(one.questions.items()):
             scale = query.terms.ratings.get((key[1], question), ())
-            rows[*key, question] = (*(None,) * (len(COLUMNS) - _OF_QUESTIONS), *_question(answers, scale))
+            rows[*key, question] = (*(None,) * (len(_COLUMNS) - _OF_QUESTIONS), *_question(answers, scale))
     notes = ["A survey counts in the interval in which its call arrived."]
     if unknown := sorted({(key[1], key[-1]) for key in rows if key[-1]} - set(query.terms.ratings)):
         listed = ", ".join(f"{question} ({survey})" for survey, question in unknown)
         notes.append(f"No ratings, so without a mean, CSAT and DSAT: {listed}")
-    columns = (INTERVAL, *NAMES, *COLUMNS)
-    return Report("surveys", FigureFamily.COHORT, columns, keyed_rows(pieces, rows, len(NAMES), len(COLUMNS)), notes=notes)
+    columns = (INTERVAL, *_NAMES, *_COLUMNS)
+    return Report("surveys", FigureFamily.COHORT, columns, keyed_rows(pieces, rows, len(_NAMES), len(_COLUMNS)), notes=notes)
 
 
 def _survey(one: SurveyFigures) -> Row:
