@@ -9,7 +9,18 @@ from dataclasses import replace
 import pytest
 
 from callbridge.core.model.agent import Device, Intent, Work
-from callbridge.core.model.events import AgentRequest, CallRequest, CallRequested, LegJoined, LegProbed, LegReplaced, Why
+from callbridge.core.model.events import (
+    AgentRequest,
+    CallRequest,
+    CallRequested,
+    LegEnded,
+    LegJoined,
+    LegLeft,
+    LegParted,
+    LegProbed,
+    LegReplaced,
+    Why,
+)
 from callbridge.core.model.facts import CallEnded, OrderGivenUp
 from callbridge.core.model.ids import leg_id
 from callbridge.core.model.orders import (
@@ -272,8 +283,6 @@ def test_an_agents_leg_that_was_taken_away_ends_the_talk_instead_of_asking_for_e
 
 
 def test_a_talk_that_cannot_be_put_together_again_is_given_up_in_the_end() -> None:
-    from callbridge.core.model.events import LegParted
-
     story = one_queue(agent("bob"))
     customer = story.caller()
     leg = story.ring().leg
@@ -301,3 +310,18 @@ def test_a_late_join_of_a_leg_that_was_hung_up_begins_no_talk() -> None:
     story.gone(customer)
     story.happens(LegJoined(at=story.now, leg=leg, bridge=bridge.bridge))
     assert story.tally().answered == 0
+
+
+def test_what_a_pbx_says_of_an_end_is_no_news_after_the_answer_that_nothing_is_there() -> None:
+    story = one_queue(agent("bob"))
+    customer = story.caller()
+    leg = story.ring().leg
+    bridge = story.connect(leg)
+    story.gone(customer)
+    assert story.hung_up() == {leg}
+    story.gone(leg, estimated=True)
+    told = len(story.told)
+    late = LegParted(leg=leg, bridge=bridge.bridge, at=story.now), LegLeft(leg=leg, at=story.now), LegEnded(leg=leg, at=story.now)
+    assert [story.happens(event) for event in late] == [[], [], []]
+    assert story.told[told:] == []
+    assert (leg in story.world.legs, story.state("bob")) == (False, "wrap_up")

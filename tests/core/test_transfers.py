@@ -12,6 +12,7 @@ from callbridge.core.model.events import (
     LegAnswered,
     LegHeld,
     LegJoined,
+    LegLeft,
     LegParted,
     LegProbed,
     LegReplaced,
@@ -84,11 +85,15 @@ def test_a_blind_transfer_to_the_outside_ends_the_segment_and_the_call_goes_on()
     assert story.call().phase == "outside"
 
 
-def test_a_transfer_is_told_with_its_call() -> None:
+@pytest.mark.parametrize("left", [False, True], ids=["stays", "has hung up"])
+def test_a_transfer_is_told_with_its_call(left: bool) -> None:
+    """A phone that hangs up at once may have left before Asterisk tells of its transfer."""
     story, _, leg, bridge = talking()
     call = story.call().id
-    for event in blind(story, leg, bridge):
+    *events, transferred = blind(story, leg, bridge)
+    for event in [*events, LegLeft(at=story.now, leg=leg)] if left else events:
         story.happens(event)
+    story.happens(transferred)
     (told,) = story.all_told(CallTransferred)
     assert (told.call, told.agent, told.target, told.attended) == (call, "bob", "8005", False)
 

@@ -18,6 +18,7 @@ from callbridge.core.model.events import (
     FeatureDialled,
     LegEnded,
     LegJoined,
+    LegLeft,
     LegParted,
     LegProbed,
     LegReplaced,
@@ -35,6 +36,8 @@ from tests.sim.toy import PBX
 
 PATIENCE = 10.0
 """Seconds after which what a scenario waits for is not going to come."""
+
+PARTS_OF_AN_END = (PlaybackEnded, LegParted, LegLeft, LegEnded, OrderFailed)
 
 
 class Stage(ABC):
@@ -136,17 +139,21 @@ class Stage(ABC):
         return fits[count - 1] if len(fits) >= count else None
 
     def record(self) -> str:
-        """What was told, leg by leg. That a leg is gone may be told again (a HangUp too late finds nothing): no news."""
+        """What was told, leg by leg, without the answers to a HangUp that found nothing any more."""
         lines: defaultdict[str, list[str]] = defaultdict(list)
-        ended: set[str] = set()
-        for event in self.told:
+        for place, event in enumerate(self.told):
             who = about(event)
-            if isinstance(event, LegEnded):
-                if event.estimated and event.leg in ended:
-                    continue
-                ended.add(event.leg)
+            if isinstance(event, LegEnded) and event.estimated and self._ends_anyway(event.leg, place):
+                continue
             lines[self.named(who) if who else "pbx"] += self.said(event)
         return "".join(f"  {who}\n" + "".join(f"    {line}\n" for line in said) for who, said in sorted(lines.items()))
+
+    def _ends_anyway(self, leg: LegId, place: int) -> bool:
+        """Is the leg's end told as an event, too, and nothing but that after this place? An answer overtakes the events of an end
+        that is under way, for it comes by another connection."""
+        after = [event for event in self.told[place + 1 :] if about(event) == leg]
+        ended = any(isinstance(event, LegEnded) and event.leg == leg and not event.estimated for event in self.told)
+        return ended and all(isinstance(event, PARTS_OF_AN_END) for event in after)
 
     def named(self, id_: str) -> str:
         return self.names.get(id_, f"stranger {id_}")

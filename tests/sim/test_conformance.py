@@ -11,6 +11,7 @@ import pytest
 
 from callbridge.core.model import events
 from callbridge.core.model.events import AnyEvent
+from callbridge.core.model.ids import leg_id
 from tests.sim import expected
 from tests.sim.conformance import OFFLINE, PHONES, SCENARIOS, play
 from tests.sim.toy import ToyPbx
@@ -76,3 +77,34 @@ def test_no_licence_is_idle(licence: expected.Licence) -> None:
     needed = {name for name in SCENARIOS if expected.accepted(name, version) != expected.accepted(name, version, others)}
     assert needed
     assert set(licence.scenarios) <= needed
+
+
+@pytest.mark.parametrize("race", expected.RACES, ids=lambda race: race.why)
+def test_no_race_is_idle(race: expected.Race) -> None:
+    others = [one for one in expected.RACES if one is not race]
+    needed = {name for name in SCENARIOS if expected.accepted(name, 22) != expected.accepted(name, 22, races=others)}
+    assert needed
+    assert set(race.scenarios) <= needed
+
+
+def _record_of_late_hang_up(*after: AnyEvent) -> str:
+    """The record of a leg whose HangUp finds nothing, before these events of its end are told."""
+    stage = ToyStage(PHONES, OFFLINE)
+    stage.call(LEG, "phone")
+    stage.told += [events.LegJoined(at=1.0, leg=LEG, bridge="talk"), events.LegEnded(at=2.0, leg=LEG, estimated=True), *after]
+    return stage.record()
+
+
+LEG = leg_id("pbx", "cb-1")
+ITS_END = (events.LegParted(at=2.0, leg=LEG, bridge="talk"), events.LegLeft(at=2.0, leg=LEG), events.LegEnded(at=2.0, leg=LEG))
+
+
+def test_an_answer_that_overtakes_the_events_of_an_end_is_no_news() -> None:
+    record = _record_of_late_hang_up(*ITS_END)
+    assert "estimated" not in record
+    assert record.count("LegEnded") == 1
+
+
+@pytest.mark.parametrize("life", [(events.LegAnswered(at=2.0, leg=LEG), *ITS_END), ()], ids=["lives", "never ends"])
+def test_a_leg_that_is_told_gone_wrongly_is_noticed(life: tuple[AnyEvent, ...]) -> None:
+    assert "estimated" in _record_of_late_hang_up(*life)
