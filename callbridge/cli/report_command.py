@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from callbridge.adapters.reports.catalogue import CATALOGUE, ReportOption
+from callbridge.adapters.reports.catalogue import CATALOGUE, NAME_OPTIONS, ReportOption
 from callbridge.adapters.reports.intervals import By
 from callbridge.cli.commands import Commands
 
@@ -18,8 +18,8 @@ _HELP = {
     ReportOption.NUMBER: "only calls of this phone number",
     ReportOption.OUTCOME: "only what ended so",
 }
-NAMED = tuple(option for option in _HELP if option not in (ReportOption.NUMBER, ReportOption.OUTCOME))
-"""Those that may be repeated."""
+IN_FILES = ("xlsx",)
+"""Forms that are written to a file."""
 
 
 def add(commands: Commands) -> argparse.ArgumentParser:
@@ -31,7 +31,7 @@ def add(commands: Commands) -> argparse.ArgumentParser:
     report.add_argument("--to", dest="end", metavar="DATE", help="last day, or moment (now)")
     report.add_argument("--by", choices=tuple(By), metavar="INTERVAL", help=", ".join(one for one in By if one is not By.WHOLE))
     for option, text in _HELP.items():
-        if option in NAMED:
+        if option in NAME_OPTIONS:
             report.add_argument(f"--{option}", action="append", metavar="NAME", help=text)
         else:
             report.add_argument(f"--{option}", metavar=option.upper(), help=text)
@@ -45,12 +45,3 @@ def add(commands: Commands) -> argparse.ArgumentParser:
     report.add_argument("--plot", action="store_true", help="draw the plots although the output is no terminal")
     report.set_defaults(parser=report)
     return report
-
-
-def check_options(options: argparse.Namespace) -> None:
-    """Ends the command with one line when the report cannot use an option."""
-    taken = CATALOGUE[options.name].options
-    for option in ReportOption:
-        if getattr(options, option) is not None and option not in taken:
-            known = ", ".join(f"--{one}" for one in ReportOption if one in taken)
-            options.parser.error(f"the report {options.name} takes no --{option}: it takes {known or 'a period only'}")

@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 from callbridge.adapters.facts.privacy import scrub
 from callbridge.adapters.http import ReloadResult, SubmittedEvent
 from callbridge.adapters.ledger import LedgerRequests, day_began
+from callbridge.adapters.report_forms.service import ReportService
 from callbridge.adapters.system.threads import Threads
 from callbridge.adapters.views.board import Board
 from callbridge.adapters.views.calendars import hours
@@ -76,6 +77,10 @@ class HttpBackend:
             numbers_of={name: settings.numbers_of(name) for name in settings.campaigns},
             masked=settings.log.mask_numbers,
         )
+
+    def reports(self) -> ReportService:
+        """Figures of the past."""
+        return self._process.reports
 
     def tier_of(self, number: str) -> str:
         return self._term.callers.tier_of(number)

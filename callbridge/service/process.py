@@ -17,6 +17,7 @@ from callbridge.adapters.ledger import trouble_of
 from callbridge.adapters.logs import log as logs
 from callbridge.adapters.metrics.registry import Metrics
 from callbridge.adapters.redis.store import RedisStore
+from callbridge.adapters.report_forms.service import ReportService
 from callbridge.adapters.store import MemoryStore, Store
 from callbridge.adapters.system.systemd import Manager
 from callbridge.adapters.views.board import Board
@@ -27,6 +28,7 @@ from callbridge.service import term as terms
 from callbridge.service.adapter_settings import ownership_check, redis_settings
 from callbridge.service.parts import Parts
 from callbridge.service.reloading import Reloads
+from callbridge.service.report_site import report_site
 from callbridge.service.starting import Start
 from callbridge.service.term import Term
 from callbridge.settings.models import Settings
@@ -56,6 +58,8 @@ class Process:
         self.metrics = Metrics(Board(masked=masked), Clock().now, recordings=settings.metrics.recordings)
         redis = redis_settings(settings)
         self.store: Store = MemoryStore() if redis is None else RedisStore(redis)
+        url = settings.database.url.get_secret_value() if settings.database is not None and settings.history.keep else None
+        self.reports = ReportService(url, lambda: report_site(self.settings))
         self._failing = False
         self._reloads = Reloads(self)
         wait = settings.redis.wait_at_start if settings.redis is not None else 0.0
@@ -81,6 +85,7 @@ class Process:
         """Calls stay in the PBX; the next start takes them over."""
         await self.parts.close()
         await self.end_term()
+        self.reports.close()
         await self.store.close()
 
     async def reload(self, *, dry_run: bool = False, force: bool = False, by: str = "") -> ReloadResult:

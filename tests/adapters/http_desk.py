@@ -9,6 +9,7 @@ from aiohttp.test_utils import TestClient, TestServer
 from callbridge.adapters.http import EventFeed, HttpSettings, Probes, ReloadResult, SubmittedEvent, make_app
 from callbridge.adapters.http.explain_routes import Explainer
 from callbridge.adapters.ledger import LedgerRequests
+from callbridge.adapters.report_forms.service import ReportService
 from callbridge.adapters.views.board import Board
 from callbridge.adapters.views.calendars import hours
 from callbridge.adapters.views.callbacks import callback_to, callbacks
@@ -21,6 +22,7 @@ from callbridge.core.model.switch import Switch
 from callbridge.core.model.world import Outcome
 from callbridge.core.reload.plan_diff import Difference, difference
 from tests.adapters.toy_ledger import toy_ledger
+from tests.adapters.toy_reports import toy_reports
 from tests.adapters.worlds import Busy
 
 Client = TestClient[Any, Any]
@@ -33,6 +35,7 @@ class ToyDesk:
     def __init__(self, *, feed: EventFeed | None = None) -> None:
         self.busy = Busy(8)
         self.stories = Timelines()
+        self._reports = toy_reports()
         self.made = Board.of(self.busy.world)
         self.feed = feed or EventFeed("run", seq=self.busy.world.seq)
         self.fault: Exception | None = None
@@ -93,6 +96,9 @@ class ToyDesk:
 
     def ledger(self) -> LedgerRequests:
         return toy_ledger(self.busy.world, self.now, lambda event: None)
+
+    def reports(self) -> ReportService:
+        return self._reports
 
     def tier_of(self, number: str) -> str:
         return "diamond" if number.endswith("0001") else ""

@@ -16,6 +16,7 @@ from zoneinfo import ZoneInfo
 from callbridge.adapters.http import EventFeed, HttpSettings, ReloadResult, SubmittedEvent, listening, make_app
 from callbridge.adapters.http.explain_routes import Explainer
 from callbridge.adapters.ledger import LedgerRequests
+from callbridge.adapters.report_forms.service import ReportService
 from callbridge.adapters.store import MemoryStore
 from callbridge.adapters.system.tasks import end
 from callbridge.adapters.views.board import Board
@@ -34,6 +35,7 @@ from callbridge.runtime import Clock, Runtime
 from callbridge.runtime.saver import Saver
 from tests.adapters.http_desk import probes
 from tests.adapters.toy_ledger import toy_ledger
+from tests.adapters.toy_reports import toy_reports
 from tests.adapters.worlds import PBX, plan
 
 
@@ -45,6 +47,7 @@ class House:
         self.world = World(plan(), "t")
         self.views = Board.of(self.world)
         self.stories = Timelines()
+        self._reports = toy_reports()
         self.feed = EventFeed("run", seq=self.world.seq)
         store = MemoryStore()
         self.runtime = Runtime(
@@ -112,6 +115,9 @@ class House:
 
     def ledger(self) -> LedgerRequests:
         return toy_ledger(self.world, self.clock.now, self.runtime.post)
+
+    def reports(self) -> ReportService:
+        return self._reports
 
     def tier_of(self, number: str) -> str:
         return "diamond" if number.endswith("0001") else ""

@@ -48,6 +48,8 @@ MATRIX = {
     "GET /api/calls/{id}": "vasA",
     "GET /api/facts": "vasA",
     "GET /api/events": "vasA",
+    "GET /api/reports": "vasA",
+    "GET /api/reports/{name}": "vasA",
     "GET /api/waiting": "vsA",
     "GET /api/explain/agents/{id}": "vasA",
     "GET /api/explain/queues/{name}": "vsA",
@@ -162,7 +164,8 @@ async def test_a_role_may_do_what_the_matrix_says_and_nothing_else(
 ) -> None:
     desk, client = still
     call = desk.made.agents["a0"].call
-    path = route.path.replace("/campaigns/{name}", "/campaigns/spring").replace("{name}", "q0")
+    path = route.path.replace("/campaigns/{name}", "/campaigns/spring").replace("/reports/{name}", "/reports/agents")
+    path = path.replace("{name}", "q0")
     path = path.replace("/agents/{id}", "/agents/a0").replace("/calls/{id}", f"/calls/{call}")
     path = path.replace("/callbacks/{id}", "/callbacks/none")
     before = len(desk.asked) + desk.reloads

@@ -54,6 +54,13 @@ def answers_about_those_who_are_there(case: schemathesis.Case[Any], url: str) ->
     assert answer.status_code == 200 if case.method.upper() == "GET" else answer.status_code in (200, 404, 409)
 
 
+def makes_what_is_asked_for_rightly(case: schemathesis.Case[Any], url: str) -> None:
+    """Which options and names are right depends on the report and the site; intervals and forms are the same for all."""
+    case.path_parameters = {"name": "queues"}
+    case.query = {name: value for name, value in case.query.items() if name in ("by", "format", "language")}
+    assert case.call_and_validate(base_url=url, headers=BEARER).status_code == 200
+
+
 def each_of(schema: BaseSchema, paths: str, check: Check, examples: int) -> Iterator[tuple[str, object]]:
     """A test for each operation, by a name of its own: those that schemathesis makes of one function have one id, and xdist
     runs one test for each id."""
@@ -73,3 +80,4 @@ def each_of(schema: BaseSchema, paths: str, check: Check, examples: int) -> Iter
 
 globals().update(each_of(api, ALL_BUT_THE_STREAM, does_what_its_document_says, 15))
 globals().update(each_of(sound, OF_SOMEBODY, answers_about_those_who_are_there, 8))
+globals().update(each_of(sound, r"/api/reports/", makes_what_is_asked_for_rightly, 8))

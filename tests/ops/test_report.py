@@ -7,7 +7,6 @@ import io
 import json
 import subprocess
 import sys
-from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,8 +15,6 @@ from zoneinfo import ZoneInfo
 import pytest
 from openpyxl import load_workbook
 
-from callbridge.adapters.database.history_tables import agent_states, calls, offers, segments, visits
-from callbridge.adapters.history import HistoryStore, People
 from callbridge.adapters.report_forms.as_csv import as_csv
 from callbridge.adapters.reports.catalogue import CATALOGUE
 from callbridge.adapters.reports.queues import QUEUE_COLUMNS
@@ -25,40 +22,16 @@ from callbridge.adapters.reports.registry import REPORTS
 from callbridge.adapters.reports.report import Chart, FigureFamily, Report, ReportColumn, ValueKind
 from callbridge.cli import main
 from callbridge.cli.report_table import report_text
+from tests.adapters.toy_reports import NINE, one_day
 from tests.settings.conftest import RIGHT
 
 LONDON = ZoneInfo("Europe/London")
-NINE = 1_795_856_400.0
-"""Saturday, 2026-11-28, 09:00 in London."""
 
 
 @pytest.fixture
 def config(tmp_path: Path) -> Path:
-    """A day with three callers of queue support: answered after 5 s, answered after 45 s (late), abandoned after 30 s."""
     url = f"sqlite:///{tmp_path}/history.db"
-    with closing(HistoryStore(url, People())) as store:
-        store.open()
-        with store.database.engine.begin() as link:
-            for at, (call, waited, talked) in enumerate((("a", 5.0, 120.0), ("b", 45.0, 60.0), ("c", 30.0, 0.0)), 1):
-                began = NINE + at * 600
-                link.execute(
-                    calls.insert().values(call=call, arrived_at=began, entry="=main", tier="gold", callback="", campaign="")
-                )
-                outcome = "answered" if talked else "abandoned"
-                visit = {"call": call, "visit": 1, "queue": "support", "tier": "gold", "began_at": began, "waited": waited}
-                visit |= {"ended_at": began + waited, "outcome": outcome, "within_target": waited <= 20 and bool(talked)}
-                link.execute(visits.insert().values(visit))
-                if talked:
-                    segment = {"call": call, "segment": 2, "visit": 1, "queue": "support", "agent": "ann", "talked": talked}
-                    segment |= {"began_at": began + waited, "hold": 10.0, "wrap_up": 30.0, "ended_by": "customer"}
-                    link.execute(segments.insert().values(segment))
-            missed = {"call": "c", "offer": 3, "agent": "ann", "began_at": NINE + 1801, "result": "no_answer"}
-            link.execute(offers.insert().values(missed))
-            since = NINE
-            for state, reason, lasted in (("ready", "", 3000.0), ("talking", "", 180.0), ("not_ready", "lunch", 420.0)):
-                times = {"fact": f"1-{since}", "began_at": since, "ended_at": since + lasted}
-                link.execute(agent_states.insert().values(agent="ann", state=state, reason=reason, **times))
-                since += lasted
+    one_day(url)
     path = tmp_path / "cb.yaml"
     path.write_text(RIGHT + f"database: {{url: '{url}'}}\n")
     return path

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from callbridge.adapters.ledger import LedgerRequests
+from callbridge.adapters.report_forms.service import ReportService
 from callbridge.adapters.views.board import Board
 from callbridge.core.model.events import (
     AgentRequested,
@@ -53,6 +54,9 @@ class Backend(Protocol):
 
     def ledger(self) -> LedgerRequests:
         """Campaigns and their figures in the database."""
+
+    def reports(self) -> ReportService:
+        """Figures of the past, from the history."""
 
     def tier_of(self, number: str) -> str:
         """The tier of this number, as for inbound calls."""

@@ -24,6 +24,7 @@ from callbridge.adapters.http.probes import Probes
 from callbridge.adapters.http.problems import Problem, problems
 from callbridge.adapters.http.rate_limit import RateLimit
 from callbridge.adapters.http.reload_schemas import ReloadBody
+from callbridge.adapters.http.report_answers import catalogue_answer, report_answer
 from callbridge.adapters.http.request_bodies import (
     BODY_LIMIT,
     BlockBody,
@@ -234,6 +235,12 @@ class _Handlers:
         if view is None:
             raise Problem(404, f"no such agent: {name}")
         return web.json_response({"id": name, **view})
+
+    async def reports(self, _request: web.Request) -> web.Response:
+        return await catalogue_answer(self._backend.reports(), caller())
+
+    async def report(self, request: web.Request) -> web.StreamResponse:
+        return await report_answer(request, self._backend.reports(), caller())
 
     # -- requests -----------------------------------------------------------------------------------------------
 

@@ -62,7 +62,11 @@ def _operation_id(route: Route) -> str:
 
 
 def _responses(route: Route, schemas: dict[str, Any]) -> dict[str, Any]:
-    good = {"description": "done", "content": {route.media: {"schema": _schema(route.answer, schemas, "serialization")}}}
+    good: dict[str, Any] = {
+        "description": "done",
+        "content": {route.media: {"schema": _schema(route.answer, schemas, "serialization")}},
+    }
+    good["content"] |= {media: {"schema": {"type": "string"}} for media in route.other_media}
     responses = {"200": good}
     for status in sorted(_statuses(route)):
         model: Any = ProblemBody

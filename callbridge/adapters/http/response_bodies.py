@@ -153,6 +153,24 @@ class CallbackView(ResponseBody):
     recording: str
 
 
+class ReportColumnView(ResponseBody):
+    """``kind``: what its values are; ``seconds`` is a duration, a ``share`` is 0 to 1, a ``moment`` is epoch seconds."""
+
+    name: str
+    kind: Literal["text", "count", "decimal", "seconds", "share", "moment", "money"]
+    definition: str
+
+
+class ReportView(ResponseBody):
+    """A report that can be asked for. ``options``: parameters beside the period. Columns that are named after what the history
+    holds, such as reasons, come on top."""
+
+    name: str
+    summary: str
+    options: list[str]
+    columns: list[ReportColumnView]
+
+
 class CampaignView(ResponseBody):
     """The present state of a campaign. ``decided``: dials of the last decision, and ``why``; ``why_not``: why nobody is dialled
     now, as text; ``risk``: the probability that the last dial finds no free agent, at most ``risk_allowed``; ``abandon_rate``:

@@ -12,6 +12,10 @@ from typing import Any, Literal
 from callbridge.adapters.http import reload_schemas, request_bodies, response_bodies
 from callbridge.adapters.http.auth import TokenRole
 from callbridge.adapters.http.explain_routes import MAX_WAITING_SHOWN
+from callbridge.adapters.report_forms.forms import MEDIA, ReportForm
+from callbridge.adapters.report_forms.words import Language
+from callbridge.adapters.reports.catalogue import NAME_OPTIONS
+from callbridge.adapters.reports.intervals import By
 from callbridge.core.model.events import AgentRequest, CallRequest
 
 EVERYBODY = frozenset(TokenRole)
@@ -35,7 +39,7 @@ class Query:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Route:
     """``handler`` is the name of a handler's method. ``roles``: None when no token is needed. ``faults``: error statuses in
-    addition to those that all routes of its kind have."""
+    addition to those that all routes of its kind have. ``other_media``: what the answer may be instead of ``media``."""
 
     method: str
     path: str
@@ -47,6 +51,7 @@ class Route:
     query: tuple[Query, ...] = ()
     faults: tuple[int, ...] = ()
     media: str = "application/json"
+    other_media: tuple[str, ...] = ()
     request: AgentRequest | CallRequest | None = None
 
 
@@ -94,6 +99,18 @@ _LIMIT = Query("limit", "maximum number of results", {"type": "integer", "minimu
 _EACH = Query("limit", "maximum number of callers of each queue", {**_LIMIT.schema, "default": MAX_WAITING_SHOWN})
 _TYPES = Query("types", "return only facts of these types (comma-separated)", {"type": "string", "minLength": 1})
 _LAST = Query("Last-Event-ID", "ID of the last fact received; the stream resumes after it", {"type": "string"}, place="header")
+_TEXT = {"type": "string", "minLength": 1}
+_WHEN = {"type": "string", "examples": ["2026-11-28", "2026-11-28T09:30"], "minLength": 1}
+_REPORT = (
+    Query("from", "first day, or moment; default: today", _WHEN),
+    Query("to", "last day, or moment; default: now", _WHEN),
+    Query("by", "length of the intervals; default: the whole period", {"type": "string", "enum": list(By)}),
+    *(Query(one, f"only these: {one} names, comma-separated", _TEXT) for one in NAME_OPTIONS),
+    Query("number", "only calls of this phone number", _TEXT),
+    Query("outcome", "only what ended so", _TEXT),
+    Query("format", "form of the report", {"type": "string", "enum": list(ReportForm), "default": "json"}),
+    Query("language", "of headings and definitions in files", {"type": "string", "enum": list(Language), "default": "en"}),
+)
 
 
 def segment(request: AgentRequest | CallRequest) -> str:
@@ -208,6 +225,22 @@ ROUTES: tuple[Route, ...] = (
         query=(_TYPES, _QUEUE, _LAST),
         faults=(404, 503),
         media="text/event-stream",
+    ),
+    _get(
+        "/api/reports",
+        "reports",
+        "list the reports with their options and columns",
+        list[response_bodies.ReportView],
+        faults=(503,),
+    ),
+    _get(
+        "/api/reports/{name}",
+        "report",
+        "get a report on the history; an agent token returns only that agent's figures. Moments are epoch seconds",
+        list[dict[str, str | float | None]],
+        query=_REPORT,
+        faults=(404, 503),
+        other_media=tuple(sorted({media for media in MEDIA.values() if media != "application/json"})),
     ),
     *map(_of_agents, AGENT_ROUTES),
     *map(_of_calls, CALL_ROUTES),

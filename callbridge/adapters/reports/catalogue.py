@@ -22,17 +22,24 @@ class ReportOption(StrEnum):
     OUTCOME = "outcome"
 
 
+NAME_OPTIONS = (ReportOption.QUEUE, ReportOption.TIER, ReportOption.ENTRY, ReportOption.AGENT, ReportOption.CAMPAIGN)
+"""Those that narrow a report to names, of which there may be several."""
+
+
 @dataclass(frozen=True, slots=True)
 class ReportDescription:
-    """``summary``: one line, for a list of reports. ``options``: the others are refused."""
+    """``summary``: one line, for a list of reports. ``options``: the others are refused. ``about_callers``: it has rows of single
+    callers, with their numbers. ``own``: an agent may see it of that agent alone."""
 
     name: str
     summary: str
     options: frozenset[ReportOption]
+    about_callers: bool = False
+    own: bool = False
 
 
-def _report(name: str, summary: str, *options: ReportOption) -> ReportDescription:
-    return ReportDescription(name, summary, frozenset(options))
+def _report(name: str, summary: str, *options: ReportOption, about_callers: bool = False, own: bool = False) -> ReportDescription:
+    return ReportDescription(name, summary, frozenset(options), about_callers, own)
 
 
 _COHORT = (ReportOption.BY, ReportOption.QUEUE, ReportOption.TIER, ReportOption.ENTRY)
@@ -43,6 +50,6 @@ CATALOGUE: dict[str, ReportDescription] = {
         _report("queues", "what became of the callers of each queue", *_COHORT),
         _report("tiers", "what became of the callers of each tier", *_COHORT),
         _report("entries", "what became of the callers of each entry", *_COHORT),
-        _report("agents", "what each agent did, and for how long", ReportOption.BY, ReportOption.AGENT),
+        _report("agents", "what each agent did, and for how long", ReportOption.BY, ReportOption.AGENT, own=True),
     )
 }

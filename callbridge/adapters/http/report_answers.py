@@ -1,0 +1,98 @@
+"""Reports by HTTP: which of them a token may have, and the answer in pieces as the history is read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from aiohttp import hdrs, web
+
+from callbridge.adapters.http.auth import Caller, TokenRole
+from callbridge.adapters.http.problems import Problem, hardened
+from callbridge.adapters.report_forms.forms import MEDIA, SUFFIX, ReportForm
+from callbridge.adapters.report_forms.service import ReportService
+from callbridge.adapters.report_forms.words import Language
+from callbridge.adapters.reports.asking import BadReportRequest, NoHistory, NoSuchName, ReportRequest, check_options
+from callbridge.adapters.reports.catalogue import CATALOGUE, NAME_OPTIONS, ReportDescription, ReportOption
+
+_READERS = frozenset({TokenRole.SUPERVISOR, TokenRole.ADMIN})
+
+
+async def catalogue_answer(reports: ReportService, who: Caller) -> web.Response:
+    """The reports that this token may have."""
+    try:
+        listed = await reports.catalogue()
+    except NoHistory as trouble:
+        raise Problem(503, str(trouble), retry_after=10) from None
+    return web.json_response([one for one in listed if _allowed(CATALOGUE[one["name"]], who)])
+
+
+async def report_answer(request: web.Request, reports: ReportService, who: Caller) -> web.StreamResponse:
+    """The status says how the report began; one that breaks off later ends without the last chunk of HTTP."""
+    name = request.match_info["name"]
+    if name not in CATALOGUE:
+        raise Problem(404, "no such report", reports=[one for one in CATALOGUE if _allowed(CATALOGUE[one], who)])
+    if not _allowed(CATALOGUE[name], who):
+        raise Problem(403, "this token may not have this report")
+    form = ReportForm(_one_of(ReportForm, "format", request.query.get("format", ReportForm.JSON)))
+    language = Language(_one_of(Language, "language", request.query.get("language", Language.ENGLISH)))
+    pieces = reports.stream(_asked(request, name, who), form, language)
+    response = hardened(web.StreamResponse(headers={hdrs.CONTENT_TYPE: _media(form)}))
+    file = f"{name}.{SUFFIX.get(form, form)}"
+    if form is not ReportForm.JSON:
+        response.headers[hdrs.CONTENT_DISPOSITION] = f'attachment; filename="{file}"'
+    try:
+        async for piece in pieces:
+            if not response.prepared:
+                await response.prepare(request)
+            await response.write(piece)
+        await response.write_eof()
+    except (BadReportRequest, NoHistory) as trouble:
+        if response.prepared:
+            raise ConnectionAbortedError from trouble
+        if isinstance(trouble, NoHistory):
+            raise Problem(503, str(trouble), retry_after=10) from None
+        raise Problem(404 if isinstance(trouble, NoSuchName) else 400, str(trouble)) from None
+    finally:
+        await pieces.aclose()
+    return response
+
+
+def _one_of(there: Iterable[str], what: str, text: str) -> str:
+    if text not in tuple(there):
+        raise Problem(400, f"no {what} {text!r:.40}: there are {', '.join(there)}")
+    return text
+
+
+def _allowed(report: ReportDescription, who: Caller) -> bool:
+    """Rows about callers are for those who may act on calls; an agent sees own figures only."""
+    if who.role in _READERS:
+        return True
+    return report.own if who.agent else not report.about_callers
+
+
+def _asked(request: web.Request, name: str, who: Caller) -> ReportRequest:
+    query = request.query
+    names: dict[ReportOption, Any] = {option: tuple(filter(None, query.get(option, "").split(","))) for option in NAME_OPTIONS}
+    if who.agent:
+        if set(names[ReportOption.AGENT]) - {who.agent}:
+            raise Problem(403, "this token is for one agent")
+        names[ReportOption.AGENT] = (who.agent,)
+    asked = ReportRequest(
+        name=name,
+        begin=query.get("from", ""),
+        end=query.get("to", ""),
+        by=query.get("by", ""),
+        names=names,
+        number=query.get("number", ""),
+        outcome=query.get("outcome", ""),
+    )
+    try:
+        check_options(asked, "")
+    except BadReportRequest as wrong:
+        raise Problem(400, str(wrong)) from None
+    return asked
+
+
+def _media(form: ReportForm) -> str:
+    return MEDIA[form] + ("; charset=utf-8" if MEDIA[form].startswith("text/") else "")

@@ -1,0 +1,109 @@
+"""Reports as they are asked for: names and dates as text become a query that the history can answer, or one line that says why
+not. The command, the HTTP interface and the schedule ask in this way."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import Engine
+
+from callbridge.adapters.reports.catalogue import CATALOGUE, ReportOption
+from callbridge.adapters.reports.intervals import BadPeriod, By, moment_of
+from callbridge.adapters.reports.names import UnknownName, check_names
+from callbridge.adapters.reports.registry import REPORTS
+from callbridge.adapters.reports.report import Report, ReportQuery
+from callbridge.adapters.reports.terms import ReportTerms
+
+
+class BadReportRequest(ValueError):
+    """The report cannot be made as it is asked for; the message says why, in one line."""
+
+
+class NoHistory(Exception):
+    """There is none, or it cannot be read now; the message says why, in one line."""
+
+
+class NoSuchName(BadReportRequest):
+    """Neither the configuration nor the history knows a name that it is narrowed to."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReportRequest:
+    """Texts, not checked yet. ``begin`` and ``end`` are dates or moments; empty: today, and now. ``names``: only these."""
+
+    name: str
+    begin: str = ""
+    end: str = ""
+    by: str = ""
+    names: Mapping[ReportOption, Collection[str]] = field(default_factory=dict)
+    number: str = ""
+    outcome: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReportSite:
+    """What a request is read with. ``configured``: the names of the configuration; ``person``: the identity by which the history
+    knows a phone number, empty for what is none."""
+
+    zone: ZoneInfo
+    configured: Mapping[ReportOption, Collection[str]]
+    person: Callable[[str], str]
+    terms: ReportTerms = field(default_factory=ReportTerms)
+
+
+def make_report(engine: Engine, site: ReportSite, request: ReportRequest, now: float) -> tuple[Report, ReportQuery]:
+    """Raises BadReportRequest, NoSuchName and SQLAlchemyError."""
+    check_options(request)
+    try:
+        query = _query(site, request, now)
+        check_names(engine, query, site.configured)
+        return REPORTS[request.name](engine, query), query
+    except BadPeriod as wrong:
+        raise BadReportRequest(str(wrong)) from None
+    except UnknownName as wrong:
+        raise NoSuchName(str(wrong)) from None
+
+
+def check_options(request: ReportRequest, mark: str = "--") -> None:
+    """Raises BadReportRequest for an option that the report cannot use. ``mark``: how options are written there."""
+    if request.name not in CATALOGUE:
+        raise BadReportRequest(f"no report {request.name!r}: there are {', '.join(CATALOGUE)}")
+    taken = CATALOGUE[request.name].options
+    given = {option for option, names in request.names.items() if names}
+    others = {ReportOption.BY: request.by, ReportOption.NUMBER: request.number, ReportOption.OUTCOME: request.outcome}
+    given |= {option for option, text in others.items() if text}
+    for option in ReportOption:
+        if option in given - taken:
+            known = ", ".join(f"{mark}{one}" for one in ReportOption if one in taken)
+            raise BadReportRequest(f"the report {request.name} takes no {mark}{option}: it takes {known or 'a period only'}")
+
+
+def _query(site: ReportSite, request: ReportRequest, now: float) -> ReportQuery:
+    zone = site.zone
+    person = site.person(request.number) if request.number else ""
+    if request.number and not person:
+        raise BadReportRequest(f"{request.number!r} is no phone number")
+    if request.by and request.by not in tuple(By):
+        raise BadReportRequest(f"no intervals {request.by!r}: there are {', '.join(By)}")
+    return ReportQuery(
+        begin=moment_of(request.begin or f"{datetime.fromtimestamp(now, zone):%Y-%m-%d}", zone),
+        end=min(moment_of(request.end, zone, end=True), now) if request.end else now,
+        now=now,
+        zone=zone,
+        by=By(request.by or By.WHOLE),
+        queues=_names(request, ReportOption.QUEUE),
+        tiers=_names(request, ReportOption.TIER),
+        entries=_names(request, ReportOption.ENTRY),
+        agents=_names(request, ReportOption.AGENT),
+        campaigns=_names(request, ReportOption.CAMPAIGN),
+        person=person,
+        outcome=request.outcome,
+        terms=site.terms,
+    )
+
+
+def _names(request: ReportRequest, option: ReportOption) -> frozenset[str]:
+    return frozenset(request.names.get(option, ()))

@@ -1,0 +1,160 @@
+"""Reports by HTTP: what each role gets, in every form, what is refused, and what a slow reader or a slow database costs."""
+
+from __future__ import annotations
+
+import asyncio
+import csv
+import io
+import json
+import threading
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+from openpyxl import load_workbook
+
+from callbridge.adapters.http import ApiToken, HttpSettings, TokenRole
+from callbridge.adapters.report_forms import service as services
+from callbridge.adapters.report_forms.forms import ReportForm
+from callbridge.adapters.report_forms.service import ReportService
+from callbridge.adapters.reports.asking import NoHistory, ReportRequest, make_report
+from callbridge.adapters.reports.catalogue import CATALOGUE
+from tests.adapters.http_desk import Client, ToyDesk, client_of
+from tests.adapters.toy_reports import NINE, SITE, toy_reports, toy_url
+
+SETTINGS = HttpSettings(
+    tokens=[
+        ApiToken(name="wallboard", role=TokenRole.VIEWER, token="view"),
+        ApiToken(name="ann", role=TokenRole.AGENT, token="ann", agent="ann"),
+        ApiToken(name="boss", role=TokenRole.SUPERVISOR, token="boss"),
+    ],
+)
+
+
+@pytest.fixture
+async def client() -> AsyncIterator[Client]:
+    async with client_of(ToyDesk(), SETTINGS) as made:
+        yield made
+
+
+async def got(client: Client, path: str, token: str = "boss", status: int = 200) -> Any:
+    async with client.get(path, headers={"Authorization": f"Bearer {token}"}) as answer:
+        assert answer.status == status, await answer.text()
+        return await answer.json() if "json" in answer.content_type else await answer.read()
+
+
+async def test_the_catalogue_lists_options_and_columns(client: Client) -> None:
+    listed = {one["name"]: one for one in await got(client, "/api/reports")}
+    assert listed.keys() == CATALOGUE.keys()
+    assert listed["queues"]["options"] == ["by", "entry", "queue", "tier"]
+    (level,) = (one for one in listed["queues"]["columns"] if one["name"] == "service_level")
+    assert level == {
+        "name": "service_level",
+        "kind": "share",
+        "definition": "answered within the target / (answered + abandoned)",
+    }
+    assert [one["name"] for one in await got(client, "/api/reports", "ann")] == [
+        name for name, one in CATALOGUE.items() if one.own
+    ]
+    assert [one["name"] for one in await got(client, "/api/reports", "view")] == [
+        name for name, one in CATALOGUE.items() if not one.about_callers
+    ]
+
+
+async def test_a_report_comes_in_each_form(client: Client) -> None:
+    path = "/api/reports/queues?from=2026-11-28&to=2026-11-28&by=day&queue=support,q0"
+    (row,) = await got(client, path)
+    assert (row["interval"], row["queue"], row["offered"], row["service_level"]) == ("2026-11-28", "support", 3, 0.3333)
+    (line,) = csv.DictReader(io.StringIO((await got(client, f"{path}&format=csv")).decode()))
+    assert (line["queue"], line["asa"]) == ("support", "25.0")
+    assert (await got(client, f"{path}&format=excel")).startswith(b"\xef\xbb\xbf")
+    book: Any = load_workbook(io.BytesIO(await got(client, f"{path}&format=xlsx&language=zh")))
+    assert [cell.value for cell in book["队列报表"]["C"]] == ["呼入量", 3]
+
+
+async def test_files_are_attachments_that_nothing_keeps(client: Client) -> None:
+    async with client.get("/api/reports/queues?format=excel", headers={"Authorization": "Bearer boss"}) as answer:
+        assert answer.headers["Content-Disposition"] == 'attachment; filename="queues.csv"'
+        assert answer.headers["Content-Type"] == "text/csv; charset=utf-8"
+        assert (answer.headers["Cache-Control"], answer.headers["X-Content-Type-Options"]) == ("no-store", "nosniff")
+
+
+async def test_an_agents_token_gets_the_agents_own_figures(client: Client) -> None:
+    assert [row["agent"] for row in await got(client, "/api/reports/agents?from=2026-11-28", "ann")] == ["ann"]
+    assert (await got(client, "/api/reports/agents?agent=a0", "ann", 403))["detail"] == "this token is for one agent"
+    assert (await got(client, "/api/reports/queues", "ann", 403))["detail"] == "this token may not have this report"
+    await got(client, "/api/reports/queues", "view")
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "detail"),
+    [
+        ("nothing", 404, "no such report"),
+        ("queues?from=28.11.2026", 400, "'28.11.2026' is no date: expected 2026-11-28, or 2026-11-28T09:30"),
+        ("queues?from=2026-11-28&to=2026-11-27", 400, "the period ends before it begins"),
+        ("queues?queue=suport", 404, "no queue 'suport': there are q0, support"),
+        ("agents?queue=support", 400, "the report agents takes no queue: it takes by, agent"),
+        ("queues?by=2h", 400, "no intervals '2h': there are whole, 15m"),
+        ("queues?format=pdf", 400, "no format 'pdf': there are json, csv, excel, xlsx"),
+    ],
+)
+async def test_what_is_wrong_is_said_in_one_line(client: Client, path: str, status: int, detail: str) -> None:
+    assert (await got(client, f"/api/reports/{path}", status=status))["detail"].startswith(detail)
+
+
+async def test_without_a_history_it_is_said(tmp_path: Any) -> None:
+    for url, words in ((None, "there is no history: the"), (f"sqlite:///{tmp_path}/x/none.db", "the history cannot be read: ")):
+        with pytest.raises(NoHistory, match=words):
+            await everything(ReportService(url, lambda: SITE))
+
+
+async def everything(reports: ReportService, name: str = "queues") -> list[bytes]:
+    asked = ReportRequest(name=name, begin="2026-11-28", by="15m")
+    return [piece async for piece in reports.stream(asked, ReportForm.JSON)]
+
+
+async def test_more_reports_than_may_wait_are_refused_and_the_others_are_made(monkeypatch: pytest.MonkeyPatch) -> None:
+    free = threading.Event()
+
+    def when_free(*asked: Any) -> Any:
+        assert free.wait(20)
+        return make_report(*asked)
+
+    monkeypatch.setattr(services, "make_report", when_free)
+    reports = toy_reports()
+    most = services.REPORTS_AT_ONCE + services.MOST_REPORTS_WAITING
+    asked = [asyncio.ensure_future(everything(reports)) for _ in range(most + 3)]
+    done, waiting = await asyncio.wait(asked, return_when=asyncio.FIRST_COMPLETED, timeout=20)
+    assert "too many reports" in str(done.pop().exception())
+    free.set()
+    await asyncio.wait(waiting, timeout=20)
+    results = [one for one in asked if one.exception() is None]
+    assert len(results) == most
+    rows = [json.loads(b"".join(one.result())) for one in results]
+    assert all(one == rows[0] for one in rows)
+
+
+async def test_a_reader_who_leaves_and_one_who_is_slow_free_their_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(services, "PIECE_READ_WITHIN", 0.1)
+    monkeypatch.setattr(services, "written", lambda *_: (b"piece" for _ in range(1000)))
+    reports = ReportService(toy_url(), lambda: SITE, lambda: NINE + 3600)
+    asked = ReportRequest(name="queues", begin="2026-11-28")
+    leaving = reports.stream(asked, ReportForm.JSON)
+    assert await anext(leaving) == b"piece"
+    await leaving.aclose()
+    slow = reports.stream(asked, ReportForm.JSON)
+    assert await anext(slow) == b"piece"
+    async with asyncio.timeout(20):
+        while reports._threads._open:
+            await asyncio.sleep(0.02)
+    await slow.aclose()
+
+
+async def test_a_database_that_does_not_answer_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(services, "PIECE_WITHIN", 0.05)
+    freed = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    monkeypatch.setattr(services, "make_report", lambda *_: asyncio.run_coroutine_threadsafe(freed.wait(), loop).result())
+    with pytest.raises(NoHistory, match="does not answer in time"):
+        await everything(ReportService(toy_url(), lambda: SITE))
+    freed.set()
