@@ -6,6 +6,7 @@ from zoneinfo import ZoneInfo
 
 from callbridge.adapters.reports.asking import ReportSite
 from callbridge.adapters.reports.catalogue import ReportOption
+from callbridge.service.report_terms import report_terms
 from callbridge.settings.models import Settings
 
 
@@ -25,4 +26,5 @@ def report_site(settings: Settings) -> ReportSite:
             ReportOption.CAMPAIGN: settings.campaigns,
         },
         person=person,
+        terms=report_terms(settings),
     )

@@ -61,8 +61,10 @@ def test_who_was_asked_and_what_was_answered(store: HistoryStore) -> None:
     facts += survey("z", at, "partial", "friendly=1")
     tell(store, facts)
     rows = {row["question"]: row for row in read(surveys_report(store.database.engine, asked(terms=TERMS)))}
-    whole = {name: rows[""][name] for name in ("asked", "answered", "missed", "refused", "no_answer", "skipped", "comments")}
-    assert whole == {"asked": 10, "answered": 8, "missed": 2, "refused": 1, "no_answer": 1, "skipped": 1, "comments": 2}
+    whole = {
+        name: rows[""][name] for name in ("asked", "responded", "hung_up_first", "refused", "no_answer", "skipped", "comments")
+    }
+    assert whole == {"asked": 10, "responded": 8, "hung_up_first": 2, "refused": 1, "no_answer": 1, "skipped": 1, "comments": 2}
     assert (rows[""]["response_rate"], rows[""]["csat"], rows[""]["answers"]) == (0.8, None, None)
     friendly = rows["friendly"]
     assert (friendly["answers"], friendly["mean_score"], friendly["csat"], friendly["dsat"]) == (8, 3.12, 0.5, 0.25)
@@ -116,8 +118,8 @@ def test_the_sums_over_intervals_are_those_of_the_day(store: HistoryStore, seed:
     engine = store.database.engine
     adds_up(lambda query: surveys_report(engine, query))
     rows = read(surveys_report(engine, asked(terms=TERMS)))
-    assert sum(row["answered"] or 0 for row in rows) == results["complete"] + results["partial"]
-    assert sum(row["missed"] or 0 for row in rows) == results["missed"]
+    assert sum(row["responded"] or 0 for row in rows) == results["complete"] + results["partial"]
+    assert sum(row["hung_up_first"] or 0 for row in rows) == results["missed"]
     assert sum(row["comments"] or 0 for row in rows) == sum(isinstance(fact, VoicemailLeft) for fact in facts)
     assert sum(row["answers"] or 0 for row in rows) == 2 * results["complete"] + results["partial"]
     for row in rows:

@@ -7,6 +7,7 @@ import io
 import json
 import subprocess
 import sys
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,8 @@ from zoneinfo import ZoneInfo
 import pytest
 from openpyxl import load_workbook
 
+from callbridge.adapters.database.history_tables import survey_answers
+from callbridge.adapters.history import HistoryStore, People
 from callbridge.adapters.report_forms.as_csv import as_csv
 from callbridge.adapters.reports.catalogue import CATALOGUE
 from callbridge.adapters.reports.queues import QUEUE_COLUMNS
@@ -192,6 +195,24 @@ def test_without_a_history_the_way_to_one_is_said(tmp_path: Path, capsys: pytest
     assert main(["report", "queues", "-c", str(path)]) == 1
     assert f"there is no history yet: {tmp_path}/none.db does not exist" in capsys.readouterr().err
     assert not (tmp_path / "none.db").exists()
+
+
+def test_answers_to_surveys_are_scored_by_the_configuration(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with closing(HistoryStore(f"sqlite:///{config.parent}/history.db", People())) as store:
+        store.open()
+        with store.database.engine.begin() as link:
+            about = {"call": "a", "survey": "service", "queue": "support", "agent": "ann", "at": NINE + 900}
+            for fact, (question, answer) in enumerate((("friendly", "5"), ("friendly", "1"), ("solved", "1"))):
+                link.execute(
+                    survey_answers.insert().values(about | {"fact": f"1-{fact}", "question": question, "answer": answer})
+                )
+    more = "surveys:\n  service:\n    questions:\n      - {ask: 'sound:a', name: friendly}\n"
+    config.write_text(config.read_text() + more + "      - {ask: 'sound:b', name: solved, kind: yes_no}\n")
+    rows = json.loads(said(capsys, config, "surveys", "--json"))
+    assert {row["question"]: (row["answers"], row["csat"], row["dsat"]) for row in rows if row["question"]} == {
+        "friendly": (2, 0.5, 0.5),
+        "solved": (1, None, None),
+    }
 
 
 def test_every_report_of_the_catalogue_has_a_maker() -> None:

@@ -9,8 +9,9 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Engine, Select, func, select
 
 from callbridge.adapters.database.history_tables import callback_attempts, callbacks, calls, changes
-from callbridge.adapters.reports.keyed_rows import INTERVAL, Key, Row, keyed_rows, mean, share
+from callbridge.adapters.reports.keyed_rows import Key, keyed_rows, mean, ratio
 from callbridge.adapters.reports.report import Chart, FigureFamily, Report, ReportColumn, ReportQuery, ValueKind
+from callbridge.adapters.reports.rows import INTERVAL, Row
 from callbridge.adapters.reports.slots import labels_of, slot_of
 
 
@@ -70,7 +71,7 @@ def _values(one: CallbackFigures) -> Row:
     owed = one.kept + one.failed + one.expired
     waits = mean(one.waited, one.kept), round(one.longest, 1) if one.kept else None
     each = round(one.attempts / requested, 2) if requested else None
-    return (requested, *ends, one.refused, share(one.kept, owed), one.attempts, *waits, each)
+    return (requested, *ends, one.refused, ratio(one.kept, owed), one.attempts, *waits, each)
 
 
 def _figures(link: Connection, query: ReportQuery, labels: Mapping[int, str]) -> dict[Key, CallbackFigures]:

@@ -51,5 +51,18 @@ CATALOGUE: dict[str, ReportDescription] = {
         _report("tiers", "what became of the callers of each tier", *_COHORT),
         _report("entries", "what became of the callers of each entry", *_COHORT),
         _report("agents", "what each agent did, and for how long", ReportOption.BY, ReportOption.AGENT, own=True),
+        _report("flows", "which ways callers took through each flow", ReportOption.BY, ReportOption.TIER, ReportOption.ENTRY),
+        _report("surveys", "whom each survey reached, and its answers", *_COHORT, ReportOption.AGENT),
+        _report(
+            "callbacks", "what became of the callbacks of each queue", ReportOption.BY, ReportOption.QUEUE, ReportOption.TIER
+        ),
+        _report(
+            "repeats",
+            "who called again within a day, and first-call resolution",
+            ReportOption.BY,
+            ReportOption.QUEUE,
+            ReportOption.TIER,
+            ReportOption.AGENT,
+        ),
     )
 }

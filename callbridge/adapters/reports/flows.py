@@ -14,8 +14,9 @@ from typing import Any
 from sqlalchemy import Engine, Select, and_, func, select
 
 from callbridge.adapters.database.history_tables import calls, flow_steps, segments
-from callbridge.adapters.reports.keyed_rows import INTERVAL, Key, Row, keyed_rows, mean, share
-from callbridge.adapters.reports.report import FigureFamily, Report, ReportColumn, ReportQuery, ValueKind
+from callbridge.adapters.reports.keyed_rows import Key, keyed_rows, mean, ratio
+from callbridge.adapters.reports.report import Chart, FigureFamily, Report, ReportColumn, ReportQuery, ValueKind
+from callbridge.adapters.reports.rows import INTERVAL, Row
 from callbridge.adapters.reports.slots import SLOT, labels_of
 from callbridge.core.model.plan import SURVEY
 
@@ -108,7 +109,9 @@ def flows_report(engine: Engine, query: ReportQuery) -> Report:
         FigureFamily.COHORT,
         (INTERVAL, *_NAMES, *_COLUMNS),
         keyed_rows(pieces, rows, len(_NAMES), len(_COLUMNS)),
-        notes=["A flow counts in the interval in which the caller came into it, with all that followed in it."],
+        Chart.BARS,
+        ("passages", "contained"),
+        ["A flow counts in the interval in which the caller came into it, with all that followed in it."],
     )
 
 
@@ -200,10 +203,10 @@ def _count(flow: FlowFigures, passage: Passage) -> None:
 def _rows(label: str, name: str, flow: FlowFigures) -> Iterator[tuple[Key, Row]]:
     """A row for the flow, for each node and for each way on, most used first. A column has values in one of the three only, so
     it adds up."""
-    contained = (flow.contained, share(flow.contained, flow.decided), mean(flow.lasted, flow.ended))
+    contained = (flow.contained, ratio(flow.contained, flow.decided), mean(flow.lasted, flow.ended))
     yield (label, name, "", "", ""), (flow.passages, *contained, *(None,) * 6)
     for node, one in sorted(flow.nodes.items(), key=lambda item: (-item[1].visits, item[0])):
-        visits = (one.visits, share(one.passages, flow.passages), one.exits, one.hung_up)
+        visits = (one.visits, ratio(one.passages, flow.passages), one.exits, one.hung_up)
         yield (label, name, node, "", ""), (*(None,) * 4, *visits, None, None)
         for (key, went_to), times in sorted(one.ways.items(), key=lambda item: (-item[1], item[0])):
-            yield (label, name, node, key, went_to), (*(None,) * 8, times, share(times, one.visits))
+            yield (label, name, node, key, went_to), (*(None,) * 8, times, ratio(times, one.visits))

@@ -5,13 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from callbridge.adapters.reports.intervals import Interval
-from callbridge.adapters.reports.report import ReportColumn, ReportValue, ValueKind
+from callbridge.adapters.reports.rows import Row
 
-Row = tuple[ReportValue, ...]
 Key = tuple[str, ...]
 """The label of the interval, and the names."""
-
-INTERVAL = ReportColumn("interval", ValueKind.TEXT, "interval", "begin of the interval in local time, or what it gathers")
 
 
 def keyed_rows(pieces: Iterable[Interval], found: Mapping[Key, Row], names: int, width: int) -> list[Row]:
@@ -27,7 +24,7 @@ def keyed_rows(pieces: Iterable[Interval], found: Mapping[Key, Row], names: int,
     return [row for rows in by_label.values() for row in rows]
 
 
-def share(part: float, whole: float) -> float | None:
+def ratio(part: float, whole: float) -> float | None:
     """0 to 1; None where there is nothing to divide by."""
     return round(part / whole, 4) if whole else None
 

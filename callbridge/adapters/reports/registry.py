@@ -5,12 +5,20 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from callbridge.adapters.reports.agents import agents_report
+from callbridge.adapters.reports.callbacks import callbacks_report
+from callbridge.adapters.reports.flows import flows_report
 from callbridge.adapters.reports.queues import entries_report, queues_report, tiers_report
+from callbridge.adapters.reports.repeats import repeats_report
 from callbridge.adapters.reports.report import ReportMaker
+from callbridge.adapters.reports.surveys import surveys_report
 
 REPORTS: Mapping[str, ReportMaker] = {
     "queues": queues_report,
     "tiers": tiers_report,
     "entries": entries_report,
     "agents": agents_report,
+    "flows": flows_report,
+    "surveys": surveys_report,
+    "callbacks": callbacks_report,
+    "repeats": repeats_report,
 }

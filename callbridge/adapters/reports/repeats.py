@@ -15,8 +15,9 @@ from typing import Any
 from sqlalchemy import Connection, Engine, Select, and_, case, func, select
 
 from callbridge.adapters.database.history_tables import calls, segments, visits
-from callbridge.adapters.reports.keyed_rows import INTERVAL, Key, keyed_rows, share
+from callbridge.adapters.reports.keyed_rows import Key, keyed_rows, ratio
 from callbridge.adapters.reports.report import Chart, FigureFamily, Report, ReportColumn, ReportQuery, ValueKind
+from callbridge.adapters.reports.rows import INTERVAL
 from callbridge.adapters.reports.slots import SLOT, labels_of
 
 REPEAT_WITHIN = 86_400.0
@@ -60,14 +61,20 @@ def repeats_report(engine: Engine, query: ReportQuery) -> Report:
     rows = {}
     for key in sorted(found):
         one = found[key]
-        rows[key] = (one.answered, one.repeated, share(one.answered - one.repeated, one.answered), one.repeat_calls)
+        rows[key] = (one.answered, one.repeated, ratio(one.answered - one.repeated, one.answered), one.repeat_calls)
     notes = ["A visit counts in the interval in which it began; a repeat with the talk before it."]
     if query.end + REPEAT_WITHIN > query.now:
         notes.append("Of the last 24 hours the figures may still change: who will call again is not known yet.")
     columns = (INTERVAL, *_NAMES, *_COLUMNS)
     width = len(_COLUMNS)
     return Report(
-        "repeats", FigureFamily.COHORT, columns, keyed_rows(pieces, rows, len(_NAMES), width), Chart.BARS, ("repeats",), notes
+        "repeats",
+        FigureFamily.COHORT,
+        columns,
+        keyed_rows(pieces, rows, len(_NAMES), width),
+        Chart.BARS,
+        ("repeats",),
+        notes,
     )
 
 

@@ -81,7 +81,6 @@ class ReportQuery:
     least_score: float | None = None
     most_score: float | None = None
     ratings: frozenset[str] = frozenset()
-
     terms: ReportTerms = field(default_factory=ReportTerms)
 
     def pieces(self) -> list[Interval]:

@@ -11,8 +11,9 @@ from typing import Any
 from sqlalchemy import Column, Connection, Engine, Select, Table, and_, exists, func, select
 
 from callbridge.adapters.database.history_tables import calls, recordings, segments, survey_answers, surveys
-from callbridge.adapters.reports.keyed_rows import INTERVAL, Key, Row, keyed_rows, share
-from callbridge.adapters.reports.report import FigureFamily, Report, ReportColumn, ReportQuery, ValueKind
+from callbridge.adapters.reports.keyed_rows import Key, keyed_rows, ratio
+from callbridge.adapters.reports.report import Chart, FigureFamily, Report, ReportColumn, ReportQuery, ValueKind
+from callbridge.adapters.reports.rows import INTERVAL, Row
 from callbridge.adapters.reports.slots import labels_of, slot_of
 
 _ASKED = ("complete", "partial", "refused", "no_answer")
@@ -38,10 +39,10 @@ _NAMES = (
     ReportColumn("question", _TEXT, "question", "empty: the survey as a whole"),
 )
 _COLUMNS = (
-    ReportColumn("asked", _COUNT, "asked", "callers who were asked: answered + refused + no_answer"),
-    ReportColumn("answered", _COUNT, "answ.", "callers who answered at least one question"),
-    ReportColumn("response_rate", _SHARE, "resp.", "answered / asked"),
-    ReportColumn("missed", _COUNT, "missed", "callers who would have been asked and hung up first"),
+    ReportColumn("asked", _COUNT, "asked", "callers who were asked: responded + refused + no_answer"),
+    ReportColumn("responded", _COUNT, "resp.", "callers who answered at least one question"),
+    ReportColumn("response_rate", _SHARE, "resp. %", "responded / asked"),
+    ReportColumn("hung_up_first", _COUNT, "missed", "callers who would have been asked and hung up first"),
     ReportColumn("refused", _COUNT, "refused", "callers who declined, or hung up before the first answer"),
     ReportColumn("no_answer", _COUNT, "silent", "callers who pressed nothing to the end"),
     ReportColumn("skipped", _COUNT, "skipped", "callers who were not asked because they had been a short time ago", brief=False),
@@ -76,15 +77,16 @@ def surveys_report(engine: Engine, query: ReportQuery) -> Report:
     if unknown := sorted({(key[1], key[-1]) for key in rows if key[-1]} - set(query.terms.ratings)):
         listed = ", ".join(f"{question} ({survey})" for survey, question in unknown)
         notes.append(f"No ratings, so without a mean, CSAT and DSAT: {listed}")
-    columns = (INTERVAL, *_NAMES, *_COLUMNS)
-    return Report("surveys", FigureFamily.COHORT, columns, keyed_rows(pieces, rows, len(_NAMES), len(_COLUMNS)), notes=notes)
+    columns, charted = (INTERVAL, *_NAMES, *_COLUMNS), ("asked", "responded")
+    found_rows = keyed_rows(pieces, rows, len(_NAMES), len(_COLUMNS))
+    return Report("surveys", FigureFamily.COHORT, columns, found_rows, Chart.BARS, charted, notes)
 
 
 def _survey(one: SurveyFigures) -> Row:
     results = one.results
     asked, answered = sum(results[name] for name in _ASKED), results["complete"] + results["partial"]
     refusals = (results["missed"], results["refused"], results["no_answer"], results["skipped"])
-    return asked, answered, share(answered, asked), *refusals, one.comments
+    return asked, answered, ratio(answered, asked), *refusals, one.comments
 
 
 def _question(answers: Mapping[str, int], scale: tuple[int, ...]) -> Row:
@@ -96,7 +98,7 @@ def _question(answers: Mapping[str, int], scale: tuple[int, ...]) -> Row:
         return total, *(None,) * 6, distribution
     good, bad = sum(given[step] for step in scale[-2:]), sum(given[step] for step in scale[:2])
     score = sum(step * count for step, count in given.items()) / rated
-    shares = (share(good, rated), share(given[scale[0]], rated), share(bad, rated))
+    shares = (ratio(good, rated), ratio(given[scale[0]], rated), ratio(bad, rated))
     return total, round(score, 2), *shares, *wilson(good, rated), distribution
 
 
