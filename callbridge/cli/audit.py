@@ -1,22 +1,18 @@
-"""The audit of a campaign's abandon rate: every attempt, by day and over the window, by both definitions.
-
-``rate``: abandoned / live answers (United States, 16 CFR 310.4(b)(4): 3 % over 30 days); a machine that an agent had is no live
-answer. ``rate_uk``: abandoned / (abandoned + calls passed to an agent) in 24 hours (Ofcom, persistent misuse, annex 3), by what
-is believed of machines. What nobody knows (``unknown``), and what an agent reached too late, counts as abandoned.
-"""
+"""The audit of a campaign's abandon rate: every attempt, by day and over the window, by both definitions."""
 
 from __future__ import annotations
 
 import csv
-from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-REPORT_DAYS = 30
+from callbridge.adapters.database.attempt_counts import WINDOW_DAYS, AttemptCounts, MachineEstimate
+
+REPORT_DAYS = WINDOW_DAYS
 COLUMNS = (
     "id",
     "at",
@@ -41,15 +37,6 @@ COLUMNS = (
 
 
 @dataclass(frozen=True, slots=True)
-class MachineEstimate:
-    """What is believed of machines. ``listens``: answering machine detection decides; ``false_positives``: the share of its
-    machines that were people, nobody having heard them (None: nobody has estimated it)."""
-
-    listens: bool = False
-    false_positives: float | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class Day:
     """One day, and the ``REPORT_DAYS`` days that end with it."""
 
@@ -67,28 +54,17 @@ class Day:
     """Abandoned, because an agent talked to them too late: people, for certain."""
 
     @property
-    def connected(self) -> int:
-        """Live answers that an agent had in time."""
-        return self.live - self.abandoned
-
-    @property
     def rate(self) -> float:
         return self.abandoned / self.live if self.live else 0.0
 
     def rate_uk(self, estimate: MachineEstimate) -> float | None:
-        """People whom detection took for machines are abandoned, too; without detection, as many of the abandoned calls were
-        machines' as of those that agents had. None when nobody has estimated how often detection is wrong, or when all that
-        agents had were machines."""
-        abandoned, people = float(self.abandoned), self.connected + self.late
-        if estimate.listens or self.taken_for_machines:
-            if estimate.false_positives is None:
-                return None
-            abandoned += self.taken_for_machines * estimate.false_positives
-        elif self.told_as_machines:
-            if not people:
-                return None
-            abandoned = self.late + (self.abandoned - self.late) * people / (people + self.told_as_machines)
-        return abandoned / (abandoned + self.connected) if abandoned + self.connected else 0.0
+        """None when it cannot be said; 0 on a day on which nobody answered."""
+        machines = self.taken_for_machines, self.told_as_machines
+        counts = AttemptCounts(self.attempts, self.live, self.abandoned, self.late, *machines)
+        listens = estimate.listens or self.taken_for_machines > 0
+        known = estimate.false_positives is not None if listens else not self.told_as_machines
+        found = counts.rate_uk(estimate)
+        return 0.0 if found is None and known and not self.live else found
 
     @property
     def window_rate(self) -> float:
@@ -97,37 +73,30 @@ class Day:
 
 def days(attempts: Iterable[dict[str, Any]], zone: ZoneInfo) -> list[Day]:
     """Day by day, those without attempts too. Answers to an agent who was there first make no rate better: not counted."""
-    made: Counter[str] = Counter()
-    live: Counter[str] = Counter()
-    abandoned: Counter[str] = Counter()
-    verdicts: Counter[str] = Counter()
-    told: Counter[str] = Counter()
-    late: Counter[str] = Counter()
+    counts: dict[str, AttemptCounts] = {}
     for one in attempts:
-        day = day_of(one["at"], zone)
-        made[day] += 1
-        live[day] += one["live"]
-        abandoned[day] += one["abandoned"]
-        late[day] += one["late"]
-        if one["outcome"] == "machine" and not one["manual"]:
-            (told if one["agent"] else verdicts)[day] += 1
-    return [
-        Day(
-            day=day,
-            attempts=made[day],
-            live=live[day],
-            abandoned=abandoned[day],
-            window_live=sum(live[each] for each in back),
-            window_abandoned=sum(abandoned[each] for each in back),
-            taken_for_machines=verdicts[day],
-            told_as_machines=told[day],
-            late=late[day],
+        of_day = counts.setdefault(day_of(one["at"], zone), AttemptCounts())
+        of_day.add(one["outcome"], late=bool(one["late"]), manual=bool(one["manual"]), agent=bool(one["agent"]))
+    found: list[Day] = []
+    for day, back in _calendar(counts):
+        own, window = counts.get(day, AttemptCounts()), [counts[each] for each in back if each in counts]
+        found.append(
+            Day(
+                day=day,
+                attempts=own.attempts,
+                live=own.live,
+                abandoned=own.abandoned,
+                window_live=sum(each.live for each in window),
+                window_abandoned=sum(each.abandoned for each in window),
+                taken_for_machines=own.taken_for_machines,
+                told_as_machines=own.told_as_machines,
+                late=own.late,
+            )
         )
-        for day, back in _calendar(made)
-    ]
+    return found
 
 
-def _calendar(made: Counter[str]) -> Iterator[tuple[str, list[str]]]:
+def _calendar(made: Collection[str]) -> Iterator[tuple[str, list[str]]]:
     """Each day from the first to the last, and the days that its window holds."""
     if not made:
         return

@@ -16,6 +16,7 @@ from rich.table import Table
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from callbridge.adapters.database import BadDatabase, not_roots
+from callbridge.adapters.database.attempt_counts import MachineEstimate
 from callbridge.adapters.ledger import BlockEntry, LedgerStore
 from callbridge.adapters.ledger.lead_files import BadFile
 from callbridge.adapters.ledger.leads import LeadReader, Loaded, load
@@ -187,7 +188,7 @@ def _audit(settings: Settings, options: argparse.Namespace) -> int:
         _known(settings, name)  # the proof outlives the campaign
     zone = ZoneInfo(settings.instance.timezone)
     campaign = settings.campaigns.get(name)
-    estimate = audit.MachineEstimate(campaign.amd, campaign.false_positives) if campaign is not None else audit.MachineEstimate()
+    estimate = MachineEstimate(campaign.amd, campaign.false_positives) if campaign is not None else MachineEstimate()
     found = audit.days(store.attempts(name, 0.0, time.time() + audit.REPORT_DAYS * 86400.0), zone)
     cap = campaign.cap if campaign is not None else 0.03
     outcomes, codes = store.outcomes(name, 0.0), store.dispositions(name, 0.0)
@@ -222,11 +223,11 @@ def _audit(settings: Settings, options: argparse.Namespace) -> int:
     return DONE
 
 
-def _rates_of(day: audit.Day, estimate: audit.MachineEstimate) -> dict[str, float | None]:
+def _rates_of(day: audit.Day, estimate: MachineEstimate) -> dict[str, float | None]:
     return {"rate": day.rate, "rate_uk": day.rate_uk(estimate), "window_rate": day.window_rate}
 
 
-def _proof(name: str, cap: float, found: list[audit.Day], estimate: audit.MachineEstimate) -> Table:
+def _proof(name: str, cap: float, found: list[audit.Day], estimate: MachineEstimate) -> Table:
     table = Table(title=f"{name}: abandoned calls: answered, but no agent in time (cap {cap:.1%})")
     for column in (
         "day",

@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from callbridge.adapters.database.attempt_counts import MachineEstimate
 from callbridge.adapters.ledger import BlockEntry, LedgerStore, LedgerTerms
 from callbridge.adapters.ledger.lead_files import BadFile
 from callbridge.adapters.ledger.leads import BadLead, LeadReader, Loaded, load
@@ -237,7 +238,7 @@ def test_days_and_windows_are_counted_call_by_call(book: LedgerStore) -> None:
     first, last = found["2026-01-01"], found["2026-01-31"]
     assert (first.attempts, first.live, first.abandoned) == (13, 11, 3)
     assert first.rate == pytest.approx(3 / 11)
-    assert first.rate_uk(audit.MachineEstimate()) == pytest.approx(3 / (3 + 8))
+    assert first.rate_uk(MachineEstimate()) == pytest.approx(3 / (3 + 8))
     assert (found["2026-01-30"].window_live, found["2026-01-30"].window_abandoned) == (15, 3)
     assert (last.window_live, last.window_abandoned) == (5, 1), "the first day has left the window"
     assert found["2026-01-15"].attempts == 0
@@ -247,19 +248,20 @@ def test_the_british_rate_is_that_of_a_known_example() -> None:
     """VICIdial's documents: 29 abandoned, 9 people and 7 machines that agents had."""
     day = audit.Day("2026-01-01", 60, 38, 29, 38, 29, told_as_machines=7)
     assert day.rate == pytest.approx(29 / 38), "any of the abandoned ones may have been a person"
-    assert day.rate_uk(audit.MachineEstimate()) == pytest.approx(16.3125 / 25.3125)
-    assert audit.Day("2026-01-01", 3, 0, 0, 0, 0).rate_uk(audit.MachineEstimate()) == 0.0
+    assert day.rate_uk(MachineEstimate()) == pytest.approx(16.3125 / 25.3125)
+    assert audit.Day("2026-01-01", 3, 0, 0, 0, 0).rate_uk(MachineEstimate()) == 0.0
+    assert audit.Day("2026-01-01", 3, 0, 0, 0, 0).rate_uk(MachineEstimate(True, 0.03)) == 0.0
 
 
 def test_people_whom_an_agent_had_too_late_are_no_machines() -> None:
     day = audit.Day("2026-01-01", 120, 70, 20, 70, 20, told_as_machines=50, late=20)
-    assert day.rate_uk(audit.MachineEstimate()) == pytest.approx(20 / 70)
+    assert day.rate_uk(MachineEstimate()) == pytest.approx(20 / 70)
 
 
 def test_a_campaign_that_listened_once_needs_its_estimate_still() -> None:
     day = audit.Day("2026-01-01", 13, 9, 2, 9, 2, taken_for_machines=4)
-    assert day.rate_uk(audit.MachineEstimate()) is None
-    assert audit.Day("2026-01-01", 6, 5, 5, 5, 5, told_as_machines=1).rate_uk(audit.MachineEstimate()) is None, "nobody knows"
+    assert day.rate_uk(MachineEstimate()) is None
+    assert audit.Day("2026-01-01", 6, 5, 5, 5, 5, told_as_machines=1).rate_uk(MachineEstimate()) is None, "nobody knows"
 
 
 def test_machines_of_agents_who_were_there_first_say_nothing_of_the_others(book: LedgerStore) -> None:
@@ -267,7 +269,7 @@ def test_machines_of_agents_who_were_there_first_say_nothing_of_the_others(book:
     for _ in range(3):
         made(book, 0, "machine", first=True)
     (day,) = audit.days(book.attempts("spring", 0.0, 1e12), ZoneInfo("UTC"))
-    assert day.rate_uk(audit.MachineEstimate()) == 1.0
+    assert day.rate_uk(MachineEstimate()) == 1.0
 
 
 def test_every_attempt_is_a_row_of_the_proof(book: LedgerStore, tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlalchemy import Engine, and_, func, or_, select
 
+from callbridge.adapters.database.attempt_counts import counts_as
 from callbridge.adapters.database.ledger_tables import attempts, leads
 from callbridge.adapters.ledger.rules import FAR
 from callbridge.core.model.dial_rules import NEVER
@@ -35,9 +36,8 @@ class LedgerFigures:
             )
             for row in link.execute(wanted.order_by(attempts.c.at)):
                 known = dict(row._mapping)
-                lost = row.outcome in ("abandoned", "unknown") or bool(row.late)
-                known["live"] = int(lost or (row.outcome == "answered" and not row.manual))
-                known["abandoned"] = int(lost)
+                live, abandoned = counts_as(row.outcome, late=bool(row.late), manual=bool(row.manual))
+                known |= {"live": int(live), "abandoned": int(abandoned)}
                 yield known
 
     def count(self, campaign: str) -> dict[str, int]:
