@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from callbridge.adapters.reports.terms import ReportTerms
+from callbridge.adapters.database.attempt_counts import MachineEstimate
+from callbridge.adapters.reports.terms import CampaignTerms, ReportTerms
+from callbridge.settings.campaigns import CampaignConfig
 from callbridge.settings.models import Settings
 
 
@@ -13,4 +15,17 @@ def report_terms(settings: Settings) -> ReportTerms:
         for question in survey.questions
         if question.kind == "rating"
     }
-    return ReportTerms(ratings=ratings)
+    return ReportTerms(ratings=ratings, campaigns={name: _campaign(one) for name, one in settings.campaigns.items()})
+
+
+def _campaign(campaign: CampaignConfig) -> CampaignTerms:
+    codes = campaign.dispositions
+    return CampaignTerms(
+        number=campaign.number or "",
+        cap=campaign.cap,
+        most_attempts=campaign.attempts.most,
+        estimate=MachineEstimate(campaign.amd, campaign.false_positives),
+        codes=frozenset(codes),
+        reached=frozenset(name for name, one in codes.items() if one.reached),
+        successes=frozenset(name for name, one in codes.items() if one.success),
+    )

@@ -64,5 +64,6 @@ CATALOGUE: dict[str, ReportDescription] = {
             ReportOption.TIER,
             ReportOption.AGENT,
         ),
+        _report("campaigns", "attempts, abandon rates and success of each campaign", ReportOption.BY, ReportOption.CAMPAIGN),
     )
 }

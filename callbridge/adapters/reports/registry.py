@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from callbridge.adapters.reports.agents import agents_report
 from callbridge.adapters.reports.callbacks import callbacks_report
+from callbridge.adapters.reports.campaigns import campaigns_report
 from callbridge.adapters.reports.flows import flows_report
 from callbridge.adapters.reports.queues import entries_report, queues_report, tiers_report
 from callbridge.adapters.reports.repeats import repeats_report
@@ -21,4 +22,5 @@ REPORTS: Mapping[str, ReportMaker] = {
     "surveys": surveys_report,
     "callbacks": callbacks_report,
     "repeats": repeats_report,
+    "campaigns": campaigns_report,
 }

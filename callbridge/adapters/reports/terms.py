@@ -5,6 +5,22 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from callbridge.adapters.database.attempt_counts import MachineEstimate
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CampaignTerms:
+    """``number``: the number that people see; ``cap``: the largest share of abandoned calls that is allowed. ``reached``,
+    ``successes``, ``codes``: dispositions of talks with the right person, of those that achieved the purpose, and all."""
+
+    number: str = ""
+    cap: float = 0.03
+    most_attempts: int = 0
+    estimate: MachineEstimate = field(default_factory=MachineEstimate)
+    codes: frozenset[str] = frozenset()
+    reached: frozenset[str] = frozenset()
+    successes: frozenset[str] = frozenset()
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReportTerms:
@@ -12,3 +28,5 @@ class ReportTerms:
     them, such as of a survey that is no longer configured, its answers are counted only."""
 
     ratings: Mapping[tuple[str, str], tuple[int, ...]] = field(default_factory=dict)
+    campaigns: Mapping[str, CampaignTerms] = field(default_factory=dict)
+    """The campaigns that are configured; of others dispositions mean nothing."""
