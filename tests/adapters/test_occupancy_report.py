@@ -86,7 +86,7 @@ def test_a_conversation_from_07_28_to_07_32_is_two_minutes_of_each_half_hour(his
     )
     asked = query(at("2026-03-29T07:00"), at("2026-03-29T08:30"), By.HALF_HOUR)
     found = table(make_occupancy(history.database.engine, asked))
-    assert [(row["interval"], row["talking"], row["peak_talking"], row["occupancy"]) for row in found] == [
+    assert [(row["interval"], row["mean_talking"], row["peak_talking"], row["occupancy"]) for row in found] == [
         ("2026-03-29 07:00", 0.07, 1, 1.0),
         ("2026-03-29 07:30", 0.07, 1, 1.0),
         ("2026-03-29 08:00", 0.0, 0, None),
@@ -125,7 +125,7 @@ def test_what_lasts_is_counted_up_to_now_and_the_future_has_no_figures(history: 
     now = at("2026-11-28T09:15")
     asked = query(at("2026-11-28T08:00"), at("2026-11-28T11:00"), By.HOUR, now=now)
     found = table(make_occupancy(history.database.engine, asked))
-    assert [row["ready"] for row in found] == [1.0, 1.0, None]
+    assert [row["mean_ready"] for row in found] == [1.0, 1.0, None]
     assert [row["staffed_time"] for row in found] == [3600.0, 900.0, None]
     assert [row["peak_waiting"] for row in found] == [0, 0, None]
 

@@ -111,19 +111,25 @@ def _of_all(loads: Loads) -> Mapping[int, Load]:
 _NUMBER, _SHARE, _COUNT = ValueKind.DECIMAL, ValueKind.SHARE, ValueKind.COUNT
 _COLUMNS = (
     INTERVAL,
-    ReportColumn("staffed", _NUMBER, "staffed", "agents logged in on average: seconds of all agents / length of the interval"),
-    ReportColumn("ready", _NUMBER, "ready", "agents ready on average"),
-    ReportColumn("talking", _NUMBER, "talk", "agents in a call on average, hold included: the load in erlangs"),
-    ReportColumn("wrap_up", _NUMBER, "wrap-up", "agents in after-call work on average"),
-    ReportColumn("not_ready", _NUMBER, "not ready", "agents not ready on average"),
+    ReportColumn(
+        "mean_staffed", _NUMBER, "staffed", "agents logged in on average: seconds of all agents / length of the interval"
+    ),
+    ReportColumn("mean_ready", _NUMBER, "ready", "agents ready on average"),
+    ReportColumn("mean_talking", _NUMBER, "talk", "agents in a call on average, hold included: the load in erlangs"),
+    ReportColumn("mean_wrap_up", _NUMBER, "wrap-up", "agents in after-call work on average"),
+    ReportColumn("mean_not_ready", _NUMBER, "not ready", "agents not ready on average"),
     ReportColumn("occupancy", _SHARE, "occup.", "(talk + wrap-up) / (talk + wrap-up + ready + ringing)"),
     ReportColumn("utilisation", _SHARE, "util.", "(talk + wrap-up + ready) / staffed"),
     ReportColumn("not_ready_rate", _SHARE, "n. r. rate", "not ready / staffed", brief=False),
-    ReportColumn("ringing", _NUMBER, "ringing", "agents whose phone rang, or who were being connected, on average", brief=False),
-    ReportColumn("busy_elsewhere", _NUMBER, "busy", "agents in calls that are none of callbridge's, on average", brief=False),
-    ReportColumn("offline", _NUMBER, "offline", "agents whose phone could not be reached, on average", brief=False),
-    ReportColumn("conversations", _NUMBER, "convers.", "conversations at once on average", brief=False),
-    ReportColumn("waiting", _NUMBER, "waiting", "callers waiting on average", brief=False),
+    ReportColumn(
+        "mean_ringing", _NUMBER, "ringing", "agents whose phone rang, or who were being connected, on average", brief=False
+    ),
+    ReportColumn(
+        "mean_busy_elsewhere", _NUMBER, "busy", "agents in calls that are none of callbridge's, on average", brief=False
+    ),
+    ReportColumn("mean_offline", _NUMBER, "offline", "agents whose phone could not be reached, on average", brief=False),
+    ReportColumn("mean_conversations", _NUMBER, "convers.", "conversations at once on average", brief=False),
+    ReportColumn("mean_waiting", _NUMBER, "waiting", "callers waiting on average", brief=False),
     ReportColumn("peak_talking", _COUNT, "most talk", "conversations at once at most", brief=False),
     ReportColumn("peak_waiting", _COUNT, "most wait", "callers waiting at once at most"),
     ReportColumn("staffed_time", ValueKind.SECONDS, "logged in", "time logged in of all agents together", brief=False),
@@ -139,7 +145,7 @@ def make_occupancy(engine: Engine, query: ReportQuery) -> Report:
     """A row for every interval."""
     found = find_occupancy(engine, query, query.pieces())
     rows = [(label, *_values(figures)) for label, figures in found.items()]
-    charted = ("talking", "staffed")
+    charted = ("mean_talking", "mean_staffed")
     return Report("occupancy", FigureFamily.CLIPPED, _COLUMNS, rows, Chart.BARS, charted, list(_NOTES))
 
 
