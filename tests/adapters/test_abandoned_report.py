@@ -45,17 +45,17 @@ def since(store: HistoryStore) -> list[tuple[ReportValue, ...]]:
 
 
 def test_a_row_says_where_and_when_the_caller_gave_up(history: HistoryStore) -> None:
-    gives_up(history, "c1", expected=90.0)
+    gives_up(history, "c1", expected=90.0, entered_at_position=3, left_at_position=1)
     (row,) = found(history)
-    assert row | {"entered_at_position": None, "left_at_position": None} == {
+    assert row == {
         "call": "c1",
         "entered": MORNING,
         "abandoned": MORNING + 60,
         "number": ADA,
         "queue": "sales",
         "tier": "gold",
-        "entered_at_position": None,
-        "left_at_position": None,
+        "entered_at_position": 3,
+        "left_at_position": 1,
         "waited": 60.0,
         "outcome": "abandoned",
         "expected": 90.0,

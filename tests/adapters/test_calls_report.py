@@ -13,6 +13,7 @@ from callbridge.adapters.reports import calls
 from callbridge.adapters.reports.call_details import UnknownCall, call_details
 from callbridge.adapters.reports.calls import make_calls
 from callbridge.adapters.reports.report import ReportValue
+from callbridge.adapters.reports.terms import ReportTerms
 
 from .days import rows
 from .report_days import MONTH_END, at, put, query, spread, table
@@ -60,9 +61,12 @@ def a_transferred_call(store: HistoryStore) -> float:
     put(store, tables.segments, call="c1", segment=6, transfer=5, began_at=began + 180, ended_at=began + 480, **bob)
     for place, file in enumerate(("c1-ann.wav", "c1-bob.wav")):
         put(store, tables.recordings, call="c1", kind="talk", file=file, at=began + 180 + 300 * place)
-    for question, answer in (("friendly", "5"), ("solved", "2"), ("again", "9")):
+    for question, answer in (("friendly", "5"), ("clear", "2"), ("solved", "1")):
         put(store, tables.survey_answers, call="c1", survey="csat", question=question, answer=answer, at=began + 500)
     return began
+
+
+RATED = ReportTerms(ratings={("csat", "friendly"): (1, 2, 3, 4, 5), ("csat", "clear"): (1, 2, 3, 4, 5)})
 
 
 def found(store: HistoryStore, **changes: Any) -> list[ReportValue]:
@@ -71,7 +75,7 @@ def found(store: HistoryStore, **changes: Any) -> list[ReportValue]:
 
 def test_a_row_has_all_that_became_of_the_call(history: HistoryStore) -> None:
     began = a_transferred_call(history)
-    (row,) = table(make_calls(history.database.engine, query(*DAY)))
+    (row,) = table(make_calls(history.database.engine, query(*DAY, terms=RATED)))
     assert row == {
         "call": "c1",
         "began": began,
@@ -131,13 +135,13 @@ def test_calls_are_found_by_the_mean_of_their_ratings(history: HistoryStore) -> 
         moment = a_call(history, call, "10:00")
         put(history, tables.survey_answers, call=call, survey="csat", question="friendly", answer=answer, at=moment)
     a_call(history, "c4", "11:00")
-    assert found(history, least_score=3.5) == ["c1", "c3"]
-    assert found(history, most_score=2.0) == ["c2"]
-    assert found(history, least_score=2.0, most_score=4.0) == ["c1"]
-    ratings = frozenset({"friendly"})  # "solved" is a question of yes or no
-    assert found(history, least_score=5.0, ratings=ratings) == ["c1", "c3"]
-    rated = table(make_calls(history.database.engine, query(*DAY, ratings=ratings)))
-    assert [row["score"] for row in rated] == [5.0, 1.0, 5.0, None]
+    assert found(history, least_score=3.5, terms=RATED) == ["c1", "c3"]
+    assert found(history, most_score=2.0, terms=RATED) == ["c2"]
+    assert found(history, least_score=2.0, most_score=4.0, terms=RATED) == ["c1"]
+    assert found(history, least_score=1.0) == []
+    rated = table(make_calls(history.database.engine, query(*DAY, terms=RATED)))
+    assert [row["score"] for row in rated] == [3.5, 1.0, 5.0, None]
+    assert [row["score"] for row in table(make_calls(history.database.engine, query(*DAY)))] == [None] * 4
 
 
 def test_a_call_counts_on_the_day_of_its_arrival(history: HistoryStore) -> None:

@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Engine, ScalarSelect, Select, and_, func, null, select
+from sqlalchemy import ColumnElement, Connection, Engine, ScalarSelect, Select, and_, func, select
 
 from callbridge.adapters.database.history_tables import calls, segments, visits
 from callbridge.adapters.reports.report import FigureFamily, Report, ReportColumn, ReportQuery, ReportValue, ValueKind
@@ -60,10 +60,14 @@ def _rows(engine: Engine, query: ReportQuery) -> Iterator[tuple[ReportValue, ...
 
 def _abandoned(query: ReportQuery) -> Select[Any]:
     own = visits.c
-    position = (own.get(name, null()).label(name) for name in ("entered_at_position", "left_at_position"))
     wanted = (
         select(own.call, own.began_at, own.ended_at, own.queue, own.tier, own.waited, own.outcome, own.expected, calls.c.number)
-        .add_columns(*position, _next_call().label(_NEXT), _next_call(to_keep_a_callback=True).label(_CALLED_BACK))
+        .add_columns(
+            own.entered_at_position,
+            own.left_at_position,
+            _next_call().label(_NEXT),
+            _next_call(to_keep_a_callback=True).label(_CALLED_BACK),
+        )
         .join(calls, calls.c.call == own.call)
         .where(own.began_at >= query.begin, own.began_at < query.end, own.outcome.in_(ABANDONED))
         .order_by(own.began_at, own.call)

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Engine, Float, Select, Table, cast, func, or_, select
+from sqlalchemy import ColumnElement, Connection, Engine, Float, Select, Table, and_, cast, func, or_, select, tuple_
 
 from callbridge.adapters.database.history_tables import calls, recordings, segments, survey_answers, transfers, visits
 from callbridge.adapters.reports.concurrency import _LONGEST
@@ -17,6 +17,7 @@ from callbridge.adapters.reports.rows import seconds
 
 CALLS_AT_ONCE = 500
 RATINGS = tuple("12345")
+"""What may be pressed for a rating."""
 COMPLETED = ("completed", "conference")
 """Results of transfers in which the caller reached the target."""
 
@@ -66,7 +67,7 @@ def _rows(engine: Engine, query: ReportQuery) -> Iterator[tuple[ReportValue, ...
     with engine.connect() as link:
         found = link.execute(_calls(query), execution_options={"yield_per": CALLS_AT_ONCE})
         for part in found.partitions():
-            belonging = _belonging(link, [row.call for row in part])
+            belonging = _belonging(link, [row.call for row in part], query)
             for row in part:
                 yield _values(row, belonging[row.call], query)
 
@@ -101,14 +102,17 @@ def _has(table: Table, *conditions: ColumnElement[bool]) -> ColumnElement[bool]:
 
 def _rated(query: ReportQuery) -> Select[tuple[str]]:
     """The calls whose mean rating is one of those that are asked for."""
-    answers = survey_answers.c
-    mean = func.avg(cast(answers.answer, Float))
-    found = select(answers.call).where(*_since(answers.at, query), answers.answer.in_(RATINGS)).group_by(answers.call)
-    if query.ratings:
-        found = found.where(answers.question.in_(query.ratings))
+    own = survey_answers.c
+    mean = func.avg(cast(own.answer, Float))
+    found = select(own.call).where(*_since(own.at, query), _is_rating(query)).group_by(own.call)
     if query.least_score is not None:
         found = found.having(mean >= query.least_score)
     return found if query.most_score is None else found.having(mean <= query.most_score)
+
+
+def _is_rating(query: ReportQuery) -> ColumnElement[bool]:
+    own = survey_answers.c
+    return and_(tuple_(own.survey, own.question).in_(list(query.terms.ratings)), own.answer.in_(RATINGS))
 
 
 def _since(at: ColumnElement[float], query: ReportQuery) -> tuple[ColumnElement[bool], ...]:
@@ -116,7 +120,7 @@ def _since(at: ColumnElement[float], query: ReportQuery) -> tuple[ColumnElement[
     return at >= query.begin, at < query.end + _LONGEST
 
 
-def _belonging(link: Connection, those: Sequence[str]) -> dict[str, CallRows]:
+def _belonging(link: Connection, those: Sequence[str], query: ReportQuery) -> dict[str, CallRows]:
     """What belongs to these calls."""
     found: dict[str, CallRows] = defaultdict(CallRows)
     for row in link.execute(_of(visits, those).order_by(visits.c.visit)):
@@ -129,7 +133,7 @@ def _belonging(link: Connection, those: Sequence[str]) -> dict[str, CallRows]:
         found[row.call].transfers.append(row)
     for row in link.execute(_of(recordings, those).where(recordings.c.failure.is_(None)).order_by(recordings.c.at)):
         found[row.call].recordings.append(row)
-    for row in link.execute(_of(survey_answers, those).where(survey_answers.c.answer.in_(RATINGS))):
+    for row in link.execute(_of(survey_answers, those).where(_is_rating(query))):
         found[row.call].answers.append(row)
     return found
 
@@ -141,7 +145,7 @@ def _of(table: Table, those: Sequence[str]) -> Select[Any]:
 def _values(call: Any, belonging: CallRows, query: ReportQuery) -> tuple[ReportValue, ...]:
     visited, spoken = belonging.visits, belonging.segments
     talks = [one for one in spoken if one.kind == "talk"]
-    ratings = [int(one.answer) for one in belonging.answers if not query.ratings or one.question in query.ratings]
+    ratings = [int(one.answer) for one in belonging.answers]
     return (
         call.call,
         call.arrived_at,

@@ -63,8 +63,7 @@ ReportValue = str | int | float | None
 @dataclass(frozen=True, slots=True)
 class ReportQuery:
     """What is asked for. Empty names: all. ``person``: the identity of a caller, as it is kept in the history. ``least_score``,
-    ``most_score``: of the mean of a call's ratings. ``ratings``: the questions of surveys that are answered by 1 to 5; empty:
-    all."""
+    ``most_score``: of the mean of a call's ratings."""
 
     begin: float
     end: float
@@ -80,7 +79,6 @@ class ReportQuery:
     outcome: str = ""
     least_score: float | None = None
     most_score: float | None = None
-    ratings: frozenset[str] = frozenset()
     terms: ReportTerms = field(default_factory=ReportTerms)
 
     def pieces(self) -> list[Interval]:
