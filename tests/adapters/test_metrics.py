@@ -229,7 +229,7 @@ def test_visits_are_counted_by_how_they_end() -> None:
         [
             VisitBegan(seq=1, at=1.0, queue="support", tier="gold", rank=1.0, day="d"),
             visit_ended("answered", within_target=True),
-            visit_ended("abandoned", estimated=True),
+            visit_ended("abandoned", estimated=True, within_target=True),
             visit_ended("short_abandoned"),
             visit_ended("overflowed", to="queue:general", reason="waited"),
         ],

@@ -112,6 +112,25 @@ def test_a_wait_of_exactly_the_target_is_within_it(within: float) -> None:
     assert story.tally().within_target == 1
 
 
+@pytest.mark.parametrize(("waited", "within"), [(20.0, True), (20.5, False)])
+def test_who_gives_up_within_the_target_is_told_but_not_counted_as_answered(waited: float, within: bool) -> None:
+    story = Story(plan([queue("support", routing(("support", None), within=20.0), short_abandon=5.0)], []))
+    leg = story.caller()
+    story.wait(waited)
+    story.gone(leg)
+    (ended,) = story.all_told(VisitEnded)
+    assert (ended.outcome, ended.within_target) == ("abandoned", within)
+    assert (story.tally().abandoned, story.tally().within_target) == (1, 0)
+
+
+def test_a_short_abandon_is_within_no_target() -> None:
+    story = Story(plan([queue("support", routing(("support", None), within=20.0), short_abandon=5.0)], []))
+    leg = story.caller()
+    story.wait(2.0)
+    story.gone(leg)
+    assert [(ended.outcome, ended.within_target) for ended in story.all_told(VisitEnded)] == [("short_abandoned", False)]
+
+
 def test_who_only_pauses_changes_no_figure() -> None:
     story = one_queue(agent("bob"))
     before = story.tally()

@@ -41,7 +41,7 @@ def figures(path: Path) -> Figures:
     ):
         found["offered", queue, tier] += count
         found["ended", queue, tier, outcome] += count
-        found["within", queue, tier] += count if within else 0
+        found["within", queue, tier] += count if within and outcome == "answered" else 0
     return +found
 
 

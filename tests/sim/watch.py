@@ -203,7 +203,7 @@ class Watch:
     def _rightly_ended(self, world: World, fact: VisitEnded) -> None:
         queue = world.plan.queues[fact.queue]
         within = oracle.routing(world.plan, fact.queue, fact.tier).answer_within
-        must(fact.within_target == (fact.outcome == "answered" and fact.waited <= within), "service level:", fact)
+        must(fact.within_target == (fact.outcome in ("answered", "abandoned") and fact.waited <= within), "service level:", fact)
         if fact.outcome in ("abandoned", "short_abandoned"):
             must((fact.outcome == "short_abandoned") == (fact.waited < queue.short_abandon), "which abandon:", fact)
 

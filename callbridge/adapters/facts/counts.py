@@ -156,9 +156,9 @@ def _of_visits(fact: _OfVisits) -> Iterator[Count]:
         case VisitEnded():
             of_tier = fact.queue, fact.tier
             yield VISITS_ENDED, (*of_tier, fact.outcome), 1.0
-            if fact.within_target:
-                yield WITHIN_TARGET, of_tier, 1.0
             if fact.outcome == VisitOutcome.ANSWERED:
+                if fact.within_target:
+                    yield WITHIN_TARGET, of_tier, 1.0
                 yield ANSWER_WAIT, of_tier, fact.waited
                 if fact.expected is not None:
                     yield EWT_ERROR, (fact.queue,), abs(fact.expected - fact.lasted)

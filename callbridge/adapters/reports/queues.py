@@ -173,10 +173,10 @@ def _visits(begin: float, end: float, of: Of, chosen: Chosen) -> Executable:
 
 def _add_visits(figures: CohortFigures, row: Any) -> None:
     figures.offered += row.number
-    figures.within += row.within or 0
     match row.outcome:
         case "answered":
             figures.answered += row.number
+            figures.within += row.within or 0
             figures.waited_answered += row.waited or 0.0
             figures.longest_answered = max(figures.longest_answered, row.longest or 0.0)
         case "abandoned":

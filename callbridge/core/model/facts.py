@@ -135,6 +135,7 @@ class VisitEnded(Fact):
     waited: float
     """Since the call's arrival, whatever queues it has been in; of a visit that began as a consult, since the consult began."""
     within_target: bool
+    """Answered, or abandoned, within the target; the service level counts the answered only."""
     day: Plain
     to: TargetText = ""
     """Where an overflow went: ``queue:general``, ``flow:closed``, ``dialplan:context,extension``."""

@@ -33,6 +33,8 @@ MAX_WAYS = 100
 KEEP_FOR = 60.0
 """Seconds for which a caller whose agent's phone was lost stays in the queue regardless of its overflow rules: the head of the
 line was promised."""
+TIMED = (VisitOutcome.ANSWERED, VisitOutcome.ABANDONED)
+"""Outcomes of which a service level may count those within the target."""
 _ROUNDING = 1e-6
 
 
@@ -414,7 +416,7 @@ def end_visit(
     call = announcements.end(world, call)
     waited = max(0.0, at - call.wait_from)
     routing = world.matcher.routing(visit.queue, call.tier)
-    within = outcome is VisitOutcome.ANSWERED and routing is not None and waited <= routing.answer_within
+    within = outcome in TIMED and routing is not None and waited <= routing.answer_within
     if outcome is VisitOutcome.ANSWERED:
         estimates.answered(world, visit.queue, call.id)
     else:
