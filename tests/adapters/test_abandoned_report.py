@@ -9,7 +9,7 @@ import pytest
 from callbridge.adapters.database import history_tables as tables
 from callbridge.adapters.history import HistoryStore
 from callbridge.adapters.reports import abandoned
-from callbridge.adapters.reports.abandoned import make_abandoned
+from callbridge.adapters.reports.abandoned import abandoned_report
 from callbridge.adapters.reports.intervals import By
 from callbridge.adapters.reports.queues import report_queues
 from callbridge.adapters.reports.report import ReportValue
@@ -36,7 +36,7 @@ def talks(store: HistoryStore, call: str, after: float, agent: str, person: str 
 
 
 def found(store: HistoryStore, **changes: Any) -> list[dict[str, ReportValue]]:
-    return table(make_abandoned(store.database.engine, query(*DAY, **changes)))
+    return table(abandoned_report(store.database.engine, query(*DAY, **changes)))
 
 
 def since(store: HistoryStore) -> list[tuple[ReportValue, ...]]:
@@ -126,7 +126,7 @@ def test_they_are_narrowed_by_names_person_and_kind(history: HistoryStore) -> No
 def test_there_are_as_many_as_the_queues_report_counts(history: HistoryStore, monkeypatch: pytest.MonkeyPatch, seed: int) -> None:
     monkeypatch.setattr(abandoned, "VISITS_AT_ONCE", 3)
     begin, end = spread(history, seed, ORIGINS[seed])
-    listed = table(make_abandoned(history.database.engine, query(begin, end + 1)))
+    listed = table(abandoned_report(history.database.engine, query(begin, end + 1)))
     asked = query(begin, end + 1, By.HOUR)
     counted = report_queues(history.database.engine, asked.pieces()).values()
     assert len(listed) == sum(one.abandoned + one.short_abandoned for one in counted) > 0

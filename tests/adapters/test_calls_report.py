@@ -11,7 +11,7 @@ from callbridge.adapters.database import history_tables as tables
 from callbridge.adapters.history import HistoryStore
 from callbridge.adapters.reports import calls
 from callbridge.adapters.reports.call_details import UnknownCall, call_details
-from callbridge.adapters.reports.calls import make_calls
+from callbridge.adapters.reports.calls import calls_report
 from callbridge.adapters.reports.report import ReportValue
 from callbridge.adapters.reports.terms import ReportTerms
 
@@ -70,12 +70,12 @@ RATED = ReportTerms(ratings={("csat", "friendly"): (1, 2, 3, 4, 5), ("csat", "cl
 
 
 def found(store: HistoryStore, **changes: Any) -> list[ReportValue]:
-    return [row["call"] for row in table(make_calls(store.database.engine, query(*DAY, **changes)))]
+    return [row["call"] for row in table(calls_report(store.database.engine, query(*DAY, **changes)))]
 
 
 def test_a_row_has_all_that_became_of_the_call(history: HistoryStore) -> None:
     began = a_transferred_call(history)
-    (row,) = table(make_calls(history.database.engine, query(*DAY, terms=RATED)))
+    (row,) = table(calls_report(history.database.engine, query(*DAY, terms=RATED)))
     assert row == {
         "call": "c1",
         "began": began,
@@ -139,9 +139,9 @@ def test_calls_are_found_by_the_mean_of_their_ratings(history: HistoryStore) -> 
     assert found(history, most_score=2.0, terms=RATED) == ["c2"]
     assert found(history, least_score=2.0, most_score=4.0, terms=RATED) == ["c1"]
     assert found(history, least_score=1.0) == []
-    rated = table(make_calls(history.database.engine, query(*DAY, terms=RATED)))
+    rated = table(calls_report(history.database.engine, query(*DAY, terms=RATED)))
     assert [row["score"] for row in rated] == [3.5, 1.0, 5.0, None]
-    assert [row["score"] for row in table(make_calls(history.database.engine, query(*DAY)))] == [None] * 4
+    assert [row["score"] for row in table(calls_report(history.database.engine, query(*DAY)))] == [None] * 4
 
 
 def test_a_call_counts_on_the_day_of_its_arrival(history: HistoryStore) -> None:
@@ -154,7 +154,7 @@ def test_what_lasts_is_counted_up_to_now(history: HistoryStore) -> None:
     began = a_call(history, "c1", "09:00")
     put(history, tables.visits, call="c1", queue="sales", began_at=began, ended_at=began + 10, lasted=10.0)
     put(history, tables.segments, call="c1", queue="sales", agent="ann", began_at=began + 10)
-    (row,) = table(make_calls(history.database.engine, query(*DAY, now=began + 70)))
+    (row,) = table(calls_report(history.database.engine, query(*DAY, now=began + 70)))
     assert (row["waited"], row["talked"], row["outcome"], row["ended_by"]) == (10.0, 60.0, None, None)
 
 
@@ -165,7 +165,7 @@ def test_a_long_report_is_read_a_part_at_a_time(history: HistoryStore, monkeypat
         put(history, tables.visits, call=f"c{number:03}", queue="sales", began_at=DAY[0] + number, lasted=float(number))
     asked: list[str] = []
     event.listen(history.database.engine, "before_cursor_execute", lambda *told: asked.append(told[2]))
-    rows_of = iter(make_calls(history.database.engine, query(*DAY)).rows)
+    rows_of = iter(calls_report(history.database.engine, query(*DAY)).rows)
     assert asked == []
     first = [next(rows_of) for _ in range(10)]
     before = len(asked)
@@ -178,7 +178,7 @@ def test_a_long_report_is_read_a_part_at_a_time(history: HistoryStore, monkeypat
 @pytest.mark.parametrize("seed", range(3))
 def test_every_call_of_a_day_has_one_row(history: HistoryStore, seed: int) -> None:
     begin, end = spread(history, seed, MONTH_END)
-    listed = table(make_calls(history.database.engine, query(begin, end + 1)))
+    listed = table(calls_report(history.database.engine, query(begin, end + 1)))
     assert sorted(str(row["call"]) for row in listed) == [row["call"] for row in rows(history, tables.calls)]
     talked = sum(row["talked"] or 0.0 for row in rows(history, tables.segments) if row["ended_by"] != "short")
     assert sum(float(row["talked"] or 0) for row in listed) == pytest.approx(talked, abs=5)

@@ -9,7 +9,7 @@ import pytest
 
 from callbridge.adapters.database import history_tables as tables
 from callbridge.adapters.history import HistoryStore
-from callbridge.adapters.reports.heatmap import make_heatmap
+from callbridge.adapters.reports.heatmap import heatmap_report
 from callbridge.adapters.reports.occupancy import find_occupancy
 from callbridge.adapters.reports.queues import report_queues
 from callbridge.adapters.reports.report import ReportQuery, ReportValue
@@ -20,7 +20,7 @@ SATURDAY = at("2026-11-28")
 
 
 def cells(store: HistoryStore, asked: ReportQuery) -> dict[tuple[Any, Any], dict[str, ReportValue]]:
-    return {(row["weekday"], row["hour"]): row for row in table(make_heatmap(store.database.engine, asked))}
+    return {(row["weekday"], row["hour"]): row for row in table(heatmap_report(store.database.engine, asked))}
 
 
 def visit(store: HistoryStore, began: float, outcome: str = "answered", waited: float = 10.0, **values: Any) -> None:

@@ -10,7 +10,7 @@ import pytest
 from callbridge.adapters.database import history_tables as tables
 from callbridge.adapters.history import HistoryStore
 from callbridge.adapters.reports.intervals import By, Interval
-from callbridge.adapters.reports.occupancy import OccupancyFigures, find_occupancy, make_occupancy
+from callbridge.adapters.reports.occupancy import OccupancyFigures, find_occupancy, occupancy_report
 from callbridge.adapters.reports.report import ReportQuery
 
 from .days import rows
@@ -85,7 +85,7 @@ def test_a_conversation_from_07_28_to_07_32_is_two_minutes_of_each_half_hour(his
         ended_at=at("2026-03-29T07:32"),
     )
     asked = query(at("2026-03-29T07:00"), at("2026-03-29T08:30"), By.HALF_HOUR)
-    found = table(make_occupancy(history.database.engine, asked))
+    found = table(occupancy_report(history.database.engine, asked))
     assert [(row["interval"], row["mean_talking"], row["peak_talking"], row["occupancy"]) for row in found] == [
         ("2026-03-29 07:00", 0.07, 1, 1.0),
         ("2026-03-29 07:30", 0.07, 1, 1.0),
@@ -124,7 +124,7 @@ def test_what_lasts_is_counted_up_to_now_and_the_future_has_no_figures(history: 
     put(history, tables.agent_states, agent="bob", fact="now", state="logged_out", began_at=at("2026-11-27T22:00"))
     now = at("2026-11-28T09:15")
     asked = query(at("2026-11-28T08:00"), at("2026-11-28T11:00"), By.HOUR, now=now)
-    found = table(make_occupancy(history.database.engine, asked))
+    found = table(occupancy_report(history.database.engine, asked))
     assert [row["mean_ready"] for row in found] == [1.0, 1.0, None]
     assert [row["staffed_time"] for row in found] == [3600.0, 900.0, None]
     assert [row["peak_waiting"] for row in found] == [0, 0, None]

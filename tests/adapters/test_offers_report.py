@@ -9,7 +9,7 @@ import pytest
 from callbridge.adapters.database import history_tables as tables
 from callbridge.adapters.history import HistoryStore
 from callbridge.adapters.reports.intervals import By
-from callbridge.adapters.reports.offers import make_offers
+from callbridge.adapters.reports.offers import offers_report
 
 from .days import rows
 from .report_days import BERLIN, LORD_HOWE, ORIGINS, at, busy, put, query, spread, sums, table
@@ -37,7 +37,7 @@ def test_each_result_has_its_column(history: HistoryStore) -> None:
     offer(history, "misconfigured")
     offer(history, "cancelled", rang_for=1.0)
     offer(history, None)
-    (row,) = table(make_offers(history.database.engine, query(NINE, NINE + 60)))
+    (row,) = table(offers_report(history.database.engine, query(NINE, NINE + 60)))
     assert row == {
         "interval": "2026-11-28",
         "agent": "ann",
@@ -59,7 +59,7 @@ def test_each_result_has_its_column(history: HistoryStore) -> None:
 def test_an_offer_counts_where_it_began(history: HistoryStore) -> None:
     offer(history, "answered", at=at("2026-11-28T07:28"), ended_at=at("2026-11-28T07:32"), rang_for=240.0)
     asked = query(at("2026-11-28T07:00"), at("2026-11-28T08:30"), By.HALF_HOUR)
-    found = table(make_offers(history.database.engine, asked))
+    found = table(offers_report(history.database.engine, asked))
     assert [(row["interval"], row["agent"], row["offered"], row["answer_rate"], row["ring_time"]) for row in found] == [
         ("2026-11-28 07:00", "ann", 1, 1.0, 240.0),
         ("2026-11-28 07:30", "", None, None, None),
@@ -69,7 +69,7 @@ def test_an_offer_counts_where_it_began(history: HistoryStore) -> None:
 
 def test_where_nothing_was_answered_there_is_no_ring_time_and_where_all_were_cancelled_no_rate(history: HistoryStore) -> None:
     offer(history, "cancelled", rang_for=3.0)
-    (row,) = table(make_offers(history.database.engine, query(NINE, NINE + 60)))
+    (row,) = table(offers_report(history.database.engine, query(NINE, NINE + 60)))
     assert (row["answer_rate"], row["ring_time"]) == (None, None)
 
 
@@ -79,7 +79,7 @@ def test_offers_are_narrowed_by_agent_queue_and_tier(history: HistoryStore) -> N
     offer(history, "answered", agent="bob", queue="support", tier="gold")
 
     def found(**changes: Any) -> list[tuple[Any, ...]]:
-        listed = table(make_offers(history.database.engine, query(NINE, NINE + 60, **changes)))
+        listed = table(offers_report(history.database.engine, query(NINE, NINE + 60, **changes)))
         return [(row["agent"], row["queue"]) for row in listed]
 
     assert found() == [("ann", "sales"), ("bob", "sales"), ("bob", "support")]
@@ -92,11 +92,11 @@ def test_offers_are_narrowed_by_agent_queue_and_tier(history: HistoryStore) -> N
 @pytest.mark.parametrize("fill", [busy, spread])
 def test_quarters_of_an_hour_sum_to_the_whole_and_offers_close(history: HistoryStore, fill: Any, seed: int) -> None:
     begin, end = fill(history, seed, ORIGINS[seed])
-    listed = table(make_offers(history.database.engine, query(begin, end + 1)))
+    listed = table(offers_report(history.database.engine, query(begin, end + 1)))
     whole = sums(listed, ("agent", "queue"), COUNTS)
     assert sum(each["offered"] for each in whole.values()) == len(rows(history, tables.offers)) > 0
     for row in listed:
         assert row["offered"] == sum(int(row[name] or 0) for name in COUNTS[1:-1])
     for by, zone in ((By.QUARTER_HOUR, BERLIN), (By.HOUR, LORD_HOWE), (By.DAY, BERLIN), (By.MONTH, BERLIN), (By.WEEKDAY, BERLIN)):
-        found = table(make_offers(history.database.engine, query(begin, end + 1, by, zone)))
+        found = table(offers_report(history.database.engine, query(begin, end + 1, by, zone)))
         assert sums(found, ("agent", "queue"), COUNTS) == whole

@@ -10,7 +10,7 @@ from callbridge.adapters.database import history_tables as tables
 from callbridge.adapters.history import HistoryStore
 from callbridge.adapters.reports.intervals import By
 from callbridge.adapters.reports.queues import report_queues
-from callbridge.adapters.reports.service_levels import make_service_levels
+from callbridge.adapters.reports.service_levels import service_level_report
 
 from .report_days import BERLIN, LORD_HOWE, ORIGINS, at, busy, put, query, spread, sums, table
 
@@ -32,7 +32,7 @@ def test_each_formula_is_what_it_says(history: HistoryStore) -> None:
         visit(history, "abandoned", waited)
     visit(history, "short_abandoned", 2.0)
     visit(history, "overflowed", 60.0)
-    (row,) = table(make_service_levels(history.database.engine, query(NINE, NINE + 60)))
+    (row,) = table(service_level_report(history.database.engine, query(NINE, NINE + 60)))
     assert row == {
         "interval": "2026-11-28",
         "queue": "sales",
@@ -57,7 +57,7 @@ def test_where_nothing_was_there_is_no_service_level(history: HistoryStore) -> N
     visit(history, "short_abandoned", 2.0)
     visit(history, "answered", 240.0, began_at=at("2026-11-28T09:58"), ended_at=at("2026-11-28T10:02"))
     asked = query(NINE, NINE + 7200, By.HALF_HOUR)
-    found = table(make_service_levels(history.database.engine, asked))
+    found = table(service_level_report(history.database.engine, asked))
     assert [(row["interval"][-5:], row["queue"], *(row[name] for name in SHARES)) for row in found] == [  # type: ignore[index]
         ("09:00", "sales", None, None, None, 0.0),
         ("09:30", "sales", 0.0, 0.0, 0.0, 0.0),
@@ -76,7 +76,7 @@ def test_visits_are_narrowed_by_queue_tier_and_entry(history: HistoryStore) -> N
         visit(history, "answered", 1.0, queue, call=call, tier=tier)
 
     def found(**changes: Any) -> list[Any]:
-        return [row["queue"] for row in table(make_service_levels(history.database.engine, query(NINE, NINE + 60, **changes)))]
+        return [row["queue"] for row in table(service_level_report(history.database.engine, query(NINE, NINE + 60, **changes)))]
 
     assert found() == ["orders", "sales", "support"]
     assert found(queues=frozenset({"sales", "support"})) == ["sales", "support"]
@@ -89,10 +89,10 @@ def test_visits_are_narrowed_by_queue_tier_and_entry(history: HistoryStore) -> N
 @pytest.mark.parametrize("fill", [busy, spread])
 def test_quarters_of_an_hour_sum_to_the_whole(history: HistoryStore, fill: Any, seed: int) -> None:
     begin, end = fill(history, seed, ORIGINS[seed])
-    whole = sums(table(make_service_levels(history.database.engine, query(begin, end + 1))), ("queue",), COUNTS)
+    whole = sums(table(service_level_report(history.database.engine, query(begin, end + 1))), ("queue",), COUNTS)
     assert sum(one["answered"] for one in whole.values()) > 0
     for by, zone in ((By.QUARTER_HOUR, BERLIN), (By.HOUR, LORD_HOWE), (By.DAY, BERLIN), (By.MONTH, BERLIN), (By.WEEKDAY, BERLIN)):
-        found = table(make_service_levels(history.database.engine, query(begin, end + 1, by, zone)))
+        found = table(service_level_report(history.database.engine, query(begin, end + 1, by, zone)))
         assert sums(found, ("queue",), COUNTS) == whole
 
 
@@ -101,7 +101,7 @@ def test_the_default_is_that_of_the_queues_report(history: HistoryStore, seed: i
     begin, end = busy(history, seed, ORIGINS[seed])
     asked = query(begin, end + 1, By.HOUR)
     of_queues = report_queues(history.database.engine, asked.pieces())
-    for row in table(make_service_levels(history.database.engine, asked)):
+    for row in table(service_level_report(history.database.engine, asked)):
         if row["queue"]:
             one = of_queues[str(row["interval"]), str(row["queue"])]
             assert (row["offered"], row["answered"], row["within_target"]) == (one.offered, one.answered, one.within)

@@ -6,7 +6,7 @@ import pytest
 
 from callbridge.adapters.database import history_tables as tables
 from callbridge.adapters.history import HistoryStore
-from callbridge.adapters.reports.sessions import find_sessions, make_sessions
+from callbridge.adapters.reports.sessions import find_sessions, sessions_report
 
 from .days import rows
 from .report_days import ORIGINS, at, put, query, spread, table
@@ -37,7 +37,7 @@ def test_each_log_in_has_a_row_and_each_pause_one_below_it(history: HistoryStore
     )
     day(history, "bob", "28T06:00 logged_out", "28T09:00 not_ready", "28T09:30 ready")
     asked = query(at("2026-11-28"), at("2026-11-29"), now=at("2026-11-28T13:00"))
-    found = table(make_sessions(history.database.engine, asked))
+    found = table(sessions_report(history.database.engine, asked))
     shown = [tuple(row[name] for name in ("agent", "what", "from", "to", "length", "reason", "phone", "ready")) for row in found]
     assert shown == [
         ("ann", "session", at("2026-11-28T08:00"), at("2026-11-28T12:00"), 14_400.0, None, "lab/1001", 12_600.0),

@@ -9,7 +9,7 @@ import pytest
 from callbridge.adapters.database import history_tables as tables
 from callbridge.adapters.history import HistoryStore
 from callbridge.adapters.reports.intervals import By
-from callbridge.adapters.reports.transfers import make_transfers
+from callbridge.adapters.reports.transfers import transfers_report
 
 from .days import rows
 from .report_days import BERLIN, LORD_HOWE, ORIGINS, at, busy, put, query, sums, table
@@ -33,7 +33,7 @@ def given(store: HistoryStore, call: str, agent: str, target: str, after: float 
 
 
 def found(store: HistoryStore, begin: float = NINE, end: float = NINE + 600, **changes: Any) -> list[tuple[Any, ...]]:
-    return [tuple(row.values()) for row in table(make_transfers(store.database.engine, query(begin, end, **changes)))]
+    return [tuple(row.values()) for row in table(transfers_report(store.database.engine, query(begin, end, **changes)))]
 
 
 def test_a_transfer_is_out_for_one_agent_and_in_for_another(history: HistoryStore) -> None:
@@ -83,10 +83,10 @@ def test_they_are_narrowed_by_agent_and_queue(history: HistoryStore) -> None:
 def test_quarters_of_an_hour_sum_to_the_whole(history: HistoryStore, seed: int) -> None:
     begin, end = busy(history, seed, ORIGINS[seed])
     end += 3 * 3600
-    whole = sums(table(make_transfers(history.database.engine, query(begin, end))), NAMES, ("transfers",))
+    whole = sums(table(transfers_report(history.database.engine, query(begin, end))), NAMES, ("transfers",))
     made = [row for row in rows(history, tables.transfers) if row["party"] == "agent"]
     assert sum(one["transfers"] for key, one in whole.items() if key[2] == "out") == len(made) > 0
     assert any(key[2] == "in" for key in whole)
     for by, zone in ((By.QUARTER_HOUR, BERLIN), (By.HOUR, LORD_HOWE), (By.DAY, BERLIN), (By.MONTH, BERLIN), (By.WEEKDAY, BERLIN)):
-        listed = table(make_transfers(history.database.engine, query(begin, end, by, zone)))
+        listed = table(transfers_report(history.database.engine, query(begin, end, by, zone)))
         assert sums(listed, NAMES, ("transfers",)) == whole

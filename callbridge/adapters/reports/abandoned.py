@@ -44,7 +44,7 @@ _NOTES = (
 _NEXT, _CALLED_BACK = "next_call", "callback_call"
 
 
-def make_abandoned(engine: Engine, query: ReportQuery) -> Report:
+def abandoned_report(engine: Engine, query: ReportQuery) -> Report:
     """In the order in which they came."""
     return Report("abandoned", FigureFamily.ROWS, _COLUMNS, _rows(engine, query), notes=list(_NOTES))
 

@@ -58,7 +58,7 @@ class CallRows:
     answers: list[Any] = field(default_factory=list)
 
 
-def make_calls(engine: Engine, query: ReportQuery) -> Report:
+def calls_report(engine: Engine, query: ReportQuery) -> Report:
     """In order of arrival."""
     return Report("calls", FigureFamily.ROWS, _COLUMNS, _rows(engine, query))
 

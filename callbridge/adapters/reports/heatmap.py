@@ -40,7 +40,7 @@ _NOTES = (
 )
 
 
-def make_heatmap(engine: Engine, query: ReportQuery) -> Report:
+def heatmap_report(engine: Engine, query: ReportQuery) -> Report:
     """A row for each hour of the week, from Monday, 0:00."""
     quarters = list(_quarters(query))
     lengths: dict[str, float] = defaultdict(float)

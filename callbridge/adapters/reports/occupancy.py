@@ -141,7 +141,7 @@ _NOTES = (
 )
 
 
-def make_occupancy(engine: Engine, query: ReportQuery) -> Report:
+def occupancy_report(engine: Engine, query: ReportQuery) -> Report:
     """A row for every interval."""
     found = find_occupancy(engine, query, query.pieces())
     rows = [(label, *_values(figures)) for label, figures in found.items()]

@@ -96,7 +96,7 @@ _COLUMNS = (
 _NOTES = ("An offer counts in the interval in which it began; those of callbacks and campaigns count, too.",)
 
 
-def make_offers(engine: Engine, query: ReportQuery) -> Report:
+def offers_report(engine: Engine, query: ReportQuery) -> Report:
     """A row for each agent and queue of each interval."""
     found: dict[Key, Row] = {key: _values(one) for key, one in find_offers(engine, query).items()}
     columns = (INTERVAL, ReportColumn("agent", _TEXT, "agent"), ReportColumn("queue", _TEXT, "queue"), *_COLUMNS)

@@ -100,7 +100,7 @@ _COLUMNS = (
 _NOTES = ("A visit counts in the interval in which it began. Short abandons count in the last formula only, as offered.",)
 
 
-def make_service_levels(engine: Engine, query: ReportQuery) -> Report:
+def service_level_report(engine: Engine, query: ReportQuery) -> Report:
     """A row for each queue of each interval."""
     found: dict[Key, Row] = {key: _values(one) for key, one in find_service_levels(engine, query).items()}
     columns = (INTERVAL, ReportColumn("queue", ValueKind.TEXT, "queue"), *_COLUMNS)

@@ -156,7 +156,7 @@ _COLUMNS = (
 _NOTES = ("A session that touches the period is listed whole, also what of it lies before or after.",)
 
 
-def make_sessions(engine: Engine, query: ReportQuery) -> Report:
+def sessions_report(engine: Engine, query: ReportQuery) -> Report:
     """A row for each log-in, and below it one for each pause."""
     rows = [row for one in find_sessions(engine, query) for row in _rows(one, query.now)]
     return Report("sessions", FigureFamily.ROWS, _COLUMNS, rows, notes=list(_NOTES))

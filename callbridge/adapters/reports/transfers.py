@@ -94,7 +94,7 @@ _COLUMNS = (
 _NOTES = ("A transfer counts where it began, a talk where it began. A call that goes to a queue is a visit of that queue.",)
 
 
-def make_transfers(engine: Engine, query: ReportQuery) -> Report:
+def transfers_report(engine: Engine, query: ReportQuery) -> Report:
     """A row for each agent, queue, direction, kind, other party and result of each interval."""
     found, talks = find_transfers(engine, query)
     rows: dict[Key, Row] = {
