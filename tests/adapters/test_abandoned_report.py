@@ -40,7 +40,7 @@ def found(store: HistoryStore, **changes: Any) -> list[dict[str, ReportValue]]:
 
 
 def since(store: HistoryStore) -> list[tuple[ReportValue, ...]]:
-    names = ("call", "reached", "reached_after", "reached_by", "reached_agent", "called_back", "called_back_by")
+    names = ("call", "reached_at", "reached_after", "reached_by", "reached_agent", "called_back_at", "called_back_by")
     return [tuple(row[name] for name in names) for row in found(store)]
 
 
@@ -49,8 +49,8 @@ def test_a_row_says_where_and_when_the_caller_gave_up(history: HistoryStore) -> 
     (row,) = found(history)
     assert row == {
         "call": "c1",
-        "entered": MORNING,
-        "abandoned": MORNING + 60,
+        "entered_at": MORNING,
+        "abandoned_at": MORNING + 60,
         "number": ADA,
         "queue": "sales",
         "tier": "gold",
@@ -59,11 +59,11 @@ def test_a_row_says_where_and_when_the_caller_gave_up(history: HistoryStore) -> 
         "waited": 60.0,
         "outcome": "abandoned",
         "expected": 90.0,
-        "reached": None,
+        "reached_at": None,
         "reached_after": None,
         "reached_by": None,
         "reached_agent": None,
-        "called_back": None,
+        "called_back_at": None,
         "called_back_by": None,
     }
 

@@ -19,8 +19,8 @@ ABANDONED = ("abandoned", "short_abandoned")
 _COUNT, _MOMENT, _SECONDS, _TEXT = ValueKind.COUNT, ValueKind.MOMENT, ValueKind.SECONDS, ValueKind.TEXT
 _COLUMNS = (
     ReportColumn("call", _TEXT, "call", "its id, for the details", brief=False),
-    ReportColumn("entered", _MOMENT, "entered", "when the caller came into the queue", brief=False),
-    ReportColumn("abandoned", _MOMENT, "abandoned", "when the caller hung up"),
+    ReportColumn("entered_at", _MOMENT, "entered", "when the caller came into the queue", brief=False),
+    ReportColumn("abandoned_at", _MOMENT, "abandoned", "when the caller hung up"),
     ReportColumn("number", _TEXT, "number", "as it is kept"),
     ReportColumn("queue", _TEXT, "queue"),
     ReportColumn("tier", _TEXT, "tier", brief=False),
@@ -29,11 +29,11 @@ _COLUMNS = (
     ReportColumn("waited", _SECONDS, "waited", "since the call's arrival, also in other queues"),
     ReportColumn("outcome", _TEXT, "outcome", "short_abandoned: within the queue's short_abandon", brief=False),
     ReportColumn("expected", _SECONDS, "expected", "the wait that was estimated on entry", brief=False),
-    ReportColumn("reached", _MOMENT, "reached", "the person's next talk with us"),
+    ReportColumn("reached_at", _MOMENT, "reached", "the person's next talk with us"),
     ReportColumn("reached_after", _SECONDS, "after", "from the hang-up to that talk"),
     ReportColumn("reached_by", _TEXT, "by", "inbound: the person called; callback, campaign: we did", brief=False),
     ReportColumn("reached_agent", _TEXT, "agent", "who talked with the person then"),
-    ReportColumn("called_back", _MOMENT, "called back", "the first talk in a callback since", brief=False),
+    ReportColumn("called_back_at", _MOMENT, "called back", "the first talk in a callback since", brief=False),
     ReportColumn("called_back_by", _TEXT, "called back by", "the agent of that talk", brief=False),
 )
 _NOTES = (
