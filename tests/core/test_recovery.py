@@ -7,20 +7,21 @@ from collections.abc import Callable
 import pytest
 
 from callbridge.core.model.agent import Work
-from callbridge.core.model.events import ApplicationTaken, LegAnswered, PbxLost, PbxSnapshot, SeenLeg
+from callbridge.core.model.events import ApplicationTaken, CallRequest, CallRequested, LegAnswered, PbxLost, PbxSnapshot, SeenLeg
 from callbridge.core.model.facts import (
     ApplicationReplaced,
     CallArrived,
     CallEnded,
     DifferenceFound,
     OfferEnded,
+    TalkBegan,
     TalkEnded,
     VisitEnded,
 )
 from callbridge.core.model.ids import LegId, leg_id
 from callbridge.core.model.leg import LegRole
 from callbridge.core.model.orders import Bridge, DropBridge, HangUp, LeaveToDialplan, Probe, StartMusic, Subscribe
-from callbridge.core.model.plan import ConnectMode
+from callbridge.core.model.plan import ConnectMode, ToAgent
 from tests.core.story import PBX, START, Story, agent, one_queue
 from tests.core.test_failures import (
     LONG,
@@ -107,6 +108,33 @@ def test_a_break_at_any_moment_leaves_every_call_with_one_end_and_nobody_stuck(
         except Exception as error:  # noqa: BLE001 - all moments are reported at once
             faulty.append(f"at {moment}: {type(error).__name__}: {str(error).splitlines()[:1]}")
     assert not faulty, "\n".join(faulty)
+
+
+def given(toy: Toy) -> None:
+    """bob gives the caller to cid at 10 s."""
+    customer = toy.calls("ann")
+
+    def give() -> None:
+        (call,) = toy.story.world.calls.values()
+        said = CallRequested(at=toy.story.now, call=call.id, request=CallRequest.TRANSFER, to=ToAgent("cid"), by="bob")
+        toy.tell(said)
+
+    toy.at(START + 10.0, give)
+    toy.at(START + 60.0, lambda: toy.hangs_up(customer))
+
+
+@pytest.mark.parametrize("how", ["the link", "the core"])
+@pytest.mark.parametrize(("scenario", "moment", "nth"), [(ordinary, 1.005, 0), (transferred, 11.005, 1), (given, 11.005, 1)])
+def test_a_talk_that_begins_in_the_silence_says_that_its_beginning_is_estimated(
+    scenario: Callable[[Toy], None], moment: float, nth: int, how: str
+) -> None:
+    unbroken, broken = (interrupted(scenario, at, "nothing happens", how).story for at in (LONG, moment))
+    real, told = (story.all_told(TalkEnded)[nth] for story in (unbroken, broken))
+    assert 2.5 < real.talked - told.talked < 3.5
+    assert (real.estimated, told.estimated) == (False, True)
+    assert [fact.estimated for fact in broken.all_told(TalkBegan)][nth]
+    ended = broken.all_told(VisitEnded)
+    assert [fact.estimated for fact in ended] == [place == nth for place in range(len(ended))]
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda each: each.__name__)

@@ -145,7 +145,7 @@ def _offer_ended(fact: Envelope, data: Fields, _people: People) -> Iterator[Writ
 
 def _talk_began(fact: Envelope, data: Fields, _people: People) -> Iterator[Written]:
     values = {name: data[name] for name in ("visit", "offer", "transfer", "queue", "agent", "waited")}
-    yield RowChange(segments, (fact.call, fact.seq), values | {"began_at": fact.at})
+    yield RowChange(segments, (fact.call, fact.seq), values | {"began_at": fact.at} | _estimated(data))
 
 
 def _talk_ended(fact: Envelope, data: Fields, _people: People) -> Iterator[Written]:

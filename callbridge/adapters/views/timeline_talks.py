@@ -53,7 +53,7 @@ _OFFER_ENDED = {
 
 
 def _talk_began(fact: Fact, plan: Plan, arrived: float) -> str:
-    return f"connected to {agent_in(fact, plan)}"
+    return f"connected to {agent_in(fact, plan)}" + (" (time estimated)" if fact.get("estimated") else "")
 
 
 def _wrap_up_ended(fact: Fact, plan: Plan, arrived: float) -> str:

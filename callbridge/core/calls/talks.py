@@ -15,9 +15,9 @@ from callbridge.core.routing import answers, lost_phones, offers, phone_replies,
 from callbridge.core.transfers import returns
 
 
-def joined(world: World, call: Call, said_at: float | None = None) -> None:
+def joined(world: World, call: Call, said_at: float | None = None, *, estimated: bool = False) -> None:
     """A leg entered the bridge, at ``said_at`` by the PBX's clock; with the second one the conversation starts. The answer counts
-    now, or once it is certain."""
+    now, or once it is certain. ``estimated``: they were found together, and have been so for a while."""
     offer = call.offer
     if call.phase is not Phase.JOINING or offer is None or call.visit is None:
         return
@@ -25,14 +25,16 @@ def joined(world: World, call: Call, said_at: float | None = None) -> None:
     if customer is None or agents is None or customer.bridge != call.bridge or agents.bridge != call.bridge:
         return
     queue, visit, waited = call.visit.queue, call.visit.id, world.now - call.waiting_since
-    segment = Segment(agent=offer.agent, leg=offer.leg, queue=queue, began_at=world.now, began_said_at=said_at)
+    segment = Segment(
+        agent=offer.agent, leg=offer.leg, queue=queue, began_at=world.now, began_said_at=said_at, estimated=estimated
+    )
     segment = recordings.begin(world, call, segment)
     short = answers.short_talk(world, queue)
     if short > 0:
         certain_at = world.now + short
         call = evolve(call, offer=evolve(offer, certain_at=certain_at), deadline=certain_at)
     else:
-        call = answers.counted(world, call, world.now)
+        call = answers.counted(world, call, world.now, estimated=estimated)
     seq = world.next_seq()
     segment = evolve(segment, id=seq)
     world.calls.put(call.id, evolve(call, phase=after(call.phase, Move.JOIN), segment=segment, failures=0))
@@ -47,6 +49,7 @@ def joined(world: World, call: Call, said_at: float | None = None) -> None:
             waited=waited,
             visit=visit,
             offer=offer.id,
+            estimated=estimated,
         )
     )
     agent = world.agents[offer.agent]

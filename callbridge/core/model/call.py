@@ -250,6 +250,8 @@ class Segment:
     """When agent and customer met in a conference, before the share began."""
     id: int = 0
     """The ``seq`` of the fact with which it began."""
+    estimated: bool = False
+    """Its beginning was not heard."""
 
     def held_until(self, at: float) -> float:
         """Seconds on hold up to ``at``."""

@@ -342,6 +342,8 @@ class TalkBegan(Fact):
     offer: int = 0
     transfer: int = 0
     """The transfer by which the call came to this agent."""
+    estimated: bool = False
+    """It began while the link to the PBX was down, at the latest now: the talk is longer, and the wait shorter, than told."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

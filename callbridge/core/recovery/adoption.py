@@ -109,7 +109,7 @@ def _enter(world: World, bridge: SeenBridge, customer: SeenLeg, talkers: list[Se
     else:
         leg, agent = next((each for each in staffed if each[1].id == bridge.agent), staffed[0])
         _open(world, leg, LegRole.SESSION if leg.role == "session" else LegRole.AGENT, call, agent=agent.id, bridge=bridge.bridge)
-        segment = Segment(agent=agent.id, leg=leg.leg, queue=queue, began_at=began_at)
+        segment = Segment(agent=agent.id, leg=leg.leg, queue=queue, began_at=began_at, estimated=True)
         target = next((other for other in talkers if other is not leg), None)
         transfer = _target(world, call, segment, target, bridge, began_at, apart=apart) if target is not None else None
         world.calls.put(call.id, evolve(call, segment=segment, transfer=transfer))

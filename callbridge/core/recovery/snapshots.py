@@ -150,7 +150,7 @@ def _reconcile(world: World, call: Call) -> None:
             agent_leg = world.legs.get(call.offer.leg) if call.offer is not None else None
             known = call.offer is not None and call.offer.agent in world.agents
             if known and agent_leg is not None and agent_leg.bridge == customer.bridge == call.bridge and call.bridge:
-                talks.joined(world, call)
+                talks.joined(world, call, estimated=True)
                 return
             _restart_media(world, call, customer)
             offers.retry(world, world.calls[call.id], OfferResult.CANCELLED)

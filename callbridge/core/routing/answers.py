@@ -61,7 +61,7 @@ def count(world: World, call: Call) -> Call:
     segment = call.segment
     if not call.is_uncertain or segment is None:
         return call
-    call = counted(world, call, segment.began_at)
+    call = counted(world, call, segment.began_at, estimated=segment.estimated)
     agent = world.agents.get(segment.agent)
     if agent is not None:
         agent_states.change(world, agent, misses=0)
@@ -69,7 +69,7 @@ def count(world: World, call: Call) -> Call:
     return call
 
 
-def counted(world: World, call: Call, at: float) -> Call:
+def counted(world: World, call: Call, at: float, *, estimated: bool = False) -> Call:
     """Offer and visit end as ``answered``, a callback as kept. Returns the call without them."""
     offer = call.offer
     assert offer is not None
@@ -78,7 +78,7 @@ def counted(world: World, call: Call, at: float) -> Call:
     attempts.connected(world, call, at)
     rang_until = leg.up_at if leg is not None and not offer.nailed else None
     emit_offer_ended(world, call, offer, OfferResult.ANSWERED, at=at, rang_until=rang_until)
-    call = visits.end_visit(world, call, VisitOutcome.ANSWERED, at=at)
+    call = visits.end_visit(world, call, VisitOutcome.ANSWERED, at=at, estimated=estimated)
     return evolve(call, offer=None, segments=call.segments + 1, deadline=call.keys_until)
 
 

@@ -73,7 +73,7 @@ def emit_talk_ended(world: World, call: Call, segment: Segment, by: str, when: f
             hold_seconds=min(max(0.0, segment.held_until(when)), max(0.0, when - segment.began_at)),
             ended_by=by,
             segment=segment.id,
-            estimated=estimated,
+            estimated=estimated or segment.estimated,
             direction=call.direction,
         )
     )

@@ -201,8 +201,9 @@ def _join(world: World, call: Call, transfer: Transfer) -> None:
     records.put(world, evolve(call, bridge=bridge, transfer=evolve(transfer, until=world.now + offers.JOIN_CHECK)))
 
 
-def joined(world: World, call: Call, said_at: float | None = None) -> None:
-    """A leg entered the bridge, at ``said_at`` by the PBX's clock: are both parties there now?"""
+def joined(world: World, call: Call, said_at: float | None = None, *, estimated: bool = False) -> None:
+    """A leg entered the bridge, at ``said_at`` by the PBX's clock: are both parties there now? ``estimated``: they were found
+    together, and have been so for a while."""
     transfer = call.transfer
     if transfer is None or not transfer.reached or call.bridge is None:
         return
@@ -215,14 +216,14 @@ def joined(world: World, call: Call, said_at: float | None = None) -> None:
         misses = agent.misses if transfer.offer is not None else 0
         agent = agent_states.change(world, agent, work=Work.TALKING, misses=misses)
     if call.phase is Phase.TRANSFERRING:
-        _arrived(world, call, transfer, target.id, said_at)
+        _arrived(world, call, transfer, target.id, said_at, estimated=estimated)
     elif transfer.until is not None:
         call = evolve(call, transfer=evolve(transfer, until=None))
         records.put(world, call)
         queue_consults.joined(world, call)
 
 
-def _arrived(world: World, call: Call, transfer: Transfer, leg: LegId, said_at: float | None) -> None:
+def _arrived(world: World, call: Call, transfer: Transfer, leg: LegId, said_at: float | None, *, estimated: bool) -> None:
     """The target has the call."""
     call = records.ended(world, call, transfer, "completed")
     if transfer.kind is not TransferKind.BACK:
@@ -233,7 +234,13 @@ def _arrived(world: World, call: Call, transfer: Transfer, leg: LegId, said_at: 
         return
     met_at = transfer.together_at if transfer.together else None
     segment = Segment(
-        agent=transfer.agent, leg=leg, queue=transfer.target_queue, began_at=world.now, began_said_at=said_at, met_at=met_at
+        agent=transfer.agent,
+        leg=leg,
+        queue=transfer.target_queue,
+        began_at=world.now,
+        began_said_at=said_at,
+        met_at=met_at,
+        estimated=estimated,
     )
     segment = recordings.begin(world, call, segment)
     seq = world.next_seq()
@@ -250,6 +257,7 @@ def _arrived(world: World, call: Call, transfer: Transfer, leg: LegId, said_at: 
             leg=leg,
             waited=world.now - call.waiting_since,
             transfer=transfer.id,
+            estimated=estimated,
         )
     )
 
@@ -342,7 +350,7 @@ def reconcile(world: World, call: Call) -> None:
         return  # back to an agent whose phone is not free yet, or in the line of a queue
     target = world.legs.get(transfer.leg)
     if transfer.reached and target is not None and target.missing_since is None and target.bridge == call.bridge:
-        joined(world, call)
+        joined(world, call, estimated=True)
         return
     target_gone(world, call, "cancelled")
 
