@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -49,7 +49,15 @@ def queues_table(rows: Iterable[Row], *, colour: bool | None = None) -> str:
             for key in _COUNTS
         ]
         table.add_row("total", *sums, "")
-    return render(table, colour=colour)
+    return "\n".join([render(table, colour=colour), *_of_yesterday(counted)])
+
+
+def _of_yesterday(rows: Iterable[Row]) -> Iterator[str]:
+    """Shortly after midnight some still wait who arrived before: they count as offered on the day before."""
+    for row in rows:
+        before = int(row.get("waiting") or 0) - int(row.get("waiting_today", row.get("waiting")) or 0)
+        if before > 0:
+            yield printable(f"{row.get('name')}: {before} of those waiting arrived before midnight and count for that day")
 
 
 def agents_table(rows: Iterable[Row], *, colour: bool | None = None) -> str:

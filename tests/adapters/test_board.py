@@ -3,13 +3,36 @@
 from __future__ import annotations
 
 from callbridge.adapters.views.board import Board
-from tests.core.story import Story, agent, one_queue
+from callbridge.cli.tables import queues_table
+from callbridge.core.model.events import DayBegan
+from callbridge.core.model.ids import leg_id
+from tests.core.story import PBX, Story, agent, one_queue
 
 
 def waiting(board: Board, story: Story) -> object:
     board.note(story.world, {("calls", key): story.world.calls.get(key) for key in [*board.calls, *story.world.calls]})
     assert board.figures()["support"].waiting == (board.queue("support") or {})["waiting"]
     return (board.queue("support") or {})["waiting"]
+
+
+def test_after_midnight_those_who_arrived_before_wait_and_are_not_of_today() -> None:
+    story = one_queue(agent("bob", login=False))
+    for name in ("ann", "eve"):
+        story.caller(name)
+    board = Board.of(story.world)
+    story.happens(DayBegan(at=story.now, day="2026-11-30"))
+    story.caller("zoe")
+    tables = story.world.saved_tables().items()
+    board.note(story.world, {(name, key): row for name, table in tables for key, row in table.rows().items()})
+    for made in (board, Board.of(story.world)):
+        view = made.queue("support") or {}
+        assert (view["waiting"], view["waiting_today"], view["offered"]) == (3, 1, 1)
+        assert made.figures()["support"].waiting_today == 1
+        shown = queues_table([{"name": "support"} | view])
+        assert shown.endswith("\nsupport: 2 of those waiting arrived before midnight and count for that day")
+    story.gone(leg_id(PBX, "ann"))
+    assert waiting(board, story) == 2
+    assert (board.queue("support") or {})["waiting_today"] == 1
 
 
 def test_who_talks_waits_no_more_though_the_answer_does_not_count_yet() -> None:

@@ -54,6 +54,7 @@ CONTRACT = {
     "queue_agents": ("gauge", {"queue", "state"}),
     "queue_today_offered": ("gauge", {"queue"}),
     "queue_today_ended": ("gauge", {"queue", "outcome"}),
+    "queue_today_waiting": ("gauge", {"queue"}),
     "queue_today_within_target": ("gauge", {"queue"}),
     "visits_offered": ("counter", {"queue", "tier"}),
     "visits_ended": ("counter", {"queue", "tier", "outcome"}),

@@ -29,7 +29,17 @@ from tests.adapters.worlds import Busy, plan
 
 STATES = ("ready", "ringing", "connecting", "talking", "wrap_up", "not_ready", "busy_elsewhere", "offline")
 OUTCOMES = {"offered", "answered", "abandoned", "short_abandoned", "overflowed", "failed"}
-QUEUE_FIELDS = {"waiting", "oldest_arrived_at", "callbacks_waiting", "ewt_seconds", "sl", "updated_at", "seq", "agents_logged_in"}
+QUEUE_FIELDS = {
+    "waiting",
+    "waiting_today",
+    "oldest_arrived_at",
+    "callbacks_waiting",
+    "ewt_seconds",
+    "sl",
+    "updated_at",
+    "seq",
+    "agents_logged_in",
+}
 QUEUE_FIELDS |= OUTCOMES | {f"agents_{state}" for state in STATES}
 AGENT_FIELDS = {"name", "state", "reason", "since", "queue", "call", "phone", "device", "updated_at", "seq"}
 CALL_FIELDS = {"state", "queue", "tier", "number", "arrived_at", "step", "agent", "updated_at", "seq"}
@@ -51,6 +61,7 @@ def scanned_queue(world: World, name: str) -> dict[str, object]:
         **{f"agents_{state}": states.count(state) for state in State if state is not State.LOGGED_OUT},
         "callbacks_waiting": 0,
         "ewt_seconds": "",
+        "waiting_today": sum(call.visit is not None and call.visit.day == world.day for call in inside if not call.is_uncertain),
         "offered": tally.offered,
         "answered": tally.answered,
         "abandoned": tally.abandoned,

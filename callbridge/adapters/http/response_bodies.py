@@ -33,6 +33,7 @@ class QueueView(ResponseBody):
     agents_offline: Count
     callbacks_waiting: Count
     ewt_seconds: float | Absent
+    waiting_today: Count
     offered: Count
     answered: Count
     abandoned: Count

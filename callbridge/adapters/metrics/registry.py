@@ -67,6 +67,7 @@ class _QueueGauges(Collector):
         agents = gauge("agents", "Agents that fit the queue.", "state")
         offered = gauge("today_offered", "Visits that arrived today.")
         ended = gauge("today_ended", "Of the visits that arrived today, those that have ended.", "outcome")
+        still = gauge("today_waiting", "Of the visits that arrived today, those that still wait.")
         within = gauge("today_within_target", "Of the visits that arrived today, those answered within target.")
         for name, figures in self.figures.items():
             queue = label(name)
@@ -78,10 +79,11 @@ class _QueueGauges(Collector):
             for state in State:
                 agents.add_metric([queue, state.value], figures.agents.get(state, 0))
             offered.add_metric([queue], figures.today.offered)
+            still.add_metric([queue], figures.waiting_today)
             within.add_metric([queue], figures.today.within_target)
             for outcome in VisitOutcome:
                 ended.add_metric([queue, outcome.value], getattr(figures.today, outcome.value))
-        return (waiting, oldest, alone, callbacks, agents, offered, ended, within)
+        return (waiting, oldest, alone, callbacks, agents, offered, ended, still, within)
 
 
 class Metrics:

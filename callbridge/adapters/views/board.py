@@ -84,9 +84,11 @@ def queue_view(
     pace: Pace | None,
     callbacks: int = 0,
     standing: int = 0,
+    waiting_today: int = 0,
 ) -> View:
     """A queue's published fields, from the arrival times of waiting callers, its agents by state, its open callbacks and
-    how many of them hold a place in line (``standing``). The estimated wait is for a caller arriving now."""
+    how many of them hold a place in line (``standing``). The estimated wait is for a caller arriving now. ``waiting_today``: of
+    the waiting callers those who arrived today, as all figures of today."""
     arrivals = list(waiting)
     level = tally.service_level
     agents = {f"agents_{state}": states.get(state, 0) for state in State if state is not State.LOGGED_OUT}
@@ -99,6 +101,7 @@ def queue_view(
         **agents,
         "callbacks_waiting": callbacks,
         "ewt_seconds": "" if expected is None else round(expected, 1),
+        "waiting_today": waiting_today,
         "offered": tally.offered,
         "answered": tally.answered,
         "abandoned": tally.abandoned,
@@ -141,12 +144,16 @@ class QueueFigures:
     """Open callbacks."""
     without_agent: int = 0
     """Of the waiting callers, those for whom no agent who fits is on duty."""
+    waiting_today: int = 0
+    """Of the waiting callers, those who arrived today."""
 
 
 @dataclass(slots=True)
 class _Queue:
     waiting: dict[str, float] = field(default_factory=dict)
     """Call -> arrived at."""
+    days: dict[str, str] = field(default_factory=dict)
+    """The same calls -> the day on which the visit counts."""
     states: Counter[str] = field(default_factory=Counter)
     callbacks: set[str] = field(default_factory=set)
     stamp: Stamp = Stamp()
@@ -245,6 +252,7 @@ class Board:
             self._paces.get(name),
             len(queue.callbacks),
             sum(self._callbacks[key].stands for key in queue.callbacks),
+            self._waiting_today(queue),
         )
 
     def agent(self, name: str) -> View | None:
@@ -285,12 +293,16 @@ class Board:
                 self._today(name),
                 len(queue.callbacks),
                 unserved.get(name, 0),
+                self._waiting_today(queue),
             )
             for name, queue in self._queues.items()
         }
 
     def _today(self, name: str) -> Tally:
         return self._tallies.get(tally_key(name, self._day)) or Tally(queue=name, day=self._day)
+
+    def _waiting_today(self, queue: _Queue) -> int:
+        return sum(day == self._day for day in queue.days.values())
 
     # -- changes ------------------------------------------------------------------------------------------------
 
@@ -328,13 +340,16 @@ class Board:
 
     def _wait(self, key: str, call: Call, touched: set[Key] | None = None) -> None:
         if call.standing is not None and call.standing.queue in self._queues and not call.placed:
-            self._queues[call.standing.queue].waiting[key] = call.wait_from
+            queue = self._queues[call.standing.queue]
+            queue.waiting[key], queue.days[key] = call.wait_from, call.standing.day
             if touched is not None:
                 touched.add(("queue", call.standing.queue))
 
     def _unwait(self, key: str, call: Call, touched: set[Key]) -> None:
         if call.visit is not None and call.visit.queue in self._queues:
-            self._queues[call.visit.queue].waiting.pop(key, None)
+            queue = self._queues[call.visit.queue]
+            queue.waiting.pop(key, None)
+            queue.days.pop(key, None)
             touched.add(("queue", call.visit.queue))
 
     def _agent_changed(self, key: str, new: Agent | None, touched: set[Key]) -> None:
