@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, get_args
 from zoneinfo import ZoneInfo
@@ -172,6 +173,7 @@ def _build(process: Process, taken: Taken) -> Term:
         last_heard_at=saved.meta.now if saved else None,
     )
     _register(performers, links, callers, ledger)
+    process.metrics.history.is_up = _is_written(readers.history)
     return Term(
         token=taken.token,
         clock=clock,
@@ -245,6 +247,10 @@ def _history(settings: Settings, clock: Clock) -> HistoryReader | None:
         return None
     store = HistoryStore(settings.database.url.get_secret_value(), history_people(settings), HISTORY_STATEMENT_WITHIN)
     return HistoryReader(store, history_days(settings), clock.wall, ZoneInfo(settings.instance.timezone))
+
+
+def _is_written(history: HistoryReader | None) -> Callable[[], bool | None]:
+    return lambda: None if history is None else not history.trouble()
 
 
 def _saver(process: Process, world: World, totals: Totals) -> Saver:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from callbridge.adapters.views.board import Board
 from callbridge.cli.tables import queues_table
-from callbridge.core.model.events import DayBegan
+from callbridge.core.model.events import AgentRequest, DayBegan, PlanChanged
 from callbridge.core.model.ids import leg_id
-from tests.core.story import PBX, Story, agent, one_queue
+from callbridge.core.model.plan import Reason
+from tests.core.story import PBX, START, Story, agent, one_queue
 
 
 def waiting(board: Board, story: Story) -> object:
@@ -33,6 +36,27 @@ def test_after_midnight_those_who_arrived_before_wait_and_are_not_of_today() -> 
     story.gone(leg_id(PBX, "ann"))
     assert waiting(board, story) == 2
     assert (board.queue("support") or {})["waiting_today"] == 1
+
+
+def test_who_waits_too_long_is_told_by_tier() -> None:
+    story = one_queue(agent("bob", login=False))
+    story.caller("ann")
+    story.wait(5.0)
+    story.caller("eve")
+    due = Board.of(story.world).figures()["support"].due["standard"]
+    target = story.world.plan.queues["support"].routings["standard"].answer_within
+    assert due == (START + target, START + 5.0 + target)
+
+
+def test_the_longest_pause_of_each_reason_is_told_and_an_unknown_reason_is_another() -> None:
+    story = one_queue(agent("bob"), agent("cid"), agent("dee"))
+    story.ask("bob", AgentRequest.NOT_READY, "4930123456")
+    plan = replace(story.world.plan, reasons={"lunch": Reason("lunch")})
+    story.happens(PlanChanged(at=story.now, plan=plan))
+    story.ask("cid", AgentRequest.NOT_READY, "lunch")
+    story.wait(5.0)
+    story.ask("dee", AgentRequest.NOT_READY, "lunch")
+    assert Board.of(story.world).not_ready() == {"": None, "lunch": START, "other": START}
 
 
 def test_who_talks_waits_no_more_though_the_answer_does_not_count_yet() -> None:

@@ -15,6 +15,7 @@ from callbridge.adapters.views.board import Board
 from tests.deploy.files import DEPLOY, PROMETHEUS, dashboard, metrics_of, queries, recorded_of, rules
 
 UNIT_TESTS = Path(__file__).with_name("alerts.yml")
+UNIT_TESTS_OF_WEEKS = Path(__file__).with_name("alerts_weeks.yml")
 ALERTS = rules("alert")
 NAMES = [rule["alert"] for rule in ALERTS]
 
@@ -45,8 +46,9 @@ def test_promtool_accepts_configuration_and_rules(promtool: str) -> None:
 
 
 @pytest.mark.slow
-def test_every_alarm_sounds_and_is_silent_when_it_should(promtool: str) -> None:
-    done = run(promtool, "test", "rules", UNIT_TESTS)
+@pytest.mark.parametrize("cases", [UNIT_TESTS, UNIT_TESTS_OF_WEEKS], ids=lambda path: path.stem)
+def test_every_alarm_sounds_and_is_silent_when_it_should(promtool: str, cases: Path) -> None:
+    done = run(promtool, "test", "rules", cases)
     assert done.returncode == 0, done.stdout + done.stderr
 
 
@@ -63,7 +65,8 @@ def test_a_threshold_that_is_changed_is_noticed(promtool: str, tmp_path: Path) -
 
 @pytest.mark.parametrize("name", NAMES)
 def test_each_alarm_has_a_case_that_sounds_and_one_that_does_not(name: str) -> None:
-    cases = [case for test in yaml.safe_load(UNIT_TESTS.read_text())["tests"] for case in test.get("alert_rule_test", ())]
+    tests = [test for path in (UNIT_TESTS, UNIT_TESTS_OF_WEEKS) for test in yaml.safe_load(path.read_text())["tests"]]
+    cases = [case for test in tests for case in test.get("alert_rule_test", ())]
     sounds = {bool(case["exp_alerts"]) for case in cases if case["alertname"] == name}
     assert sounds == {True, False}
 

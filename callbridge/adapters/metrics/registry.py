@@ -13,9 +13,6 @@ from pathlib import Path
 from typing import get_args
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics, generate_latest
-from prometheus_client.core import GaugeMetricFamily
-from prometheus_client.metrics_core import Metric
-from prometheus_client.registry import Collector
 
 from callbridge import __version__
 from callbridge.adapters.facts.counts import QUICK, Series, seconds
@@ -24,13 +21,14 @@ from callbridge.adapters.facts.totals import FreeValues, Total, Totals
 from callbridge.adapters.files.disk import FreeSpace
 from callbridge.adapters.metrics.dialer import DialerGauges, LedgerGauges
 from callbridge.adapters.metrics.exposition import Exposition
+from callbridge.adapters.metrics.history import HistoryGauge
+from callbridge.adapters.metrics.queue_gauges import PREFIX, QueueGauges
 from callbridge.adapters.system.threads import Threads
-from callbridge.adapters.views.board import Board, QueueFigures
+from callbridge.adapters.views.board import Board
 from callbridge.adapters.views.campaigns import CampaignFigures
 from callbridge.adapters.webhooks.delivery import reader_of
 from callbridge.core.entities.switches import FIXED_SWITCHES
-from callbridge.core.model.agent import State, published
-from callbridge.core.model.call import VisitOutcome
+from callbridge.core.model.agent import published
 from callbridge.core.model.facts import AnyFact, OfferEnded, OfferMade, SwitchChanged
 from callbridge.core.model.ids import LegId
 from callbridge.core.model.orders import LookUp, OfLedger, Order
@@ -40,50 +38,12 @@ from callbridge.core.model.switch import Switch
 disable_created_metrics()  # type: ignore[no-untyped-call]  # a series of its own for each series, that nobody asked for
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
-_PREFIX = "callbridge_"
 _HANDOVER = (0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10)
 _RESULTS = ("done", "refused", "timeout", "unsent", "cancelled")
 """What becomes of orders."""
 _ORDERS = tuple(order.__name__ for order in get_args(Order) if order not in (LookUp, *get_args(OfLedger)))
 """Those that go to a PBX."""
 _DELIVERED = ("done", "refused", "rejected", "gone", "timeout", "unreachable", "expired")
-
-
-class _QueueGauges(Collector):
-    """Shows the copy that the last scrape took."""
-
-    def __init__(self) -> None:
-        self.figures: Mapping[str, QueueFigures] = {}
-        self.now = 0.0
-
-    def collect(self) -> Iterable[Metric]:
-        def gauge(name: str, text: str, *more: str) -> GaugeMetricFamily:
-            return GaugeMetricFamily(f"{_PREFIX}queue_{name}", text, labels=["queue", *more])
-
-        waiting = gauge("calls_waiting", "Callers in the queue now.")
-        oldest = gauge("oldest_wait_seconds", "Wait of who waits longest.")
-        alone = gauge("calls_without_agent", "Of the callers in the queue, those for whom no agent who fits is on duty.")
-        callbacks = gauge("callbacks_waiting", "Callbacks owed now.")
-        agents = gauge("agents", "Agents that fit the queue.", "state")
-        offered = gauge("today_offered", "Visits that arrived today.")
-        ended = gauge("today_ended", "Of the visits that arrived today, those that have ended.", "outcome")
-        still = gauge("today_waiting", "Of the visits that arrived today, those that still wait.")
-        within = gauge("today_within_target", "Of the visits that arrived today, those answered within target.")
-        for name, figures in self.figures.items():
-            queue = label(name)
-            since = figures.oldest_arrived_at
-            waiting.add_metric([queue], figures.waiting)
-            alone.add_metric([queue], figures.without_agent)
-            callbacks.add_metric([queue], figures.callbacks)
-            oldest.add_metric([queue], 0.0 if since is None else max(0.0, self.now - since))
-            for state in State:
-                agents.add_metric([queue, state.value], figures.agents.get(state, 0))
-            offered.add_metric([queue], figures.today.offered)
-            still.add_metric([queue], figures.waiting_today)
-            within.add_metric([queue], figures.today.within_target)
-            for outcome in VisitOutcome:
-                ended.add_metric([queue, outcome.value], getattr(figures.today, outcome.value))
-        return (waiting, oldest, alone, callbacks, agents, offered, ended, still, within)
 
 
 class Metrics:
@@ -105,11 +65,11 @@ class Metrics:
         self._shown = self.totals.shown()
         self._until = 0.0
         """The time of the last saved event: agents' seconds are counted up to there, so that no later fact reduces them."""
-        self._exposition = Exposition(_PREFIX, self.totals.families)
+        self._exposition = Exposition(PREFIX, self.totals.families)
         self._threads = Threads("metrics")
         """One: so a text is made after the other."""
         self._recordings_space = FreeSpace(recordings) if recordings is not None else None
-        self._gauges = _QueueGauges()
+        self._gauges = QueueGauges()
         self.registry.register(self._gauges)
         self._freed: dict[str, tuple[float, str]] = {}
         """Leg -> when its agent became free, queue: until its Ring is done."""
@@ -123,6 +83,8 @@ class Metrics:
         self._make_reader_metrics()
         self._dialer = DialerGauges()
         self.registry.register(self._dialer)
+        self.history = HistoryGauge()
+        self.registry.register(self.history)
         self.campaigns: Callable[[], Sequence[CampaignFigures]] = tuple
         self.ledger: Callable[[], tuple[bool, int] | None] = lambda: None
         """The state of the campaigns and of their ledger, read at every scrape."""
@@ -133,7 +95,7 @@ class Metrics:
         """This instance leads: from now on its world is exported. What the process measures of itself is kept."""
         self._board, self._clock, self.totals = board, clock, totals
         self._shown, self._until = totals.shown(), 0.0
-        self._exposition = Exposition(_PREFIX, totals.families)
+        self._exposition = Exposition(PREFIX, totals.families)
         self._freed.clear()
         self._offered.clear()
         self.on_leader(True)
@@ -192,13 +154,13 @@ class Metrics:
         self._facts_behind = self._gauge("facts_behind", "Facts saved that the reader has not been handed yet.", "reader")
 
     def _counter(self, name: str, text: str, *labels: str) -> Counter:
-        return Counter(_PREFIX + name, text, labels, registry=self.registry)
+        return Counter(PREFIX + name, text, labels, registry=self.registry)
 
     def _gauge(self, name: str, text: str, *labels: str) -> Gauge:
-        return Gauge(_PREFIX + name, text, labels, registry=self.registry)
+        return Gauge(PREFIX + name, text, labels, registry=self.registry)
 
     def _histogram(self, name: str, text: str, buckets: tuple[float, ...], *labels: str) -> Histogram:
-        return Histogram(_PREFIX + name, text, labels, registry=self.registry, buckets=buckets)
+        return Histogram(PREFIX + name, text, labels, registry=self.registry, buckets=buckets)
 
     # -- facts --------------------------------------------------------------------------------------------------
 
@@ -279,7 +241,9 @@ class Metrics:
 
     def behind(self, reader: str, facts: int) -> None:
         """The number of facts that this reader has not read yet."""
-        self._facts_behind.labels(self._reader(reader)).set(facts)
+        name = self._reader(reader)
+        self._facts_lost.labels(name)  # it is there at zero before it loses any
+        self._facts_behind.labels(name).set(facts)
 
     def reader_gone(self, reader: str) -> None:
         """The reader has ended for good: how far it is behind is no longer exported."""
@@ -331,6 +295,7 @@ class Metrics:
         """The metrics in Prometheus' text format."""
         shown = self._shown | self._in_progress()
         self._gauges.figures, self._gauges.now = self._board.figures(), self._clock()
+        self._gauges.not_ready = self._board.not_ready()
         self._dialer.figures = self.campaigns()
         self._ledger.figures = self.ledger()
         if self._recordings_space is not None:

@@ -31,6 +31,7 @@ ENDED = "ended"
 KEPT_ENDED = 3600.0
 """Seconds for which an ended call can still be viewed."""
 MAX_ENDED = 20_000
+OTHER_REASON = "other"
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +147,8 @@ class QueueFigures:
     """Of the waiting callers, those for whom no agent who fits is on duty."""
     waiting_today: int = 0
     """Of the waiting callers, those who arrived today."""
+    due: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
+    """By tier: until when each waiting caller should have been answered."""
 
 
 @dataclass(slots=True)
@@ -294,9 +297,31 @@ class Board:
                 len(queue.callbacks),
                 unserved.get(name, 0),
                 self._waiting_today(queue),
+                self._due(name, queue),
             )
             for name, queue in self._queues.items()
         }
+
+    def not_ready(self) -> dict[str, float | None]:
+        """Since when an agent has been not ready for each configured reason, for none and for any other (``OTHER_REASON``); of
+        several agents the longest. None, where nobody is."""
+        found: dict[str, float | None] = dict.fromkeys(["", *self._plan.reasons, OTHER_REASON])
+        for agent in self.agents.values():
+            state, reason = published(agent)
+            if state is State.NOT_READY:
+                known = reason if reason in found else OTHER_REASON
+                longest = found[known]
+                found[known] = agent.since if longest is None else min(longest, agent.since)
+        return found
+
+    def _due(self, name: str, queue: _Queue) -> dict[str, tuple[float, ...]]:
+        plan = self._plan.queues[name]
+        found: dict[str, list[float]] = {tier: [] for tier in plan.routings}
+        for key, since in queue.waiting.items():
+            tier = self.calls[key].tier
+            if tier in found:
+                found[tier].append(since + plan.routings[tier].answer_within)
+        return {tier: tuple(due) for tier, due in found.items()}
 
     def _today(self, name: str) -> Tally:
         return self._tallies.get(tally_key(name, self._day)) or Tally(queue=name, day=self._day)
