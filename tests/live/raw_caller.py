@@ -5,7 +5,7 @@ Rule of this file: one call, no retransmissions, loopback only; SIPp would clean
 
 import asyncio
 import itertools
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from tests.lab.pbx import PBX_HOST, TRUNK_HOST, Pbx
 
@@ -34,8 +34,14 @@ class RawCall:
     acknowledges: bool = True
     """Whether the answer is acknowledged: without an ACK there is no call, whatever the PBX thinks."""
 
+    _leaves: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def hang_up(self) -> None:
+        """End the call, if it has not ended."""
+        self._leaves.set()
+
     async def make(self, patience: float = 6.0) -> int:
-        """Call and stay until the PBX hangs up, or hang up after ``patience``; gives the INVITE's final status."""
+        """Call and stay until the PBX hangs up, or until ``hang_up`` or ``patience``; gives the INVITE's final status."""
         port = self.pbx.ports.take(TRUNK_HOST)
         loop = asyncio.get_running_loop()
         there = (PBX_HOST, self.pbx.sip_port)
@@ -72,11 +78,8 @@ class RawCall:
                 transport.sendto(request("ACK", 1, to), there)
             if status != 200:
                 return status
-            try:
-                async with asyncio.timeout(patience):
-                    while not (heard := await wire.heard.get()).startswith(b"BYE"):
-                        pass
-            except TimeoutError:
+            heard = await self._bye(wire, patience)
+            if heard is None:
                 transport.sendto(request("BYE", 2, to), there)
                 await asyncio.wait_for(wire.heard.get(), 2)
                 return status
@@ -87,6 +90,22 @@ class RawCall:
             return status
         finally:
             transport.close()
+
+    async def _bye(self, wire: _Wire, patience: float) -> bytes | None:
+        """The PBX's BYE; None when it is for us to hang up."""
+        hearing, leaving = asyncio.create_task(_first_bye(wire)), asyncio.create_task(self._leaves.wait())
+        try:
+            await asyncio.wait((hearing, leaving), timeout=patience, return_when=asyncio.FIRST_COMPLETED)
+            return hearing.result() if hearing.done() else None
+        finally:
+            hearing.cancel()
+            leaving.cancel()
+
+
+async def _first_bye(wire: _Wire) -> bytes:
+    while not (heard := await wire.heard.get()).startswith(b"BYE"):
+        pass
+    return heard
 
 
 def _status(message: bytes) -> int:

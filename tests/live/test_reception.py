@@ -46,6 +46,8 @@ trust_id_outbound=yes
 DESK, ANN = "1002", "1003"
 VOICE, REPLY, THIRD = sounds.TONES["caller"], sounds.TONES["agent"], sounds.TONES["third"]
 PLAIN = ("Privacy: none",)
+PATIENCE = 50.0
+"""Seconds after which a customer leaves whom a test has forgotten."""
 
 
 def config(folder: Path, receiver: Receiver, **more: Any) -> dict[str, Any]:
@@ -67,14 +69,15 @@ def config(folder: Path, receiver: Receiver, **more: Any) -> dict[str, Any]:
 
 
 @asynccontextmanager
-async def reception(pbx: Pbx, *, headers: tuple[str, ...] = PLAIN) -> AsyncIterator[tuple[Softphone, "asyncio.Task[int]"]]:
-    """A desk that has a customer on the line, who stays for six seconds after that."""
+async def reception(pbx: Pbx, *, headers: tuple[str, ...] = PLAIN) -> AsyncIterator[Softphone]:
+    """A desk that has a customer on the line, who stays to the end."""
     shown = (b"Anonymous", b"anonymous") if headers == ASSERTED else (NAME.encode(), DIGITS.encode())
     async with Softphone(pbx, DESK, tone=THIRD) as desk:
         customer = RawCall(pbx, f"dial-{DESK}", name=shown[0], user=shown[1], headers=headers)
-        calling = asyncio.create_task(customer.make(patience=8.0))
+        calling = asyncio.create_task(customer.make(patience=PATIENCE))
         await desk.until_state("CONFIRMED")
-        yield desk, calling
+        yield desk
+        customer.hang_up()
         await calling
 
 
@@ -100,7 +103,7 @@ async def test_a_customer_who_is_given_to_us_is_the_caller(house: House, pbx: Pb
     async with Receiver() as receiver:
         bridge = await house.open(config(tmp_path, receiver))
         wire = Capture(pbx.folder / f"reception-{when}.pcap", PHONES_HOST)
-        async with wire, reception(pbx) as (desk, _), Softphone(pbx, ANN, tone=REPLY, answers=False) as ann:
+        async with wire, reception(pbx) as desk, Softphone(pbx, ANN, tone=REPLY, answers=False) as ann:
             if when == "waiting":
                 await busy(bridge)
             consult = await given(desk, bridge, "menu" if when == "flow" else "support")
@@ -144,7 +147,7 @@ async def test_a_customer_with_a_tier_is_served_before_those_who_came_earlier(ho
         settings["queues"]["support"]["tiers"] = {"gold": {"head_start": "10m", "steps": [{"skills": "support"}]}}
         bridge = await house.open(settings)
         await busy(bridge)
-        async with reception(pbx) as (desk, _), Phone(pbx, ANN, PhoneScript.answers(ring=0.2, talk=0.5)):
+        async with reception(pbx) as desk, Phone(pbx, ANN, PhoneScript.answers(ring=0.2, talk=0.5)):
             first = asyncio.create_task(call(pbx, Call(dialled="support", number="4930100")))
             await bridge.until("visit_began")
             consult = await given(desk, bridge)
@@ -162,7 +165,7 @@ async def test_a_customer_with_a_tier_is_served_before_those_who_came_earlier(ho
 async def test_a_customer_who_is_sent_to_an_entry_is_a_caller_like_any_other(house: House, pbx: Pbx, tmp_path: Path) -> None:
     async with Receiver() as receiver:
         bridge = await house.open(config(tmp_path, receiver))
-        async with reception(pbx) as (desk, _), Phone(pbx, ANN, PhoneScript.answers(ring=0.2, talk=0.5)) as phone:
+        async with reception(pbx) as desk, Phone(pbx, ANN, PhoneScript.answers(ring=0.2, talk=0.5)) as phone:
             desk.transfer("support")
             arrived = await bridge.until("call_arrived")
             await bridge.until("call_ended")
@@ -183,7 +186,7 @@ async def test_a_withheld_number_is_shown_to_nobody(
     async with Receiver() as receiver:
         bridge = await house.open(config(tmp_path, receiver))
         wire = Capture(pbx.folder / f"reception-withheld-{when}-{len(headers)}.pcap", PHONES_HOST)
-        async with wire, reception(pbx, headers=headers) as (desk, _), Softphone(pbx, ANN, tone=REPLY, answers=False) as ann:
+        async with wire, reception(pbx, headers=headers) as desk, Softphone(pbx, ANN, tone=REPLY, answers=False) as ann:
             if when == "waiting":
                 await busy(bridge)
             consult = await given(desk, bridge)
@@ -224,7 +227,7 @@ async def test_a_withheld_number_is_shown_to_nobody(
 async def test_the_number_is_kept_over_a_restart(house: House, pbx: Pbx, tmp_path: Path) -> None:
     async with Receiver() as receiver:
         bridge = await house.open(config(tmp_path, receiver))
-        async with reception(pbx) as (desk, _):
+        async with reception(pbx) as desk:
             await busy(bridge)
             consult = await given(desk, bridge)
             desk.transfer_to(consult)
@@ -242,7 +245,7 @@ async def test_a_conversation_is_adopted_after_a_start_without_a_saved_world(
 ) -> None:
     async with Receiver() as receiver:
         bridge = await house.open(config(tmp_path, receiver))
-        async with reception(pbx, headers=headers) as (desk, _), Softphone(pbx, ANN, tone=REPLY) as ann:
+        async with reception(pbx, headers=headers) as desk, Softphone(pbx, ANN, tone=REPLY) as ann:
             consult = await given(desk, bridge)
             talk = await bridge.until("talk_began")
             desk.transfer_to(consult)
@@ -268,9 +271,11 @@ async def test_the_number_is_found_after_a_start_without_a_saved_world(
     """The transfer happens before callbridge dies, or while nobody is there to hear of it."""
     async with Receiver() as receiver:
         settings = config(tmp_path, receiver)
+        # An agent who is ready again after the start would be rung. Of a phone that is not there Asterisk goes on to repeat the
+        # INVITE for half a minute, so that the phone of the next test gets a call that is over.
+        settings["agents"]["ann"]["login"] = False
         bridge = await house.open(settings)
-        async with reception(pbx, headers=headers) as (desk, _):
-            await busy(bridge)
+        async with reception(pbx, headers=headers) as desk:
             consult = await given(desk, bridge)
             if when == "before":
                 desk.transfer_to(consult)
