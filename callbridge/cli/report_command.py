@@ -18,7 +18,7 @@ _HELP = {
     ReportOption.NUMBER: "only calls of this phone number",
     ReportOption.OUTCOME: "only what ended so",
 }
-IN_FILES = ("xlsx",)
+IN_FILES = ("xlsx", "html")
 """Forms that are written to a file."""
 
 
@@ -40,6 +40,7 @@ def add(commands: Commands) -> argparse.ArgumentParser:
     form.add_argument("--excel", action="store_true", help="print CSV as Excel reads it: byte order mark, phone numbers as text")
     form.add_argument("--json", action="store_true", help="print JSON")
     form.add_argument("--xlsx", type=Path, metavar="FILE", help="write an Excel workbook")
+    form.add_argument("--html", type=Path, metavar="FILE", help="write a page with plots and definitions, for a browser or paper")
     report.add_argument("--language", default="en", choices=("en", "zh"), help="of headings and definitions in files: en, zh")
     report.add_argument("--separator", default=",", choices=(",", ";", "\t"), help="of CSV; with ; decimals have a comma")
     report.add_argument("--plot", action="store_true", help="draw the plots although the output is no terminal")

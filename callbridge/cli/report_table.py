@@ -10,8 +10,9 @@ from zoneinfo import ZoneInfo
 from rich.cells import cell_len
 from rich.text import Text
 
+from callbridge.adapters.report_forms.series import heat, merged, over_intervals
 from callbridge.adapters.report_forms.values import shown
-from callbridge.adapters.reports.report import Chart, Report, ReportColumn, ReportValue, ValueKind
+from callbridge.adapters.reports.report import Report, ReportColumn, ReportValue, ValueKind
 from callbridge.cli.fitting import fit_columns
 from callbridge.cli.plots import bars, heatmap
 from callbridge.cli.tables import printable, render, table_of
@@ -92,21 +93,17 @@ def _table(columns: Sequence[ReportColumn], cells: Sequence[Sequence[Text]], wid
 
 
 def _plots(report: Report, rows: Sequence[Row], zone: ZoneInfo, width: int) -> Iterator[str]:
-    places = {column.name: at for at, column in enumerate(report.columns)}
-    for name in report.charted:
-        column, at = report.columns[places[name]], places[name]
-        if report.chart is Chart.BARS and "interval" in places:
-            sums: dict[str, float] = {}
-            for row in rows:
-                label = str(row[places["interval"]])
-                sums[label] = sums.get(label, 0.0) + float(row[at] or 0)
-            if len(sums) > 1:
-                yield from (*bars(column.heading, _most(sums.values(), column, zone), sums, width), "")
-        elif report.chart is Chart.HEATMAP:
-            cells = {(str(row[0]), str(row[1])): row[at] for row in rows}
-            known = {key: float(value) for key, value in cells.items() if isinstance(value, int | float)}
-            if known:
-                yield from (*heatmap(column.heading, _most(known.values(), column, zone), cells, known), "")
+    by_name = {column.name: column for column in report.columns}
+    for column in (by_name[name] for name in report.charted):
+        if values := over_intervals(report, rows, column.name):
+            heights, together = merged(list(values.values()), width, column.kind)
+            said = f", {together} intervals together" if together > 1 else ""
+            most = f"{column.heading}, at most {_most(heights, column, zone)}{said}"
+            yield from (*bars(most, heights, list(values), width), "")
+        down, across, known = heat(report, rows, column.name)
+        if known:
+            most = f"{column.heading}, at most {_most(known.values(), column, zone)}"
+            yield from (*heatmap(most, down, across, known), "")
 
 
 def _most(values: Iterable[float], column: ReportColumn, zone: ZoneInfo) -> str:

@@ -68,6 +68,7 @@ async def test_a_report_comes_in_each_form(client: Client) -> None:
     (line,) = csv.DictReader(io.StringIO((await got(client, f"{path}&format=csv")).decode()))
     assert (line["queue"], line["asa"]) == ("support", "25.0")
     assert (await got(client, f"{path}&format=excel")).startswith(b"\xef\xbb\xbf")
+    assert (await got(client, f"{path}&format=html")).startswith(b"<!doctype html>")
     book: Any = load_workbook(io.BytesIO(await got(client, f"{path}&format=xlsx&language=zh")))
     assert [cell.value for cell in book["队列报表"]["C"]] == ["呼入量", 3]
 
@@ -95,7 +96,7 @@ async def test_an_agents_token_gets_the_agents_own_figures(client: Client) -> No
         ("queues?queue=suport", 404, "no queue 'suport': there are q0, support"),
         ("agents?queue=support", 400, "the report agents takes no queue: it takes by, agent"),
         ("queues?by=2h", 400, "no intervals '2h': there are whole, 15m"),
-        ("queues?format=pdf", 400, "no format 'pdf': there are json, csv, excel, xlsx"),
+        ("queues?format=pdf", 400, "no format 'pdf': there are json, csv, excel, xlsx, html"),
     ],
 )
 async def test_what_is_wrong_is_said_in_one_line(client: Client, path: str, status: int, detail: str) -> None:

@@ -1,12 +1,16 @@
-"""The forms of a report: what a workbook and its definitions hold, and every word in Chinese."""
+"""The forms of a report: what a workbook, a page and their definitions hold, and every word in Chinese."""
 
 from __future__ import annotations
 
 import io
+import re
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from datetime import timedelta
+from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -14,13 +18,15 @@ from openpyxl import load_workbook
 
 from callbridge.adapters.history import HistoryStore, People
 from callbridge.adapters.report_forms import as_xlsx
+from callbridge.adapters.report_forms.as_html import as_html
 from callbridge.adapters.report_forms.as_xlsx import write_xlsx
 from callbridge.adapters.report_forms.chinese import HEADINGS, PHRASES
+from callbridge.adapters.report_forms.forms import ReportForm, written
 from callbridge.adapters.report_forms.words import Language
 from callbridge.adapters.reports.catalogue import CATALOGUE
 from callbridge.adapters.reports.intervals import By
 from callbridge.adapters.reports.registry import REPORTS
-from callbridge.adapters.reports.report import FigureFamily, Report, ReportColumn, ReportQuery, ValueKind
+from callbridge.adapters.reports.report import Chart, FigureFamily, Report, ReportColumn, ReportQuery, ValueKind
 
 BERLIN = ZoneInfo("Europe/Berlin")
 NINE = 1_795_856_400.0
@@ -41,7 +47,7 @@ def workbook(made: Report, language: Language = Language.ENGLISH) -> Any:
 
 
 def test_a_workbook_has_values_of_the_right_types() -> None:
-    sheet = workbook(report(ROW, (None,) * len(ROW)))["queues"]
+    sheet = workbook(report(ROW, (None,) * len(ROW)))["Queues"]
     cells = dict(zip((column.name for column in COLUMNS), sheet[2], strict=True))
     assert (cells["text"].value, cells["text"].data_type) == ("=1+1", "s")
     assert cells["seconds"].value == timedelta(days=1, hours=1, minutes=1, seconds=1)
@@ -55,12 +61,12 @@ def test_a_workbook_has_values_of_the_right_types() -> None:
 
 @pytest.mark.parametrize("text", ["+442079460000", "=HYPERLINK(1)", "-1", "@x", "00441", "a\x00b"])
 def test_texts_stay_texts(text: str) -> None:
-    cell = workbook(report((text, *ROW[1:])))["queues"]["A2"]
+    cell = workbook(report((text, *ROW[1:])))["Queues"]["A2"]
     assert (cell.value, cell.data_type) == (text.replace("\x00", "�"), "s")
 
 
 def test_the_last_sheet_defines_the_columns() -> None:
-    sheet = workbook(report(ROW))["definitions"]
+    sheet = workbook(report(ROW))["Definitions"]
     rows = [[cell.value for cell in row] for row in sheet.rows]
     assert rows[0] == ["column", "heading", "definition"]
     assert rows[1] == ["text", "text", "a text"]
@@ -72,9 +78,131 @@ def test_the_last_sheet_defines_the_columns() -> None:
 def test_a_report_that_is_longer_than_a_sheet_goes_on_on_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(as_xlsx, "MOST_SHEET_ROWS", 3)
     book = workbook(report(*([ROW] * 5)))
-    assert book.sheetnames == ["queues", "queues 2", "queues 3", "definitions"]
+    assert book.sheetnames == ["Queues", "Queues 2", "Queues 3", "Definitions"]
     assert [sheet.max_row for sheet in book.worksheets[:3]] == [3, 3, 2]
     assert [sheet["A1"].value for sheet in book.worksheets[:3]] == ["text"] * 3
+
+
+# -- pages ------------------------------------------------------------------------------------------------------------
+
+QUEUE = (
+    ReportColumn("interval", ValueKind.TEXT, "interval", "begin of the interval in local time, or what it gathers"),
+    ReportColumn("queue", ValueKind.TEXT, "queue"),
+    ReportColumn("offered", ValueKind.COUNT, "offered", "visits that began in the interval"),
+    ReportColumn("service_level", ValueKind.SHARE, "SL", "answered within the target / (answered + abandoned)"),
+)
+
+
+class Page(HTMLParser):
+    """What a browser would see: tags with their attributes, texts of headings and cells."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.texts: dict[str, list[str]] = {}
+        self._open: list[str] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+        self._open.append(tag)
+        self.texts.setdefault(tag, []).append("")
+
+    def handle_endtag(self, tag: str) -> None:
+        while self._open and self._open.pop() != tag:
+            pass
+
+    def handle_data(self, data: str) -> None:
+        if self._open:
+            self.texts[self._open[-1]][-1] += data
+
+
+def page(rows: Sequence[Any], language: Language = Language.ENGLISH, chart: Chart = Chart.BARS, name: str = "queues") -> str:
+    charted = ("offered", "service_level")
+    made = Report(name, FigureFamily.COHORT, QUEUE, rows, chart, charted, ["<b>A note.</b>"])
+    return "".join(as_html(made, QUERY, language))
+
+
+HOURS = [("08:00", "", None, None), ("09:00", "<q>", 4, 0.5), ("10:00", "<q>", 8, None), ("11:00", "", None, None)]
+
+
+def test_a_page_holds_everything_itself_and_nothing_runs_in_it() -> None:
+    seen = Page(page(HOURS))
+    assert not {"script", "link", "img", "iframe"} & {tag for tag, _ in seen.tags}
+    assert not any(key.startswith("on") or key in ("src", "href") for _, attrs in seen.tags for key in attrs)
+    assert not re.search(r"url\(|@import|https?:", "".join(seen.texts["style"]))
+
+
+def test_a_page_has_figures_definitions_and_no_names_as_markup() -> None:
+    seen = Page(page(HOURS))
+    assert seen.texts["td"] == ["09:00", "<q>", "4", "50.0%", "10:00", "<q>", "8", "–"]
+    assert seen.texts["th"] == ["interval", "queue", "offered", "service level"]
+    assert "answered within the target / (answered + abandoned)" in seen.texts["dd"]
+    assert seen.texts["li"] == ["<b>A note.</b>"]
+    assert seen.texts["h1"] == ["Queues"]
+
+
+def test_a_page_in_chinese_says_so() -> None:
+    seen = Page(page([("Mon", "support", 4, 0.5), ("Tue", "support", 1, 0.5)], Language.CHINESE))
+    assert ("html", {"lang": "zh-CN"}) in seen.tags
+    assert seen.texts["h1"] == ["队列报表"]
+    assert seen.texts["th"] == ["时段", "队列", "呼入量", "服务水平"]
+    assert seen.texts["td"][0] == "周一"
+    assert "目标时间内接通量 /（接通量 + 放弃量）" in seen.texts["dd"]
+
+
+def plots(text: str) -> list[ElementTree.Element]:
+    """Each must be XML that can be read."""
+    return [ElementTree.fromstring(one) for one in re.findall(r"<svg.*?</svg>", text, re.DOTALL)]
+
+
+def test_bars_are_as_high_as_the_values_of_all_rows_of_an_interval() -> None:
+    rows = [("09:00", "a", 4, 0.5), ("09:00", "b", 2, 0.1), ("10:00", "a", 3, 0.9)]
+    (offered,) = plots(page(rows))  # shares of two queues cannot be added up
+    heights = [float(bar.attrib["height"]) for bar in offered.iter("rect")]
+    assert heights[0] == pytest.approx(2 * heights[1])
+    assert [bar[0].text for bar in offered.iter("rect")] == ["09:00: 6", "10:00: 3"]
+    assert len(plots(page(rows[1:]))) == 2
+    assert plots(page([("09:00", "a", 4, 0.5)])) == []
+
+
+def test_more_intervals_than_there_is_room_for_are_drawn_together() -> None:
+    rows = [(f"{at:05}", "a", 1, None) for at in range(1000)]
+    text = page(rows)
+    (offered,) = plots(text)
+    assert [bar[0].text for bar in offered.iter("rect")] == [f"{at:05}: 5" for at in range(0, 1000, 5)]
+    assert "intervals in one bar: 5" in text
+
+
+def test_a_heat_map_has_a_cell_for_each_hour_of_each_weekday() -> None:
+    columns = (ReportColumn("weekday", ValueKind.TEXT, "weekday"), ReportColumn("hour", ValueKind.TEXT, "hour"), *QUEUE[2:])
+    rows = [(day, f"{hour:02}:00", hour, None) for day in ("Mon", "Tue") for hour in range(24)]
+    made = Report("heatmap", FigureFamily.COHORT, columns, rows, Chart.HEATMAP, ("offered", "service_level"))
+    (heat,) = plots("".join(as_html(made, QUERY)))
+    cells = list(heat.iter("rect"))
+    assert (len(cells), cells[23].attrib["style"], cells[23][0].text) == (48, "--shade:1.000", "Mon 23:00: 23")
+
+
+def test_a_long_report_is_written_as_it_is_read() -> None:
+    read: list[int] = []
+
+    def rows() -> Iterator[Any]:
+        for at in range(100_000):
+            read.append(at)
+            yield ("09:00", "a", at, None)
+
+    made = Report("calls", FigureFamily.ROWS, QUEUE, rows())
+    pieces = written(made, QUERY, ReportForm.HTML)
+    assert next(pieces).startswith(b"<!doctype html>")
+    assert len(read) < 2000
+
+
+def test_an_empty_report_says_so() -> None:
+    assert "Nothing happened in this period." in page([])
+    assert "Nothing happened in this period." in page([("09:00", "", None, None)])
+
+
+# -- Chinese ----------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("name", REPORTS)

@@ -162,6 +162,10 @@ def test_a_workbook_is_written_whole_or_not_at_all(config: Path, tmp_path: Path,
     assert said(capsys, config, "queues", "--xlsx", str(file), "--language", "zh") == ""
     sheet: Any = load_workbook(file)["队列报表"]
     assert [sheet["B1"].value, sheet["B2"].value, sheet["C2"].value] == ["队列", "support", 3]
+    html = tmp_path / "support.html"
+    assert said(capsys, config, "queues", "--by", "1h", "--html", str(html)) == ""
+    assert "<svg" in html.read_text()
+    assert sorted(one.name for one in tmp_path.iterdir() if "part" in one.name) == []
     missing = tmp_path / "no folder" / "support.xlsx"
     assert main(["report", "queues", "-c", str(config), "--xlsx", str(missing)]) == 1
     assert capsys.readouterr().err == f"callbridge: cannot write {missing}: No such file or directory\n"

@@ -13,7 +13,7 @@ from openpyxl.styles import Alignment, Font
 from openpyxl.utils import get_column_letter
 
 from callbridge.adapters.report_forms.values import local
-from callbridge.adapters.report_forms.words import Language, definition, heading, phrase
+from callbridge.adapters.report_forms.words import Language, definition, heading, phrase, title
 from callbridge.adapters.reports.report import Report, ReportColumn, ReportQuery, ReportValue, ValueKind
 
 MOST_SHEET_ROWS = 1_048_576
@@ -38,20 +38,20 @@ def write_xlsx(report: Report, query: ReportQuery, to: IO[bytes], language: Lang
     """Durations are times of the format ``[h]:mm:ss``, moments dates in the site's time zone, phone numbers and names texts: no
     text is taken for a formula."""
     book = Workbook(write_only=True)
-    title = phrase(report.name, language)
-    sheet, written, sheets = _sheet(book, title, report.columns, language), 1, 1
+    name = title(report.name, language)
+    sheet, written, sheets = _sheet(book, name, report.columns, language), 1, 1
     for row in report.rows:
         if written == MOST_SHEET_ROWS:
             sheets += 1
-            sheet, written = _sheet(book, f"{title} {sheets}", report.columns, language), 1
+            sheet, written = _sheet(book, f"{name} {sheets}", report.columns, language), 1
         sheet.append([_cell(sheet, value, column.kind, query.zone) for value, column in zip(row, report.columns, strict=True)])
         written += 1
     _definitions(book, report, query, language)
     book.save(to)
 
 
-def _sheet(book: Workbook, title: str, columns: tuple[ReportColumn, ...], language: Language) -> Any:
-    sheet: Any = book.create_sheet(title[:31])
+def _sheet(book: Workbook, name: str, columns: tuple[ReportColumn, ...], language: Language) -> Any:
+    sheet: Any = book.create_sheet(name[:31])
     sheet.freeze_panes = "A2"
     for at, column in enumerate(columns, 1):
         sheet.column_dimensions[get_column_letter(at)].width = _WIDTHS.get(column.kind, 12.0)

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from enum import StrEnum
 
 from callbridge.adapters.report_forms.as_csv import as_csv
+from callbridge.adapters.report_forms.as_html import as_html
 from callbridge.adapters.report_forms.as_json import as_json
 from callbridge.adapters.report_forms.words import Language
 from callbridge.adapters.reports.report import Report, ReportQuery
@@ -20,6 +21,7 @@ class ReportForm(StrEnum):
     CSV = "csv"
     EXCEL = "excel"
     XLSX = "xlsx"
+    HTML = "html"
 
 
 MEDIA = {
@@ -27,6 +29,7 @@ MEDIA = {
     ReportForm.CSV: "text/csv",
     ReportForm.EXCEL: "text/csv",
     ReportForm.XLSX: "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+    ReportForm.HTML: "text/html",
 }
 SUFFIX = {ReportForm.EXCEL: "csv"}
 """Of a file's name, where it is not the form's."""
@@ -41,6 +44,8 @@ def written(
             return _gathered(as_json(report))
         case ReportForm.CSV | ReportForm.EXCEL:
             return _gathered(as_csv(report, query.zone, excel=form is ReportForm.EXCEL, separator=separator))
+        case ReportForm.HTML:
+            return _gathered(as_html(report, query, language))
         case ReportForm.XLSX:
             return _workbook(report, query, language)
 

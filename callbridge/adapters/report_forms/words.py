@@ -8,6 +8,18 @@ from callbridge.adapters.report_forms.chinese import HEADINGS, PHRASES
 from callbridge.adapters.reports.report import ReportColumn
 
 _REASON = "not_ready: "
+_LETTERS = frozenset({"asa", "aht", "csat", "dsat", "fcr", "cpcm", "id"})
+
+
+_ENGLISH = {
+    "family: cohort": "counted where it began",
+    "family: clipped": "counted where the time passes",
+    "family: rows": "one row each",
+    "definitions": "Definitions",
+    "neighbours together": "intervals in one bar",
+    "nothing happened in this period": "Nothing happened in this period.",
+}
+"""Texts of forms that are not those that the code names them by."""
 
 
 class Language(StrEnum):
@@ -22,6 +34,23 @@ def heading(column: ReportColumn, language: Language) -> str:
     return HEADINGS.get(column.name, column.heading)
 
 
+def long_heading(column: ReportColumn, language: Language) -> str:
+    """Where there is room: words instead of abbreviations."""
+    if language is not Language.ENGLISH or ":" in column.name:
+        return heading(column, language)
+    words = column.name.split("_")
+    return " ".join(word.upper() if word in _LETTERS else word for word in words)
+
+
+def title(report: str, language: Language) -> str:
+    return phrase(report, language) if language is Language.CHINESE else report.replace("-", " ").capitalize()
+
+
+def label(text: str, language: Language) -> str:
+    """An interval or a weekday."""
+    return phrase(text, language)
+
+
 def definition(column: ReportColumn, language: Language) -> str:
     if language is Language.CHINESE and column.name.startswith(_REASON):
         return f"其中因“{column.name.removeprefix(_REASON)}”未就绪的时间"
@@ -30,4 +59,4 @@ def definition(column: ReportColumn, language: Language) -> str:
 
 def phrase(text: str, language: Language) -> str:
     """What has no translation stays as it is."""
-    return PHRASES.get(text, text) if language is Language.CHINESE else text
+    return (PHRASES if language is Language.CHINESE else _ENGLISH).get(text, text)
