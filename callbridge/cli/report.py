@@ -16,13 +16,13 @@ from callbridge.adapters.database import BadDatabase, Database, cause_of, file_o
 from callbridge.adapters.report_forms.forms import ReportForm, written
 from callbridge.adapters.report_forms.words import Language
 from callbridge.adapters.reports.asking import BadReportRequest, NoHistory, ReportRequest, check_options, make_report
-from callbridge.adapters.reports.catalogue import NAME_OPTIONS
 from callbridge.adapters.reports.report import Report, ReportQuery
 from callbridge.cli.report_command import IN_FILES
 from callbridge.cli.report_table import NARROW, report_text
 from callbridge.service.report_site import report_site
 from callbridge.settings.faults import printable
 from callbridge.settings.models import Settings
+from callbridge.wire.reports import NAME_OPTIONS
 
 DONE, FAILED = 0, 1
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from callbridge.adapters.reports.catalogue import CATALOGUE, NAME_OPTIONS, ReportOption
 from callbridge.adapters.reports.intervals import By
 from callbridge.cli.commands import Commands
+from callbridge.wire.reports import CATALOGUE, NAME_OPTIONS, ReportOption
 
 _HELP = {
     ReportOption.QUEUE: "only this queue; may be repeated, as all names may",

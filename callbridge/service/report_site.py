@@ -5,9 +5,9 @@ from __future__ import annotations
 from zoneinfo import ZoneInfo
 
 from callbridge.adapters.reports.asking import ReportSite
-from callbridge.adapters.reports.catalogue import ReportOption
 from callbridge.service.report_terms import report_terms
 from callbridge.settings.models import Settings
+from callbridge.wire.reports import ReportOption
 
 
 def report_site(settings: Settings) -> ReportSite:

@@ -18,7 +18,7 @@ from callbridge.adapters.report_forms import service as services
 from callbridge.adapters.report_forms.forms import ReportForm
 from callbridge.adapters.report_forms.service import ReportService
 from callbridge.adapters.reports.asking import NoHistory, ReportRequest, make_report
-from callbridge.adapters.reports.catalogue import CATALOGUE
+from callbridge.wire.reports import CATALOGUE
 from tests.adapters.http_desk import Client, ToyDesk, client_of
 from tests.adapters.toy_reports import NINE, SITE, toy_reports, toy_url
 

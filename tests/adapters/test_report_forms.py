@@ -23,10 +23,10 @@ from callbridge.adapters.report_forms.as_xlsx import write_xlsx
 from callbridge.adapters.report_forms.chinese import HEADINGS, PHRASES
 from callbridge.adapters.report_forms.forms import ReportForm, written
 from callbridge.adapters.report_forms.words import Language
-from callbridge.adapters.reports.catalogue import CATALOGUE
 from callbridge.adapters.reports.intervals import By
 from callbridge.adapters.reports.registry import REPORTS
 from callbridge.adapters.reports.report import Chart, FigureFamily, Report, ReportColumn, ReportQuery, ValueKind
+from callbridge.wire.reports import CATALOGUE
 
 BERLIN = ZoneInfo("Europe/Berlin")
 NINE = 1_795_856_400.0

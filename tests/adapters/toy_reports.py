@@ -12,7 +12,7 @@ from callbridge.adapters.database.history_tables import agent_states, calls, off
 from callbridge.adapters.history import HistoryStore, People
 from callbridge.adapters.report_forms.service import ReportService
 from callbridge.adapters.reports.asking import ReportSite
-from callbridge.adapters.reports.catalogue import ReportOption
+from callbridge.wire.reports import ReportOption
 
 NINE = 1_795_856_400.0
 """Saturday, 2026-11-28, 09:00 in London."""

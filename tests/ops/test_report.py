@@ -19,12 +19,12 @@ from openpyxl import load_workbook
 from callbridge.adapters.database.history_tables import survey_answers
 from callbridge.adapters.history import HistoryStore, People
 from callbridge.adapters.report_forms.as_csv import as_csv
-from callbridge.adapters.reports.catalogue import CATALOGUE
 from callbridge.adapters.reports.queues import QUEUE_COLUMNS
 from callbridge.adapters.reports.registry import REPORTS
 from callbridge.adapters.reports.report import Chart, FigureFamily, Report, ReportColumn, ValueKind
 from callbridge.cli import main
 from callbridge.cli.report_table import report_text
+from callbridge.wire.reports import CATALOGUE
 from tests.adapters.toy_reports import NINE, one_day
 from tests.settings.conftest import RIGHT
 

@@ -13,7 +13,7 @@ from callbridge.adapters.report_forms.forms import MEDIA, SUFFIX, ReportForm
 from callbridge.adapters.report_forms.service import ReportService
 from callbridge.adapters.report_forms.words import Language
 from callbridge.adapters.reports.asking import BadReportRequest, NoHistory, NoSuchName, ReportRequest, check_options
-from callbridge.adapters.reports.catalogue import CATALOGUE, NAME_OPTIONS, ReportDescription, ReportOption
+from callbridge.wire.reports import CATALOGUE, NAME_OPTIONS, ReportDescription, ReportOption
 
 _READERS = frozenset({TokenRole.SUPERVISOR, TokenRole.ADMIN})
 

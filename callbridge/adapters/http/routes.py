@@ -14,9 +14,9 @@ from callbridge.adapters.http.auth import TokenRole
 from callbridge.adapters.http.explain_routes import MAX_WAITING_SHOWN
 from callbridge.adapters.report_forms.forms import MEDIA, ReportForm
 from callbridge.adapters.report_forms.words import Language
-from callbridge.adapters.reports.catalogue import NAME_OPTIONS
 from callbridge.adapters.reports.intervals import By
 from callbridge.core.model.events import AgentRequest, CallRequest
+from callbridge.wire.reports import NAME_OPTIONS
 
 EVERYBODY = frozenset(TokenRole)
 WATCHERS = EVERYBODY - {TokenRole.AGENT}

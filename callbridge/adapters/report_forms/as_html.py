@@ -11,8 +11,8 @@ from callbridge.adapters.report_forms.html_style import STYLE
 from callbridge.adapters.report_forms.series import Rows, heat, merged, over_intervals
 from callbridge.adapters.report_forms.values import local, shown
 from callbridge.adapters.report_forms.words import Language, definition, label, long_heading, phrase, title
-from callbridge.adapters.reports.catalogue import CATALOGUE
 from callbridge.adapters.reports.report import Chart, Report, ReportColumn, ReportQuery, ReportValue, ValueKind
+from callbridge.wire.reports import CATALOGUE
 
 MOST_BARS = 240
 _SHORT = 32

@@ -23,10 +23,10 @@ from callbridge.adapters.database.metadata import metadata
 from callbridge.adapters.report_forms.forms import ReportForm, written
 from callbridge.adapters.report_forms.words import Language
 from callbridge.adapters.reports.asking import NoHistory, ReportRequest, ReportSite, make_report
-from callbridge.adapters.reports.catalogue import CATALOGUE
 from callbridge.adapters.reports.registry import REPORTS
 from callbridge.adapters.reports.report import ReportQuery
 from callbridge.adapters.system.threads import Threads, ThreadsBusy
+from callbridge.wire.reports import CATALOGUE
 
 REPORTS_AT_ONCE = 2
 MOST_REPORTS_WAITING = 6

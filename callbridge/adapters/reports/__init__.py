@@ -4,5 +4,5 @@
 abandoned + short abandoned + overflowed + failed + still waiting). Queues, tiers and entries are reported so.
 *Clipped*: seconds of a state count in the interval in which they pass, cut at its borders. Agents are reported so.
 
-Nothing is imported here: ``catalogue`` and ``intervals`` are read at every start of the command, without the database's library.
+Nothing is imported here: who needs intervals only does not load the database's library.
 """

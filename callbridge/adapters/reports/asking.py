@@ -10,12 +10,12 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import Engine
 
-from callbridge.adapters.reports.catalogue import CATALOGUE, ReportOption
 from callbridge.adapters.reports.intervals import BadPeriod, By, moment_of
 from callbridge.adapters.reports.names import UnknownName, check_names
 from callbridge.adapters.reports.registry import REPORTS
 from callbridge.adapters.reports.report import Report, ReportQuery
 from callbridge.adapters.reports.terms import ReportTerms
+from callbridge.wire.reports import CATALOGUE, ReportOption
 
 
 class BadReportRequest(ValueError):

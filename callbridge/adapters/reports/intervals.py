@@ -5,30 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
-from enum import StrEnum
 from zoneinfo import ZoneInfo
+
+from callbridge.wire.reports import By as By
 
 MAX_INTERVALS = 100_000
 
 
 class BadPeriod(ValueError):
     """The period cannot be used; the message says why."""
-
-
-class By(StrEnum):
-    """How a period is divided. Hours of the day and weekdays gather the same hour, or weekday, of all days."""
-
-    WHOLE = "whole"
-    QUARTER_HOUR = "15m"
-    HALF_HOUR = "30m"
-    HOUR = "1h"
-    DAY = "day"
-    WEEK = "week"
-    MONTH = "month"
-    QUARTER = "quarter"
-    YEAR = "year"
-    HOUR_OF_DAY = "hour-of-day"
-    WEEKDAY = "weekday"
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,8 +7,8 @@ from collections.abc import Collection, Mapping
 from sqlalchemy import Column, Engine, select
 
 from callbridge.adapters.database.history_tables import agent_states, calls, visits
-from callbridge.adapters.reports.catalogue import ReportOption
 from callbridge.adapters.reports.report import ReportQuery
+from callbridge.wire.reports import ReportOption
 
 _SHOWN = 20
 _KEPT: Mapping[ReportOption, tuple[Column[str], Column[float]]] = {

@@ -1,12 +1,30 @@
-"""The reports by name: what each is about and what it can be narrowed to. Light: read before a report is asked for.
+"""The reports by name: what each is about, and what it can be narrowed to and divided by. Pure, and light: the configuration and
+the command read it before a report is asked for.
 
-To add a report: describe it here, name its maker in ``registry``, and translate its words in ``report_forms/chinese``.
+To add a report: describe it here, name its maker in ``adapters/reports/registry``, and translate its words in
+``adapters/report_forms/chinese``.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+
+
+class By(StrEnum):
+    """How a period is divided. Hours of the day and weekdays gather the same hour, or weekday, of all days."""
+
+    WHOLE = "whole"
+    QUARTER_HOUR = "15m"
+    HALF_HOUR = "30m"
+    HOUR = "1h"
+    DAY = "day"
+    WEEK = "week"
+    MONTH = "month"
+    QUARTER = "quarter"
+    YEAR = "year"
+    HOUR_OF_DAY = "hour-of-day"
+    WEEKDAY = "weekday"
 
 
 class ReportOption(StrEnum):
