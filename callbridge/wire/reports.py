@@ -60,7 +60,10 @@ def _report(name: str, summary: str, *options: ReportOption, about_callers: bool
     return ReportDescription(name, summary, frozenset(options), about_callers, own)
 
 
-_COHORT = (ReportOption.BY, ReportOption.QUEUE, ReportOption.TIER, ReportOption.ENTRY)
+_CALLERS = (ReportOption.QUEUE, ReportOption.TIER, ReportOption.ENTRY)
+_COHORT = (ReportOption.BY, *_CALLERS)
+_SEARCH = (*_CALLERS, ReportOption.NUMBER, ReportOption.OUTCOME)
+_WORK = (ReportOption.BY, ReportOption.AGENT, ReportOption.QUEUE)
 
 CATALOGUE: dict[str, ReportDescription] = {
     one.name: one
@@ -83,5 +86,20 @@ CATALOGUE: dict[str, ReportDescription] = {
             ReportOption.AGENT,
         ),
         _report("campaigns", "attempts, abandon rates and success of each campaign", ReportOption.BY, ReportOption.CAMPAIGN),
+        _report("sessions", "each log-in of an agent, with its pauses", ReportOption.AGENT, own=True),
+        _report(
+            "calls",
+            "every call: from whom, how long, with whom, how it ended",
+            *_SEARCH,
+            ReportOption.AGENT,
+            ReportOption.CAMPAIGN,
+            about_callers=True,
+        ),
+        _report("abandoned", "who gave up waiting, and whether we have talked since", *_SEARCH, about_callers=True),
+        _report("heatmap", "callers, service level and talk in each hour of the week", *_CALLERS),
+        _report("service-level", "service level by all four formulas", *_COHORT),
+        _report("offers", "what came of the offers to each agent", *_WORK, ReportOption.TIER, own=True),
+        _report("transfers", "who transferred calls, to whom, and with what result", *_WORK, own=True),
+        _report("occupancy", "how busy agents were, and how many waited and talked at once", *_WORK),
     )
 }

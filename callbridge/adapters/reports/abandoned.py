@@ -29,7 +29,7 @@ _COLUMNS = (
     ReportColumn("waited", _SECONDS, "waited", "since the call's arrival, also in other queues"),
     ReportColumn("outcome", _TEXT, "outcome", "short_abandoned: within the queue's short_abandon", brief=False),
     ReportColumn("expected", _SECONDS, "expected", "the wait that was estimated on entry", brief=False),
-    ReportColumn("reached_at", _MOMENT, "reached", "the person's next talk with us"),
+    ReportColumn("reached_at", _MOMENT, "reached", "the person's next talk with us", brief=False),
     ReportColumn("reached_after", _SECONDS, "after", "from the hang-up to that talk"),
     ReportColumn("reached_by", _TEXT, "by", "inbound: the person called; callback, campaign: we did", brief=False),
     ReportColumn("reached_agent", _TEXT, "agent", "who talked with the person then"),

@@ -4,14 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from callbridge.adapters.reports.abandoned import abandoned_report
 from callbridge.adapters.reports.agents import agents_report
 from callbridge.adapters.reports.callbacks import callbacks_report
+from callbridge.adapters.reports.calls import calls_report
 from callbridge.adapters.reports.campaigns import campaigns_report
 from callbridge.adapters.reports.flows import flows_report
+from callbridge.adapters.reports.heatmap import heatmap_report
+from callbridge.adapters.reports.occupancy import occupancy_report
+from callbridge.adapters.reports.offers import offers_report
 from callbridge.adapters.reports.queues import entries_report, queues_report, tiers_report
 from callbridge.adapters.reports.repeats import repeats_report
 from callbridge.adapters.reports.report import ReportMaker
+from callbridge.adapters.reports.service_levels import service_level_report
+from callbridge.adapters.reports.sessions import sessions_report
 from callbridge.adapters.reports.surveys import surveys_report
+from callbridge.adapters.reports.transfers import transfers_report
 
 REPORTS: Mapping[str, ReportMaker] = {
     "queues": queues_report,
@@ -23,4 +31,12 @@ REPORTS: Mapping[str, ReportMaker] = {
     "callbacks": callbacks_report,
     "repeats": repeats_report,
     "campaigns": campaigns_report,
+    "sessions": sessions_report,
+    "calls": calls_report,
+    "abandoned": abandoned_report,
+    "heatmap": heatmap_report,
+    "service-level": service_level_report,
+    "offers": offers_report,
+    "transfers": transfers_report,
+    "occupancy": occupancy_report,
 }

@@ -146,7 +146,7 @@ _COLUMNS = (
     ReportColumn("reason", _TEXT, "reason", "of a pause: why not ready"),
     ReportColumn("phone", _TEXT, "phone", "at which the agent logged in", brief=False),
     ReportColumn("ready", _SECONDS, "ready", "time ready for a call", brief=False),
-    ReportColumn("ringing", _SECONDS, "ringing", "time in which the phone rang, or was being connected", brief=False),
+    ReportColumn("ringing", _SECONDS, "ringing", "time in which the agent's phone rang, or was being connected", brief=False),
     ReportColumn("talking", _SECONDS, "talk", "time in a call, hold included", brief=False),
     ReportColumn("wrap_up", _SECONDS, "wrap-up", "time of after-call work", brief=False),
     ReportColumn("not_ready", _SECONDS, "not ready", "time not ready, for any reason", brief=False),
