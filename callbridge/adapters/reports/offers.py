@@ -9,9 +9,9 @@ from typing import Any
 from sqlalchemy import Engine, Select, func, select
 
 from callbridge.adapters.database.history_tables import offers
-from callbridge.adapters.reports.keyed_rows import Key, keyed_rows, mean
+from callbridge.adapters.reports.keyed_rows import Key, keyed_rows, mean, ratio
 from callbridge.adapters.reports.report import Chart, FigureFamily, Report, ReportColumn, ReportQuery, ValueKind
-from callbridge.adapters.reports.rows import INTERVAL, Row, share
+from callbridge.adapters.reports.rows import INTERVAL, Row
 from callbridge.adapters.reports.slots import labels_of, slot_of
 
 UNREACHABLE = frozenset({"offline", "unavailable", "misconfigured"})
@@ -107,7 +107,6 @@ def offers_report(engine: Engine, query: ReportQuery) -> Report:
 
 def _values(one: OfferFigures) -> Row:
     ends = (one.answered, one.missed, one.rejected, one.unreachable, one.cancelled, one.ringing)
-    tried = one.answered + one.missed + one.rejected + one.unreachable
-    rate = share(one.answered / tried) if tried else None
+    rate = ratio(one.answered, one.answered + one.missed + one.rejected + one.unreachable)
     causes = ", ".join(f"{cause} {number}" for cause, number in sorted(one.causes.items()))
     return (one.offered, *ends, one.busy, rate, mean(one.rang, one.answered), causes or None)

@@ -8,9 +8,9 @@ from typing import Any
 from sqlalchemy import ColumnElement, Engine, Select, and_, case, func, select
 
 from callbridge.adapters.database.history_tables import calls, visits
-from callbridge.adapters.reports.keyed_rows import Key, keyed_rows
+from callbridge.adapters.reports.keyed_rows import Key, keyed_rows, ratio
 from callbridge.adapters.reports.report import Chart, FigureFamily, Report, ReportColumn, ReportQuery, ValueKind
-from callbridge.adapters.reports.rows import INTERVAL, Row, share
+from callbridge.adapters.reports.rows import INTERVAL, Row
 from callbridge.adapters.reports.slots import labels_of, slot_of
 
 _TIMES = (10, 20, 30, 60, 120)
@@ -111,11 +111,11 @@ def service_level_report(engine: Engine, query: ReportQuery) -> Report:
 
 def _values(one: ServiceLevels) -> Row:
     counted = one.answered + one.abandoned
-    levels = (
-        one.within / counted if counted else None,
-        one.within / one.answered if one.answered else None,
-        (one.within + one.left_within) / counted if counted else None,
-        one.within / one.offered if one.offered else None,
-    )
     counts = (one.offered, one.answered, one.abandoned, one.short_abandoned, one.within)
-    return (*counts, *map(share, levels), *one.answered_within.values())
+    levels = (
+        ratio(one.within, counted),
+        ratio(one.within, one.answered),
+        ratio(one.within + one.left_within, counted),
+        ratio(one.within, one.offered),
+    )
+    return (*counts, *levels, *one.answered_within.values())

@@ -8,9 +8,9 @@ from typing import Any
 from sqlalchemy import ColumnElement, Engine, Select, and_, func, select
 
 from callbridge.adapters.database.history_tables import segments, transfers
-from callbridge.adapters.reports.keyed_rows import Key, keyed_rows
+from callbridge.adapters.reports.keyed_rows import Key, keyed_rows, ratio
 from callbridge.adapters.reports.report import Chart, FigureFamily, Report, ReportColumn, ReportQuery, ValueKind
-from callbridge.adapters.reports.rows import INTERVAL, Row, share
+from callbridge.adapters.reports.rows import INTERVAL, Row
 from callbridge.adapters.reports.slots import labels_of, slot_of
 
 OUT, IN = "out", "in"
@@ -98,9 +98,7 @@ _NOTES = ("A transfer counts where it began, a talk where it began. A call that 
 def transfers_report(engine: Engine, query: ReportQuery) -> Report:
     """A row for each agent, queue, direction, kind, other party and result of each interval."""
     found, talks = find_transfers(engine, query)
-    rows: dict[Key, Row] = {}
-    for key in sorted(found, key=lambda key: key[1:]):
-        of_talks = talks[key[:3]]
-        rows[key] = found[key], share(found[key] / of_talks) if of_talks else None
+    by_name = sorted(found, key=lambda key: key[1:])
+    rows: dict[Key, Row] = {key: (found[key], ratio(found[key], talks[key[:3]])) for key in by_name}
     listed = keyed_rows(query.pieces(), rows, _NAMES, 2)
     return Report("transfers", FigureFamily.COHORT, _COLUMNS, listed, Chart.NONE, notes=list(_NOTES))
