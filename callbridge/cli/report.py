@@ -61,6 +61,7 @@ def _request(options: argparse.Namespace) -> ReportRequest:
         names={option: getattr(options, option) or () for option in NAME_OPTIONS},
         number=options.number or "",
         outcome=options.outcome or "",
+        score=options.score or "",
     )
 
 

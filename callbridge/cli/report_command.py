@@ -17,6 +17,7 @@ _HELP = {
     ReportOption.CAMPAIGN: "only this campaign",
     ReportOption.NUMBER: "only calls of this phone number",
     ReportOption.OUTCOME: "only what ended so",
+    ReportOption.SCORE: "only calls with such a mean rating: 1-2, or 5",
 }
 IN_FILES = ("xlsx", "html")
 """Forms that are written to a file."""

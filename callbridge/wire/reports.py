@@ -38,6 +38,7 @@ class ReportOption(StrEnum):
     CAMPAIGN = "campaign"
     NUMBER = "number"
     OUTCOME = "outcome"
+    SCORE = "score"
 
 
 NAME_OPTIONS = (ReportOption.QUEUE, ReportOption.TIER, ReportOption.ENTRY, ReportOption.AGENT, ReportOption.CAMPAIGN)
@@ -93,6 +94,7 @@ CATALOGUE: dict[str, ReportDescription] = {
             *_SEARCH,
             ReportOption.AGENT,
             ReportOption.CAMPAIGN,
+            ReportOption.SCORE,
             about_callers=True,
         ),
         _report("abandoned", "who gave up waiting, and whether we have talked since", *_SEARCH, about_callers=True),

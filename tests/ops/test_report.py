@@ -217,6 +217,8 @@ def test_answers_to_surveys_are_scored_by_the_configuration(config: Path, capsys
         "friendly": (2, 0.5, 0.5),
         "solved": (1, None, None),
     }
+    scored = json.loads(said(capsys, config, "calls", "--score", "2.5-3.5", "--json"))
+    assert [(row["call"], row["score"]) for row in scored] == [("a", 3.0)]
 
 
 def test_every_report_of_the_catalogue_has_a_maker() -> None:
@@ -228,3 +230,22 @@ def test_the_options_are_known_without_the_databases_library() -> None:
     code = "import sys, callbridge.cli.report_command; print('sqlalchemy' in sys.modules, 'pydantic' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["False", "False"]
+
+
+def test_calls_are_searched_by_score(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert json.loads(said(capsys, config, "calls", "--score", "1-2", "--json")) == []
+    assert len(json.loads(said(capsys, config, "calls", "--outcome", "", "--json"))) == 3
+
+
+@pytest.mark.parametrize(
+    ("score", "words"),
+    [
+        ("good", "'good' is no score: expected 1-2, 3.5-5 or 5"),
+        ("2-1", "'2-1' is no score: a mean rating is from 1 to 5"),
+        ("nan", "'nan' is no score: a mean rating is from 1 to 5"),
+        ("0-9", "'0-9' is no score: a mean rating is from 1 to 5"),
+    ],
+)
+def test_what_is_no_score_is_said(config: Path, capsys: pytest.CaptureFixture[str], score: str, words: str) -> None:
+    assert main(["report", "calls", "-c", str(config), "--score", score]) == 1
+    assert capsys.readouterr().err.splitlines() == [f"callbridge: {words}"]

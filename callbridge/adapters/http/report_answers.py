@@ -86,6 +86,7 @@ def _asked(request: web.Request, name: str, who: Caller) -> ReportRequest:
         names=names,
         number=query.get("number", ""),
         outcome=query.get("outcome", ""),
+        score=query.get("score", ""),
     )
     try:
         check_options(asked, "")

@@ -108,6 +108,7 @@ _REPORT = (
     *(Query(one, f"only these: {one} names, comma-separated", _TEXT) for one in NAME_OPTIONS),
     Query("number", "only calls of this phone number", _TEXT),
     Query("outcome", "only what ended so", _TEXT),
+    Query("score", "only calls with such a mean rating: 1-2, or 5", _TEXT),
     Query("format", "form of the report", {"type": "string", "enum": list(ReportForm), "default": "json"}),
     Query("language", "of headings and definitions in files", {"type": "string", "enum": list(Language), "default": "en"}),
 )

@@ -41,6 +41,7 @@ class ReportRequest:
     names: Mapping[ReportOption, Collection[str]] = field(default_factory=dict)
     number: str = ""
     outcome: str = ""
+    score: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,7 +75,7 @@ def check_options(request: ReportRequest, mark: str = "--") -> None:
     taken = CATALOGUE[request.name].options
     given = {option for option, names in request.names.items() if names}
     others = {ReportOption.BY: request.by, ReportOption.NUMBER: request.number, ReportOption.OUTCOME: request.outcome}
-    given |= {option for option, text in others.items() if text}
+    given |= {option for option, text in (others | {ReportOption.SCORE: request.score}).items() if text}
     for option in ReportOption:
         if option in given - taken:
             known = ", ".join(f"{mark}{one}" for one in ReportOption if one in taken)
@@ -88,6 +89,7 @@ def _query(site: ReportSite, request: ReportRequest, now: float) -> ReportQuery:
         raise BadReportRequest(f"{request.number!r} is no phone number")
     if request.by and request.by not in tuple(By):
         raise BadReportRequest(f"no intervals {request.by!r}: there are {', '.join(By)}")
+    least, most = scores_of(request.score) if request.score else (None, None)
     return ReportQuery(
         begin=moment_of(request.begin or f"{datetime.fromtimestamp(now, zone):%Y-%m-%d}", zone),
         end=min(moment_of(request.end, zone, end=True), now) if request.end else now,
@@ -101,8 +103,22 @@ def _query(site: ReportSite, request: ReportRequest, now: float) -> ReportQuery:
         campaigns=_names(request, ReportOption.CAMPAIGN),
         person=person,
         outcome=request.outcome,
+        least_score=least,
+        most_score=most,
         terms=site.terms,
     )
+
+
+def scores_of(text: str) -> tuple[float, float]:
+    """``1-2.5``, or ``5``: the least and the most. Raises BadReportRequest."""
+    first, dash, last = text.partition("-")
+    try:
+        least, most = float(first), float(last if dash else first)
+    except ValueError:
+        raise BadReportRequest(f"{text!r} is no score: expected 1-2, 3.5-5 or 5") from None
+    if not 1 <= least <= most <= 5:  # also what is not a number
+        raise BadReportRequest(f"{text!r} is no score: a mean rating is from 1 to 5")
+    return least, most
 
 
 def _names(request: ReportRequest, option: ReportOption) -> frozenset[str]:
