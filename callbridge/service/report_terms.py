@@ -9,13 +9,12 @@ from callbridge.settings.models import Settings
 
 
 def report_terms(settings: Settings) -> ReportTerms:
-    ratings = {
-        (name, question.name): tuple(int(key) for key in question.keys)
+    scales = {
+        (name, question.name): tuple(int(key) for key in question.keys) if question.kind == "rating" else ()
         for name, survey in settings.surveys.items()
         for question in survey.questions
-        if question.kind == "rating"
     }
-    return ReportTerms(ratings=ratings, campaigns={name: _campaign(one) for name, one in settings.campaigns.items()})
+    return ReportTerms(scales=scales, campaigns={name: _campaign(one) for name, one in settings.campaigns.items()})
 
 
 def _campaign(campaign: CampaignConfig) -> CampaignTerms:

@@ -66,7 +66,7 @@ def a_transferred_call(store: HistoryStore) -> float:
     return began
 
 
-RATED = ReportTerms(ratings={("csat", "friendly"): (1, 2, 3, 4, 5), ("csat", "clear"): (1, 2, 3, 4, 5)})
+RATED = ReportTerms(scales={("csat", "friendly"): (1, 2, 3, 4, 5), ("csat", "clear"): (1, 2, 3, 4, 5)})
 
 
 def found(store: HistoryStore, **changes: Any) -> list[ReportValue]:

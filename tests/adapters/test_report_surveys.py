@@ -18,7 +18,7 @@ from callbridge.core.model.facts import AnyFact, SurveyAnswered, SurveyEnded, Su
 from .postgres import new_database
 from .told import DAY, MORNING, adds_up, arrival, asked, read, tell
 
-TERMS = ReportTerms(ratings={("service", "friendly"): (1, 2, 3, 4, 5)})
+TERMS = ReportTerms(scales={("service", "friendly"): (1, 2, 3, 4, 5), ("service", "solved"): ()})
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.slow)])
@@ -77,7 +77,7 @@ def test_who_was_asked_and_what_was_answered(store: HistoryStore) -> None:
 def test_a_question_whose_scale_is_not_known_is_counted_and_named(store: HistoryStore) -> None:
     tell(store, survey("a", MORNING, "complete", "friendly=5", "quick=2"))
     report = surveys_report(store.database.engine, asked(terms=TERMS))
-    assert report.notes[1] == "No ratings, so without a mean, CSAT and DSAT: quick (service)"
+    assert report.notes[1] == "No longer configured, so without a mean, CSAT and DSAT: quick (service)"
     without = surveys_report(store.database.engine, asked())
     assert {row["question"]: (row["answers"], row["csat"]) for row in read(without) if row["question"]} == {
         "friendly": (1, None),

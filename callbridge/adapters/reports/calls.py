@@ -112,7 +112,7 @@ def _rated(query: ReportQuery) -> Select[tuple[str]]:
 
 def _is_rating(query: ReportQuery) -> ColumnElement[bool]:
     own = survey_answers.c
-    return and_(tuple_(own.survey, own.question).in_(list(query.terms.ratings)), own.answer.in_(RATINGS))
+    return and_(tuple_(own.survey, own.question).in_(query.terms.ratings), own.answer.in_(RATINGS))
 
 
 def _since(at: ColumnElement[float], query: ReportQuery) -> tuple[ColumnElement[bool], ...]:

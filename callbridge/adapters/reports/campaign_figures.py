@@ -20,7 +20,7 @@ from callbridge.adapters.reports.slots import SLOT, labels_of, slot_of
 
 
 @dataclass(slots=True)
-class CampaignFigures:
+class DiallingFigures:
     """Of one campaign in one interval. ``staffed``: seconds for which its agents were logged in; ``new``: leads dialled for the
     first time; ``codes``: how often agents gave each disposition."""
 
@@ -62,7 +62,7 @@ class CampaignList:
     abandoned: SlotSums = field(default_factory=SlotSums)
 
 
-Found = dict[tuple[str, str], CampaignFigures]
+Found = dict[tuple[str, str], DiallingFigures]
 """(label of the interval, campaign) -> figures."""
 Lists = dict[str, CampaignList]
 
@@ -70,7 +70,7 @@ Lists = dict[str, CampaignList]
 def find_campaigns(engine: Engine, query: ReportQuery) -> tuple[Found, Lists]:
     """Raises SQLAlchemyError and BadPeriod."""
     labels = labels_of(query.pieces())
-    found: Found = defaultdict(CampaignFigures)
+    found: Found = defaultdict(DiallingFigures)
     lists: Lists = defaultdict(CampaignList)
     with engine.connect() as link:
         _add_attempts(link, query, labels, found, lists)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlalchemy import Engine
 
 from callbridge.adapters.database.attempt_counts import MachineEstimate
-from callbridge.adapters.reports.campaign_figures import CampaignFigures, CampaignList, find_campaigns, window_begin
+from callbridge.adapters.reports.campaign_figures import CampaignList, DiallingFigures, find_campaigns, window_begin
 from callbridge.adapters.reports.keyed_rows import Key, keyed_rows, ratio
 from callbridge.adapters.reports.report import Chart, FigureFamily, Report, ReportColumn, ReportQuery, ValueKind
 from callbridge.adapters.reports.rows import INTERVAL, Row
@@ -58,7 +58,7 @@ def campaigns_report(engine: Engine, query: ReportQuery) -> Report:
     not_done = {(last, name) for name, leads in lists.items() if leads.open.total()}
     rows: dict[Key, Row] = {}
     for label, name in sorted({*found, *not_done}):
-        one, leads = found.get((label, name), CampaignFigures()), lists.get(name, CampaignList())
+        one, leads = found.get((label, name), DiallingFigures()), lists.get(name, CampaignList())
         terms = query.terms.campaigns.get(name)
         calls = _calls(one, leads, (window_begin(ends[label], query.zone), ends[label]), terms)
         progress = (one.new, ratio(leads.dialled.between(0.0, ends[label]), leads.leads))
@@ -69,7 +69,7 @@ def campaigns_report(engine: Engine, query: ReportQuery) -> Report:
     return Report("campaigns", FigureFamily.COHORT, columns, made, Chart.BARS, ("attempts", "live"), [_NOTE])
 
 
-def _calls(one: CampaignFigures, leads: CampaignList, window: tuple[float, float], terms: CampaignTerms | None) -> Row:
+def _calls(one: DiallingFigures, leads: CampaignList, window: tuple[float, float], terms: CampaignTerms | None) -> Row:
     counts = one.counts
     rate_uk = counts.rate_uk(terms.estimate if terms is not None else MachineEstimate())
     rates = (
@@ -82,7 +82,7 @@ def _calls(one: CampaignFigures, leads: CampaignList, window: tuple[float, float
     return counts.attempts, one.connected, counts.live, one.machines, counts.abandoned, *rates
 
 
-def _talks(one: CampaignFigures, terms: CampaignTerms | None) -> Row:
+def _talks(one: DiallingFigures, terms: CampaignTerms | None) -> Row:
     """Without the configuration nobody knows what a disposition means."""
     time = round(one.staffed, 1)
     if terms is None:

@@ -40,13 +40,13 @@ _NAMES = (
 )
 _COLUMNS = (
     ReportColumn("asked", _COUNT, "asked", "callers who were asked: responded + refused + no_answer"),
-    ReportColumn("responded", _COUNT, "resp.", "callers who answered at least one question"),
+    ReportColumn("responded", _COUNT, "resp.", "callers who answered at least one question", brief=False),
     ReportColumn("response_rate", _SHARE, "resp. %", "responded / asked"),
-    ReportColumn("hung_up_first", _COUNT, "missed", "callers who would have been asked and hung up first"),
-    ReportColumn("refused", _COUNT, "refused", "callers who declined, or hung up before the first answer"),
-    ReportColumn("no_answer", _COUNT, "silent", "callers who pressed nothing to the end"),
+    ReportColumn("hung_up_first", _COUNT, "missed", "callers who would have been asked and hung up first", brief=False),
+    ReportColumn("refused", _COUNT, "refused", "callers who declined, or hung up before the first answer", brief=False),
+    ReportColumn("no_answer", _COUNT, "silent", "callers who pressed nothing to the end", brief=False),
     ReportColumn("skipped", _COUNT, "skipped", "callers who were not asked because they had been a short time ago", brief=False),
-    ReportColumn("comments", _COUNT, "comm.", "spoken comments that were recorded"),
+    ReportColumn("comments", _COUNT, "comm.", "spoken comments that were recorded", brief=False),
     ReportColumn("answers", _COUNT, "answers", "answers to the question"),
     ReportColumn("mean_score", _DECIMAL, "mean", "mean of the answers to a rating"),
     ReportColumn("csat", _SHARE, "CSAT", "the two best answers of the scale (4 and 5) / answers to a rating"),
@@ -71,12 +71,12 @@ def surveys_report(engine: Engine, query: ReportQuery) -> Report:
         one = found[key]
         rows[*key, ""] = (*_survey(one), *(None,) * _OF_QUESTIONS)
         for question, answers in sorted(one.questions.items()):
-            scale = query.terms.ratings.get((key[1], question), ())
+            scale = query.terms.scales.get((key[1], question), ())
             rows[*key, question] = (*(None,) * (len(_COLUMNS) - _OF_QUESTIONS), *_question(answers, scale))
     notes = ["A survey counts in the interval in which its call arrived."]
-    if unknown := sorted({(key[1], key[-1]) for key in rows if key[-1]} - set(query.terms.ratings)):
+    if unknown := sorted({(key[1], key[-1]) for key in rows if key[-1]} - set(query.terms.scales)):
         listed = ", ".join(f"{question} ({survey})" for survey, question in unknown)
-        notes.append(f"No ratings, so without a mean, CSAT and DSAT: {listed}")
+        notes.append(f"No longer configured, so without a mean, CSAT and DSAT: {listed}")
     columns, charted = (INTERVAL, *_NAMES, *_COLUMNS), ("asked", "responded")
     found_rows = keyed_rows(pieces, rows, len(_NAMES), len(_COLUMNS))
     return Report("surveys", FigureFamily.COHORT, columns, found_rows, Chart.BARS, charted, notes)

@@ -24,9 +24,14 @@ class CampaignTerms:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReportTerms:
-    """``ratings``: (survey, question) -> its answers from the worst to the best, of questions that ask for a rating. Without
-    them, such as of a survey that is no longer configured, its answers are counted only."""
+    """``scales``: (survey, question) -> its answers from the worst to the best; none, where it asks for no rating. Answers to
+    questions that are no longer configured are counted only."""
 
-    ratings: Mapping[tuple[str, str], tuple[int, ...]] = field(default_factory=dict)
+    scales: Mapping[tuple[str, str], tuple[int, ...]] = field(default_factory=dict)
     campaigns: Mapping[str, CampaignTerms] = field(default_factory=dict)
     """The campaigns that are configured; of others dispositions mean nothing."""
+
+    @property
+    def ratings(self) -> list[tuple[str, str]]:
+        """The questions that ask for a rating, with their survey."""
+        return [question for question, scale in self.scales.items() if scale]
