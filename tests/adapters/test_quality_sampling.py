@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from callbridge.adapters.quality.forms import BadMark, Criterion, FormSection, ScoreForm, score
-from callbridge.adapters.quality.sampling import PooledRecording, SamplePeriod, SampleTerms, draw, last_period
+from callbridge.adapters.quality.sampling import PooledRecording, SamplePeriod, SampleTerms, draw, past_periods
 
 BERLIN = ZoneInfo("Europe/Berlin")
 TEAM = SampleTerms(name="team", rate=0.1, each=SamplePeriod.DAY, form="service", seed="2026")
@@ -73,9 +73,10 @@ def test_each_recording_is_as_likely_as_another() -> None:
 )
 def test_the_last_period_that_is_over(each: str, now: str, name: str, days: float) -> None:
     at = datetime.fromisoformat(now).replace(tzinfo=BERLIN).timestamp()
-    found, begin, end = last_period(SamplePeriod(each), at, BERLIN)
-    assert (found, (end - begin) / 86_400) == (name, days)
-    assert end <= at
+    found = past_periods(SamplePeriod(each), at, BERLIN)
+    assert (found[0].name, (found[0].end - found[0].begin) / 86_400) == (name, days)
+    assert found[0].end <= at
+    assert [later.begin for later in found[:-1]] == [earlier.end for earlier in found[1:]]
 
 
 # -- forms ------------------------------------------------------------------------------------------------------------

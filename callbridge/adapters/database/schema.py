@@ -18,10 +18,10 @@ from alembic.script import ScriptDirectory
 from alembic.util import CommandError
 from sqlalchemy import Connection, Engine, inspect
 
-from callbridge.adapters.database import history_tables, ledger_tables
+from callbridge.adapters.database import history_tables, ledger_tables, quality_tables
 from callbridge.adapters.database.metadata import metadata
 
-ALL_TABLES = (*ledger_tables.LEDGER_TABLES, *history_tables.HISTORY_TABLES)
+ALL_TABLES = (*ledger_tables.LEDGER_TABLES, *history_tables.HISTORY_TABLES, *quality_tables.QUALITY_TABLES)
 logging.getLogger("alembic").setLevel(logging.WARNING)
 """Which kind of database it found is no news at every start."""
 _ONE_AT_A_TIME = threading.Lock()

@@ -59,13 +59,27 @@ def _order(terms: SampleTerms, period: str, recording: str) -> str:
     return hashlib.sha256("\0".join((terms.seed, period, terms.name, recording)).encode()).hexdigest()
 
 
-def last_period(each: SamplePeriod, now: float, zone: ZoneInfo) -> tuple[str, float, float]:
-    """The last day, week or month that is over: its name, begin and end. Only such a period can be drawn the same again."""
-    today = datetime.fromtimestamp(now, zone).date()
-    end = _first_day(each, today)
-    begin = _first_day(each, end - timedelta(days=1))
-    name = {SamplePeriod.DAY: "%Y-%m-%d", SamplePeriod.WEEK: "%G-W%V", SamplePeriod.MONTH: "%Y-%m"}[each]
-    return f"{begin:{name}}", _midnight(begin, zone), _midnight(end, zone)
+@dataclass(frozen=True, slots=True)
+class Period:
+    name: str
+    begin: float
+    end: float
+
+
+def past_periods(each: SamplePeriod, now: float, zone: ZoneInfo) -> list[Period]:
+    """The last days (7), weeks (4) or months (3) that are over, the latest first. Only such a period can be drawn the same again;
+    so many, because not every day somebody asks."""
+    day = _first_day(each, datetime.fromtimestamp(now, zone).date())
+    shape, count = _NAMED[each]
+    found: list[Period] = []
+    for _ in range(count):
+        begin = _first_day(each, day - timedelta(days=1))
+        found.append(Period(f"{begin:{shape}}", _midnight(begin, zone), _midnight(day, zone)))
+        day = begin
+    return found
+
+
+_NAMED = {SamplePeriod.DAY: ("%Y-%m-%d", 7), SamplePeriod.WEEK: ("%G-W%V", 4), SamplePeriod.MONTH: ("%Y-%m", 3)}
 
 
 def _first_day(each: SamplePeriod, day: date) -> date:

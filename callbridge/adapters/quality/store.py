@@ -1,0 +1,238 @@
+"""Reviews in the database: draw samples, hand out recordings, keep scores and disputes. Every method is one transaction or a few
+short ones; all raise SQLAlchemyError."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import Connection, Engine, and_, delete, exists, func, insert, select, update
+from sqlalchemy.exc import IntegrityError
+
+from callbridge.adapters.database.history_tables import calls, recordings
+from callbridge.adapters.database.quality_tables import quality_marks, quality_samples, quality_scores
+from callbridge.adapters.quality.forms import FormScore, ScoreForm
+from callbridge.adapters.quality.sampling import Period, PooledRecording, SampleTerms, draw
+
+_ROWS_AT_ONCE = 500
+
+
+class NoReview(ValueError):
+    """What was asked of a review cannot be done; the message says why."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Remark:
+    """What a reviewer says of one criterion; ``heard_at``: seconds into the recording."""
+
+    comment: str = ""
+    heard_at: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Review:
+    """A scored recording, to be written down."""
+
+    form: ScoreForm
+    result: FormScore
+    comment: str = ""
+    remarks: Mapping[str, Remark] = field(default_factory=dict)
+
+
+class QualityStore:
+    """Blocks, so it is called in a thread or by a command."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    # -- samples ------------------------------------------------------------------------------------------------
+
+    def draw(self, terms: SampleTerms, period: Period, now: float) -> None:
+        """Draw the sample of a period that is over, once. A recording that comes into the history later changes nothing that was
+        drawn."""
+        with contextlib.suppress(IntegrityError):  # somebody else draws the same
+            self._draw(terms, period, now)
+
+    def _draw(self, terms: SampleTerms, period: Period, now: float) -> None:
+        there = and_(quality_samples.c.sample == terms.name, quality_samples.c.period == period.name)
+        with self._engine.begin() as link:
+            if link.scalar(select(func.count()).where(there)):
+                return
+            pool = {row.fact: row for row in link.execute(_pool(terms, period))}
+            chosen = draw(terms, period.name, (PooledRecording(row.fact, row.agent) for row in pool.values()))
+            rows = [
+                {
+                    "sample": terms.name,
+                    "recording": name,
+                    "period": period.name,
+                    "place": place,
+                    "form": terms.form,
+                    "drawn_at": now,
+                    "recorded_at": pool[name].at,
+                    "segment": pool[name].segment or 0,
+                }
+                | {column: getattr(pool[name], column) or "" for column in ("call", "agent", "queue", "campaign", "file")}
+                for place, name in enumerate(chosen)
+            ]
+            for first in range(0, len(rows), _ROWS_AT_ONCE):
+                link.execute(insert(quality_samples), rows[first : first + _ROWS_AT_ONCE])
+
+    # -- reviews ------------------------------------------------------------------------------------------------
+
+    def next(self, sample: str, reviewer: str, now: float, *, calibrate: bool = False) -> dict[str, Any] | None:
+        """The recording that this reviewer is to score next: one that was handed out and is not scored yet, or else a new one, in
+        the order that was drawn, the oldest period first. Nobody reviews calls of their own. ``calibrate``: one that somebody
+        else has scored. None: there is none."""
+        while True:
+            with self._engine.begin() as link:
+                open_one = self._open(link, sample, reviewer)
+                if open_one is not None:
+                    return open_one
+                row = link.execute(_candidates(sample, reviewer, calibrate=calibrate)).first()
+            if row is None:
+                return None
+            self._assign(dict(row._mapping), reviewer, now, calibrate=calibrate)
+
+    def _open(self, link: Connection, sample: str, reviewer: str) -> dict[str, Any] | None:
+        own = quality_scores.c
+        mine = and_(own.sample == sample, own.reviewer == reviewer, own.scored_at.is_(None))
+        file = (
+            select(quality_samples.c.file)
+            .where(quality_samples.c.sample == own.sample, quality_samples.c.recording == own.recording)
+            .scalar_subquery()
+        )
+        row = link.execute(select(quality_scores, file.label("file")).where(mine).order_by(own.id).limit(1)).first()
+        return None if row is None else dict(row._mapping)
+
+    def _assign(self, row: dict[str, Any], reviewer: str, now: float, *, calibrate: bool) -> bool:
+        """Whether the reviewer has it now; somebody else may have been faster."""
+        kept = ("sample", "recording", "call", "agent", "queue", "campaign", "recorded_at", "form")
+        values = {name: row[name] for name in kept} | {"reviewer": reviewer, "assigned_at": now, "calibrates": calibrate}
+        key = and_(quality_samples.c.sample == row["sample"], quality_samples.c.recording == row["recording"])
+        try:
+            with self._engine.begin() as link:
+                if not calibrate:  # written first, so that of two at the same moment one waits for the other
+                    taken = update(quality_samples).where(key, quality_samples.c.taken_by == "").values(taken_by=reviewer)
+                    if not link.execute(taken).rowcount:
+                        return False
+                link.execute(insert(quality_scores).values(**values))
+        except IntegrityError:  # the same reviewer, at two places at once
+            return False
+        return True
+
+    def score(self, review_id: int, reviewer: str, review: Review, now: float) -> None:
+        """Write a score down; again after a dispute, which is settled by it. Raises NoReview."""
+        with self._engine.begin() as link:
+            row = self._row(link, review_id)
+            if row.reviewer != reviewer:
+                raise NoReview(f"review {review_id} is {row.reviewer}'s")
+            if row.form != review.form.name:
+                raise NoReview(f"review {review_id} is by the form {row.form}")
+            disputed = row.disputed_at is not None and row.settled_at is None
+            if row.scored_at is not None and not disputed:
+                raise NoReview(f"review {review_id} is scored already, and nobody disputes it")
+            result = review.result
+            values: dict[str, Any] = {"points": result.points, "failed": len(result.failed), "score": result.score}
+            values |= {"scored_at": now, "comment": review.comment, "form_version": review.form.version}
+            values |= {"settled_at": now} if disputed else {}
+            link.execute(update(quality_scores).where(quality_scores.c.id == review_id).values(**values))
+            link.execute(delete(quality_marks).where(quality_marks.c.score == review_id))
+            link.execute(insert(quality_marks), [{"score": review_id} | row for row in _marks(review)])
+
+    def dispute(self, review_id: int, by: str, reason: str, now: float) -> None:
+        """Somebody does not agree with a score. Raises NoReview."""
+        with self._engine.begin() as link:
+            row = self._row(link, review_id)
+            if row.scored_at is None:
+                raise NoReview(f"review {review_id} is not scored yet")
+            if row.disputed_at is not None:
+                raise NoReview(f"review {review_id} was disputed before, by {row.disputed_by}")
+            values = {"disputed_at": now, "disputed_by": by, "dispute": reason}
+            link.execute(update(quality_scores).where(quality_scores.c.id == review_id).values(**values))
+
+    def _row(self, link: Connection, review_id: int) -> Any:
+        row = link.execute(select(quality_scores).where(quality_scores.c.id == review_id)).one_or_none()
+        if row is None:
+            raise NoReview(f"there is no review {review_id}")
+        return row
+
+    # -- lists --------------------------------------------------------------------------------------------------
+
+    def progress(self, sample: str) -> list[dict[str, Any]]:
+        """By period, the newest first: recordings drawn, taken, and scored."""
+        own, scores = quality_samples.c, quality_scores.c
+        mine = and_(scores.sample == own.sample, scores.recording == own.recording, scores.calibrates.is_(False))
+        wanted = (
+            select(
+                own.period,
+                func.count().label("drawn"),
+                func.count(scores.id).label("taken"),
+                func.count(scores.scored_at).label("scored"),
+            )
+            .join_from(quality_samples, quality_scores, mine, isouter=True)
+            .where(own.sample == sample)
+            .group_by(own.period)
+            .order_by(own.period.desc())
+        )
+        with self._engine.begin() as link:
+            return [dict(row) for row in link.execute(wanted).mappings()]
+
+    def reviews(self, *, reviewer: str = "", agent: str = "", most: int = 100) -> list[dict[str, Any]]:
+        """Reviews, the newest first."""
+        own = quality_scores.c
+        wanted = select(quality_scores).order_by(own.id.desc()).limit(most)
+        wanted = wanted.where(own.reviewer == reviewer) if reviewer else wanted
+        wanted = wanted.where(own.agent == agent) if agent else wanted
+        with self._engine.begin() as link:
+            return [dict(row) for row in link.execute(wanted).mappings()]
+
+    def marks(self, review_id: int) -> list[dict[str, Any]]:
+        wanted = select(quality_marks).where(quality_marks.c.score == review_id).order_by(quality_marks.c.criterion)
+        with self._engine.begin() as link:
+            return [dict(row) for row in link.execute(wanted).mappings()]
+
+
+def _pool(terms: SampleTerms, period: Period) -> Any:
+    """The recorded talks of agents, whole ones only."""
+    own = recordings.c
+    wanted = (
+        select(own.fact, own.call, own.segment, own.agent, own.queue, calls.c.campaign, own.file, own.at)
+        .join(calls, calls.c.call == own.call, isouter=True)
+        .where(own.at >= period.begin, own.at < period.end, own.kind == "talk", own.failure.is_(None))
+        .where(func.coalesce(own.agent, "") != "", func.coalesce(own.file, "") != "")
+    )
+    for column, names in ((own.agent, terms.agents), (own.queue, terms.queues), (calls.c.campaign, terms.campaigns)):
+        wanted = wanted.where(column.in_(names)) if names else wanted
+    return wanted
+
+
+def _candidates(sample: str, reviewer: str, *, calibrate: bool) -> Any:
+    own, scores = quality_samples.c, quality_scores.c
+    seen = exists().where(scores.recording == own.recording, scores.reviewer == reviewer)
+    others = select(quality_samples).where(own.sample == sample, own.agent != reviewer, ~seen)
+    wanted = others.order_by(own.period, own.place).limit(1)
+    if not calibrate:
+        return wanted.where(own.taken_by == "")
+    scored = and_(scores.recording == own.recording, scores.sample == own.sample, scores.scored_at.is_not(None))
+    return wanted.where(exists().where(scored))
+
+
+def _marks(review: Review) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = []
+    for section in review.form.sections:
+        for one in section.criteria:
+            remark = review.remarks.get(one.name, Remark())
+            rows.append(
+                {
+                    "criterion": one.name,
+                    "section": section.name,
+                    "fatal": one.fatal,
+                    "mark": review.result.marks[one.name],
+                    "most": 1.0 if one.fatal else one.points,
+                    "comment": remark.comment,
+                    "heard_at": remark.heard_at,
+                }
+            )
+    return rows
