@@ -156,6 +156,7 @@ agent_states = Table(
     Column("began_at", Float),
     Column("ended_at", Float),
     Index("agent_states_time", "began_at", "ended_at"),
+    Index("agent_states_agent", "agent", "began_at"),
 )
 """Published states, one after the other without a gap. ``fact``: the one with which it ended, or ``now`` for the present
 one, which has no ``ended_at``."""
@@ -305,6 +306,8 @@ OPEN_TABLES = (calls, visits, offers, segments, transfers)
 for _table in OPEN_TABLES:
     _open = _table.c.ended_at.is_(None)
     Index(f"{_table.name}_open", _table.c.call, sqlite_where=_open, postgresql_where=_open)
+_present = agent_states.c.ended_at.is_(None)
+Index("agent_states_open", agent_states.c.agent, sqlite_where=_present, postgresql_where=_present)
 
 HISTORY_TABLES = (
     cursors,

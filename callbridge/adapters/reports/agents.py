@@ -5,9 +5,10 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Any
 
-from sqlalchemy import Engine, Select, and_, func, or_, select
+from sqlalchemy import Engine, Select, and_, func, select
 
 from callbridge.adapters.database.history_tables import agent_states, offers, segments
 from callbridge.adapters.reports.intervals import Interval
@@ -119,7 +120,7 @@ def report_agents(engine: Engine, pieces: list[Interval], now: float, only: Coll
     begins = [piece.began for piece in pieces]
     found: Found = {}
     with engine.connect() as link:
-        for row in link.execute(_states(begin, end, only)):
+        for row in chain.from_iterable(map(link.execute, _states(begin, end, only))):
             until = now if row.ended_at is None else row.ended_at
             for piece, seconds in _clipped(pieces, begins, row.began_at, until):
                 figures = found.setdefault((piece.label, row.agent), ClippedFigures())
@@ -155,12 +156,16 @@ def _at(pieces: list[Interval], begins: list[float], at: float) -> Interval:
     return pieces[max(0, bisect_right(begins, at) - 1)]
 
 
-def _states(begin: float, end: float, only: Collection[str]) -> Select[Any]:
-    states = agent_states.c
-    wanted = select(states.agent, states.state, states.reason, states.began_at, states.ended_at).where(
-        states.began_at < end, or_(states.ended_at > begin, states.ended_at.is_(None))
-    )
-    return wanted.where(states.agent.in_(only)) if only else wanted
+def _states(begin: float, end: float, only: Collection[str]) -> Iterator[Select[Any]]:
+    """Of each agent the state in which the period found them, and those that began in it. Every agent has a present state, so
+    that the agents are known without a look at all states."""
+    states, agents = agent_states.c, agent_states.alias("agents").c
+    wanted = select(states.agent, states.state, states.reason, states.began_at, states.ended_at)
+    earlier = agent_states.alias("earlier").c
+    latest = select(func.max(earlier.began_at)).where(earlier.agent == agents.agent, earlier.began_at < begin).scalar_subquery()
+    found = wanted.where(agents.ended_at.is_(None), states.agent == agents.agent, states.began_at == latest)
+    for each in (found, wanted.where(states.began_at >= begin, states.began_at < end)):
+        yield each.where(states.agent.in_(only)) if only else each
 
 
 def _segments(begin: float, end: float, only: Collection[str]) -> Select[Any]:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any, Literal
 
-from sqlalchemy import Column, ColumnElement, Engine, Executable, and_, case, func, select
+from sqlalchemy import Column, ColumnElement, Engine, Executable, Select, and_, case, exists, func, select
 
 from callbridge.adapters.database.history_tables import calls, segments, visits
 from callbridge.adapters.reports.intervals import Interval
@@ -143,7 +144,7 @@ def report_queues(
     with engine.connect() as link:
         for row in link.execute(_visits(begin, end, of, chosen or {})):
             _add_visits(found.setdefault((labels[row.slot], row.name or ""), CohortFigures()), row)
-        for row in link.execute(_segments(begin, end, of, chosen or {})):
+        for row in chain.from_iterable(map(link.execute, _segments(begin, end, of, chosen or {}))):
             figures = found.setdefault((labels[row.slot], row.name or ""), CohortFigures())
             figures.segments += row.number
             figures.talked += row.talked or 0.0
@@ -193,14 +194,22 @@ def _add_visits(figures: CohortFigures, row: Any) -> None:
             figures.failed += row.number
 
 
-def _segments(begin: float, end: float, of: Of, chosen: Chosen) -> Executable:
-    """Talks count where the visit that led to them began; after a transfer there is none, and the call's arrival counts."""
-    began: ColumnElement[float] = func.coalesce(visits.c.began_at, calls.c.arrived_at, segments.c.began_at)
+def _segments(begin: float, end: float, of: Of, chosen: Chosen) -> Iterator[Executable]:
+    """Talks count where the visit that led to them began; after a transfer there is none, and the call's arrival counts; where
+    that is not known either, their own beginning. A statement for each, so that an index finds the rows of the period."""
+    visit = and_(visits.c.call == segments.c.call, visits.c.visit == segments.c.visit)
+    without_visit = ~exists(select(1).where(visit))
+    yield _talks(visits.c.began_at, of, chosen, begin, end).join(visits, visit)
+    yield _talks(calls.c.arrived_at, of, chosen, begin, end).where(without_visit)
+    yield _talks(segments.c.began_at, of, chosen, begin, end).where(without_visit, calls.c.arrived_at.is_(None))
+
+
+def _talks(began: Column[float], of: Of, chosen: Chosen, begin: float, end: float) -> Select[int, str, int, Any, Any, Any]:
     names: dict[Of, Column[str]] = {"queue": segments.c.queue, "tier": calls.c.tier, "entry": calls.c.entry}
     name = names[of]
     slot = slot_of(began).label("slot")
     inbound = and_(func.coalesce(calls.c.callback, "") == "", func.coalesce(calls.c.campaign, "") == "")
-    wanted = (
+    return (
         select(
             slot,
             name.label("name"),
@@ -209,12 +218,13 @@ def _segments(begin: float, end: float, of: Of, chosen: Chosen) -> Executable:
             func.sum(segments.c.hold).label("hold"),
             func.sum(segments.c.wrap_up).label("wrap_up"),
         )
+        .select_from(segments)
         .join(calls, calls.c.call == segments.c.call)
-        .join(visits, and_(visits.c.call == segments.c.call, visits.c.visit == segments.c.visit), isouter=True)
         .where(began >= begin, began < end, inbound)
         .where(segments.c.kind == "talk", func.coalesce(segments.c.ended_by, "") != "short", segments.c.queue != "")
+        .where(*_only(names, chosen))
+        .group_by(slot, name)
     )
-    return wanted.where(*_only(names, chosen)).group_by(slot, name)
 
 
 def _only(names: Mapping[Of, Column[str]], chosen: Chosen) -> list[ColumnElement[bool]]:

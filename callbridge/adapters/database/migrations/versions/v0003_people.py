@@ -26,6 +26,8 @@ def upgrade() -> None:
     )
     for table in ("survey_answers", "surveys", "changes"):
         op.create_index(f"{table}_call", table, ["call"], unique=False)
-    for table in ("calls", "visits", "offers", "segments", "transfers"):
-        is_open = sa.text("ended_at IS NULL")
-        op.create_index(f"{table}_open", table, ["call"], unique=False, sqlite_where=is_open, postgresql_where=is_open)
+    op.create_index("agent_states_agent", "agent_states", ["agent", "began_at"], unique=False)
+    is_open = sa.text("ended_at IS NULL")
+    for table in ("calls", "visits", "offers", "segments", "transfers", "agent_states"):
+        column = "agent" if table == "agent_states" else "call"
+        op.create_index(f"{table}_open", table, [column], unique=False, sqlite_where=is_open, postgresql_where=is_open)
