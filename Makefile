@@ -29,7 +29,7 @@ help:
 	@echo "make demo    a minute of live calls on a real Asterisk, added up call by call"
 	@echo "make check   lint, types and fast tests (make lint and make fast, side by side)"
 	@echo "make test    everything, the real Asterisk 22 and 16 included"
-	@echo "make bench   all benchmarks but chaos"
+	@echo "make bench   all benchmarks but chaos and history"
 	@echo "make chaos   rounds of faults, every call joined (a quarter of an hour)"
 	@echo "make setup   virtual environment, Debian packages and the lab's PBXs (needs root)"
 	@echo "make clean   away with what setup made"

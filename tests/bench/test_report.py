@@ -7,7 +7,9 @@ from tests.bench.throughput import fallen
 
 
 def test_the_readme_is_made_of_the_last_record() -> None:
-    assert (HERE / "README.md").read_text() == readme(record("pacing"), record("throughput"), records("chaos"))
+    assert (HERE / "README.md").read_text() == readme(
+        record("pacing"), record("throughput"), records("chaos"), records("history")
+    )
 
 
 def test_a_rate_that_failed_is_in_the_readme_with_its_reason_and_the_highest_that_did_not() -> None:
