@@ -17,7 +17,7 @@ import structlog
 
 from callbridge.adapters.facts.totals import Totals
 from callbridge.adapters.files.tiers import TierFile
-from callbridge.adapters.history import HistoryReader, HistoryStore
+from callbridge.adapters.history import HistoryReader, HistoryStore, Survivors
 from callbridge.adapters.http.explain_routes import Explainer
 from callbridge.adapters.ledger import CampaignLedger, LedgerTerms
 from callbridge.adapters.lookups.last_agents import LastAgents
@@ -26,6 +26,7 @@ from callbridge.adapters.store import Saved
 from callbridge.adapters.system.garbage import postponed
 from callbridge.adapters.views.board import Board
 from callbridge.adapters.views.campaigns import campaign_figures
+from callbridge.core.model.agent import published
 from callbridge.core.model.events import PlanChanged
 from callbridge.core.model.orders import LookUp, OfLedger, OfPbx, OfRecording
 from callbridge.core.model.plan import Plan
@@ -237,15 +238,26 @@ def _readers(
         memory=memory,
         fallbacks=links.fallbacks,
         log=process.fact_log,
-        history=_history(process.settings, clock),
+        history=_history(process.settings, clock, _survivors(world, token)),
         masked=process.settings.log.mask_numbers,
     )
 
 
-def _history(settings: Settings, clock: Clock) -> HistoryReader | None:
+def _survivors(world: World, token: int) -> Survivors:
+    """What goes on of all that the history may hold as open."""
+    return Survivors(
+        token=token,
+        calls=frozenset(world.calls.rows()),
+        callbacks=frozenset(world.callbacks.rows()),
+        agents={one.id: published(one)[0] for one in world.agents.values()},
+    )
+
+
+def _history(settings: Settings, clock: Clock, survivors: Survivors) -> HistoryReader | None:
     if settings.database is None or not settings.history.keep:
         return None
-    store = HistoryStore(settings.database.url.get_secret_value(), history_people(settings), HISTORY_STATEMENT_WITHIN)
+    url = settings.database.url.get_secret_value()
+    store = HistoryStore(url, history_people(settings), HISTORY_STATEMENT_WITHIN, survivors)
     return HistoryReader(store, history_days(settings), clock.wall, ZoneInfo(settings.instance.timezone))
 
 

@@ -6,25 +6,33 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+import structlog
 from sqlalchemy import Connection, Table, and_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from callbridge.adapters.database import Database
 from callbridge.adapters.database.history_tables import cursors
+from callbridge.adapters.history.lost import Survivors, close_lost
 from callbridge.adapters.history.people import People
 from callbridge.adapters.history.rows import EndOpen, RowChange, Written, rows_of
-from callbridge.adapters.outbox.envelope import Envelope, Place, place_of
+from callbridge.adapters.outbox.envelope import BEGINNING, Envelope, Place, place_of
+
+log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
 READER = "history"
 _Key = tuple[str, tuple[Any, ...]]
 
 
 class HistoryStore:
-    """``statement_within``: seconds that a statement may take on the server, where somebody waits for it."""
+    """``statement_within``: seconds that a statement may take on the server, where somebody waits for it. ``survivors``: what
+    goes on in the term that writes; with the first fact of it, everything else that is open is closed."""
 
-    def __init__(self, url: str, people: People, statement_within: float | None = None) -> None:
+    def __init__(
+        self, url: str, people: People, statement_within: float | None = None, survivors: Survivors | None = None
+    ) -> None:
         self.database = Database(url, statement_within)
         self._people = people
+        self._survivors = survivors
 
     def open(self) -> None:
         """Create what is missing. Raises BadDatabase, NotAnswering when it may be better later."""
@@ -49,14 +57,33 @@ class HistoryStore:
             new = [fact for fact in facts if written is None or place_of(fact.id) > written]
             if not new:
                 return 0
-            batch = _Batch(link)
-            for fact in new:
-                batch.add(rows_of(fact, self._people))
-            batch.flush()
+            survivors = self._survivors
+            if survivors is not None and (written or BEGINNING)[0] < survivors.token:
+                former = [fact for fact in new if place_of(fact.id)[0] < survivors.token]
+                self._write(link, former)
+                if len(former) < len(new):
+                    _close_lost(link, survivors, former[-1].at if former else 0.0)
+                self._write(link, new[len(former) :])
+            else:
+                self._write(link, new)
             token, seq = place_of(new[-1].id)
             place = {"reader": READER, "token": token, "seq": seq, "at": at}
             _upsert(link, cursors, [place])
         return len(new)
+
+    def _write(self, link: Connection, facts: Sequence[Envelope]) -> None:
+        batch = _Batch(link)
+        for fact in facts:
+            batch.add(rows_of(fact, self._people))
+        batch.flush()
+
+
+def _close_lost(link: Connection, survivors: Survivors, at: float) -> None:
+    """``at``: of the last fact before the term that is known here, if any."""
+    written_at = link.scalar(select(cursors.c.at).where(cursors.c.reader == READER)) or 0.0
+    closed = close_lost(link, survivors, max(written_at, at))
+    if closed:
+        log.warning("calls whose end was lost were closed in the history", calls=closed)
 
 
 class _Batch:
