@@ -13,8 +13,8 @@ from callbridge.settings.schema import kind_of, plain
 
 def anchor_files(document: Document) -> None:
     """Make file names relative to the file that says them, and read the secrets named by ``*_file``."""
-    for section in ("pbx", "http", "webhooks", "agents", "lookups", "database", "history"):
-        _read_secrets(document, (section,), document.values.get(section))
+    for section, value in list(document.values.items()):
+        _read_secrets(document, (section,), value)
     _anchor_never_called(document)
     speech = document.values.get("speech")
     folder = speech.get("folder") if isinstance(speech, dict) else None

@@ -5,18 +5,23 @@ from __future__ import annotations
 import io
 import os
 import pathlib
+from typing import Any, get_origin
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from pydantic import BaseModel, SecretStr
 
 from callbridge.cli.check import check
 from callbridge.core.model.plan import AgentOrder, ConnectMode, Penalty, PhoneRules, Prompts, Reason, ToDialplan, ToQueue
 from callbridge.settings.auto_answer import PRESETS, AutoAnswerConfig
+from callbridge.settings.document import Document
 from callbridge.settings.durations import duration_text, seconds
+from callbridge.settings.external_files import anchor_files
 from callbridge.settings.faults import ConfigFaults
 from callbridge.settings.loading import load
 from callbridge.settings.models import Settings
+from callbridge.settings.schema import kind_of, plain
 from tests.examples import examples
 from tests.settings.conftest import RIGHT, Write, right, told
 
@@ -349,6 +354,33 @@ def test_a_token_that_can_be_guessed_is_refused_where_others_can_try(write: Writ
         "cb.yaml:5: http.token: is too easy to guess: use at least 16 characters when other machines can reach the address"
     ]
     right(write(("skills: [", "http: {token: short}\nskills: [")))
+
+
+def test_every_secret_of_every_section_may_be_in_a_file() -> None:
+    """Wherever a model has a secret, its ``_file`` is read; else ``anchor_files`` has forgotten it."""
+    places = [(section, *rest) for section in Settings.model_fields for rest in secrets_below((section,))]
+    assert {section for section, *_ in places} >= {"pbx", "http", "webhooks", "mail", "database", "history", "agents", "lookups"}
+    for section, *rest in places:
+        value: Any = {f"{rest[-1]}_file": "there-is-none"}
+        for part in reversed(rest[:-1]):
+            value = [value] if isinstance(part, int) else {part: value}
+        document = Document(root="cb.yaml", values={str(section): value})
+        anchor_files(document)
+        assert [fault.problem for fault in document.faults] == ["cannot read 'there-is-none': no such file or directory"], rest
+
+
+def secrets_below(at: tuple[str | int, ...]) -> list[tuple[str | int, ...]]:
+    """The ways from ``at`` to each secret, through lists and mappings."""
+    kind = plain(kind_of(at))
+    if kind is SecretStr:
+        return [()]
+    if isinstance(kind, type) and issubclass(kind, BaseModel):
+        keys: list[str | int] = [info.alias or name for name, info in kind.model_fields.items()]
+    elif get_origin(kind) in (tuple, dict):
+        keys = ["some"] if get_origin(kind) is dict else [0]
+    else:
+        return []
+    return [(key, *rest) for key in keys for rest in secrets_below((*at, key))]
 
 
 def test_a_webhook_is_read_with_its_secret_from_a_file(write: Write, capsys: pytest.CaptureFixture[str]) -> None:
