@@ -26,6 +26,7 @@ from callbridge.runtime import Clock
 from callbridge.runtime.loop import Fatal
 from callbridge.service import term as terms
 from callbridge.service.adapter_settings import ownership_check, redis_settings
+from callbridge.service.alerting import Alerting
 from callbridge.service.parts import Parts
 from callbridge.service.reloading import Reloads
 from callbridge.service.report_site import report_site
@@ -52,6 +53,7 @@ class Process:
         self.exit_code: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         self.parts = Parts(self.part_failed)
         self.term: Term | None = None
+        self.alerting: Alerting | None = None
         masked = settings.log.mask_numbers
         self.fact_log = logs.FactLog(level=settings.log.level.upper(), stream=drain, mask=masked)
         self.timelines = Timelines(mask=masked)
@@ -73,12 +75,17 @@ class Process:
     async def begin_term(self) -> Term:
         """Start leading as soon as we may. Raises BadDatabase, FutureSchema and PlanNotAdopted."""
         self.term = await terms.begin(self, await self._start.take_over())
+        self.alerting = Alerting(self, self.term)
+        await self.alerting.adopt(self.settings, self.term.world.plan)
+        self.alerting.start()
         return self.term
 
     async def end_term(self) -> None:
         if self.term is not None:
             term, self.term = self.term, None
             await term.end()
+            if self.alerting is not None:
+                await self.alerting.close()
             self.metrics.end_term()
 
     async def close(self) -> None:

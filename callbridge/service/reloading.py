@@ -113,6 +113,8 @@ class Reloads:
             _log_refused(report["refused"], by, hint=HOW_TO_FORCE)
             return ReloadResult(faults=report["refused"], report=report)
         await term.readers.hooks.adopt(coming.hooks)
+        if self._process.alerting is not None:
+            await self._process.alerting.adopt(coming.settings, coming.plan)
         _log_done(coming.settings, report, by)
         return ReloadResult(report=report)
 

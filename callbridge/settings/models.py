@@ -14,6 +14,7 @@ from pydantic import (
 )
 
 from callbridge.core.model.plan import ConsultQueue, Plan
+from callbridge.settings.alerts import AlertsConfig
 from callbridge.settings.calendars import CalendarConfig
 from callbridge.settings.campaigns import CampaignConfig, LedgerConfig
 from callbridge.settings.faults import Fault
@@ -103,6 +104,8 @@ class Settings(ConfigSection):
     """Other systems that receive events as they happen."""
     mail: MailConfig | None = None
     """The mail server by which callbridge sends mail; without this section it sends none."""
+    alerts: AlertsConfig | None = None
+    """Alerts that callbridge sends itself, for sites without Prometheus; without this section it sends none."""
     region: Region | None = None
     """Country whose national numbers are written without a country code, two letters of ISO 3166; without it only
     international numbers are recognised in all their spellings. Example: `GB`"""

@@ -28,6 +28,7 @@ FILES: dict[str, tuple[str, ...]] = {
             "metrics",
             "webhooks",
             "mail",
+            "alerts",
             "fallback",
             "beep",
             "callbacks",

@@ -31,6 +31,7 @@ def faults(settings: models.Settings, document: Document) -> Iterator[Fault]:
         _pbxes,
         _http,
         _hooks,
+        _alerts,
         *names,
         _wrap_ups,
         phone_rules.phones,
@@ -67,6 +68,19 @@ def _shared_prefix(settings: models.Settings, document: Document) -> Iterator[Fa
             f"{instance.prefix!r} is the prefix of the application {DEFAULT_APP!r}: the ids of both would clash on one PBX",
             f"leave it out to use {default_prefix(instance.app)!r}",
         )
+
+
+def _alerts(settings: models.Settings, document: Document) -> Iterator[Fault]:
+    alerts = settings.alerts
+    if alerts is None:
+        return
+    if alerts.mail_to and settings.mail is None:
+        yield document.at(("alerts", "mail_to"), "requires the section 'mail'", "add mail: {host: ..., from: ...}")
+    if not alerts.mail_to and alerts.webhook is None:
+        yield document.at(("alerts",), "are sent nowhere", "add mail_to, or a webhook")
+    for index, tier in enumerate(alerts.vip_tiers):
+        if tier not in settings.tiers.order:
+            yield document.at(("alerts", "vip_tiers", index), f"no such tier: {tier!r}", did_you_mean(tier, settings.tiers.order))
 
 
 def _pbxes(settings: models.Settings, document: Document) -> Iterator[Fault]:

@@ -32,7 +32,17 @@ FILES = {
     "managers.csv": "number,agent\n+442079460001,1001\n",
     **{
         name: f"a-secret-of-at-least-sixteen-characters-{name}\n"
-        for name in ("ami.secret", "crm.secret", "crm.token", "admin.token", "wallboard.token", "anna.token", "lead.token")
+        for name in (
+            "ami.secret",
+            "crm.secret",
+            "crm.token",
+            "admin.token",
+            "wallboard.token",
+            "anna.token",
+            "lead.token",
+            "mail.password",
+            "alerts.secret",
+        )
     },
 }
 """Files that examples name."""

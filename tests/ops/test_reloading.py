@@ -68,6 +68,7 @@ class ToyProcess:
         self.metrics = SimpleNamespace(adopt=lambda plan, hooks: self.done.append("metrics"))
         self.leading = ToyTerm(one, self.done)
         self.term: ToyTerm | None = self.leading
+        self.alerting = None
 
     @property
     def tiers(self) -> TierFile | None:

@@ -123,6 +123,10 @@ WRONG = [
     ("mail address", ("skills: [", "mail: {host: smtp.example, from: nobody}\nskills: ["), "cb.yaml:5: mail.from: expected an e-mail address such as callbridge@example.com, not 'nobody'"),
     ("mail user", ("skills: [", "mail: {host: smtp.example, from: a@b.example, user: u}\nskills: ["), "cb.yaml:5: mail: user and password (or password_file) belong together: give both or neither"),
     ("mail in clear", ("skills: [", "mail: {host: smtp.example, from: a@b.example, user: u, password: p, tls: off}\nskills: ["), "cb.yaml:5: mail: tls: off would send the password in clear text: use starttls or tls"),
+    ("alerts nowhere", ("skills: [", "alerts: {off: long_wait}\nskills: ["), "cb.yaml:5: alerts: are sent nowhere (hint: add mail_to, or a webhook)"),
+    ("alerts without mail", ("skills: [", "alerts: {mail_to: a@b.example}\nskills: ["), "cb.yaml:5: alerts.mail_to: requires the section 'mail' (hint: add mail: {host: ..., from: ...})"),
+    ("alerts' tier", ("skills: [", "alerts: {webhook: {url: https://a/, secret: 0123456789abcdef}, vip_tiers: [dimond]}\nskills: ["), "cb.yaml:5: alerts.vip_tiers[0]: no such tier: 'dimond' (hint: did you mean 'diamond'?)"),
+    ("alerts' rule", ("skills: [", "alerts: {webhook: {url: https://a/, secret: 0123456789abcdef}, off: [longwait]}\nskills: ["), "cb.yaml:5: alerts.off[0]: must be 'vip_over_target', 'long_wait', 'nobody_on_duty', 'nobody_fits', 'service_level', 'offers_missed', 'not_ready_too_long', 'pbx_link', 'store_behind', 'database' or 'webhook_backlog', not 'longwait' (hint: did you mean 'long_wait'?)"),
     ("hook twice", ("skills: [", "webhooks: [{name: crm, url: https://a/, secret: 0123456789abcdef}, {name: crm, url: https://b/, secret: 0123456789abcdef}]\nskills: ["), "cb.yaml:5: webhooks[1].name: 'crm' is already the name of another webhook"),
     # routings
     ("behind", ('3", for: 20s', '3"'), "cb.yaml:11: queues.support.steps[0]: never ends: the steps after it are never reached (hint: add 'for')"),

@@ -61,6 +61,10 @@ class WebhookFeeds:
             if name not in self._running:
                 self._begin(one)
 
+    def backlogs(self) -> dict[str, int]:
+        """How many deliveries wait for each webhook."""
+        return {name: hook.backlog for name, (hook, _) in self._running.items()}
+
     async def close(self) -> None:
         await asyncio.gather(*(self._end(name) for name in list(self._running)))
 

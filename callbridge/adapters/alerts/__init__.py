@@ -1,0 +1,21 @@
+"""Alerts without Prometheus: what is wrong is looked at every few seconds, and told once by mail or webhook."""
+
+from callbridge.adapters.alerts.channels import Channel, MailChannel, Outlet, WebhookChannel
+from callbridge.adapters.alerts.conditions import RULES, AlertCondition, Figures, Thresholds, conditions
+from callbridge.adapters.alerts.episodes import Episodes, Notice
+from callbridge.adapters.alerts.watch import AlertWatch
+
+__all__ = [
+    "RULES",
+    "AlertCondition",
+    "AlertWatch",
+    "Channel",
+    "Episodes",
+    "Figures",
+    "MailChannel",
+    "Notice",
+    "Outlet",
+    "Thresholds",
+    "WebhookChannel",
+    "conditions",
+]

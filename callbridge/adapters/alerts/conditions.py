@@ -1,0 +1,157 @@
+"""What is wrong at this moment, by the figures of the board and of the process. Pure.
+
+A rule here has the name of a chapter of the runbook (``deploy/README.md``), which says what to do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence, Set
+from dataclasses import dataclass, field
+from typing import Literal, get_args
+
+from callbridge.adapters.views.board import QueueFigures
+from callbridge.core.model.agent import State
+
+RuleName = Literal[
+    "vip_over_target",
+    "long_wait",
+    "nobody_on_duty",
+    "nobody_fits",
+    "service_level",
+    "offers_missed",
+    "not_ready_too_long",
+    "pbx_link",
+    "store_behind",
+    "database",
+    "webhook_backlog",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """``lasts``: seconds for which it must hold. ``page``: callers are affected now."""
+
+    lasts: float
+    page: bool
+    chapter: str
+
+
+RULES: Mapping[RuleName, Rule] = {
+    "vip_over_target": Rule(15.0, True, "CallbridgeVipOverTarget"),
+    "long_wait": Rule(60.0, False, "CallbridgeLongWait"),
+    "nobody_on_duty": Rule(60.0, True, "CallbridgeNobodyOnDuty"),
+    "nobody_fits": Rule(60.0, True, "CallbridgeNobodyFits"),
+    "service_level": Rule(300.0, False, "CallbridgeServiceLevelLow"),
+    "offers_missed": Rule(60.0, True, "CallbridgeOffersStorm"),
+    "not_ready_too_long": Rule(60.0, False, "CallbridgeNotReadyTooLong"),
+    "pbx_link": Rule(30.0, True, "CallbridgePbxLinkDown"),
+    "store_behind": Rule(60.0, False, "CallbridgeStoreBehind"),
+    "database": Rule(60.0, False, "CallbridgeHistoryDown"),
+    "webhook_backlog": Rule(300.0, False, "CallbridgeWebhookBacklog"),
+}
+assert RULES.keys() == set(get_args(RuleName))
+LEAST_CALLS = 20
+"""Calls of the day below which a share says nothing."""
+LEAST_MISSED = 10
+"""Offers within five minutes."""
+_ON_DUTY = (State.READY, State.RINGING, State.CONNECTING, State.TALKING, State.WRAP_UP)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Thresholds:
+    """``off``: rules that are not wanted; ``lasts``: other durations than those of ``RULES``; ``vip``: queue -> tiers that were
+    promised something."""
+
+    off: Set[RuleName] = frozenset()
+    lasts: Mapping[RuleName, float] = field(default_factory=dict)
+    vip: Mapping[str, Set[str]] = field(default_factory=dict)
+    long_wait: float = 300.0
+    not_ready: float = 7200.0
+    service_level: float = 0.7
+    backlog: int = 500
+
+    def lasting(self, rule: RuleName) -> float:
+        return self.lasts.get(rule, RULES[rule].lasts)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Figures:
+    """``not_ready``: agent -> reason, and since when; ``links`` and ``databases``: what is wrong with them; ``store``: why it is
+    behind; ``offers``: of the last five minutes, by queue and result."""
+
+    now: float
+    queues: Mapping[str, QueueFigures]
+    not_ready: Mapping[str, tuple[str, float]]
+    links: Sequence[str] = ()
+    store: str = ""
+    databases: Mapping[str, str] = field(default_factory=dict)
+    backlogs: Mapping[str, int] = field(default_factory=dict)
+    offers: Mapping[tuple[str, str], float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class AlertCondition:
+    """``about``: which queue, agent or link; rule and ``about`` together name an episode. ``text`` may change meanwhile."""
+
+    rule: RuleName
+    about: str
+    text: str
+
+
+def conditions(figures: Figures, thresholds: Thresholds) -> Iterator[AlertCondition]:
+    """Everything that is wrong now, of the rules that are wanted."""
+    for one in _all(figures, thresholds):
+        if one.rule not in thresholds.off:
+            yield one
+
+
+def _all(figures: Figures, thresholds: Thresholds) -> Iterator[AlertCondition]:
+    for name, queue in figures.queues.items():
+        yield from _of_queue(name, queue, figures, thresholds)
+    for agent, (reason, since) in figures.not_ready.items():
+        if figures.now - since > thresholds.not_ready:
+            why = f" ({reason})" if reason else ""
+            yield AlertCondition(
+                "not_ready_too_long", agent, f"agent {agent} has been not ready{why} for {_span(figures.now - since)}"
+            )
+    for link in figures.links:
+        yield AlertCondition("pbx_link", link, link)
+    if figures.store:
+        yield AlertCondition("store_behind", "", f"the state of callbridge is not saved: {figures.store}")
+    for name, why in figures.databases.items():
+        yield AlertCondition("database", name, f"{name}: {why}")
+    for hook, waiting in figures.backlogs.items():
+        if waiting > thresholds.backlog:
+            yield AlertCondition("webhook_backlog", hook, f"{waiting} deliveries wait for the webhook {hook}")
+
+
+def _of_queue(name: str, queue: QueueFigures, figures: Figures, thresholds: Thresholds) -> Iterator[AlertCondition]:
+    for tier in sorted(thresholds.vip.get(name, ())):
+        late = [at for at in queue.due.get(tier, ()) if at < figures.now]
+        if late:
+            longest = _span(figures.now - min(late))
+            text = f"{len(late)} {tier} callers of {name} wait longer than promised, one by {longest}"
+            yield AlertCondition("vip_over_target", f"{name}/{tier}", text)
+    oldest = queue.oldest_arrived_at
+    if oldest is not None and figures.now - oldest > thresholds.long_wait:
+        yield AlertCondition("long_wait", name, f"a caller in {name} has waited for {_span(figures.now - oldest)}")
+    on_duty = sum(queue.agents.get(state, 0) for state in _ON_DUTY)
+    if queue.waiting and not on_duty:
+        yield AlertCondition("nobody_on_duty", name, f"{queue.waiting} callers wait in {name}, and no agent is on duty")
+    elif queue.without_agent:
+        text = f"{queue.without_agent} callers wait in {name} for whom no agent who fits is on duty"
+        yield AlertCondition("nobody_fits", name, text)
+    level, counted = queue.today.service_level, queue.today.answered + queue.today.abandoned
+    if level is not None and counted >= LEAST_CALLS and level < thresholds.service_level:
+        text = f"today {level:.0%} of {counted} callers of {name} were answered within the target"
+        yield AlertCondition("service_level", name, text)
+    missed, answered = (figures.offers.get((name, result), 0.0) for result in ("no_answer", "answered"))
+    if missed > LEAST_MISSED and missed > answered:
+        text = f"{missed:.0f} offers of {name} rang out within 5 minutes, {answered:.0f} were answered"
+        yield AlertCondition("offers_missed", name, text)
+
+
+def _span(seconds: float) -> str:
+    minutes, rest = divmod(int(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes:02} min" if hours else f"{minutes} min {rest:02} s" if minutes else f"{rest} s"

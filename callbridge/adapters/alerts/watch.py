@@ -1,0 +1,74 @@
+"""Looks at the figures every few seconds and hands what is to be told to the channels."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+
+import structlog
+
+from callbridge.adapters.alerts.channels import Channel, Outlet
+from callbridge.adapters.alerts.conditions import Figures, Thresholds, conditions
+from callbridge.adapters.alerts.episodes import Episodes
+from callbridge.adapters.system.tasks import end
+
+log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
+
+SECONDS_BETWEEN_LOOKS = 5.0
+"""Seconds from one look to the next."""
+RECENT = 300.0
+"""Seconds of which offers are counted."""
+
+Offers = Mapping[tuple[str, str], float]
+"""Offers ended so far, by queue and result."""
+
+
+class AlertWatch:
+    """``look`` gives the figures, whose ``offers`` count from the beginning. ``adopt`` may be called at any time."""
+
+    def __init__(self, look: Callable[[], Figures], *, every: float = SECONDS_BETWEEN_LOOKS) -> None:
+        self._look, self._every = look, every
+        self._thresholds, self._most = Thresholds(), 0
+        self._episodes = Episodes()
+        self._offers: deque[tuple[float, Offers]] = deque()
+        self._outlets: dict[Outlet, asyncio.Task[None]] = {}
+
+    async def adopt(self, thresholds: Thresholds, channels: Sequence[Channel], most_per_hour: int) -> None:
+        """Use these from now on; what stands stays told."""
+        self._thresholds, self._most = thresholds, most_per_hour
+        await self.close()
+        for outlet in map(Outlet, channels):
+            self._outlets[outlet] = asyncio.create_task(outlet.run(), name=outlet.channel.name)
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        while True:
+            if self._outlets:
+                self.step()
+            await asyncio.sleep(self._every)
+
+    def step(self) -> None:
+        """One look."""
+        figures = self._look()
+        figures = replace(figures, offers=self._recent(figures.now, figures.offers))
+        found = conditions(figures, self._thresholds)
+        for notice in self._episodes.step(figures.now, found, self._thresholds.lasting, self._most):
+            about = notice.condition
+            log.info("alert", state=notice.state, rule=about.rule, about=about.about, text=about.text)
+            for outlet in self._outlets:
+                outlet.take(notice)
+
+    async def close(self) -> None:
+        """What waits for a channel is dropped: after a start, what stands is told again."""
+        outlets, self._outlets = self._outlets, {}
+        await end(outlets.values())
+
+    def _recent(self, now: float, offers: Offers) -> dict[tuple[str, str], float]:
+        """Of the last five minutes."""
+        self._offers.append((now, dict(offers)))
+        while len(self._offers) > 1 and self._offers[1][0] <= now - RECENT:
+            self._offers.popleft()
+        before = self._offers[0][1]
+        return {key: count - before.get(key, 0.0) for key, count in offers.items()}

@@ -1,0 +1,67 @@
+"""The shape of the built-in alerts: where they are sent, and when."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BeforeValidator, Field, SecretStr, field_validator
+
+from callbridge.settings.mail import MailAddress
+from callbridge.settings.section import ConfigSection
+from callbridge.settings.spelling import OneOrMore, Unit
+from callbridge.settings.values import Lasting, Name, WholeUrl, listed
+
+RuleName = Literal[
+    "vip_over_target",
+    "long_wait",
+    "nobody_on_duty",
+    "nobody_fits",
+    "service_level",
+    "offers_missed",
+    "not_ready_too_long",
+    "pbx_link",
+    "store_behind",
+    "database",
+    "webhook_backlog",
+]
+
+
+class AlertWebhookConfig(ConfigSection):
+    """A system that receives alerts."""
+
+    url: WholeUrl
+    """URL to which alerts are posted. Example: `https://ops.example/callbridge-alerts`"""
+    secret: SecretStr
+    """Key with which each request is signed, at least 16 characters."""
+
+    @field_validator("secret")
+    @classmethod
+    def _long_enough(cls, value: SecretStr) -> SecretStr:
+        if len(value.get_secret_value()) < 16:
+            raise ValueError("is too short for signing: use at least 16 characters")
+        return value
+
+
+class AlertsConfig(ConfigSection):
+    """Alerts that callbridge sends itself."""
+
+    mail_to: Annotated[tuple[MailAddress, ...], BeforeValidator(listed), OneOrMore()] = ()
+    """Addresses to which alerts are sent; requires the section `mail`. Example: `[ops@example.com]`"""
+    webhook: AlertWebhookConfig | None = None
+    """A system that receives alerts as JSON."""
+    most_per_hour: Annotated[int, Field(ge=1, le=1000), Unit("alerts")] = 20
+    """Most alerts sent within an hour; what still stands when there is room again is sent then."""
+    off: Annotated[tuple[RuleName, ...], BeforeValidator(listed), OneOrMore()] = ()
+    """Rules that are not wanted. Example: `[service_level]`"""
+    lasts: dict[RuleName, Lasting] = Field(default={}, alias="for")
+    """How long a condition must last before it is sent, by rule, where the default is not right. Example: `{long_wait: 2m}`"""
+    vip_tiers: Annotated[tuple[Name, ...], BeforeValidator(listed), OneOrMore()] = ()
+    """Tiers of the rule `vip_over_target`; by default all that have a head start in the queue. Example: `[diamond]`"""
+    long_wait: Lasting = 300.0
+    """A caller who waits longer than this is an alert. Example: `5m`"""
+    not_ready: Lasting = 7200.0
+    """An agent who is not ready for longer than this is an alert. Example: `2h`"""
+    service_level: Annotated[float, Field(gt=0, le=1)] = 0.7
+    """A service level of the day below this is an alert, after 20 calls. Example: `0.7`"""
+    webhook_backlog: Annotated[int, Field(ge=1, le=100_000), Unit("deliveries")] = 500
+    """More deliveries waiting for a webhook than this are an alert."""

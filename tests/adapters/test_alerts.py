@@ -1,0 +1,266 @@
+"""Alerts without Prometheus: what is wrong, told once per episode, by mail and webhook, until it is taken."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import Any, get_args
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from callbridge.adapters.alerts import (
+    AlertCondition,
+    AlertWatch,
+    Episodes,
+    Figures,
+    MailChannel,
+    Notice,
+    Outlet,
+    Thresholds,
+    WebhookChannel,
+    channels,
+    conditions,
+)
+from callbridge.adapters.alerts.channels import AlertNotSent
+from callbridge.adapters.alerts.conditions import RULES
+from callbridge.adapters.mail import Mailer, MailSettings
+from callbridge.adapters.views.board import QueueFigures
+from callbridge.core.model.tally import Tally
+from callbridge.settings import alerts as settings
+from tests.adapters.receiver import SECRET, Receiver
+from tests.adapters.smtp_server import smtp_server
+from tests.adapters.waiting import until
+
+NOW = 10_000.0
+WELL = QueueFigures(waiting=2, oldest_arrived_at=NOW - 20, agents={"talking": 3}, today=Tally(queue="support", day="d"))
+LONG = AlertCondition("long_wait", "support", "a caller in support has waited for 6 min 00 s")
+
+
+def figures(queue: QueueFigures = WELL, **more: Any) -> Figures:
+    return replace(Figures(now=NOW, queues={"support": queue}, not_ready={}), **more)
+
+
+def told(seen: Figures, **more: Any) -> list[tuple[str, str, str]]:
+    return [(one.rule, one.about, one.text) for one in conditions(seen, Thresholds(**more))]
+
+
+def test_the_rules_of_the_settings_are_the_rules() -> None:
+    assert set(get_args(settings.RuleName)) == set(RULES)
+
+
+def test_on_a_day_like_any_other_nothing_is_told() -> None:
+    gold = {"gold": (NOW + 1.0,), "standard": (NOW - 100.0,)}
+    today = Tally(queue="support", day="d", offered=100, answered=80, abandoned=20, within_target=75)
+    seen = figures(
+        replace(WELL, due=gold, today=today),
+        not_ready={"ann": ("lunch", NOW - 7000.0)},
+        backlogs={"crm": 500},
+        offers={("support", "no_answer"): 30.0, ("support", "answered"): 31.0},
+    )
+    assert told(seen, vip={"support": {"gold"}}) == []
+
+
+TODAY = Tally(queue="support", day="d", answered=18, abandoned=2, within_target=13)
+BAD: list[tuple[str, str, str, dict[str, Any]]] = [
+    (
+        "vip_over_target",
+        "support/gold",
+        "2 gold callers of support wait longer than promised, one by 8 s",
+        {"due": {"gold": (NOW - 3, NOW - 8, NOW + 2)}},
+    ),
+    ("long_wait", "support", "a caller in support has waited for 1 h 00 min", {"oldest_arrived_at": NOW - 3601}),
+    (
+        "nobody_on_duty",
+        "support",
+        "2 callers wait in support, and no agent is on duty",
+        {"agents": {"not_ready": 3}, "without_agent": 2},
+    ),
+    ("nobody_fits", "support", "1 callers wait in support for whom no agent who fits is on duty", {"without_agent": 1}),
+    ("service_level", "support", "today 65% of 20 callers of support were answered within the target", {"today": TODAY}),
+]
+
+
+@pytest.mark.parametrize(("rule", "about", "text", "queue"), BAD, ids=[row[0] for row in BAD])
+def test_each_trouble_of_a_queue_is_told(rule: str, about: str, text: str, queue: dict[str, Any]) -> None:
+    seen = figures(replace(WELL, **queue))
+    assert told(seen, vip={"support": {"gold"}}) == [(rule, about, text)]
+    assert told(seen, vip={"support": {"gold"}}, off={rule}) == []
+
+
+def test_each_trouble_of_agents_links_and_readers_is_told() -> None:
+    seen = figures(
+        not_ready={"ann": ("lunch", NOW - 7300.0), "bob": ("", NOW - 10.0)},
+        links=["pbx pbx1: no ARI link"],
+        store="Redis does not answer",
+        databases={"history": "nothing is written since 10:00"},
+        backlogs={"crm": 501},
+        offers={("support", "no_answer"): 11.0, ("support", "answered"): 2.0},
+    )
+    assert told(seen) == [
+        ("offers_missed", "support", "11 offers of support rang out within 5 minutes, 2 were answered"),
+        ("not_ready_too_long", "ann", "agent ann has been not ready (lunch) for 2 h 01 min"),
+        ("pbx_link", "pbx pbx1: no ARI link", "pbx pbx1: no ARI link"),
+        ("store_behind", "", "the state of callbridge is not saved: Redis does not answer"),
+        ("database", "history", "history: nothing is written since 10:00"),
+        ("webhook_backlog", "crm", "501 deliveries wait for the webhook crm"),
+    ]
+
+
+class Run:
+    """Episodes, with a look every 5 s; everything lasts 60 s."""
+
+    def __init__(self, most: int = 20) -> None:
+        self.episodes, self.most, self.now = Episodes(), most, 0.0
+
+    def look(self, seconds: float, *found: AlertCondition) -> list[tuple[float, str, str]]:
+        said: list[Notice] = []
+        until = self.now + seconds
+        while self.now < until:
+            said += self.episodes.step(self.now, found, lambda rule: 60.0, self.most)
+            self.now += 5.0
+        return [(one.at, one.state, one.condition.about) for one in said]
+
+
+def test_an_episode_is_told_once_and_its_end_once() -> None:
+    run = Run()
+    assert run.look(3600.0, LONG) == [(60.0, "raised", "support")]
+    assert run.look(300.0) == [(3660.0, "resolved", "support")]
+    assert run.look(60.0, LONG) == []
+    assert run.look(60.0, LONG) == [(3960.0, "raised", "support")]
+
+
+def test_what_ends_before_it_lasted_is_never_told_and_a_short_gap_belongs_to_the_episode() -> None:
+    run = Run()
+    assert [run.look(55.0, LONG), run.look(5.0), run.look(55.0, LONG)] == [[], [], []]
+    assert run.look(10.0, LONG) == [(115.0 + 5.0, "raised", "support")]
+    for _ in range(20):
+        assert (run.look(55.0), run.look(5.0, LONG)) == ([], [])
+    assert [state for _, state, _ in run.look(120.0)] == ["resolved"]
+
+
+def test_more_than_may_be_sent_in_an_hour_wait_and_those_that_still_stand_are_told_then() -> None:
+    run = Run(most=2)
+    many = [replace(LONG, about=f"q{number}") for number in range(4)]
+    assert [about for _, _, about in run.look(600.0, *many)] == ["q0", "q1"]
+    assert run.look(3000.0, many[0], many[3]) == [(660.0, "resolved", "q1")]
+    assert run.look(120.0, many[0], many[3]) == [(3660.0, "raised", "q3")], "an hour after the first; q2 is over"
+
+
+def notice(state: Any = "raised") -> Notice:
+    return Notice(state=state, condition=replace(LONG, about="支持"), since=NOW, at=NOW + 60.0)
+
+
+async def test_a_mail_says_what_is_wrong_since_when_and_what_to_do() -> None:
+    async with smtp_server() as server:
+        mailer = Mailer(MailSettings(host="127.0.0.1", port=server.port, sender="cb@example.com", tls="off"))
+        channel = MailChannel(mailer, ["ops@example.com"], "callbridge", ZoneInfo("Asia/Shanghai"))
+        await channel.send(notice())
+        await channel.send(notice("resolved"))
+        server.answer = "451 try again"
+        with pytest.raises(AlertNotSent, match="answered 451 try again"):
+            await channel.send(notice())
+        channel.close()
+    raised, resolved = server.messages[:2]
+    assert (raised["To"], raised["Subject"]) == ("ops@example.com", f"[callbridge] ticket: {LONG.text}")
+    assert resolved["Subject"] == f"[callbridge] resolved: {LONG.text}"
+    assert raised.get_content().splitlines() == [
+        LONG.text,
+        "",
+        "Since 1970-01-01 10:46:40. It lasts.",
+        "What to do: chapter CallbridgeLongWait of the runbook (deploy/README.md).",
+    ]
+
+
+async def test_a_webhook_gets_a_signed_object_and_again_until_it_takes_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(channels, "FIRST_PAUSE", 0.05)
+    async with Receiver() as receiver:
+        monkeypatch.setattr(receiver, "answer", lambda event: 500 if receiver.tries[event["id"]] < 3 else 204)
+        outlet = Outlet(WebhookChannel(f"http://127.0.0.1:{receiver.port}/alerts", SECRET, "callbridge"))
+        running = asyncio.create_task(outlet.run())
+        outlet.take(notice())
+        outlet.take(notice("resolved"))
+        await until(lambda: len(receiver.got) == 2, 10)
+        running.cancel()
+    assert (receiver.forged, set(receiver.tries.values())) == (0, {3})
+    first = dict(receiver.got[0])
+    assert first.pop("id") != receiver.got[1]["id"]
+    assert first == {
+        "type": "alert",
+        "state": "raised",
+        "rule": "long_wait",
+        "about": "支持",
+        "text": LONG.text,
+        "severity": "ticket",
+        "since": NOW,
+        "at": NOW + 60.0,
+        "instance": "callbridge",
+        "runbook": "deploy/README.md#callbridgelongwait",
+    }
+    assert receiver.got[1]["state"] == "resolved"
+
+
+class Deaf:
+    name = "deaf"
+
+    def __init__(self) -> None:
+        self.closed = False
+
+    async def send(self, notice: Notice) -> None:
+        raise AlertNotSent("nobody listens")
+
+    def close(self) -> None:
+        self.closed = True
+
+
+async def test_what_nobody_takes_is_given_up_after_its_time_and_the_next_is_tried(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(channels, "KEPT_FOR", 0.0)
+    given_up: list[Any] = []
+    monkeypatch.setattr(channels.log, "error", lambda event, **more: given_up.append((event, more["about"])))
+    deaf = Deaf()
+    outlet = Outlet(deaf)
+    running = asyncio.create_task(outlet.run())
+    outlet.take(notice())
+    outlet.take(notice())
+    await until(lambda: len(given_up) == 2, 5)
+    running.cancel()
+    await asyncio.wait([running])
+    assert given_up == [("an alert was given up", "支持")] * 2
+    assert deaf.closed
+
+
+async def test_offers_are_those_of_the_last_five_minutes() -> None:
+    seen: list[Figures] = []
+
+    def look() -> Figures:
+        return seen[-1]
+
+    class Ear:
+        name = "ear"
+
+        def __init__(self) -> None:
+            self.heard: list[str] = []
+
+        async def send(self, notice: Notice) -> None:
+            self.heard.append(notice.condition.text)
+
+        def close(self) -> None: ...
+
+    ear, watch = Ear(), AlertWatch(look)
+    await watch.adopt(Thresholds(lasts={"offers_missed": 0.0}, off={"long_wait"}), [ear], 20)
+
+    async def heard_at(minutes: Iterable[float], missed: float) -> list[str]:
+        for minute in minutes:
+            seen.append(
+                figures(now=NOW + 60.0 * minute, offers={("support", "no_answer"): missed, ("support", "answered"): 400.0})
+            )
+            watch.step()
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        return ear.heard
+
+    assert await heard_at([0], 500.0) == [], "how long ago that was is not known"
+    assert await heard_at([5, 6], 510.0) == []
+    assert await heard_at([8], 511.0) == ["11 offers of support rang out within 5 minutes, 0 were answered"]
+    await watch.close()
