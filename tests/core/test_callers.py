@@ -17,6 +17,7 @@ from callbridge.core.model.events import (
     CallRequested,
     DeviceChanged,
     LegLeft,
+    LegMoved,
     LegProbed,
     LegReplaced,
     LookedUp,
@@ -39,8 +40,18 @@ from callbridge.core.model.facts import (
 from callbridge.core.model.flow import LookupNode, Node, QueueNode, SetNode
 from callbridge.core.model.ids import LegId, leg_id
 from callbridge.core.model.numbers import WITHHELD
-from callbridge.core.model.orders import IdentifyCaller, LookUp, Probe, Ring, ShowCaller, StartMusic, Subscribe
-from callbridge.core.model.plan import MEMORY, CallbackTerms, ConsultQueue, Plan, PreferredAgent, Target, ToAgent, ToQueue
+from callbridge.core.model.orders import IdentifyCaller, LeaveToDialplan, LookUp, Probe, Ring, ShowCaller, StartMusic, Subscribe
+from callbridge.core.model.plan import (
+    MEMORY,
+    CallbackTerms,
+    ConsultQueue,
+    Plan,
+    PreferredAgent,
+    Target,
+    ToAgent,
+    ToDialplan,
+    ToQueue,
+)
 from tests.core.flows import floor, flow
 from tests.core.story import PBX, START, Story, agent, one_queue, plan, queue, routing
 
@@ -310,6 +321,21 @@ def test_who_is_put_in_the_place_of_a_call_that_is_hung_up_is_hung_up() -> None:
     assert story.hung_up() == {leg_id(PBX, "desk")}
     given(story, leg_id(PBX, "desk"))
     assert story.hung_up() == {CUSTOMER}
+
+
+def test_who_is_put_in_the_place_of_a_call_that_leaves_is_sent_on_at_once() -> None:
+    """The order went to the desk's leg, which is gone: nobody waits for it to be found out."""
+    way = ToDialplan("out", "1")
+    story = Story(plan([queue("support", routing(("support >= 1", 5.0), then=way))], [agent("bob", login=False)]))
+    desk = story.caller("desk")
+    story.wait(5.0)
+    leave = story.only(LeaveToDialplan)
+    leg = given(story, desk)
+    assert story.only(LeaveToDialplan) == replace(leave, leg=leg, stays=False)
+    story.fails(leave, status=404)
+    story.gone(desk)
+    story.happens(LegMoved(at=story.now, leg=leg))
+    assert list(story.world.calls.values()) == []
 
 
 @pytest.mark.parametrize("why", [Why.REFUSED, Why.TIMEOUT, Why.UNSENT])

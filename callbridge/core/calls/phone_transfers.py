@@ -210,7 +210,9 @@ def _customer_replaced(world: World, call: Call, old: Leg, event: LegReplaced) -
     if call.phase is Phase.ENDING:  # the leg that was hung up is not this one
         legs.hang_up(world, by)
         return
-    if call.phase is Phase.FLOW:
+    if call.phase is Phase.LEAVING:  # the order went to the leg that is being replaced
+        calls.leave_again(world, call)
+    elif call.phase is Phase.FLOW:
         interpreter.reconcile(world, call)
     elif call.phase in (Phase.WAITING, Phase.OFFERED) and call.visit is not None:
         queue = world.plan.queues.get(call.visit.queue)
