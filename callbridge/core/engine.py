@@ -33,6 +33,7 @@ from callbridge.core.model.events import (
     AttemptsReserved,
     CallbackChangeRequested,
     CallerArrived,
+    CallerAudible,
     CallerIdentified,
     CallRequested,
     CampaignRecalled,
@@ -88,7 +89,7 @@ from callbridge.core.outbound import callback_calls, campaigns, dialer
 from callbridge.core.recovery import order_failures, quarantine, snapshots
 from callbridge.core.reload import plan_change
 from callbridge.core.requests import agent_requests, audit, feature_codes
-from callbridge.core.routing import announcements, devices, offers, phone_replies
+from callbridge.core.routing import announcements, audio, devices, offers, phone_replies
 from callbridge.core.transfers import supervision, transfers
 
 
@@ -174,6 +175,7 @@ def _apply(world: World, event: AnyEvent) -> None:
         case LegTransferred():
             phone_transfers.transferred(world, event)
         case DigitPressed():
+            audio.pressed(world, event.leg)
             offers.pressed(world, event)
             transfers.pressed(world, event)
             in_call_codes.pressed(world, event)
@@ -214,6 +216,8 @@ def _apply(world: World, event: AnyEvent) -> None:
             _devices_listed(world, event)
         case HintRead():
             agent_states.hint_read(world, event)
+        case CallerAudible():
+            audio.audible(world, event.leg)
         case PartyFound():
             transferred_parties.found(world, event)
         case ReferralRead():
@@ -295,6 +299,8 @@ def _leg_answered(world: World, event: LegAnswered) -> None:
     if agent is not None:
         agent = agent_states.phone_works(world, agent)
     call = world.calls.get(leg.call)
+    if call is not None and call.leg == leg.id:
+        call = audio.answered(world, call, leg)
     if call is not None and leg.device:
         device_records.reacted(world, leg.device)
         call = devices.answered(world, call, leg)

@@ -145,6 +145,9 @@ class QueueConfig(TierRoutingConfig):
     short_talk: Duration | None = None
     """An agent's phone that hangs up sooner than this is not counted as having answered; `0` switches this off.
     Example: `1s`"""
+    wait_for_audio: Duration | None = None
+    """How long a caller who was answered, and from whom no audio has come yet, keeps the place without being offered to an agent;
+    by default `0`, which switches this off. Example: `35s`"""
     wrap_up: Duration | None = None
     """Time that an agent has for notes after a call. Example: `15s`"""
     wrap_up_most: Duration | None = None

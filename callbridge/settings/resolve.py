@@ -34,6 +34,7 @@ _OF_QUEUE = (
     "pick",
     "short_abandon",
     "short_talk",
+    "wait_for_audio",
     "wrap_up",
     "wrap_up_most",
     "ring_for",

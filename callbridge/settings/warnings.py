@@ -22,9 +22,12 @@ _LONGEST = {
     "wrap_up": (1800.0, "the agent gets no call during it"),
     "short_abandon": (60.0, "callers who give up sooner are in no figure"),
     "short_talk": (10.0, "an agent who hangs up sooner counts as one who rejected the call"),
+    "wait_for_audio": (60.0, "a caller whose line transmits no silence waits that long even if an agent is free"),
 }
 """Seconds beyond which a duration of a queue is doubted, and what it means."""
 _LONGEST_TARGET = 1800.0
+_UNACKNOWLEDGED = 32.0
+"""Seconds after its 200 at which Asterisk gives up a caller who has not acknowledged it (64 times T1)."""
 
 
 def warnings(settings: models.Settings, document: Document) -> Iterator[Fault]:
@@ -59,6 +62,10 @@ def _durations(settings: models.Settings, document: Document) -> Iterator[Fault]
             value: float | None = getattr(queue, name)
             if value is not None and value > longest:
                 yield document.at((*at, name), f"{duration_text(value)} is very long: {meaning}")
+        wait = queue.wait_for_audio
+        if wait and wait < _UNACKNOWLEDGED:
+            problem = f"{duration_text(wait)} is short: Asterisk gives up a caller who never acknowledged its answer after 32s"
+            yield document.at((*at, "wait_for_audio"), problem, "use 35s, or 0 to switch it off")
         target = queue.target.answer_within if queue.target is not None else None
         if target is not None and target > _LONGEST_TARGET:
             yield document.at((*at, "target", "answer_within"), f"{duration_text(target)} is very long for a target")

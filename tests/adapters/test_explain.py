@@ -14,6 +14,7 @@ from callbridge.core.model.events import (
     CallRequest,
     CallRequested,
     DeviceChanged,
+    LegAnswered,
     LegRinging,
     PbxLost,
     PlanChanged,
@@ -47,6 +48,15 @@ def of_queue(story: Story, code: str, name: str = "support") -> list[str]:
 
 def floor(the_queue: QueuePlan, *agents: AgentPlan) -> Story:
     return Story(plan([the_queue], list(agents)))
+
+
+def test_a_caller_from_whom_no_audio_has_come_is_explained_as_such() -> None:
+    story = one_queue(agent("bob"), wait_for_audio=35.0)
+    story.happens(LegAnswered(at=story.now, leg=story.caller()))
+    story.wait(5.0)
+    assert of_queue(story, "no_audio") == ["   not offered: no audio from the caller yet; offered when it comes, or in 30 s"]
+    assert of_queue(story, "due") == []
+    assert said(story, "bob", "nobody_waits").endswith("nobody is waiting (1 caller from whom no audio has come yet)")
 
 
 # -- an agent -------------------------------------------------------------------------------------------------------

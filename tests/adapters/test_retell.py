@@ -24,7 +24,7 @@ from callbridge.core.model import facts
 from callbridge.core.model.attempt import OUTCOMES
 from callbridge.core.model.call import DiversionReason
 from callbridge.core.model.callback import TRY_RESULTS
-from callbridge.core.model.events import CallRequest, CallRequested
+from callbridge.core.model.events import CallerAudible, CallRequest, CallRequested, LegAnswered, LegEnded
 from callbridge.core.model.facts import AnyFact
 from callbridge.core.model.plan import ToAgent
 from tests.adapters.conftest import RedisServer
@@ -38,6 +38,24 @@ from tests.core.story import Story, agent, one_queue, plan, queue, routing
 def words(story: Story, name: str = "ann") -> list[str]:
     call = next(fact.call for fact in story.told if isinstance(fact, facts.CallArrived) and fact.leg.endswith(f"/{name}"))
     return [line.text for line in in_words((plain_fact(fact) for fact in story.told if fact.call == call), story.world.plan)]
+
+
+@pytest.mark.parametrize(
+    ("cause", "after", "said"),
+    [
+        (16, 8.0, "then the caller hung up"),
+        (18, 32.0, "then the PBX gave up, because the answer was never acknowledged, or a request not answered"),
+        (0, 35.0, "wait_for_audio is over, offered as usual"),
+        (None, 3.0, "then audio came"),
+    ],
+)
+def test_why_a_caller_without_audio_was_not_offered(cause: int | None, after: float, said: str) -> None:
+    story = one_queue(agent("bob"), wait_for_audio=35.0)
+    leg = story.caller()
+    story.happens(LegAnswered(at=story.now, leg=leg))
+    story.wait(after)
+    story.happens(CallerAudible(at=story.now, leg=leg) if cause is None else LegEnded(at=story.now, leg=leg, cause=cause))
+    assert f"no audio from the caller for {after:g} s, not offered meanwhile: {said}" in words(story)
 
 
 def test_the_ordinary_story_reads_from_arrival_to_end() -> None:

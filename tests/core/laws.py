@@ -66,7 +66,9 @@ def check_lines(world: World, calls: list[Call], callbacks: list[Callback]) -> N
         visit = call.visit
         if call.phase is Phase.WAITING:
             assert visit is not None, "who waits is in a queue"
-            waiting[call.id] = _group(call, pbx_of(call.leg), visit.queue, call.tier, visit.window, visit.prefers, visit.avoids)
+            if call.audio_until is None:
+                place = visit.queue, call.tier, visit.window, visit.prefers, visit.avoids
+                waiting[call.id] = _group(call, pbx_of(call.leg), *place)
             attempt = world.attempts.get(call.attempt_id)
             assert call.leg in world.legs or (attempt is not None and attempt.agent_first), "who waits is there"
         transfer = call.transfer

@@ -123,6 +123,13 @@ def _given_a_customer() -> Built:
     return _last(story, o.IdentifyCaller)
 
 
+def _held() -> Built:
+    """No audio has come from the caller."""
+    story = one_queue(agent("bob"), wait_for_audio=35.0)
+    story.happens(LegAnswered(at=story.now, leg=story.caller()))
+    return _last(story, o.WatchAudio)
+
+
 def _recorded(kind: type[Order]) -> Built:
     story = one_queue(agent("bob"), record=RecordingPlan())
     _, leg = story.talk()
@@ -161,6 +168,7 @@ AS_REFUSED: dict[type[Order], Callable[[], Built]] = {
     o.Bridge: _joining,
     o.Snoop: _listening,
     o.StartRecording: lambda: _recorded(o.StartRecording),
+    o.WatchAudio: _held,
     o.StopMusic: lambda: _leaving(o.StopMusic),
     o.StartRinging: lambda: _consulting(o.StartRinging),
 }

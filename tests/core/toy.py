@@ -14,6 +14,7 @@ from typing import Any
 from callbridge.core.model.events import (
     AmdDetourEnded,
     AnyEvent,
+    CallerAudible,
     CallerIdentified,
     DayBegan,
     DevicesListed,
@@ -72,6 +73,7 @@ from callbridge.core.model.orders import (
     StopRecording,
     StopRinging,
     Subscribe,
+    WatchAudio,
 )
 from callbridge.core.model.plan import Plan
 from callbridge.core.model.world import World
@@ -138,6 +140,8 @@ class Toy:
         """The phone at the other half of a Local channel."""
         self.identities: dict[LegId, dict[str, Any]] = {}
         """What the PBX knows of who is at a leg that a transfer has put here."""
+        self.audio_after: float | None = 0.1
+        """Seconds until audio comes from a caller, where it is watched for; None: it never does."""
         self.lasts = 0.3
         """Seconds of a prompt. One with ``missing`` in its name cannot be played, the end of an ``endless`` one is not told."""
         self.longest_silence = 0.0
@@ -281,6 +285,9 @@ class Toy:
                 self.soon(lambda at: CallerIdentified(at=at, leg=leg, **self.identities.get(leg, {"found": False})))
             case ShowCaller():
                 pass
+            case WatchAudio(leg=leg):
+                if self.audio_after is not None:
+                    self.soon(lambda at: CallerAudible(at=at, leg=leg), order.after + self.audio_after)
             case LookUp(call=call, question=question):
                 if not self.knows_nothing:
                     self.soon(lambda at: LookedUp(at=at, call=call, question=question, found=self.knows))

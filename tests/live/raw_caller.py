@@ -4,11 +4,13 @@ Rule of this file: one call, no retransmissions, loopback only; SIPp would clean
 """
 
 import asyncio
+import contextlib
 import itertools
 from dataclasses import dataclass, field
 
 from tests.lab.pbx import PBX_HOST, TRUNK_HOST, Pbx
 
+PACKET = 0.02
 _number = itertools.count(1)
 
 
@@ -33,6 +35,8 @@ class RawCall:
     ended_by_pbx: bool = False
     acknowledges: bool = True
     """Whether the answer is acknowledged: without an ACK there is no call, whatever the PBX thinks."""
+    speaks: asyncio.Event = field(default_factory=asyncio.Event)
+    """Once it is set, audio is sent to the PBX: 50 packets a second of silence in mu-law."""
 
     _leaves: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -78,7 +82,13 @@ class RawCall:
                 transport.sendto(request("ACK", 1, to), there)
             if status != 200:
                 return status
-            heard = await self._bye(wire, patience)
+            talk = asyncio.create_task(self._speak(transport, (PBX_HOST, _audio_port(answer))))
+            try:
+                heard = await self._bye(wire, patience)
+            finally:
+                talk.cancel()
+                with contextlib.suppress(asyncio.CancelledError):
+                    await talk
             if heard is None:
                 transport.sendto(request("BYE", 2, to), there)
                 await asyncio.wait_for(wire.heard.get(), 2)
@@ -101,11 +111,23 @@ class RawCall:
             hearing.cancel()
             leaving.cancel()
 
+    async def _speak(self, transport: asyncio.DatagramTransport, there: tuple[str, int]) -> None:
+        await self.speaks.wait()
+        for packet in itertools.count(1):
+            header = b"\x80\x00" + (packet & 0xFFFF).to_bytes(2, "big") + (packet * 160 & 0xFFFFFFFF).to_bytes(4, "big")
+            transport.sendto(header + b"call" + b"\xff" * 160, there)
+            await asyncio.sleep(PACKET)
+
 
 async def _first_bye(wire: _Wire) -> bytes:
     while not (heard := await wire.heard.get()).startswith(b"BYE"):
         pass
     return heard
+
+
+def _audio_port(answer: bytes) -> int:
+    """Where the answer's SDP wants audio."""
+    return int(answer.partition(b"m=audio ")[2].split(b" ", 1)[0])
 
 
 def _status(message: bytes) -> int:

@@ -39,6 +39,7 @@ flows:
         "    prefer: {for: 20s, last_agent: 30d}\n"
         "    avoid: {value: customer, for: 90s}\n"
         "    skip_rejecters: no\n"
+        "    wait_for_audio: 35s\n"
         "    reclaim_within: 5m\n"
         '    whisper: "queue-{queue}"\n'
         '    read_out: "agent,digits:{agent}"\n',
@@ -63,6 +64,7 @@ def test_what_callbacks_mean(write: Write) -> None:
     )
     assert (support.prefer, support.reclaim_within) == (core.PreferredAgent(20.0, 2_592_000.0), 300.0)
     assert (support.avoid, support.skip_rejecters) == (core.AvoidedAgents("customer", 90.0), False)
+    assert (support.wait_for_audio, plan.queues["general"].wait_for_audio) == (35.0, 0.0)
     assert (plan.queues["general"].avoid, plan.queues["general"].skip_rejecters) == (None, True)
     assert (support.whisper, support.read_out) == ("sound:queue-{queue}", "sound:agent,digits:{agent}")
     assert (plan.call_back_to, plan.do_not_call) == (("0Z.",), frozenset({"0123"}))

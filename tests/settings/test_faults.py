@@ -195,6 +195,8 @@ def test_the_configuration_that_the_others_spoil_is_right(write: Write) -> None:
 DOUBTFUL = [
     ("nothing", ("  general:\n", "  general:\n    wrap_up:\n"), "cb.yaml:15: queues.general.wrap_up: has no value: the default is used (hint: give a value, or remove the line)"),
     ("long", ("  general:\n", "  general:\n    wrap_up: 12000\n"), "cb.yaml:15: queues.general.wrap_up: 3h20m is very long: the agent gets no call during it"),
+    ("long wait for audio", ("  general:\n", "  general:\n    wait_for_audio: 5m\n"), "cb.yaml:15: queues.general.wait_for_audio: 5m is very long: a caller whose line transmits no silence waits that long even if an agent is free"),
+    ("short wait for audio", ("  general:\n", "  general:\n    wait_for_audio: 5s\n"), "cb.yaml:15: queues.general.wait_for_audio: 5s is short: Asterisk gives up a caller who never acknowledged its answer after 32s (hint: use 35s, or 0 to switch it off)"),
     ("avoid", ("  general:\n", "  general:\n    avoid: {value: avoid}\n"), "cb.yaml:15: queues.general.avoid: callers of queue general wait for ever while nobody is on duty but agents to be avoided (hint: add for: 5m, or an overflow rule such as {when: {agents: 0}, queue: general})"),
     ("target", ("  general:\n", "  general:\n    target: {answer_within: 1h}\n"), "cb.yaml:15: queues.general.target.answer_within: 1h is very long for a target"),
     ("chan_sip", ("PJSIP/1002", "SIP/1002"), "cb.yaml:18: agents.ann.phone: SIP/1002 is a phone of chan_sip, which Asterisk 21 no longer has (hint: a phone of pjsip.conf is PJSIP/1002)"),

@@ -43,7 +43,7 @@ from tests.sim.overdue import Overdue
 from tests.sim.parts import Phone
 from tests.sim.people import People
 from tests.sim.portrait import Portrait, portrait
-from tests.sim.scenario import TIERS, Scenario, changed_plan, scenario, with_second_phones
+from tests.sim.scenario import TIERS, Scenario, changed_plan, scenario, with_second_phones, with_silent_callers
 from tests.sim.together import Together
 from tests.sim.toy import PBX, ToyPbx
 from tests.sim.watch import Watch, must
@@ -78,9 +78,10 @@ class Life:
 
 
 class Day:
-    """``forgets``: whenever we are killed, the saved world is lost, too. ``reception``: a receptionist gives us customers."""
+    """``forgets``: whenever we are killed, the saved world is lost, too. ``reception``: a receptionist gives us customers.
+    ``silent``: the share of callers from whom no audio comes, which the queues wait for."""
 
-    def __init__(self, seed: int, *, forgets: bool = False, reception: bool = False) -> None:
+    def __init__(self, seed: int, *, forgets: bool = False, reception: bool = False, silent: float = 0.0) -> None:
         self.rng = Random(seed)
         # The first two hundred days are those in which planted faults must be noticed: what is said would only blur them.
         later = seed >= 200
@@ -95,6 +96,8 @@ class Day:
         if forgets:
             weather, manners = replace(self.scene.weather, kills=6), replace(self.scene.manners, talk=15.0)
             self.scene = replace(self.scene, weather=weather, manners=manners)
+        if silent:
+            self.scene = replace(self.scene, plan=with_silent_callers(self.scene.plan, 4.0))
         self.given = 8 if reception else 0
         self.plan = self.scene.plan
         self.agenda = Agenda(START)
@@ -106,6 +109,7 @@ class Day:
             DESK: Phone(DESK)
         }
         self.lanes = Lanes(self.agenda, self.rng, self.toy, weather, self.hear)
+        self.toy.silent = silent
         self.toy.few_numbers = self.scene.callbacks > 0
         self.overdue = Overdue(self.toy, self.lanes)
         self.together = Together(self.toy) if forgets else None

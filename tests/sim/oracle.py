@@ -151,9 +151,11 @@ def waiting(world: World) -> list[Call]:
 
 
 def in_line(call: Call) -> bool:
-    """A caller who waits, or an agent who has a caller and consults a queue that is offering the consult to nobody now."""
+    """A caller who waits, and from whom audio has come if it is waited for; or an agent who has a caller and consults a queue
+    that is offering the consult to nobody now."""
     consulting = call.transfer is not None and call.transfer.consulted != "" and call.transfer.leg is None
-    return call.visit is not None and (call.phase is Phase.WAITING or (call.phase is Phase.TALKING and consulting))
+    waits = call.phase is Phase.WAITING and call.audio_until is None
+    return call.visit is not None and (waits or (call.phase is Phase.TALKING and consulting))
 
 
 def free(world: World) -> list[Agent]:

@@ -68,6 +68,8 @@ class Channel:
     unwanted: bool = False
     """A supervisor wants this caller gone - or it is one whom we called, and may give up."""
     handed_on: bool = False
+    silent: bool = False
+    """No audio will come from this caller: the answer is never acknowledged."""
     given: bool = False
     """A receptionist has put it in the place of the desk's own call."""
 

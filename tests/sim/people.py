@@ -10,11 +10,14 @@ from callbridge.core.model.events import AgentRequest, DigitPressed, LegHeld, Le
 from callbridge.core.model.ids import LegId
 from callbridge.core.model.orders import Ring
 from callbridge.core.model.plan import AgentPlan
-from callbridge.core.routing.lost_phones import NO_RTP
+from callbridge.core.routing.lost_phones import NO_RTP, NO_SIP
 from tests.sim import transfers
 from tests.sim.agenda import Action, Agenda
 from tests.sim.parts import Channel, Code, Kind, Witness
 from tests.sim.toy import ToyPbx
+
+GIVEN_UP = 9.0
+"""Seconds after which the PBX gives up a caller who does not acknowledge the answer: 32 in real life."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,10 +60,18 @@ class People(Witness):
             entry=entry,
             tier=tier,
         )
+        if self.toy.silent and self.rng.random() < self.toy.silent:
+            channel.silent = True
+            self.agenda.after(GIVEN_UP, lambda: self._give_up(channel))
         self.toy.arrive(channel)
         short = self.rng.random() < 0.1
         patience = self.rng.uniform(0.0, 0.3) if short else self.rng.expovariate(1 / self.manners.patience)
         self.agenda.after(patience, lambda: self._lose_patience(leg))
+
+    def _give_up(self, channel: Channel) -> None:
+        """Asterisk has repeated its 200 for long enough, and nobody has acknowledged it."""
+        if not self._with_company(channel):
+            self.toy.end(channel.id, NO_SIP)
 
     def call_from_the_desk(self, entry: str, tier: str) -> None:
         """A receptionist calls an entry, and gives us a customer who is on another line."""

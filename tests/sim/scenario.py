@@ -219,6 +219,12 @@ def with_second_phones(plan: Plan) -> Plan:
     return replace(plan, agents={**plan.agents, **agents})
 
 
+def with_silent_callers(plan: Plan, wait: float) -> Plan:
+    """Audio is waited for in every queue; how long differs."""
+    queues = {name: replace(one, wait_for_audio=wait - index) for index, (name, one) in enumerate(plan.queues.items())}
+    return replace(plan, queues=queues)
+
+
 def changed_plan(rng: Random, plan: Plan) -> Plan:
     """The same house after a reload: other routings in one queue, other skills for one agent."""
     queue, agent = rng.choice(list(plan.queues.values())), rng.choice(list(plan.agents.values()))

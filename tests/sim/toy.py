@@ -14,6 +14,7 @@ from callbridge.core.model.events import (
     AmdDetourEnded,
     AnyEvent,
     CallerArrived,
+    CallerAudible,
     CallerIdentified,
     DeviceChanged,
     DevicesListed,
@@ -70,6 +71,7 @@ from callbridge.core.model.orders import (
     StopRecording,
     StopRinging,
     Subscribe,
+    WatchAudio,
 )
 from tests.sim.agenda import Agenda
 from tests.sim.parts import Channel, Code, Kind, Link, Phone, Reply, Witness
@@ -100,6 +102,7 @@ _ToOne = (
     | HangUp
     | LeaveToDialplan
     | Probe
+    | WatchAudio
 )
 
 
@@ -126,6 +129,8 @@ class ToyPbx:
         self.customers: set[LegId] = set()
         self.given: dict[LegId, LegId] = {}
         """Who took the place of a receptionist's channel."""
+        self.silent = 0.0
+        """The share of callers from whom no audio comes."""
         self.few_numbers = False
         """Customers call again, and are called back at the numbers that they call from."""
         self.codes: dict[LegId, Code] = {}
@@ -394,6 +399,8 @@ class ToyPbx:
                 return Reply(404, LegEnded(at=0.0, leg=leg, estimated=True))
             case Subscribe():
                 return Reply(422)
+            case WatchAudio():
+                return Reply()
             case _:
                 return Reply(404)
 
@@ -406,6 +413,9 @@ class ToyPbx:
                 return Reply(200, LegProbed(at=0.0, leg=leg, in_app=channel.in_app, up=channel.up))
             case Subscribe():
                 channel.told = True
+                return Reply()
+            case WatchAudio():
+                self._watch_audio(order, channel)
                 return Reply()
         if not channel.in_app:
             return Reply(409)
@@ -436,6 +446,17 @@ class ToyPbx:
                 self._send_on(channel)
                 self.agenda.after(self.rng.uniform(0.3, 2.5), lambda: self._come_back(channel))
         return Reply()
+
+    def _watch_audio(self, order: WatchAudio, channel: Channel) -> None:
+        """The watch ends with the link, as what is on the socket does."""
+        if channel.silent:
+            return
+
+        def heard() -> None:
+            if channel.id in self.channels and self.agenda.now < order.until:
+                self.say(CallerAudible(at=0.0, leg=channel.id))
+
+        self.agenda.after(order.after + self.rng.expovariate(1.0), heard)
 
     def _come_back(self, channel: Channel) -> None:
         """The dialplan has heard who has answered; without us, people hear its message."""

@@ -12,9 +12,13 @@ from callbridge.core.model.events import (
     AgentRequest,
     AgentRequested,
     AnyEvent,
+    CallerArrived,
+    CallerAudible,
     DeadlinePassed,
     DigitPressed,
     FeatureDialled,
+    LegReplaced,
+    OrderFailed,
     PbxSnapshot,
     PlanChanged,
 )
@@ -40,7 +44,7 @@ from callbridge.core.model.facts import (
 )
 from callbridge.core.model.ids import LegId, pbx_of
 from callbridge.core.model.leg import LegRole
-from callbridge.core.model.orders import Ring
+from callbridge.core.model.orders import Ring, WatchAudio
 from callbridge.core.model.plan import Penalty
 from callbridge.core.model.world import Outcome, World
 from tests.sim import oracle
@@ -74,6 +78,8 @@ class Watch:
     state_since: dict[str, tuple[str, str, float]] = field(default_factory=dict)
     asked_at: dict[str, float] = field(default_factory=dict)
     wrap: dict[str, tuple[float, float]] = field(default_factory=dict)
+    held: dict[str, float] = field(default_factory=dict)
+    """Call -> until when it is held, because no audio has come from the caller."""
     consulted: dict[str, OfferEnded] = field(default_factory=dict)
     """Call -> the answer of the agent of a queue with whom its agent talks."""
     """Agent -> end of talk, and the wrap-up that the queue gives."""
@@ -102,6 +108,7 @@ class Watch:
             self.asked_at[code.knows] = world.now
         for fact in outcome.facts:
             self._fact(world, fact)
+        self._without_audio(world, event, outcome)
         self.told += outcome.facts
         if code is not None:
             self._asked_at_the_phone(world, before, code)
@@ -122,6 +129,23 @@ class Watch:
         kept, found = indexes(world), scanned(world)
         for name, value in found.items():
             must(kept[name] == value, "index", name, kept[name], "but a scan says", value)
+
+    def _without_audio(self, world: World, event: AnyEvent, outcome: Outcome) -> None:
+        """A caller of whom nothing is known yet is held, and not offered before audio comes or the time is over."""
+        heard = _told_about(event)
+        for fact in outcome.facts:
+            call = world.calls.get(fact.call) if isinstance(fact, OfferMade) else None
+            if isinstance(fact, OfferMade) and call is not None and call.leg != heard and not fact.needs.startswith("pulled by"):
+                must(self.held.get(fact.call, 0.0) <= world.now + 1e-6, "offered before any audio came:", fact)
+        arrived = event.leg if isinstance(event, CallerArrived) and event.channel_name.startswith("PJSIP/") else None
+        for call in world.calls.values():
+            if arrived is not None and call.leg == arrived and call.phase is Phase.WAITING and call.visit is not None:
+                waits = world.plan.queues[call.visit.queue].wait_for_audio
+                must(not waits or call.audio_until is not None, "offered whether audio has come or not:", call)
+        self.held = {call.id: call.audio_until for call in world.calls.values() if call.audio_until is not None}
+        over = [world.calls[call] for call, until in self.held.items() if until < world.now - 1e-6]
+        late = [call for call in over if call.phase is Phase.WAITING]
+        must(not late or (world.next_deadline() or 0.0) <= world.now, "held for too long:", late)
 
     def _offers_again(self, world: World, event: PbxSnapshot) -> None:
         """Half-made offers are hung up and made again when the PBX is back."""
@@ -426,6 +450,15 @@ class Watch:
         )
         rule = standing.pairs()
         must([(fact.call, fact.agent) for fact in made] == rule, "offers", [(f.call, f.agent) for f in made], "rule", rule)
+
+
+def _told_about(event: AnyEvent) -> LegId | None:
+    """The caller's leg of which this event says that audio has come, or that there is no telling."""
+    match event:
+        case CallerAudible(leg=leg) | DigitPressed(leg=leg) | LegReplaced(by=leg) | OrderFailed(order=WatchAudio(leg=leg)):
+            return leg
+        case _:
+            return None
 
 
 def _code(event: AnyEvent, codes: Mapping[LegId, Code]) -> Code | None:

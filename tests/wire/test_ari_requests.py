@@ -38,6 +38,7 @@ RING = o.Ring(leg=LegId("a/cb-leg-1"), phone="PJSIP/1001", role="agent", agent="
         ),
         (o.DropBridge(bridge="b/1", pbx="a"), "DELETE /bridges/b%2F1"),
         (o.Probe(leg=LEG), "GET /channels/c%201%2F2"),
+        (o.WatchAudio(leg=LEG, until=9.0), "GET /channels/c%201%2F2/rtp_statistics"),
         (o.InspectPhone(pbx="a", phone="PJSIP/1001"), "GET /endpoints/PJSIP/1001"),
         (o.InspectPhone(pbx="a", phone="PJSIP/1001/sip:x@y:5061"), "GET /endpoints/PJSIP/1001"),
     ],

@@ -164,7 +164,8 @@ class Ari:
             async with http.socket(wire.event_socket(self.settings.app), self.settings.ping_every) as socket:
                 # Asterisk may have made us the owner as early as the start of the handshake, and only briefly.
                 self._proven_at = asked_at
-                await self._until_lost(self._read(socket), self._beat(http), self._stamp(http), self._watch(), self._sync(http))
+                jobs = self._read(socket), self._beat(http), self._stamp(http), self._watch(), self._sync(http)
+                await self._until_lost(*jobs, self._orders.audio.run())
         except (aiohttp.ClientError, OSError, TimeoutError, LinkLost, OrderTrouble) as trouble:
             return trouble
         return LinkLost("closed")
@@ -293,6 +294,7 @@ class Ari:
         self._held.clear()
         self._sent_at.clear()
         self._orders.leaving.clear()
+        self._orders.audio.clear()
         if self._synced:
             self._synced = False
             self._losses += 1

@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable, Container
 from contextlib import suppress
 from dataclasses import dataclass, field
 
+from callbridge.adapters.ari.audio import AudioWatch
 from callbridge.adapters.ari.http import Reply, odd_as_refusal
 from callbridge.adapters.ari.parties import Parties
 from callbridge.adapters.pbx_link import NotSent, OrderRefused, TimedOut
@@ -28,6 +29,7 @@ from callbridge.core.model.orders import (
     ReadReferral,
     Ring,
     StartAmdDetour,
+    WatchAudio,
 )
 from callbridge.wire import ari as wire
 
@@ -58,6 +60,7 @@ class AriOrders:
         self._request_timeout = request_timeout
         self._write = write
         self._parties = Parties(write, now)
+        self.audio = AudioWatch(write, post, now)
         self._post = post
         self._now = now
         self.leaving: set[str] = set()
@@ -88,6 +91,8 @@ class AriOrders:
                 await self._query(order)
             case FindParty(leg=leg):
                 self._post(await self._parties.find(leg, *self._requests(order)))
+            case WatchAudio():
+                self.audio.watch(order, *self._requests(order))
             case IdentifyCaller(leg=leg):
                 self._post(await self._parties.identify(leg, *self._requests(order)))
             case ReadReferral(leg=leg):

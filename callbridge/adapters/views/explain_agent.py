@@ -163,9 +163,11 @@ def _about_queue(
     world: WorldView, agent: Agent, queue: QueuePlan, line: list[Waiter], now: float, free: FreeAgents
 ) -> Iterator[ExplainedLine]:
     """Whether a caller is waiting in the queue who could be offered to the agent, and which agents come first."""
-    waiters = [one for one in line if one.call.phase is Phase.WAITING]
-    rung = len(line) - len(waiters)
+    inside = [one for one in line if one.call.phase is Phase.WAITING]
+    waiters = [one for one in inside if one.call.audio_until is None]
+    rung, silent = len(line) - len(inside), len(inside) - len(waiters)
     ringing = f" ({count(rung, 'caller')} being connected)" if rung else ""
+    ringing += f" ({count(silent, 'caller')} from whom no audio has come yet)" if silent else ""
     kinds = {(one.call.tier, one.needs): one for one in waiters}
     needs = {kind: need for kind, one in kinds.items() if (need := in_force(one)) is not None}
     able = {kind for kind, need in needs.items() if world.matcher.strength(need, agent.profile) is not None}

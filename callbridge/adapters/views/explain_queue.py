@@ -69,6 +69,10 @@ def explain_waiter(
         yield ExplainedLine(code="offered", text=f"   being offered to {offer.agent} for {span(now - offer.at)}")
     elif pbx_of(call.leg) in world.down:
         yield ExplainedLine(code="pbx_down", text=f"   not offered: there is no link to {pbx_of(call.leg)}")
+    elif call.audio_until is not None:
+        left = span(max(0.0, call.audio_until - now))
+        text = f"   not offered: no audio from the caller yet; offered when it comes, or in {left}"
+        yield ExplainedLine(code="no_audio", text=text)
     elif told is not None and waiter.needs in told and not barred.barred_from(world, call):
         yield ExplainedLine(code="as_above", text="   not offered: needs the same agents as a caller above")
     else:

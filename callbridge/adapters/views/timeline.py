@@ -49,6 +49,12 @@ _SAID = {
     "busy": "hears the apology for the long wait",
     "connection_lost": "hears the apology for the lost connection, and is now first in line",
 }
+_INAUDIBLE = {
+    "heard": "then audio came",
+    "timed_out": "wait_for_audio is over, offered as usual",
+    "hung_up": "then the caller hung up",
+    "lost": "then the PBX gave up, because the answer was never acknowledged, or a request not answered",
+}
 _OFFER_ENDED = {
     "no_answer": "did not answer within {rang}",
     "rejected": "rejected the call after {rang}",
@@ -105,6 +111,11 @@ def _caller_changed(fact: Fact, plan: Plan, arrived: float) -> str:
     who, tier, phone = fact["number"] or "somebody without a number", fact["tier"], fact.get("phone")
     by = f"transferred here by {phone}" if phone else "transferred here by a phone"
     return f"{by}: the caller is {who} from here on; tier {tier}"
+
+
+def _inaudible(fact: Fact, plan: Plan, arrived: float) -> str:
+    outcome, lasted = str(fact["outcome"]), span(float(fact["lasted"]))
+    return f"no audio from the caller for {lasted}, not offered meanwhile: {_INAUDIBLE.get(outcome, outcome)}"
 
 
 def _diverted(fact: Fact, plan: Plan, arrived: float) -> str:
@@ -212,6 +223,7 @@ _WORDS: Sentences = {
     "call_arrived": _arrived,
     "call_adopted": _adopted,
     "caller_changed": _caller_changed,
+    "caller_inaudible": _inaudible,
     "call_diverted": _diverted,
     "visit_began": _visit_began,
     "step_began": _step_began,

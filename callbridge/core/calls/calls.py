@@ -18,7 +18,7 @@ from callbridge.core.model.rows import evolve
 from callbridge.core.model.switch import BYPASS
 from callbridge.core.model.world import World
 from callbridge.core.outbound import callback_calls, campaigns
-from callbridge.core.routing import answers, devices, lost_phones, offers, phone_replies, segments, visits
+from callbridge.core.routing import answers, audio, devices, lost_phones, offers, phone_replies, segments, visits
 from callbridge.core.transfers import queue_consults, returns, supervision, transfers
 
 # -- arrival --------------------------------------------------------------------------------------------------------
@@ -41,6 +41,7 @@ def arrive(world: World, event: CallerArrived, *, found: bool = False, phone: st
         number=event.number,
         name=event.name,
         arrived_at=min(event.at if event.since is None else event.since, world.now),
+        audible=audio.is_exempt(event.channel_name, found=found and event.up),
     )
     queue = destination.queue if isinstance(destination, ToQueue) else ""
     leg = legs.open_leg(world, event.leg, LegRole.CUSTOMER, call=call.id)
@@ -146,6 +147,7 @@ def customer_gone(world: World, call: Call, when: float, estimated: bool, *, unr
         call = segments.end_segment(world, call, by, when, estimated)
         surveys.hung_up_first(world, call)
     if call.visit is not None:
+        audio.gone(world, call, when, lost=unreachable)
         outcome = visits.abandoned(world, call, when)
         call = visits.end_visit(world, call, outcome, at=when, estimated=estimated)
     legs.hang_up(world, call.far)

@@ -205,7 +205,8 @@ def _customer_replaced(world: World, call: Call, old: Leg, event: LegReplaced) -
     new = legs.open_leg(world, by, LegRole.CUSTOMER, call=call.id)
     world.put_leg(new, up_at=world.now, bridge=old.bridge)
     world.order(Subscribe(leg=by))
-    call = recordings.move(world, call, by)
+    # Who is transferred here has been talking, to the phone that transferred.
+    call = evolve(recordings.move(world, call, by), audible=True, audio_until=None)
     world.calls.put(call.id, call)
     if call.phase is Phase.ENDING:  # the leg that was hung up is not this one
         legs.hang_up(world, by)

@@ -455,6 +455,10 @@ class Call:
     """The open callback of this caller, who has called again: not made while the caller is on the line."""
     ways: int = 0
     """Queues and flows entered so far."""
+    audible: bool = False
+    """Audio has come from the caller, or there is no telling: it is not waited for any more."""
+    audio_until: float | None = None
+    """Until when the caller, from whom no audio has come yet, is not offered to agents; None: may be offered."""
     queued_at: float | None = None
     """When it came into its first queue: what waits are counted from (a talk with a machine is no wait)."""
     far: LegId | None = None
@@ -516,10 +520,15 @@ class Call:
 
     @property
     def is_in_line(self) -> bool:
-        """May it be offered to an agent of its queue now?"""
+        """Does it stand in line for an agent of its queue?"""
         if self.visit is None or self.transfer is None:
             return self.visit is not None and self.phase is Phase.WAITING
         return bool(self.transfer.consulted) and self.transfer.leg is None
+
+    @property
+    def may_be_offered(self) -> bool:
+        """May it be offered to an agent of its queue now?"""
+        return self.audio_until is None and self.is_in_line
 
     @property
     def wait_from(self) -> float:

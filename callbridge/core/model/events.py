@@ -437,6 +437,13 @@ class PartyFound(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CallerAudible(Event):
+    """The answer to WatchAudio: audio has come from this leg, or the PBX cannot tell whether it has."""
+
+    leg: LegId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ReferralRead(Event):
     """The answer to ReadReferral: the host of Refer-To in lower case, empty when there is none. ``is_address``: it is an IP
     address, not a name; ``own``: the host of Referred-By, by which the phone names itself."""
@@ -648,6 +655,7 @@ AnyEvent = (
     | DevicesListed
     | HintRead
     | PartyFound
+    | CallerAudible
     | ReferralRead
     | CallerIdentified
     | PhoneInspected

@@ -71,6 +71,16 @@ class CallerChanged(Fact):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CallerInaudible(Fact):
+    """No audio came from a waiting caller for ``lasted`` seconds after the answer, and the caller was offered to nobody. It ended
+    by audio (``heard``), with the queue's ``wait_for_audio`` (``timed_out``), by a hang-up (``hung_up``), or because the PBX gave
+    up: the answer was never acknowledged, or a request not answered (``lost``)."""
+
+    lasted: float
+    outcome: Plain
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CallDiverted(Fact):
     """A call was sent to the fallback or elsewhere in the dialplan; ``reason`` says why."""
 
@@ -648,6 +658,7 @@ AnyFact = (
     CallArrived
     | CallAdopted
     | CallerChanged
+    | CallerInaudible
     | CallDiverted
     | VisitBegan
     | StepBegan

@@ -206,6 +206,16 @@ class FindParty(_OfLeg):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class WatchAudio(_OfLeg):
+    """Watch until the first audio comes from this leg: CallerAudible comes back, also when the PBX cannot tell; nothing when the
+    leg has ended, or when ``until`` has passed."""
+
+    until: float
+    after: float = 0.0
+    """Seconds until it is worth asking."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class IdentifyCaller(_OfLeg):
     """Ask whose number is at this leg, or at the other end of it if it is a Local channel: CallerIdentified comes back. A number
     that is withheld is taken off the leg, as the dialplan does at an arrival."""
@@ -309,6 +319,7 @@ OfPbx = (
     | StartAmdDetour
     | Probe
     | FindParty
+    | WatchAudio
     | ReadReferral
     | IdentifyCaller
     | ShowCaller

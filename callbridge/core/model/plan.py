@@ -314,6 +314,8 @@ class QueuePlan:
     short_abandon: float = 5.0
     short_talk: float = 1.0
     """An agent who hangs up within so many seconds has not answered. 0: every join is an answer."""
+    wait_for_audio: float = 0.0
+    """Seconds after the answer for which a caller from whom no audio has come yet is not offered. 0: audio is not waited for."""
     wrap_up: float = 15.0
     wrap_up_most: float = 15.0
     """The longest wrap-up when an agent extends it."""

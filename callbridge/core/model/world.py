@@ -405,10 +405,10 @@ class World(SavedTables):
         self._arm("call", key, old, new)
         self._arm_announcing(key, old, new)
         self._stand_in_line(key, old.standing if old is not None else None, new.standing if new is not None else None)
-        if new is not None and new.is_in_line and (visit := new.visit) is not None:
+        if new is not None and new.may_be_offered and (visit := new.visit) is not None:
             (self.kept.add if visit.back_to else self.kept.discard)(key)
             self.matcher.wait(key, waiting_groups.of_call(new, visit), visit.rank)
-        elif old is not None and old.is_in_line:
+        elif old is not None and old.may_be_offered:
             self.kept.discard(key)
             self.matcher.unwait(key)
 

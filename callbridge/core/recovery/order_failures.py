@@ -47,12 +47,13 @@ from callbridge.core.model.orders import (
     StopRecording,
     StopRinging,
     Subscribe,
+    WatchAudio,
 )
 from callbridge.core.model.rows import evolve
 from callbridge.core.model.world import World
 from callbridge.core.outbound import callback_calls, campaigns
 from callbridge.core.requests import feature_codes
-from callbridge.core.routing import announcements, devices, offers, phone_replies, segments, visits
+from callbridge.core.routing import announcements, audio, devices, offers, phone_replies, segments, visits
 from callbridge.core.transfers import supervision, transfers
 
 DROP_TRIES = 3
@@ -103,6 +104,8 @@ def order_failed(world: World, event: OrderFailed) -> None:
             _cannot_leave(world, order, event)
         case Probe(leg=leg):
             _watch(world, leg)
+        case WatchAudio(leg=leg):
+            audio.audible(world, leg)  # there is no telling
         case ReadReferral(leg=leg):
             phone_transfers.referral_read(world, ReferralRead(at=world.now, leg=leg, host=""))
         case FindParty(leg=leg):

@@ -22,7 +22,7 @@ from callbridge.core.model.world import World
 from callbridge.core.outbound import callback_calls, campaigns
 from callbridge.core.recovery import adoption, references
 from callbridge.core.requests import feature_codes
-from callbridge.core.routing import announcements, offers, segments, visits
+from callbridge.core.routing import announcements, audio, offers, segments, visits
 from callbridge.core.transfers import transfers
 
 
@@ -137,6 +137,7 @@ def _reconcile(world: World, call: Call) -> None:
         return
     if customer is None or customer.missing_since is not None:
         return
+    audio.watch_again(world, call, customer)
     if call.supervisions:
         call = segments.end_supervision(world, call)
         world.calls.put(call.id, call)

@@ -47,7 +47,9 @@ def make(world: World, pair: Pair) -> None:
     assert call.offer is None, "one offer at a time"
     offer, lasts = reach(world, call, pair)
     deadline = attempts.latest(world, call, lasts)
-    world.calls.put(call.id, evolve(call, phase=after(call.phase, Move.OFFER), offer=offer, deadline=deadline))
+    # One who was pulled is not held any more, whether audio has come or not: somebody wants it so.
+    call = evolve(call, phase=after(call.phase, Move.OFFER), offer=offer, audio_until=None, deadline=deadline)
+    world.calls.put(call.id, call)
 
 
 def reach(world: World, call: Call, pair: Pair) -> tuple[Offer, float]:

@@ -22,7 +22,7 @@ from callbridge.core.model.rank import head_start_for, head_start_with, rank_of
 from callbridge.core.model.rows import evolve
 from callbridge.core.model.tally import ended, offered, tally_key
 from callbridge.core.model.world import World
-from callbridge.core.routing import announcements
+from callbridge.core.routing import announcements, audio
 
 LEAVE_CHECK = 5.0
 """Seconds after ordering a leg into the dialplan before we ask what became of it."""
@@ -61,6 +61,7 @@ def begin_visit(
     visit = avoided.of_visit(world, call, visit)
     visit = evolve(visit, back_to=back_to, back_until=back_until) if back_to else _preferring(world, call, visit)
     call = evolve(call, phase=after(call.phase, Move.QUEUE), visit=visit, ways=call.ways + 1)
+    call = audio.begin(world, call, visit)
     call = announcements.begin(world, call, greeted=bool(back_to))
     if call.placed:
         return wait(world, call)  # we called: in no queue's figures
@@ -143,6 +144,7 @@ def wait(world: World, call: Call) -> Call:
         if routing.then is not None and not call.placed:
             return overflow(world, call, routing.then, "waited")
         window = len(routing.steps) - 1
+    call = audio.look(world, call)
     looks = _looks(world, call, visit, queue, since, routing.window_ends(window))
     gives_up = _gives_up_at(world, call)
     if gives_up is not None and world.now >= gives_up:
@@ -160,7 +162,7 @@ def wait(world: World, call: Call) -> Call:
 
 def _looks(world: World, call: Call, visit: Visit, queue: QueuePlan, since: float, ends: float | None) -> list[float]:
     """When something may change for a caller who waits: by an overflow rule, by the end of the step (``ends``, after ``since``)
-    or of the wait for an agent, or because agents are no longer avoided."""
+    or of the wait for an agent or for audio, or because agents are no longer avoided."""
     looks = [look for rule in queue.overflow if (look := conditions.next_look(world, call, rule.when)) is not None]
     if queue.overflow and _is_kept(world, visit):
         looks = [visit.began_at + KEEP_FOR]
@@ -170,6 +172,8 @@ def _looks(world: World, call: Call, visit: Visit, queue: QueuePlan, since: floa
         looks.append(since + ends)
     if visit.avoids and (lifted := avoided.lifted_at(world, visit.queue, visit.began_at)) is not None:
         looks.append(lifted)
+    if call.audio_until is not None:
+        looks.append(call.audio_until)
     return looks
 
 

@@ -2,11 +2,22 @@
 
 from callbridge.wire.ari.caller_id import caller_of, questions_of, taken_off
 from callbridge.wire.ari.events import ECHO, SILENCED, Heard, read
-from callbridge.wire.ari.listing import Lists, channel_name, has_replied, inspected, members, probed, snapshot, trouble_in
+from callbridge.wire.ari.listing import (
+    Lists,
+    channel_name,
+    has_replied,
+    inspected,
+    is_audible,
+    members,
+    probed,
+    snapshot,
+    trouble_in,
+)
 from callbridge.wire.ari.parties import PEER, other_half, phone_of, variable_of
 from callbridge.wire.ari.referrals import REFER_TO, REFERRED_BY, referral_read
 from callbridge.wire.ari.requests import (
     Request,
+    audio_request,
     bridge_request,
     drop,
     echo,
@@ -35,6 +46,7 @@ __all__ = [
     "Malformed",
     "Request",
     "Stranded",
+    "audio_request",
     "bridge_request",
     "caller_of",
     "channel_name",
@@ -43,6 +55,7 @@ __all__ = [
     "event_socket",
     "has_replied",
     "inspected",
+    "is_audible",
     "list_requests",
     "members",
     "other_half",

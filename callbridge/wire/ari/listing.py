@@ -19,7 +19,7 @@ from callbridge.core.model.ids import LegId, channel_of, leg_id, pbx_of
 from callbridge.core.model.orders import InspectPhone, Probe
 from callbridge.wire.ari.caller_id import NOBODY, caller_id
 from callbridge.wire.ari.events import OWN_ROLES
-from callbridge.wire.ari.shapes import Malformed, epoch, identity, moment, optional_part, parse
+from callbridge.wire.ari.shapes import Malformed, epoch, identity, moment, optional_part, parse, whole
 from callbridge.wire.text import NAME_LIMIT, NUMBER_LIMIT, clean
 
 _PHRASES = {status.value: status.phrase for status in HTTPStatus}
@@ -120,6 +120,18 @@ def probed(
 def has_replied(status: int, answer: bytes) -> bool | None:
     """Decode the answer to ``replies_request``; None when the PBX cannot say (func_hangupcause.so is not loaded)."""
     return bool(variable_value(answer)) if status == 200 else None
+
+
+def is_audible(status: int, answer: bytes) -> bool | None:
+    """Decode the answer to ``audio_request``: has any RTP come from the channel? True also when there is no telling: it has
+    no RTP, or Asterisk no such request. None when the channel is gone."""
+    if status == HTTPStatus.NOT_FOUND and trouble_in(status, answer) == "Channel not found":
+        return None
+    if status != HTTPStatus.OK:
+        return True
+    said = parse(answer)
+    received = whole(said.get("rxcount")) if isinstance(said, dict) else None
+    return received is None or received > 0
 
 
 def variable_value(answer: bytes) -> str:

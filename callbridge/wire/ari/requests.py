@@ -44,6 +44,7 @@ from callbridge.core.model.orders import (
     StopRecording,
     StopRinging,
     Subscribe,
+    WatchAudio,
 )
 from callbridge.wire.ari.events import ECHO, SILENCED
 from callbridge.wire.ari.referrals import REFER_TO, REFERRED_BY
@@ -143,6 +144,8 @@ def requests(
             return (set_variable(channel_of(leg), "CONNECTEDLINE(all)", _party(number, name)),)
         case FindParty(leg=leg) | IdentifyCaller(leg=leg):
             return (Request("GET", _path("channels", channel_of(leg)), pardons=_PARDON_NOT_FOUND),)
+        case WatchAudio(leg=leg):
+            return (audio_request(channel_of(leg)),)
         case InspectPhone(phone=phone):
             technology, _, rest = phone.partition("/")
             # A phone may name one contact (PJSIP/1001/sip:...); the endpoint ends at the second slash.
@@ -221,6 +224,11 @@ def replies_request(channel: str) -> Request:
     """Query of which channels this one knows a cause. Its own is among them as soon as its phone has sent any reply to our
     INVITE, be it 100 Trying, which no event reports: ``has_replied`` decodes the answer."""
     return variable_request(channel, "HANGUPCAUSE_KEYS()")
+
+
+def audio_request(channel: str) -> Request:
+    """Query how much audio has come from a channel: ``is_audible`` decodes the answer."""
+    return Request("GET", _path("channels", channel, "rtp_statistics"), pardons=_PARDON_ANYTHING)
 
 
 def variable_request(channel: str, variable: str) -> Request:
