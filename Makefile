@@ -10,18 +10,10 @@ export PYTHONDONTWRITEBYTECODE :=
 # Modules without a fast test, and a plugin that only one of them uses: reading them takes longer than many a folder's tests.
 # tests/docs/test_makefile.py keeps the list true.
 NOT_FAST := --ignore=tests/live --ignore=tests/lab --ignore=tests/adapters/test_http_schema.py -p no:schemathesis
-# The fast tests run in processes that know nothing of each other. Under pytest-xdist each would read all modules, and what the
-# processes report to each other took 3 ms for each of thousands of tests.
-FAST := $(BIN)/python -m pytest -q -m "not live and not slow" --hypothesis-profile few -p no:xdist -p no:rerunfailures -p no:anyio
-# The tests of the adapters mostly wait, for a Redis, a socket or a clock; those that only calculate let them go first.
-CALCULATE := core pages
-WAIT := program rest adapters-1 adapters-2
-FILES_core := tests/core
-FILES_pages := tests/docs tests/guide tests/settings tests/wire
-FILES_adapters-1 := $(wildcard tests/adapters/test_[a-l]*.py)
-FILES_adapters-2 := $(filter-out $(FILES_adapters-1),$(wildcard tests/adapters/test_*.py))
-FILES_program := tests/ops tests/runtime
-FILES_rest := tests $(patsubst %,--ignore=%,tests/adapters $(FILES_core) $(FILES_pages) $(FILES_program))
+# The fast tests are collected once and run by a few forked processes (tests/forks.py), more than there are cores, for many tests
+# wait for a Redis, a socket or a clock. Nicer than mypy, which cannot be shared out and must not begin when the tests are over.
+FAST := nice -n 5 $(BIN)/python -m pytest -q -m "not live and not slow" --hypothesis-profile few -p tests.forks --forks 5 \
+	-p no:xdist -p no:rerunfailures -p no:anyio -p no:cacheprovider
 
 .PHONY: help setup demo check lint fast test bench chaos clean
 
@@ -50,22 +42,16 @@ demo: setup
 
 # Side by side: mypy's first run takes half a minute of one core.
 check: $(INSTALLED)
-	@$(MAKE) --no-print-directory --jobs 7 --output-sync $(WAIT:%=wait-%) $(CALCULATE:%=calculate-%) lint
+	@$(MAKE) --no-print-directory --jobs 2 --output-sync lint fast
 
 lint: $(INSTALLED)
-	nice $(BIN)/ruff check .
-	nice $(BIN)/ruff format --check --quiet .
-	nice $(BIN)/mypy
-	nice $(BIN)/lint-imports
+	$(BIN)/mypy
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check --quiet .
+	$(BIN)/lint-imports
 
 fast: $(INSTALLED)
-	@$(MAKE) --no-print-directory --jobs 6 --output-sync $(WAIT:%=wait-%) $(CALCULATE:%=calculate-%)
-
-wait-%: $(INSTALLED)
-	$(FAST) $(NOT_FAST) $(FILES_$*)
-
-calculate-%: $(INSTALLED)
-	nice $(FAST) $(NOT_FAST) $(FILES_$*)
+	$(FAST) $(NOT_FAST)
 
 test: setup check
 	$(BIN)/python -m pytest -n 5 --dist loadfile --no-loadscope-reorder -m "live or slow or hypothesis" --durations 15 --reruns 1 -rR

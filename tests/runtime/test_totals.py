@@ -69,7 +69,7 @@ async def test_at_every_moment_the_saved_totals_are_those_of_the_saved_facts(see
             assert _stored(one) == _counted(one.store.told)
         one.store.trouble = None
         await one.until(lambda: not one.runtime.waiting and not one.runtime._saver.degraded)
-        assert _stored(one) == _counted(one.memory.facts)
+        await one.until(lambda: _stored(one) == _counted(one.memory.facts))  # read from the outbox, a moment after it is saved
         assert len(one.seen(VisitBegan)) > 20
 
 

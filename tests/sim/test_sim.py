@@ -24,6 +24,7 @@ from tests.sim.toy import PBX
 from tests.sim.watch import Broken
 
 BLOCK = 25
+LONG = True
 assert mutants and mutants_books and mutants_features and mutants_handing, "importing them enters their mutants"
 noticed: dict[str, int] = {}
 
