@@ -79,7 +79,7 @@ class Rig:
     def _on_replaced(self) -> None:
         self.replaced += 1
 
-    def count(self, kind: type[AnyEvent]) -> int:
+    def count(self, kind: type[object]) -> int:
         return sum(isinstance(event, kind) for event in self.told)
 
     async def synced(self, times: int = 1) -> None:

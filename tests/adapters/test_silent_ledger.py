@@ -153,7 +153,7 @@ class Running:
             trouble=self.ledger.trouble,
         )
 
-    def of(self, kind: type[AnyEvent]) -> list[Any]:
+    def of(self, kind: type[object]) -> list[Any]:
         return [event for event in self.told if isinstance(event, kind)]
 
     async def until(self, wanted: Callable[[], object], limit: float = 10.0) -> None:

@@ -236,5 +236,5 @@ class RealStage(Stage):
         return found
 
 
-def _of_kind(events: list[AnyEvent], kind: type[AnyEvent]) -> AnyEvent | None:
+def _of_kind(events: list[AnyEvent], kind: type[object]) -> AnyEvent | None:
     return next((event for event in events if isinstance(event, kind)), None)

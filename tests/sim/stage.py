@@ -134,7 +134,7 @@ class Stage(ABC):
         legs = (event.leg for event in self.told if isinstance(event, FeatureDialled))
         return next((leg for leg in legs if leg not in before), None)
 
-    def found(self, leg: LegId | str, kind: type[AnyEvent], count: int = 1) -> AnyEvent | None:
+    def found(self, leg: LegId | str, kind: type[object], count: int = 1) -> AnyEvent | None:
         fits = [event for event in self.told if isinstance(event, kind) and about(event) == leg]
         return fits[count - 1] if len(fits) >= count else None
 
