@@ -27,6 +27,7 @@ from callbridge.adapters.outbox.envelope import Envelope, Stamper
 from callbridge.core.model.call import DiversionReason
 from callbridge.core.model.facts import AnyFact, CallArrived, CallDiverted
 from callbridge.core.model.personal import Content
+from tests.examples import seeds
 from tests.sim.drive import Day
 
 from .days import facts_of, rows
@@ -34,6 +35,7 @@ from .postgres import new_database
 
 upsert = history_store._upsert
 ROWS = [table for table in tables.HISTORY_TABLES if table is not tables.cursors]
+
 SEEDS = (0, 1, 2, 203, 204, 205)
 """Days with callers, with flows and surveys, with callbacks, and with a campaign."""
 
@@ -87,7 +89,7 @@ def test_however_facts_are_told_the_rows_are_the_same(store: HistoryStore, tmp_p
     assert whole(store) == expected
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", seeds(4, fast=2))
 def test_the_rows_add_up_to_the_facts(store: HistoryStore, seed: int) -> None:
     facts = facts_of(seed)
     store.write(facts, 0.0)
@@ -104,7 +106,7 @@ def test_the_rows_add_up_to_the_facts(store: HistoryStore, seed: int) -> None:
     assert {(row["call"], row["visit"]) for row in segments if row["visit"]} <= numbers
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", seeds(4, fast=2))
 def test_an_agents_states_follow_one_upon_the_other_without_a_gap(store: HistoryStore, seed: int) -> None:
     store.write(facts_of(seed), 0.0)
     states: dict[str, list[dict[str, Any]]] = {}

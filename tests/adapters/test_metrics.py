@@ -32,6 +32,7 @@ from callbridge.core.model.ids import LegId
 from callbridge.core.model.orders import Ring
 from callbridge.core.model.switch import Switch
 from tests.adapters.worlds import Busy, plan
+from tests.examples import seeds
 
 CONTRACT = {
     "dialer_running": ("gauge", {"campaign"}),
@@ -302,7 +303,7 @@ def seconds_by_state(made: Metrics) -> dict[str, float]:
     return told
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", seeds(4, fast=1))
 def test_agents_seconds_tick_and_sum_to_their_logged_in_time_at_every_scrape(seed: int) -> None:
     busy = Busy(seed)
     board = Board.of(busy.world)

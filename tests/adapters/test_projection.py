@@ -26,6 +26,7 @@ from callbridge.core.model.world import World
 from tests.adapters.conftest import RedisServer
 from tests.adapters.reading import at_work, drained
 from tests.adapters.worlds import Busy, plan
+from tests.examples import seeds
 
 STATES = ("ready", "ringing", "connecting", "talking", "wrap_up", "not_ready", "busy_elsewhere", "offline")
 OUTCOMES = {"offered", "answered", "abandoned", "short_abandoned", "overflowed", "failed"}
@@ -93,7 +94,7 @@ async def until(holds: Callable[[], object], seconds: float = 5.0) -> None:
             await asyncio.sleep(0.01)
 
 
-@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("seed", seeds(5, fast=2))
 def test_the_board_equals_a_scan_after_every_change(seed: int) -> None:
     busy = Busy(seed)
     board = Board.of(busy.world)

@@ -34,6 +34,7 @@ from callbridge.core.model.plan import (
 )
 from tests import sources
 from tests.adapters.worlds import Busy, plan
+from tests.examples import seeds
 
 
 def began(queue: str = "q0", tier: str = "standard") -> VisitBegan:
@@ -144,7 +145,7 @@ def test_only_what_is_configured_is_there() -> None:
 
 
 @pytest.mark.parametrize("label_agents", [False, True])
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", seeds(3, fast=1))
 def test_nothing_that_happens_brings_a_series_that_was_not_there(seed: int, label_agents: bool) -> None:
     busy = Busy(seed)
     configuration = replace(busy.world.plan, reasons={"lunch": Reason("lunch")})
@@ -164,7 +165,7 @@ def test_every_series_has_a_value_for_each_of_its_labels() -> None:
     assert len(set(names)) == len(names)
 
 
-@pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(1, 6))])
+@pytest.mark.parametrize("seed", seeds(6, fast=1))
 def test_a_restart_takes_nothing_back_and_adds_nothing(seed: int) -> None:
     """Counters, histograms and agents' seconds: of a run that is cut now and then, and of one that never is."""
     busy = Busy(seed)

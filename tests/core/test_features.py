@@ -30,7 +30,8 @@ from callbridge.core.model.illegal_move import IllegalMove
 from callbridge.core.model.orders import Answer, HangUp, InspectPhone, Play, Ring, StopPlaying, Subscribe
 from callbridge.core.model.plan import AgentPlan, ConnectMode, Prompts, Reason
 from callbridge.core.model.world import World
-from callbridge.core.requests.feature_codes import FIRST_DIGIT, LOCKED, MAX_CALL, MAX_GUARDED, MAX_PROMPT, NEXT_DIGIT
+from callbridge.core.requests import feature_codes
+from callbridge.core.requests.feature_codes import FIRST_DIGIT, LOCKED, MAX_CALL, MAX_PROMPT, NEXT_DIGIT
 from tests.core.story import PBX, Story, agent, plan, queue
 
 PIN, WRONG = "4711", "0000"
@@ -311,13 +312,14 @@ def test_a_stranger_does_not_learn_which_numbers_agents_have(other: str) -> None
     assert [alert.agent for alert in story.all_told(AgentAlerted)] == ["1001"]
 
 
-def test_numbers_of_nobody_that_are_remembered_are_bounded() -> None:
+def test_numbers_of_nobody_that_are_remembered_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(feature_codes, "MAX_GUARDED", 50)
     story = desk(with_pin())
-    for number in range(MAX_GUARDED + 20):
+    for number in range(70):
         call = Call(story, argument=f"9{number}", phone="PJSIP/lobby", n=number)
         call.press(f"{WRONG}#")
         story.gone(call.leg)
-    assert len(story.world.pin_guards) == MAX_GUARDED
+    assert len(story.world.pin_guards) == 50
     assert "90" not in story.world.pin_guards
 
 

@@ -129,7 +129,9 @@ def test_a_machine_that_counted_as_a_person_is_taken_out_where_it_was_counted() 
     assert (budget.counts(3650.0), budget.counts(3651.0)) == (Counts(2, 2), Counts(2, 2))
 
 
-@pytest.mark.parametrize("window", [3600.0, 86400.0, ANSWERS_KEPT_FOR])
+@pytest.mark.parametrize(
+    "window", [3600.0, *(pytest.param(each, marks=pytest.mark.slow) for each in (86400.0, ANSWERS_KEPT_FOR))]
+)
 def test_the_buckets_stay_few(window: float) -> None:
     budget = Budget(Rules(window=window))
     for quarter in range(35 * 96):

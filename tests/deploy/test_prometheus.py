@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -63,10 +64,14 @@ def test_a_threshold_that_is_changed_is_noticed(promtool: str, tmp_path: Path) -
     assert "CallbridgeRedisDown" in done.stdout + done.stderr
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_each_alarm_has_a_case_that_sounds_and_one_that_does_not(name: str) -> None:
+@pytest.fixture(scope="module")
+def cases() -> list[dict[str, Any]]:
     tests = [test for path in (UNIT_TESTS, UNIT_TESTS_OF_WEEKS) for test in yaml.safe_load(path.read_text())["tests"]]
-    cases = [case for test in tests for case in test.get("alert_rule_test", ())]
+    return [case for test in tests for case in test.get("alert_rule_test", ())]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_each_alarm_has_a_case_that_sounds_and_one_that_does_not(name: str, cases: list[dict[str, Any]]) -> None:
     sounds = {bool(case["exp_alerts"]) for case in cases if case["alertname"] == name}
     assert sounds == {True, False}
 

@@ -64,7 +64,7 @@ def known(agents: int = 10, callers: int = 3, queues: int = 2, **more: Any) -> K
 
 
 @pytest.mark.parametrize("size", [(80, 24), (160, 50), (119, 30), (120, 10), (40, 12), (20, 5), (300, 100)])
-@pytest.mark.parametrize("amount", [0, 1, 7, 200])
+@pytest.mark.parametrize("amount", [0, 1, 7, pytest.param(200, marks=pytest.mark.slow)])
 def test_a_frame_never_grows_beyond_its_screen(size: tuple[int, int], amount: int) -> None:
     width, height = size
     lines = shown(known(amount, amount, amount), width, height)
