@@ -56,9 +56,15 @@ RACES = (
         ("a playback is cut by our hang up",),
     ),
     Race(
-        r"^(    LegTransferred .*\n)    LegLeft$",
+        r"^(    LegTransferred .*)\n    LegLeft$",
         (r"    LegLeft\n\1",),
         "a phone that hangs up at once may leave before the transfer is told, which comes from another thread",
+    ),
+    Race(
+        r"^(  far half\n(?:    .*\n)*?    LegEnded cause=)16$",
+        (r"\g<1>0",),
+        "the end of the near half, which is hung up at the same time, comes first and passes no cause on",
+        ("a phone transfers to an entry of ours",),
     ),
 )
 

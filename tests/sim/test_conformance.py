@@ -85,6 +85,9 @@ def test_no_race_is_idle(race: expected.Race) -> None:
     needed = {name for name in SCENARIOS if expected.accepted(name, 22) != expected.accepted(name, 22, races=others)}
     assert needed
     assert set(race.scenarios) <= needed
+    for name in needed:
+        lengths = {len(line) > 1 for record in expected.accepted(name, 22) for line in record.splitlines()}
+        assert lengths == {True}, "a line is missing or broken"
 
 
 def _record_of_late_hang_up(*after: AnyEvent) -> str:
