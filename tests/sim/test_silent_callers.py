@@ -7,14 +7,11 @@ from collections.abc import Callable
 
 import pytest
 
-from callbridge.core import engine
 from callbridge.core.calls import calls
-from callbridge.core.model.call import Call
 from callbridge.core.model.facts import CallerInaudible
-from callbridge.core.recovery import snapshots
 from callbridge.core.routing import audio, visits
 from tests.sim.drive import Day
-from tests.sim.planting import Mutant, Patch, Without, kill, nothing
+from tests.sim.planting import Mutant, Patch, Without, kill
 
 BLOCK = 25
 
@@ -43,24 +40,12 @@ def _not_held(patch: Patch) -> None:
     patch.setattr(visits, "audio", Without(audio, begin=lambda world, call, visit: call))
 
 
-def _held_for_ever(patch: Patch) -> None:
-    def look(_: object, call: Call) -> Call:
-        return call
-
-    patch.setattr(visits, "audio", Without(audio, look=look))
-
-
-def _not_heard(patch: Patch) -> None:
-    patch.setattr(engine, "audio", Without(audio, audible=nothing))
-
-
 def _let_go_at_once(patch: Patch) -> None:
     patch.setattr(calls, "audio", Without(audio, is_exempt=lambda *_, **__: True))
 
 
 MUTANTS: dict[str, Callable[[Patch], None]] = {
     "a caller without audio is offered": _not_held,
-    "a caller without audio is never offered": _held_for_ever,
     "every caller is exempt": _let_go_at_once,
 }
 
@@ -68,19 +53,4 @@ MUTANTS: dict[str, Callable[[Patch], None]] = {
 @pytest.mark.slow
 @pytest.mark.parametrize("story", MUTANTS)
 def test_a_planted_fault_about_audio_is_noticed(story: str) -> None:
-    assert kill(Mutant(story, story, MUTANTS[story]), range(30), silent_day) is not None
-
-
-def test_a_watch_that_has_ended_with_the_link_begins_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without that, and without news, callers wait for the whole time."""
-
-    def heard(seeds: range) -> int:
-        told = [fact for seed in seeds for fact in Day(seed, silent=0.3).run().watch.told]
-        return sum(isinstance(fact, CallerInaudible) and fact.outcome == "heard" for fact in told)
-
-    days = range(6, 7)  # outages
-    before = heard(days)
-    monkeypatch.setattr(snapshots, "audio", Without(audio, watch_again=nothing))
-    assert heard(days) < before
-    monkeypatch.setattr(engine, "audio", Without(audio, audible=nothing))
-    assert heard(days) == 0
+    assert kill(Mutant(story, story, MUTANTS[story]), range(10), silent_day) is not None
