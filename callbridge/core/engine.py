@@ -377,7 +377,7 @@ def _deadline_passed(world: World, event: DeadlinePassed) -> None:
         case "leg":
             leg = world.legs.get(event.id)
             if leg is not None and leg.role is LegRole.PARKED and not leg.left:
-                phone_transfers.parked_too_long(world, leg)
+                phone_transfers.park_is_over(world, leg)
             elif leg is not None and not _own_deadline(world, leg):
                 legs.deadline_passed(world, leg)
         case "agent":

@@ -19,9 +19,11 @@ from callbridge.core.model.events import (
     LegTransferred,
     LegUnheld,
     PartyFound,
+    PbxLost,
     PhoneInspected,
     PlaybackEnded,
     ReferralRead,
+    SeenLeg,
 )
 from callbridge.core.model.facts import (
     CallArrived,
@@ -37,7 +39,7 @@ from callbridge.core.model.ids import LegId, leg_id
 from callbridge.core.model.numbers import WITHHELD
 from callbridge.core.model.orders import Answer, Bridge, DropBridge, FindParty, HangUp, LeaveToDialplan, Play, Ring, StartMusic
 from callbridge.core.model.plan import ConnectMode
-from tests.core.story import PBX, Story, agent, plan, queue, routing
+from tests.core.story import PBX, START, Story, agent, plan, queue, routing
 
 FAR = leg_id(PBX, "local-1")
 NEAR = leg_id(PBX, "local-2")
@@ -96,6 +98,33 @@ def test_a_transfer_is_told_with_its_call(left: bool) -> None:
     story.happens(transferred)
     (told,) = story.all_told(CallTransferred)
     assert (told.call, told.agent, told.target, told.attended) == (call, "bob", "8005", False)
+
+
+def test_whoever_hangs_up_in_the_moment_of_a_transfer_to_an_entry_is_no_caller_there() -> None:
+    story, customer, leg, bridge = talking()
+    for event in blind(story, leg, bridge):
+        story.happens(event)
+    story.gone(leg)
+    story.gone(customer)
+    assert story.hung_up() == {FAR}
+    story.happens(near_arrives(story))
+    assert story.hung_up() == {NEAR}
+    assert story.all_told(CallArrived)[1:] == []
+    assert story.tally("sales").offered == 0
+
+
+def test_a_local_half_is_no_caller_while_the_link_is_down() -> None:
+    """The other half may be reported with the next snapshot."""
+    story, customer, leg, bridge = talking()
+    story.happens(near_arrives(story))
+    story.happens(PbxLost(at=story.now, pbx=PBX))
+    story.wait(3.0)
+    assert story.all_told(CallArrived)[1:] == []
+    there = [SeenLeg(leg=one, name=f"PJSIP/{one}", up=True, created_at=START) for one in (customer, leg)]
+    half = SeenLeg(leg=NEAR, name=f"{NAME};2", up=True, created_at=story.now, entry="sales")
+    story.snapshot(*there, half, bridges={bridge: (customer, leg)})
+    story.wait(0.4)
+    assert [fact.queue for fact in story.all_told(CallArrived)[1:]] == ["sales"], "a caller after all"
 
 
 @pytest.mark.parametrize("first_gone", ["customer", "far"])

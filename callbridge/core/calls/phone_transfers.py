@@ -104,6 +104,15 @@ def consults_nobody(world: World, leg: Leg) -> bool:
     return True
 
 
+def park_is_over(world: World, leg: Leg) -> None:
+    """The time is over in which news of the other half is awaited. While the link is down there is none: after a restart the
+    other half may have been put in an agent's place meanwhile."""
+    if pbx_of(leg.id) in world.down:
+        world.put_leg(leg, deadline=world.now + PARK)
+    else:
+        parked_too_long(world, leg)
+
+
 def parked_too_long(world: World, leg: Leg) -> None:
     """No transfer was reported: the Local half is a caller after all, with the arrival time of the channel."""
     if any(other.unread for other in world.legs_of_pair(leg.pair)):
@@ -234,9 +243,8 @@ def _match_halves(world: World, pair: str) -> None:
     if far is None or near is None or near.arrival is None or far.unread:
         return
     call = world.calls.get(far.call)
-    if call is None:
-        return
-    if call.far != far.id or far.hung_at is not None:  # sent elsewhere while the transfer was in progress, or refused
+    # Sent elsewhere while the transfer was in progress, or refused; or the caller hung up in that moment.
+    if call is None or call.far != far.id or far.hung_at is not None:
         world.put_leg(near, role=LegRole.AGENT, pair="")
         legs.hang_up(world, near.id)
         return
