@@ -15,7 +15,10 @@ NOT_FAST := --ignore=tests/live --ignore=tests/lab --ignore=tests/adapters/test_
 FAST := nice -n 5 $(BIN)/python -m pytest -q -m "not live and not slow" --hypothesis-profile few -p tests.forks --forks 5 \
 	-p no:xdist -p no:rerunfailures -p no:anyio -p no:cacheprovider
 
-.PHONY: help setup demo check lint fast test bench chaos clean
+# So many labs at a time; some tests have two, and nine fit on a machine (tests/lab/ports.py).
+LABS ?= 6
+
+.PHONY: help setup demo check lint fast test live slow bench chaos clean
 
 help:
 	@echo "make demo    a minute of live calls on a real Asterisk, added up call by call"
@@ -53,8 +56,16 @@ lint: $(INSTALLED)
 fast: $(INSTALLED)
 	$(FAST) $(NOT_FAST)
 
+# The live tests wait, the slow ones calculate: side by side, and what waits goes first.
 test: setup check
-	$(BIN)/python -m pytest -n 5 --dist loadfile --no-loadscope-reorder -m "live or slow or hypothesis" --durations 15 --reruns 1 -rR
+	@$(MAKE) --no-print-directory --jobs 2 --output-sync live slow
+
+live: setup
+	$(BIN)/python -m pytest -n $(LABS) --dist loadfile --no-loadscope-reorder -m live --durations 40 --reruns 1 -rR
+
+slow: $(INSTALLED)
+	nice -n 5 $(BIN)/python -m pytest -q -m "(slow or hypothesis) and not live" -p tests.forks --forks 2 -p no:xdist -p no:cacheprovider \
+		--ignore=tests/live --ignore=tests/lab --durations 15 --reruns 1 -rR
 
 bench: setup
 	@for name in core handover publish throughput pacing; do $(BIN)/python -m tests.bench $$name || exit 1; done

@@ -12,6 +12,7 @@ import pytest
 import structlog
 from hypothesis import settings
 
+from tests import forks
 from tests.by_lab import lab_of
 from tests.examples import ALL, FEW
 
@@ -30,7 +31,7 @@ RERUNS = Path(__file__).parent.parent / "build" / "reruns.txt"
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:
     """A test that passes at its second attempt leaves the traceback of its first behind, so that its cause can be found."""
-    if report.outcome == "rerun" and "PYTEST_XDIST_WORKER" not in os.environ:  # type: ignore[comparison-overlap]
+    if report.outcome == "rerun" and not forks.is_child and "PYTEST_XDIST_WORKER" not in os.environ:  # type: ignore[comparison-overlap]
         RERUNS.parent.mkdir(exist_ok=True)
         with RERUNS.open("a", encoding="utf-8", errors="backslashreplace") as file:
             file.write(f"== {report.nodeid} ({report.when})\n{report.longreprtext}\n\n")

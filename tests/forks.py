@@ -7,6 +7,7 @@ the next module when it is done with one, and reports only what became of each t
 
 from __future__ import annotations
 
+import atexit
 import os
 import traceback
 from collections.abc import Iterator, Sequence
@@ -17,6 +18,8 @@ from typing import NoReturn, cast
 
 import pytest
 
+is_child = False
+"""Is this one of the forked processes?"""
 WIDTH = 2
 """Bytes of a module's number in the pipe from which the processes take modules."""
 
@@ -61,7 +64,9 @@ def _taken(queue: int, modules: Sequence[Sequence[pytest.Item]]) -> Iterator[pyt
 
 def _run_and_exit(session: pytest.Session, items: Iterator[pytest.Item | None], sender: Connection) -> NoReturn:
     """The life of a forked process. It ends here: what is printed and removed at the end is the first process's."""
-    status = 1
+    global is_child
+    is_child, status = True, 1
+    atexit._clear()  # what the first process has to do in the end is not done here
     try:
         manager = session.config.pluginmanager
         manager.unregister(name="terminalreporter")
@@ -76,6 +81,7 @@ def _run_and_exit(session: pytest.Session, items: Iterator[pytest.Item | None], 
     except BaseException:  # noqa: BLE001 - nothing may leave this process by the way that the first one goes on
         traceback.print_exc()
     finally:
+        atexit._run_exitfuncs()
         os._exit(status)
 
 

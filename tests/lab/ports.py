@@ -11,7 +11,7 @@ import tempfile
 from pathlib import Path
 from typing import IO
 
-FIRST, SMALL, LAST, UNIT = 10000, 28000, 32000, 100
+FIRST, SMALL, LAST, UNIT = 7000, 28000, 32000, 100
 """Blocks of one unit lie from SMALL on: between large ones they would leave no room for another."""
 
 

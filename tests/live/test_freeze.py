@@ -16,6 +16,7 @@ from tests.live.forwarder import Forwarder
 from tests.live.house import CUT_OFF, House
 from tests.live.scene import now, pause
 
+LONG = True
 pytestmark = [pytest.mark.live, pytest.mark.slow, pytest.mark.timeout(120), pytest.mark.asyncio(loop_scope="module")]
 
 RING_FOR = 2.0

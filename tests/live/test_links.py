@@ -13,6 +13,7 @@ from tests.live.foreign import foreign
 from tests.live.forwarder import Forwarder
 from tests.live.scene import Scene, now, pause, setting
 
+LONG = True
 pytestmark = [pytest.mark.live, pytest.mark.slow, pytest.mark.timeout(120)]
 
 

@@ -13,6 +13,7 @@ from tests.live.house import House
 from tests.live.raw_caller import RawCall
 from tests.live.test_offers import both
 
+LONG = True
 pytestmark = [pytest.mark.live, pytest.mark.asyncio(loop_scope="module")]
 
 ON_16 = {
