@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pathlib
 from collections.abc import Iterator
+from functools import cache
 
 import jsonschema_rs
 import pytest
@@ -19,8 +20,14 @@ VALIDATOR = jsonschema_rs.Draft202012Validator(editor_schema())
 
 def complaints(text: str) -> list[str]:
     """What an editor would underline in this file."""
+    return list(_complaints(text))
+
+
+@cache
+def _complaints(text: str) -> tuple[str, ...]:
+    """Many tests load the same file, or one that they changed nothing in."""
     tree = yaml.load(text, CoreLoader)
-    return [f"{'.'.join(map(str, error.instance_path))}: {error.message}" for error in VALIDATOR.iter_errors(tree)]
+    return tuple(f"{'.'.join(map(str, error.instance_path))}: {error.message}" for error in VALIDATOR.iter_errors(tree))
 
 
 def watch_what_is_loaded(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:

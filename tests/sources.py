@@ -1,4 +1,4 @@
-"""The source of the core for the tests that read it: parsed once in each test process, however many of them there are."""
+"""Source for the tests that read it: parsed once in each test process, however many of them there are."""
 
 from __future__ import annotations
 
@@ -12,12 +12,18 @@ SOURCE = Path(core.__file__).parent
 
 
 @cache
+def parsed(source: str) -> ast.Module:
+    """Nobody changes it."""
+    return ast.parse(source)
+
+
+@cache
 def functions() -> tuple[ast.FunctionDef, ...]:
     """Every function of the core."""
     return tuple(
         node
         for path in SOURCE.rglob("*.py")
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        for node in ast.walk(parsed(path.read_text(encoding="utf-8")))
         if isinstance(node, ast.FunctionDef)
     )
 

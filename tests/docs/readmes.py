@@ -15,6 +15,7 @@ from functools import cache
 from pathlib import Path
 
 from tests.docs.diagrams import BLOCKS, ROOT
+from tests.sources import parsed
 
 READMES = [ROOT / folder / "README.md" for folder in ("callbridge", "dialplan", "tests")]
 _BLOCK = re.compile(r"(<!-- made from the code: ([a-z ]+) -->\n).*?(\n<!-- end -->)", re.DOTALL)
@@ -100,7 +101,7 @@ def _text(path: Path) -> str:
 
 @cache
 def _names_in(path: Path) -> frozenset[str]:
-    return frozenset(_defined(ast.parse(_text(path))))
+    return frozenset(_defined(parsed(_text(path))))
 
 
 def _defines(path: Path, name: str) -> bool:

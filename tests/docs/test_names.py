@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 import callbridge
+from tests.sources import parsed
 
 PACKAGE = Path(callbridge.__file__).parent
 SOURCES = {path.relative_to(PACKAGE).as_posix(): path.read_text(encoding="utf-8") for path in sorted(PACKAGE.rglob("*.py"))}
@@ -18,12 +19,12 @@ SOURCES = {path.relative_to(PACKAGE).as_posix(): path.read_text(encoding="utf-8"
 
 def classes(source: str) -> Iterator[str]:
     """The name of each class, wherever it stands. A protocol and the class that fits it have different names, too."""
-    return (node.name for node in ast.walk(ast.parse(source)) if isinstance(node, ast.ClassDef))
+    return (node.name for node in ast.walk(parsed(source)) if isinstance(node, ast.ClassDef))
 
 
 def constants(source: str) -> Iterator[tuple[str, str]]:
     """Each public constant of a module with its value as written. ``NAME = module.NAME`` is no second value."""
-    for node in ast.parse(source).body:
+    for node in parsed(source).body:
         if isinstance(node, ast.Assign):
             for target in node.targets:
                 yield from _constants(target, node.value)

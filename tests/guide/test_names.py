@@ -23,6 +23,7 @@ from callbridge.core.model.call import Phase
 from callbridge.settings.flows import NODE_KINDS
 from callbridge.wire.webhooks import EVENTS
 from tests.guide.pages import PAGES, README, ROOT, RUNBOOK, TOPICS, Page, page, spans_of
+from tests.sources import parsed
 
 TITLES = [each.name for each in PAGES]
 ROLES = ("viewer", "agent", "supervisor", "admin")
@@ -187,7 +188,7 @@ def unknown(words: set[str]) -> set[str]:
 def called(source: str) -> set[str]:
     """Every name in this source, and every word of its texts."""
     found = set()
-    for node in ast.walk(ast.parse(source)):
+    for node in ast.walk(parsed(source)):
         match node:
             case ast.Constant(value=str(text)):
                 found |= set(re.findall(r"\w+", text))
