@@ -7,10 +7,19 @@ from collections.abc import AsyncIterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 import pytest_asyncio
 
+from callbridge.adapters.database import Database
+from callbridge.adapters.reports.abandoned import abandoned_report
+from callbridge.adapters.reports.calls import calls_report
+from callbridge.adapters.reports.occupancy import occupancy_report
+from callbridge.adapters.reports.offers import offers_report
+from callbridge.adapters.reports.report import ReportMaker, ReportQuery
+from callbridge.adapters.reports.service_levels import service_level_report
+from callbridge.adapters.reports.sessions import sessions_report
 from tests.lab.bridge import Callbridge
 from tests.lab.pbx import Pbx
 from tests.live.house import House
@@ -102,6 +111,51 @@ async def test_the_history_is_that_of_the_wire_over_a_kill_and_a_database_that_i
     for number, name, talked in talks:
         assert rang[number][0] == name
         assert rang[number][1] == pytest.approx(talked, abs=0.3)
+    reports_agree(path, wire, rang)
+
+
+def reports_agree(path: Path, wire: Wire, rang: dict[str, tuple[str, float]]) -> None:
+    """``rang``: who answered each caller, and for how long they talked, by the phones alone."""
+    of_levels = rows_of(path, service_level_report)
+    expected: Counter[tuple[str, str]] = Counter()
+    for (what, queue, *outcome), figure in wire.figures().items():
+        expected[queue, outcome[-1] if what == "ended" else what] += figure
+    for row in of_levels:
+        counted = ("offered", "answered", "abandoned", "short_abandoned")
+        assert [row[name] for name in counted] == [expected[row["queue"], name] for name in counted], row
+        assert row["within_target"] == expected[row["queue"], "within"], row
+
+    listed = {row["number"]: row for row in rows_of(path, calls_report)}
+    assert listed.keys() == {call.number for call in wire.calls}
+    assert {number: row["agents"] for number, row in listed.items() if row["agents"]} == {
+        number: agent for number, (agent, _) in rang.items()
+    }
+    for number, (_, talked) in rang.items():
+        assert listed[number]["talked"] == pytest.approx(talked, abs=0.3)
+
+    gave_up = {call.number for call in wire.calls} - rang.keys()
+    assert {row["number"] for row in rows_of(path, abandoned_report)} == gave_up
+    by_agent = Counter(agent for agent, _ in rang.values())
+    picked_up: Counter[str] = Counter()
+    for row in rows_of(path, offers_report):
+        picked_up[row["agent"]] += row["answered"]
+    assert +picked_up == by_agent
+
+    (load,) = rows_of(path, occupancy_report)
+    assert load["peak_talking"] >= 2
+    assert load["talking_time"] == pytest.approx(sum(talked for _, talked in rang.values()), abs=0.4 * len(rang))
+    sessions = [row for row in rows_of(path, sessions_report) if row["what"] == "session"]
+    assert sum(row["length"] for row in sessions) == pytest.approx(load["staffed_time"], abs=1.0)
+    assert by_agent.keys() <= {row["agent"] for row in sessions}
+
+
+def rows_of(path: Path, make: ReportMaker) -> list[dict[str, Any]]:
+    """Of all that the history has, up to its last change of an agent's state."""
+    ((begin, end),) = read(path, "SELECT min(began_at), max(began_at) FROM agent_states")
+    with closing(Database(f"sqlite:///{path}")) as database:
+        report = make(database.engine, ReportQuery(begin, end, end, ZoneInfo("UTC")))
+        names = [column.name for column in report.columns]
+        return [dict(zip(names, row, strict=True)) for row in report.rows]
 
 
 async def notes(bridge: Callbridge) -> list[str]:
