@@ -62,6 +62,7 @@ def _request(options: argparse.Namespace) -> ReportRequest:
         number=options.number or "",
         outcome=options.outcome or "",
         score=options.score or "",
+        call=options.call or "",
     )
 
 

@@ -18,6 +18,7 @@ _HELP = {
     ReportOption.NUMBER: "only calls of this phone number",
     ReportOption.OUTCOME: "only what ended so",
     ReportOption.SCORE: "only calls with such a mean rating: 1-2, or 5",
+    ReportOption.CALL: "the call, by its ID",
 }
 IN_FILES = ("xlsx", "html")
 """Forms that are written to a file."""

@@ -39,6 +39,7 @@ class ReportOption(StrEnum):
     NUMBER = "number"
     OUTCOME = "outcome"
     SCORE = "score"
+    CALL = "call"
 
 
 NAME_OPTIONS = (ReportOption.QUEUE, ReportOption.TIER, ReportOption.ENTRY, ReportOption.AGENT, ReportOption.CAMPAIGN)
@@ -48,17 +49,26 @@ NAME_OPTIONS = (ReportOption.QUEUE, ReportOption.TIER, ReportOption.ENTRY, Repor
 @dataclass(frozen=True, slots=True)
 class ReportDescription:
     """``summary``: one line, for a list of reports. ``options``: the others are refused. ``about_callers``: it has rows of single
-    callers, with their numbers. ``own``: an agent may see it of that agent alone."""
+    callers, with their numbers. ``own``: an agent may see it of that agent alone. ``needs``: an option without which it says
+    nothing."""
 
     name: str
     summary: str
     options: frozenset[ReportOption]
     about_callers: bool = False
     own: bool = False
+    needs: ReportOption | None = None
 
 
-def _report(name: str, summary: str, *options: ReportOption, about_callers: bool = False, own: bool = False) -> ReportDescription:
-    return ReportDescription(name, summary, frozenset(options), about_callers, own)
+def _report(
+    name: str,
+    summary: str,
+    *options: ReportOption,
+    about_callers: bool = False,
+    own: bool = False,
+    needs: ReportOption | None = None,
+) -> ReportDescription:
+    return ReportDescription(name, summary, frozenset(options), about_callers, own, needs)
 
 
 _CALLERS = (ReportOption.QUEUE, ReportOption.TIER, ReportOption.ENTRY)
@@ -97,6 +107,7 @@ CATALOGUE: dict[str, ReportDescription] = {
             ReportOption.SCORE,
             about_callers=True,
         ),
+        _report("call", "everything that happened in one call", ReportOption.CALL, about_callers=True, needs=ReportOption.CALL),
         _report("abandoned", "who gave up waiting, and whether we have talked since", *_SEARCH, about_callers=True),
         _report("heatmap", "callers, service level and talk in each hour of the week", *_CALLERS),
         _report("service-level", "service level by all four formulas", *_COHORT),

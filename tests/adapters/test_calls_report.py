@@ -10,7 +10,7 @@ from sqlalchemy import event
 from callbridge.adapters.database import history_tables as tables
 from callbridge.adapters.history import HistoryStore
 from callbridge.adapters.reports import calls
-from callbridge.adapters.reports.call_details import UnknownCall, call_details
+from callbridge.adapters.reports.call_details import UnknownCall, call_report
 from callbridge.adapters.reports.calls import calls_report
 from callbridge.adapters.reports.report import ReportValue
 from callbridge.adapters.reports.terms import ReportTerms
@@ -187,7 +187,7 @@ def test_every_call_of_a_day_has_one_row(history: HistoryStore, seed: int) -> No
 def test_the_details_of_a_call_are_in_order_of_time(history: HistoryStore) -> None:
     began = a_transferred_call(history)
     put(history, tables.surveys, call="c1", survey="csat", result="complete", answers=3, at=began + 501)
-    shown = table(call_details(history.database.engine, "c1"))
+    shown = table(call_report(history.database.engine, query(*DAY, call="c1")))
     assert [(float(row["at"] or 0) - began, row["what"], row["agent"], row["lasted"]) for row in shown] == [
         (0.0, "call arrived", "", None),
         (0.0, "queue entered", "", None),
@@ -215,4 +215,4 @@ def test_the_details_of_a_call_are_in_order_of_time(history: HistoryStore) -> No
 
 def test_a_call_that_is_not_in_the_history_is_said(history: HistoryStore) -> None:
     with pytest.raises(UnknownCall, match="no call 'c9' in the history"):
-        call_details(history.database.engine, "c9")
+        call_report(history.database.engine, query(*DAY, call="c9"))

@@ -249,3 +249,19 @@ def test_calls_are_searched_by_score(config: Path, capsys: pytest.CaptureFixture
 def test_what_is_no_score_is_said(config: Path, capsys: pytest.CaptureFixture[str], score: str, words: str) -> None:
     assert main(["report", "calls", "-c", str(config), "--score", score]) == 1
     assert capsys.readouterr().err.splitlines() == [f"callbridge: {words}"]
+
+
+def test_one_call_is_told_in_full_whenever_it_was(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["report", "call", "-c", str(config), "--call", "a", "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert [(row["at"] - NINE, row["what"]) for row in told] == [
+        (600.0, "call arrived"),
+        (600.0, "queue entered"),
+        (605.0, "queue left"),
+        (605.0, "talk"),
+    ]
+    assert main(["report", "call", "-c", str(config), "--call", "z"]) == 1
+    assert capsys.readouterr().err == "callbridge: no call 'z' in the history\n"
+    with pytest.raises(SystemExit):
+        main(["report", "call", "-c", str(config)])
+    assert "the report call needs --call" in capsys.readouterr().err

@@ -87,6 +87,7 @@ def _asked(request: web.Request, name: str, who: Caller) -> ReportRequest:
         number=query.get("number", ""),
         outcome=query.get("outcome", ""),
         score=query.get("score", ""),
+        call=query.get("call", ""),
     )
     try:
         check_options(asked, "")

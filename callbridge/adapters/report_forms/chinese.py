@@ -170,6 +170,9 @@ HEADINGS: dict[str, str] = {
     "hour": "小时",
     "talk_erlangs": "话务量（爱尔兰）",
     "hours": "小时数",
+    "at": "时间",
+    "lasted": "持续时长",
+    "details": "详情",
 }
 
 PHRASES: dict[str, str] = {
@@ -426,4 +429,7 @@ PHRASES: dict[str, str] = {
     "conversations at once on average: their seconds in this hour / hours": "平均同时通话：该小时内的通话秒数 / 小时数",
     "how often this hour of the week was in the period": "该小时在期间内出现的次数",
     "Visits count where they began, conversations where their seconds pass. An hour that was not in the period has no figures.": "来电计入其开始的时段，通话按实际经过的时段计算。期间内没有的小时没有数据。",
+    "call": "单个来电",
+    "everything that happened in one call": "一个来电的全部经过",
+    "of what ends here": "在此结束者的时长",
 }

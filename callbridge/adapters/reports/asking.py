@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import Engine
 
+from callbridge.adapters.reports.call_details import UnknownCall
 from callbridge.adapters.reports.intervals import BadPeriod, By, moment_of
 from callbridge.adapters.reports.names import UnknownName, check_names
 from callbridge.adapters.reports.registry import REPORTS
@@ -42,6 +43,7 @@ class ReportRequest:
     number: str = ""
     outcome: str = ""
     score: str = ""
+    call: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,7 +66,7 @@ def make_report(engine: Engine, site: ReportSite, request: ReportRequest, now: f
         return REPORTS[request.name](engine, query), query
     except BadPeriod as wrong:
         raise BadReportRequest(str(wrong)) from None
-    except UnknownName as wrong:
+    except (UnknownName, UnknownCall) as wrong:
         raise NoSuchName(str(wrong)) from None
 
 
@@ -72,14 +74,17 @@ def check_options(request: ReportRequest, mark: str = "--") -> None:
     """Raises BadReportRequest for an option that the report cannot use. ``mark``: how options are written there."""
     if request.name not in CATALOGUE:
         raise BadReportRequest(f"no report {request.name!r}: there are {', '.join(CATALOGUE)}")
-    taken = CATALOGUE[request.name].options
+    taken, needs = CATALOGUE[request.name].options, CATALOGUE[request.name].needs
     given = {option for option, names in request.names.items() if names}
     others = {ReportOption.BY: request.by, ReportOption.NUMBER: request.number, ReportOption.OUTCOME: request.outcome}
-    given |= {option for option, text in (others | {ReportOption.SCORE: request.score}).items() if text}
+    others |= {ReportOption.SCORE: request.score, ReportOption.CALL: request.call}
+    given |= {option for option, text in others.items() if text}
     for option in ReportOption:
         if option in given - taken:
             known = ", ".join(f"{mark}{one}" for one in ReportOption if one in taken)
             raise BadReportRequest(f"the report {request.name} takes no {mark}{option}: it takes {known or 'a period only'}")
+    if needs is not None and needs not in given:
+        raise BadReportRequest(f"the report {request.name} needs {mark}{needs}")
 
 
 def _query(site: ReportSite, request: ReportRequest, now: float) -> ReportQuery:
@@ -103,6 +108,7 @@ def _query(site: ReportSite, request: ReportRequest, now: float) -> ReportQuery:
         campaigns=_names(request, ReportOption.CAMPAIGN),
         person=person,
         outcome=request.outcome,
+        call=request.call,
         least_score=least,
         most_score=most,
         terms=site.terms,

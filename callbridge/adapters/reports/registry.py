@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from callbridge.adapters.reports.abandoned import abandoned_report
 from callbridge.adapters.reports.agents import agents_report
+from callbridge.adapters.reports.call_details import call_report
 from callbridge.adapters.reports.callbacks import callbacks_report
 from callbridge.adapters.reports.calls import calls_report
 from callbridge.adapters.reports.campaigns import campaigns_report
@@ -33,6 +34,7 @@ REPORTS: Mapping[str, ReportMaker] = {
     "campaigns": campaigns_report,
     "sessions": sessions_report,
     "calls": calls_report,
+    "call": call_report,
     "abandoned": abandoned_report,
     "heatmap": heatmap_report,
     "service-level": service_level_report,

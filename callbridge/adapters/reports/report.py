@@ -77,6 +77,7 @@ class ReportQuery:
     campaigns: frozenset[str] = frozenset()
     person: str = ""
     outcome: str = ""
+    call: str = ""
     least_score: float | None = None
     most_score: float | None = None
     terms: ReportTerms = field(default_factory=ReportTerms)
