@@ -63,6 +63,7 @@ def _request(options: argparse.Namespace) -> ReportRequest:
         outcome=options.outcome or "",
         score=options.score or "",
         call=options.call or "",
+        together=options.together,
     )
 
 

@@ -37,6 +37,7 @@ def add(commands: Commands) -> argparse.ArgumentParser:
             report.add_argument(f"--{option}", action="append", metavar="NAME", help=text)
         else:
             report.add_argument(f"--{option}", metavar=option.upper(), help=text)
+    report.add_argument("--together", action="store_true", help="one row for all names, such as several queues")
     form = report.add_mutually_exclusive_group()
     form.add_argument("--csv", action="store_true", help="print CSV")
     form.add_argument("--excel", action="store_true", help="print CSV as Excel reads it: byte order mark, phone numbers as text")

@@ -31,6 +31,7 @@ class ReportOption(StrEnum):
     """What a report can be asked for beside its period."""
 
     BY = "by"
+    TOGETHER = "together"
     QUEUE = "queue"
     TIER = "tier"
     ENTRY = "entry"
@@ -79,9 +80,9 @@ _WORK = (ReportOption.BY, ReportOption.AGENT, ReportOption.QUEUE)
 CATALOGUE: dict[str, ReportDescription] = {
     one.name: one
     for one in (
-        _report("queues", "what became of the callers of each queue", *_COHORT),
-        _report("tiers", "what became of the callers of each tier", *_COHORT),
-        _report("entries", "what became of the callers of each entry", *_COHORT),
+        _report("queues", "what became of the callers of each queue", *_COHORT, ReportOption.TOGETHER),
+        _report("tiers", "what became of the callers of each tier", *_COHORT, ReportOption.TOGETHER),
+        _report("entries", "what became of the callers of each entry", *_COHORT, ReportOption.TOGETHER),
         _report("agents", "what each agent did, and for how long", ReportOption.BY, ReportOption.AGENT, own=True),
         _report("flows", "which ways callers took through each flow", ReportOption.BY, ReportOption.TIER, ReportOption.ENTRY),
         _report("surveys", "whom each survey reached, and its answers", *_COHORT, ReportOption.AGENT),
@@ -110,7 +111,7 @@ CATALOGUE: dict[str, ReportDescription] = {
         _report("call", "everything that happened in one call", ReportOption.CALL, about_callers=True, needs=ReportOption.CALL),
         _report("abandoned", "who gave up waiting, and whether we have talked since", *_SEARCH, about_callers=True),
         _report("heatmap", "callers, service level and talk in each hour of the week", *_CALLERS),
-        _report("service-level", "service level by all four formulas", *_COHORT),
+        _report("service-level", "service level by all four formulas", *_COHORT, ReportOption.TOGETHER),
         _report("offers", "what came of the offers to each agent", *_WORK, ReportOption.TIER, own=True),
         _report("transfers", "who transferred calls, to whom, and with what result", *_WORK, own=True),
         _report("occupancy", "how busy agents were, and how many waited and talked at once", *_WORK),

@@ -46,7 +46,7 @@ async def got(client: Client, path: str, token: str = "boss", status: int = 200)
 async def test_the_catalogue_lists_options_and_columns(client: Client) -> None:
     listed = {one["name"]: one for one in await got(client, "/api/reports")}
     assert listed.keys() == CATALOGUE.keys()
-    assert listed["queues"]["options"] == ["by", "entry", "queue", "tier"]
+    assert listed["queues"]["options"] == ["by", "entry", "queue", "tier", "together"]
     (level,) = (one for one in listed["queues"]["columns"] if one["name"] == "service_level")
     assert level == {
         "name": "service_level",
@@ -71,6 +71,14 @@ async def test_a_report_comes_in_each_form(client: Client) -> None:
     assert (await got(client, f"{path}&format=html")).startswith(b"<!doctype html>")
     book: Any = load_workbook(io.BytesIO(await got(client, f"{path}&format=xlsx&language=zh")))
     assert [cell.value for cell in book["队列报表"]["C"]] == ["呼入量", 3]
+
+
+async def test_one_call_and_names_together(client: Client) -> None:
+    (row,) = await got(client, "/api/reports/tiers?from=2026-11-28&to=2026-11-28&together=true")
+    assert (row["tier"], row["offered"]) == ("all", 3)
+    assert (await got(client, "/api/reports/call?call=none", status=404))["detail"] == "no call 'none' in the history"
+    assert (await got(client, "/api/reports/call", status=400))["detail"] == "the report call needs call"
+    assert (await got(client, "/api/reports/call?call=none", "ann", 403))["detail"] == "this token may not have this report"
 
 
 async def test_files_are_attachments_that_nothing_keeps(client: Client) -> None:

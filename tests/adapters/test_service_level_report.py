@@ -9,7 +9,7 @@ import pytest
 from callbridge.adapters.database import history_tables as tables
 from callbridge.adapters.history import HistoryStore
 from callbridge.adapters.reports.intervals import By
-from callbridge.adapters.reports.queues import report_queues
+from callbridge.adapters.reports.queues import queues_report, report_queues
 from callbridge.adapters.reports.service_levels import service_level_report
 
 from .report_days import BERLIN, LORD_HOWE, ORIGINS, at, busy, put, query, spread, sums, table
@@ -106,3 +106,21 @@ def test_the_default_is_that_of_the_queues_report(history: HistoryStore, seed: i
             one = of_queues[str(row["interval"]), str(row["queue"])]
             assert (row["offered"], row["answered"], row["within_target"]) == (one.offered, one.answered, one.within)
             assert row["service_level"] == (None if one.service_level is None else pytest.approx(one.service_level, abs=1e-4))
+
+
+def test_several_queues_together_are_one_row_with_their_sums(history: HistoryStore) -> None:
+    for queue, waits in (("sales", (5.0, 50.0)), ("support", (5.0,)), ("orders", (5.0,))):
+        for waited in waits:
+            visit(history, "answered", waited, queue)
+    asked = query(NINE, NINE + 7200, By.HOUR, queues=frozenset({"support", "sales"}), together=True)
+    shown = ("interval", "queue", "offered", "service_level")
+    for found in (
+        table(service_level_report(history.database.engine, asked)),
+        table(queues_report(history.database.engine, asked)),
+    ):
+        assert [tuple(row[name] for name in shown) for row in found] == [
+            ("2026-11-28 09:00", "sales, support", 3, 0.6667),
+            ("2026-11-28 10:00", "", None, None),
+        ]
+    (row,) = table(queues_report(history.database.engine, query(NINE, NINE + 60, together=True)))
+    assert (row["queue"], row["offered"], row["longest_wait"]) == ("all", 4, 50.0)

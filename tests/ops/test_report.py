@@ -265,3 +265,11 @@ def test_one_call_is_told_in_full_whenever_it_was(config: Path, capsys: pytest.C
     with pytest.raises(SystemExit):
         main(["report", "call", "-c", str(config)])
     assert "the report call needs --call" in capsys.readouterr().err
+
+
+def test_names_come_together_where_a_report_can_do_that(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (row,) = json.loads(said(capsys, config, "tiers", "--together", "--json"))
+    assert (row["tier"], row["offered"]) == ("all", 3)
+    with pytest.raises(SystemExit):
+        main(["report", "agents", "-c", str(config), "--together"])
+    assert "the report agents takes no --together: it takes --by, --agent" in capsys.readouterr().err

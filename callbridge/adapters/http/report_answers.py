@@ -88,6 +88,7 @@ def _asked(request: web.Request, name: str, who: Caller) -> ReportRequest:
         outcome=query.get("outcome", ""),
         score=query.get("score", ""),
         call=query.get("call", ""),
+        together=_one_of(("true", "false"), "choice of together", query.get("together", "false")) == "true",
     )
     try:
         check_options(asked, "")

@@ -110,6 +110,7 @@ _REPORT = (
     Query("outcome", "only what ended so", _TEXT),
     Query("score", "only calls with such a mean rating: 1-2, or 5", _TEXT),
     Query("call", "the call, by its ID", _TEXT),
+    Query("together", "one row for all names, such as several queues", {"type": "boolean", "default": False}),
     Query("format", "form of the report", {"type": "string", "enum": list(ReportForm), "default": "json"}),
     Query("language", "of headings and definitions in files", {"type": "string", "enum": list(Language), "default": "en"}),
 )

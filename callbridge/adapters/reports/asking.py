@@ -44,6 +44,7 @@ class ReportRequest:
     outcome: str = ""
     score: str = ""
     call: str = ""
+    together: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,6 +80,7 @@ def check_options(request: ReportRequest, mark: str = "--") -> None:
     others = {ReportOption.BY: request.by, ReportOption.NUMBER: request.number, ReportOption.OUTCOME: request.outcome}
     others |= {ReportOption.SCORE: request.score, ReportOption.CALL: request.call}
     given |= {option for option, text in others.items() if text}
+    given |= {ReportOption.TOGETHER} if request.together else set()
     for option in ReportOption:
         if option in given - taken:
             known = ", ".join(f"{mark}{one}" for one in ReportOption if one in taken)
@@ -109,6 +111,7 @@ def _query(site: ReportSite, request: ReportRequest, now: float) -> ReportQuery:
         person=person,
         outcome=request.outcome,
         call=request.call,
+        together=request.together,
         least_score=least,
         most_score=most,
         terms=site.terms,

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator
-from dataclasses import fields
 from datetime import datetime
 
 from sqlalchemy import ColumnElement, Engine, func, select
@@ -14,7 +13,7 @@ from callbridge.adapters.database.history_tables import calls, segments
 from callbridge.adapters.reports.concurrency import spans, sweep
 from callbridge.adapters.reports.intervals import BadPeriod, Interval
 from callbridge.adapters.reports.keyed_rows import mean
-from callbridge.adapters.reports.queues import Chosen, CohortFigures, report_queues
+from callbridge.adapters.reports.queues import Chosen, CohortFigures, added_up, report_queues
 from callbridge.adapters.reports.report import Chart, FigureFamily, Report, ReportColumn, ReportQuery, ReportValue, ValueKind
 from callbridge.adapters.reports.rows import share
 from callbridge.adapters.reports.slots import SLOT
@@ -67,15 +66,10 @@ def _quarters(query: ReportQuery) -> Iterator[Interval]:
 
 
 def _figures(engine: Engine, query: ReportQuery, quarters: list[Interval]) -> dict[str, CohortFigures]:
-    found: dict[str, CohortFigures] = {}
-    if quarters:
-        chosen: Chosen = {"queue": query.queues, "tier": query.tiers, "entry": query.entries}
-        for (cell, _), one in report_queues(engine, quarters, "queue", chosen).items():
-            sums = found.setdefault(cell, CohortFigures())
-            for field in fields(CohortFigures):
-                both = getattr(sums, field.name), getattr(one, field.name)
-                setattr(sums, field.name, max(both) if field.name.startswith("longest") else sum(both))
-    return found
+    if not quarters:
+        return {}
+    chosen: Chosen = {"queue": query.queues, "tier": query.tiers, "entry": query.entries}
+    return {cell: one for (cell, _), one in added_up(report_queues(engine, quarters, "queue", chosen), "").items()}
 
 
 def _talked(engine: Engine, query: ReportQuery, quarters: list[Interval]) -> dict[str, float]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from itertools import chain
 from typing import Any, Literal
 
@@ -12,7 +12,7 @@ from sqlalchemy import Column, ColumnElement, Engine, Executable, Select, and_, 
 from callbridge.adapters.database.history_tables import calls, segments, visits
 from callbridge.adapters.reports.intervals import Interval
 from callbridge.adapters.reports.report import Chart, FigureFamily, Report, ReportColumn, ReportQuery, ValueKind
-from callbridge.adapters.reports.rows import INTERVAL, Row, rows_of, seconds, share
+from callbridge.adapters.reports.rows import INTERVAL, Row, rows_of, seconds, share, together_name
 from callbridge.adapters.reports.slots import labels_of, slot_of
 
 Of = Literal["queue", "tier", "entry"]
@@ -110,7 +110,10 @@ def entries_report(engine: Engine, query: ReportQuery) -> Report:
 
 def _report(engine: Engine, query: ReportQuery, name: str, of: Of) -> Report:
     pieces = query.pieces()
-    found = report_queues(engine, pieces, of, {"queue": query.queues, "tier": query.tiers, "entry": query.entries})
+    chosen: Chosen = {"queue": query.queues, "tier": query.tiers, "entry": query.entries}
+    found = report_queues(engine, pieces, of, chosen)
+    if query.together:
+        found = added_up(found, together_name(chosen[of]))
     return Report(
         name,
         FigureFamily.COHORT,
@@ -120,6 +123,17 @@ def _report(engine: Engine, query: ReportQuery, name: str, of: Of) -> Report:
         ("offered", "abandoned"),
         ["A visit counts in the interval in which it began. Calls that callbridge made are in no queue's figures."],
     )
+
+
+def added_up(found: Mapping[tuple[str, str], CohortFigures], name: str) -> dict[tuple[str, str], CohortFigures]:
+    """(label, ``name``) -> the figures of all names of the label together."""
+    sums: dict[tuple[str, str], CohortFigures] = {}
+    for (label, _), one in found.items():
+        of_label = sums.setdefault((label, name), CohortFigures())
+        for figure in fields(CohortFigures):
+            both = getattr(of_label, figure.name), getattr(one, figure.name)
+            setattr(of_label, figure.name, max(both) if figure.name.startswith("longest") else sum(both))
+    return sums
 
 
 def _values(one: CohortFigures) -> Row:

@@ -63,7 +63,7 @@ ReportValue = str | int | float | None
 @dataclass(frozen=True, slots=True)
 class ReportQuery:
     """What is asked for. Empty names: all. ``person``: the identity of a caller, as it is kept in the history. ``least_score``,
-    ``most_score``: of the mean of a call's ratings."""
+    ``most_score``: of the mean of a call's ratings. ``together``: one row for all names instead of one for each."""
 
     begin: float
     end: float
@@ -78,6 +78,7 @@ class ReportQuery:
     person: str = ""
     outcome: str = ""
     call: str = ""
+    together: bool = False
     least_score: float | None = None
     most_score: float | None = None
     terms: ReportTerms = field(default_factory=ReportTerms)

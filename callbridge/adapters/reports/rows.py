@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import TypeVar
 
 from callbridge.adapters.reports.intervals import Interval
@@ -25,6 +25,11 @@ def rows_of(
     if len(by_label) == 1:
         return [one for those in by_label.values() for one in those]
     return [one for label, those in by_label.items() for one in (those or [(label, "", *((None,) * width))])]
+
+
+def together_name(names: Collection[str]) -> str:
+    """Of the row for several names: what was asked for, or ``all``."""
+    return ", ".join(sorted(names)) or "all"
 
 
 def share(value: float | None) -> float | None:

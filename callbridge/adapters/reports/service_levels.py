@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, Engine, Select, and_, case, func, select
 from callbridge.adapters.database.history_tables import calls, visits
 from callbridge.adapters.reports.keyed_rows import Key, keyed_rows, ratio
 from callbridge.adapters.reports.report import Chart, FigureFamily, Report, ReportColumn, ReportQuery, ValueKind
-from callbridge.adapters.reports.rows import INTERVAL, Row
+from callbridge.adapters.reports.rows import INTERVAL, Row, together_name
 from callbridge.adapters.reports.slots import labels_of, slot_of
 
 _TIMES = (10, 20, 30, 60, 120)
@@ -37,7 +37,8 @@ def find_service_levels(engine: Engine, query: ReportQuery) -> dict[tuple[str, s
     found: dict[tuple[str, str], ServiceLevels] = {}
     with engine.connect() as link:
         for row in link.execute(_visits(query)):
-            one = found.setdefault((labels[row.slot], row.queue or ""), ServiceLevels())
+            name = together_name(query.queues) if query.together else row.queue or ""
+            one = found.setdefault((labels[row.slot], name), ServiceLevels())
             one.offered += row.offered
             one.answered += row.answered
             one.abandoned += row.abandoned
