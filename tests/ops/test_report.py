@@ -18,12 +18,14 @@ from openpyxl import load_workbook
 
 from callbridge.adapters.database.history_tables import survey_answers
 from callbridge.adapters.history import HistoryStore, People
+from callbridge.adapters.outbox.envelope import Stamper
 from callbridge.adapters.report_forms.as_csv import as_csv
 from callbridge.adapters.reports.queues import QUEUE_COLUMNS
 from callbridge.adapters.reports.registry import REPORTS
 from callbridge.adapters.reports.report import Chart, FigureFamily, Report, ReportColumn, ValueKind
 from callbridge.cli import main
 from callbridge.cli.report_table import report_text
+from callbridge.core.model.facts import CallArrived
 from callbridge.wire.reports import CATALOGUE
 from tests.adapters.toy_reports import NINE, one_day
 from tests.settings.conftest import RIGHT
@@ -273,3 +275,28 @@ def test_names_come_together_where_a_report_can_do_that(config: Path, capsys: py
     with pytest.raises(SystemExit):
         main(["report", "agents", "-c", str(config), "--together"])
     assert "the report agents takes no --together: it takes --by, --agent" in capsys.readouterr().err
+
+
+def test_a_caller_is_found_by_number_also_where_numbers_are_hashed(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    url = f"sqlite:///{config.parent}/history.db"
+    with closing(HistoryStore(url, People(key=b"0123456789abcdef"))) as store:
+        store.open()
+        told = CallArrived(
+            seq=1,
+            at=NINE,
+            call="d",
+            leg="pbx1/d",
+            entry="main",
+            tier="",
+            number="+442079460001",
+            name="Ada",
+            uniqueid="",
+            linkedid="",
+        )
+        store.write(Stamper().stamp(1, [told]), 0.0)
+    config.write_text(config.read_text() + "history: {numbers: hashed, key: 0123456789abcdef}\n")
+    (row,) = json.loads(said(capsys, config, "calls", "--number", "+44 20 7946 0001", "--json"))
+    assert (row["call"], row["name"]) == ("d", None)
+    assert "79460001" not in row["number"]
+    assert json.loads(said(capsys, config, "calls", "--number", "+442079460002", "--json")) == []
+    assert json.loads(said(capsys, config, "abandoned", "--number", "+442079460001", "--json")) == []
