@@ -104,6 +104,13 @@ def test_a_talk_of_somebody_else_or_of_an_unknown_person_says_nothing(history: H
     assert [row[1:] for row in since(history)] == [(None,) * 6] * 2
 
 
+def test_a_talk_on_another_line_before_the_caller_gave_up_is_none_since(history: HistoryStore) -> None:
+    gives_up(history, "c1")
+    talks(history, "c2", 10, "eve")
+    talks(history, "c3", 100, "bob")
+    assert since(history) == [("c1", MORNING + 110, 50.0, "inbound", "bob", None, None)]
+
+
 def test_a_talk_days_later_counts_although_the_period_is_over(history: HistoryStore) -> None:
     gives_up(history, "c1")
     talks(history, "c2", 5 * 86_400, "bob")
