@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from callbridge import __version__
-from callbridge.cli import campaign_command, import_command, report_command
+from callbridge.cli import campaign_command, import_command, quality_command, report_command
 from callbridge.cli import commands as talking
 from callbridge.cli.client import ApiError
 from callbridge.settings.faults import ConfigFaults, printable
@@ -106,6 +106,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_readers(commands)
     talking.add(commands)
     campaign_command.add(commands)
+    quality_command.add(commands)
     return parser
 
 

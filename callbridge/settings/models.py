@@ -33,6 +33,7 @@ from callbridge.settings.instance import (
 )
 from callbridge.settings.lookups import LookupConfig
 from callbridge.settings.mail import MailConfig
+from callbridge.settings.quality import QualityConfig
 from callbridge.settings.queues import EntryConfig, QueueConfig, TiersConfig
 from callbridge.settings.section import ConfigSection
 from callbridge.settings.speech import SpeechConfig
@@ -137,6 +138,8 @@ class Settings(ConfigSection):
     """What all campaigns together allow for one number."""
     campaigns: dict[EntryName, CampaignConfig] = {}
     """Outbound campaigns by name."""
+    quality: QualityConfig = QualityConfig()
+    """Which recordings are reviewed, and by what forms."""
     repeat_calls: Annotated[RepeatCallsConfig | None, BeforeValidator(lambda value: {} if value is None else value)] = None
     """Mark and count customers who call again soon after a conversation; without this section nobody is marked."""
     agents: dict[Name, AgentConfig] = {}

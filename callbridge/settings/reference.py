@@ -40,7 +40,7 @@ FILES: dict[str, tuple[str, ...]] = {
     "agents.yaml": ("agents", "reasons", "reason_required", "phones", "alert_after_misses", "trunks"),
     "tiers.yaml": ("tiers",),
     "speech.yaml": ("speech",),
-    "campaigns.yaml.sample": ("database", "history", "ledger", "campaigns"),
+    "campaigns.yaml.sample": ("database", "history", "ledger", "campaigns", "quality"),
 }
 """Where the example configuration has each section; any section may stand in any file."""
 

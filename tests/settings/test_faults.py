@@ -63,6 +63,11 @@ WRONG = [
     ("prompt's name", ("skills: [", "prompts: {logged_on: x}\nskills: ["), "cb.yaml:5: prompts.logged_on: is not a setting (hint: did you mean 'logged_in'?)"),
     ("language", ("connect: nailed_up", "language: 'de/../x'"), "cb.yaml:18: agents.ann.language: expected a language as Asterisk names it, such as en or de, not 'de/../x'"),
     ("trunk", ("skills: [", "trunks: [PJSIP/1002]\nskills: ["), "cb.yaml:19: agents.ann.phone: PJSIP/1002 is listed under trunks, so it cannot be an agent's phone"),
+    ("rate", ("skills: [", "database: {}\nquality: {samples: {team: {rate: 0, form: f}}, forms: {f: {sections: [{name: s, criteria: [{name: a}]}]}}}\nskills: ["), "cb.yaml:6: quality.samples.team.rate: must be more than 0, not '0'"),
+    ("rate in percent", ("skills: [", "database: {}\nquality: {samples: {team: {rate: x%, form: f}}, forms: {f: {sections: [{name: s, criteria: [{name: a}]}]}}}\nskills: ["), "cb.yaml:6: quality.samples.team.rate: expected a share such as 10% or 0.1, not 'x%'"),
+    ("fatal points", ("skills: [", "database: {}\nquality: {samples: {team: {rate: 10%, form: f}}, forms: {f: {sections: [{name: s, criteria: [{name: a, fatal: yes, points: 3}]}]}}}\nskills: ["), "cb.yaml:6: quality.forms.f.sections[0].criteria[0]: a fatal criterion is passed or failed and has no points"),
+    ("criterion twice", ("skills: [", "database: {}\nquality: {samples: {team: {rate: 10%, form: f}}, forms: {f: {sections: [{name: s, criteria: [{name: a}, {name: a}]}]}}}\nskills: ["), "cb.yaml:6: quality.forms.f: two criteria have the name 'a'"),
+    ("sample's form", ("skills: [", "database: {}\nquality: {samples: {team: {rate: 1, form: g}}}\nskills: ["), "cb.yaml:6: quality.samples.team.form: no such form: 'g' (hint: none is configured)"),
     # names
     ("entry name", ("  help: {", "  he_lp: {"), "cb.yaml:7: entries.he_lp: 'he_lp' cannot be an entry: the dialplan needs two or more of A-Z, a-z, 0-9 and dash (at most 64)"),
     ("entry h", ("  help: {", "  h: {"), "cb.yaml:7: entries.h: 'h' cannot be an entry: the dialplan needs two or more of A-Z, a-z, 0-9 and dash (at most 64)"),

@@ -152,6 +152,11 @@ class QualityStore:
             values = {"disputed_at": now, "disputed_by": by, "dispute": reason}
             link.execute(update(quality_scores).where(quality_scores.c.id == review_id).values(**values))
 
+    def form_of(self, review_id: int) -> str:
+        """Raises NoReview."""
+        with self._engine.begin() as link:
+            return str(self._row(link, review_id).form)
+
     def _row(self, link: Connection, review_id: int) -> Any:
         row = link.execute(select(quality_scores).where(quality_scores.c.id == review_id)).one_or_none()
         if row is None:

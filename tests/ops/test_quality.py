@@ -1,0 +1,157 @@
+"""The command ``quality``: hands out recordings, takes scores and disputes, and says what is wrong in a line."""
+
+from __future__ import annotations
+
+import json
+import time
+from contextlib import closing
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from callbridge.adapters.database.history_tables import calls, recordings
+from callbridge.adapters.history import HistoryStore, People
+from callbridge.cli import main
+from tests.settings.conftest import RIGHT
+
+QUALITY = """
+quality:
+  seed: abc
+  samples:
+    team: {rate: 20%, form: service}
+    support: {rate: 1, form: service, queues: support, each: week}
+  forms:
+    service:
+      sections:
+        - {name: opening, criteria: [{name: greeting, text: Says a name, points: 5}]}
+        - name: rules
+          weight: 2
+          criteria: [{name: identified, fatal: yes}, {name: offer, optional: yes}]
+"""
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Path:
+    """Yesterday ann had ten recordings and bob two."""
+    url = f"sqlite:///{tmp_path}/history.db"
+    today = datetime.fromtimestamp(time.time(), ZoneInfo("UTC")).date()
+    noon = datetime(today.year, today.month, today.day, 12, tzinfo=ZoneInfo("UTC")) - timedelta(days=1)
+    with closing(HistoryStore(url, People())) as store:
+        store.open()
+        with store.database.engine.begin() as link:
+            for agent, count in (("ann", 10), ("bob", 2)):
+                for number in range(count):
+                    call, at = f"{agent}-{number}", noon.timestamp() + number
+                    link.execute(calls.insert().values(call=call, arrived_at=at, campaign=""))
+                    about = {"fact": f"1-{call}", "call": call, "segment": 2, "queue": "support", "agent": agent, "kind": "talk"}
+                    link.execute(recordings.insert().values(about | {"file": f"{call}.wav", "at": at, "lasted": 9.0}))
+    path = tmp_path / "cb.yaml"
+    path.write_text(RIGHT + f"instance: {{timezone: UTC}}\ndatabase: {{url: '{url}'}}\n" + QUALITY)
+    return path
+
+
+class Command:
+    def __init__(self, config: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        self.config = config
+        self.capsys = capsys
+
+    def __call__(self, *words: str) -> str:
+        assert main(["quality", *words, "-c", str(self.config)]) == 0
+        return self.capsys.readouterr().out
+
+    def json(self, *words: str) -> Any:
+        return json.loads(self(*words, "--json"))
+
+    def refused(self, *words: str) -> str:
+        assert main(["quality", *words, "-c", str(self.config)]) == 1
+        return self.capsys.readouterr().err.strip()
+
+
+@pytest.fixture
+def quality(config: Path, capsys: pytest.CaptureFixture[str]) -> Command:
+    return Command(config, capsys)
+
+
+MARKS = ("--mark", "greeting=4", "--mark", "identified=pass", "--mark", "offer=na")
+
+
+def test_a_recording_is_handed_out_scored_disputed_and_scored_again(quality: Command) -> None:
+    text = quality("next", "team", "--reviewer", "eve")
+    lines = text.splitlines()
+    assert lines[0].startswith("review 1: ") and " in support, " in lines[0]
+    assert lines[2:] == [
+        "opening (weight 1):",
+        "  greeting: 0 to 5: Says a name",
+        "rules (weight 2):",
+        "  identified: fatal, pass or fail",
+        "  offer: 0 to 1 or na",
+    ]
+    assert quality("next", "team", "--reviewer", "eve") == text
+    assert quality("score", "1", "--reviewer", "eve", *MARKS, "--heard-at", "greeting=1m5s", "--remark", "greeting=too fast") == (
+        "review 1: score 80.0%\n"
+    )
+    (greeting,) = [mark for mark in quality.json("show", "1") if mark["criterion"] == "greeting"]
+    assert (greeting["mark"], greeting["heard_at"], greeting["comment"]) == (4.0, 65.0, "too fast")
+    quality("dispute", "1", "--by", "ann", "--reason", "was asked")
+    assert [row["state"] for row in quality.json("list", "--reviewer", "eve")] == ["disputed"]
+    worse = ("--mark", "greeting=5", "--mark", "identified=fail", "--mark", "offer=1")
+    assert quality("score", "1", "--reviewer", "eve", *worse) == "review 1: score 0.0%, fatal: identified\n"
+    (row,) = quality.json("list", "--reviewer", "eve")
+    assert (row["state"], row["points"], row["score"], row["dispute"]) == ("scored", 1.0, 0.0, "was asked")
+
+
+def test_the_lists_say_how_far_a_sample_is(quality: Command) -> None:
+    quality("next", "team", "--reviewer", "eve")
+    rows = {row["sample"]: row for row in quality.json("list") if row["sample"] == "team"}
+    assert (rows["team"]["drawn"], rows["team"]["taken"], rows["team"]["scored"]) == (3, 1, 0)
+    text = quality("list", "team")
+    assert text.splitlines()[0].split() == ["sample", "period", "drawn", "taken", "scored"]
+    assert quality("list", "--agent", "nobody") == "nothing yet\n"
+
+
+def test_json_says_what_is_to_be_judged(quality: Command) -> None:
+    row = quality.json("next", "team", "--reviewer", "eve")
+    assert (row["state"], row["form"], row["file"]) == ("open", "service", f"{row['call']}.wav")
+    assert row["criteria"][1] == {"name": "identified", "text": "", "points": None, "fatal": True, "optional": False}
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("next", "tem", "--reviewer", "eve"), "callbridge: no such sample: tem (did you mean 'team'?)"),
+        (("score", "9", "--reviewer", "eve", *MARKS), "callbridge: there is no review 9"),
+        (("score", "1", "--reviewer", "zoe", *MARKS), "callbridge: review 1 is eve's"),
+        (("score", "1", "--reviewer", "eve"), "callbridge: no mark for greeting, identified, offer"),
+        (
+            ("score", "1", "--reviewer", "eve", *MARKS, "--remark", "manner=x"),
+            "callbridge: the form service has no criterion 'manner'",
+        ),
+        (("score", "1", "--reviewer", "eve", "--mark", "greeting"), "callbridge: --mark greeting: expected CRITERION=VALUE"),
+        (("dispute", "1", "--by", "ann", "--reason", "x"), "callbridge: review 1 is not scored yet"),
+        (("show", "1"), "callbridge: review 1 is not scored yet, or there is none"),
+        (("next", "team", "--reviewer", "eve", "--calibrate"), ""),
+    ],
+)
+def test_what_cannot_be_done_is_said_in_a_line(quality: Command, words: tuple[str, ...], message: str) -> None:
+    quality("next", "team", "--reviewer", "eve")
+    if message:
+        assert quality.refused(*words) == message
+    else:
+        assert quality(*words).startswith("review 1: "), "what is open comes first"
+
+
+@pytest.mark.parametrize(
+    "words", [("next",), ("next", "team"), ("score", "1"), ("score", "x", "--reviewer", "eve"), ("dispute", "1")]
+)
+def test_missing_words_are_a_usage_error(quality: Command, words: tuple[str, ...]) -> None:
+    with pytest.raises(SystemExit) as wrong:
+        main(["quality", *words, "-c", str(quality.config)])
+    assert wrong.value.code == 2
+
+
+def test_without_the_section_nothing_is_reviewed(quality: Command) -> None:
+    quality.config.write_text(RIGHT)
+    assert quality.refused("list").startswith("callbridge: nothing is reviewed: the configuration needs the sections")
