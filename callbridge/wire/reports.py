@@ -98,6 +98,14 @@ CATALOGUE: dict[str, ReportDescription] = {
             ReportOption.AGENT,
         ),
         _report("campaigns", "attempts, abandon rates and success of each campaign", ReportOption.BY, ReportOption.CAMPAIGN),
+        _report(
+            "quality",
+            "recordings reviewed, their scores, and how far reviewers agree",
+            ReportOption.BY,
+            ReportOption.QUEUE,
+            ReportOption.AGENT,
+            ReportOption.CAMPAIGN,
+        ),
         _report("sessions", "each log-in of an agent, with its pauses", ReportOption.AGENT, own=True),
         _report(
             "calls",

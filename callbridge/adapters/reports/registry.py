@@ -14,6 +14,7 @@ from callbridge.adapters.reports.flows import flows_report
 from callbridge.adapters.reports.heatmap import heatmap_report
 from callbridge.adapters.reports.occupancy import occupancy_report
 from callbridge.adapters.reports.offers import offers_report
+from callbridge.adapters.reports.quality import quality_report
 from callbridge.adapters.reports.queues import entries_report, queues_report, tiers_report
 from callbridge.adapters.reports.repeats import repeats_report
 from callbridge.adapters.reports.report import ReportMaker
@@ -32,6 +33,7 @@ REPORTS: Mapping[str, ReportMaker] = {
     "callbacks": callbacks_report,
     "repeats": repeats_report,
     "campaigns": campaigns_report,
+    "quality": quality_report,
     "sessions": sessions_report,
     "calls": calls_report,
     "call": call_report,
