@@ -88,7 +88,8 @@ def _list(settings: Settings, store: QualityStore, options: argparse.Namespace) 
 def _next(settings: Settings, store: QualityStore, options: argparse.Namespace) -> None:
     sample = _known(settings, options.what)
     _draw(settings, store, sample)
-    row = store.next(sample, options.reviewer, time.time(), calibrate=options.calibrate)
+    twice = settings.quality.samples[sample].second_review
+    row = store.next(sample, options.reviewer, time.time(), calibrate=options.calibrate, second_review=twice)
     if row is None:
         raise NoQuality(f"{options.reviewer} has nothing to review in the sample {sample}")
     form = _form(settings, row["form"])

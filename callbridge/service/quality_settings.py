@@ -17,6 +17,7 @@ def sample_terms(settings: Settings) -> dict[str, SampleTerms]:
             each=SamplePeriod(one.each),
             form=one.form,
             seed=quality.seed or "",
+            second_review=one.second_review,
             agents=frozenset(one.agents or ()),
             queues=frozenset(one.queues or ()),
             campaigns=frozenset(one.campaigns or ()),

@@ -85,6 +85,8 @@ class SampleConfig(ConfigSection):
     """Period of which a sample is drawn when it is over."""
     form: Name
     """Form by which they are scored. Example: `service`"""
+    second_review: bool = False
+    """Whether a recording in which a fatal criterion failed is given to a second reviewer, too."""
     queues: Names | None = None
     """Only conversations of these queues. Example: `[support]`"""
     campaigns: Names | None = None

@@ -136,6 +136,33 @@ def test_calibration_gives_what_another_has_scored_to_a_second_reviewer(store: Q
     assert store.progress("team")[0]["scored"] == 5, "a second opinion is none of the sample's"
 
 
+def test_a_failed_fatal_criterion_is_reviewed_by_a_second_reviewer_first(store: QualityStore) -> None:
+    store.draw(TEAM, TODAY, NOW)
+    for verdict in ("pass", "fail", "pass"):
+        one = store.next("team", "eve", NOW, second_review=True)
+        assert one is not None
+        store.score(one["id"], "eve", reviewed(identified=verdict), NOW)
+    again = store.next("team", "zoe", NOW, second_review=True)
+    assert again is not None
+    failed = next(row for row in store.reviews(reviewer="eve") if row["failed"])
+    assert (again["recording"], again["calibrates"]) == (failed["recording"], True)
+    store.score(again["id"], "zoe", reviewed(identified="fail"), NOW)
+    for reviewer in ("zoe", "kim"):
+        other = store.next("team", reviewer, NOW, second_review=True)
+        assert other is not None
+        assert not other["calibrates"], "two reviewers are enough"
+    assert store.progress("team")[0] == {"period": "2026-11-28", "drawn": 5, "taken": 5, "scored": 3}
+
+
+def test_without_second_reviews_a_failure_is_handed_out_once(store: QualityStore) -> None:
+    store.draw(TEAM, TODAY, NOW)
+    one = store.next("team", "eve", NOW)
+    assert one is not None
+    store.score(one["id"], "eve", reviewed(identified="fail"), NOW)
+    other = store.next("team", "zoe", NOW)
+    assert other is not None and other["recording"] != one["recording"]
+
+
 def test_scores_and_marks_are_kept_with_comments_and_moments(store: QualityStore) -> None:
     store.draw(TEAM, TODAY, NOW)
     one = store.next("team", "eve", NOW)

@@ -21,7 +21,7 @@ QUALITY = """
 quality:
   seed: abc
   samples:
-    team: {rate: 20%, form: service}
+    team: {rate: 20%, form: service, second_review: yes}
     support: {rate: 1, form: service, queues: support, each: week}
   forms:
     service:
@@ -101,6 +101,13 @@ def test_a_recording_is_handed_out_scored_disputed_and_scored_again(quality: Com
     assert quality("score", "1", "--reviewer", "eve", *worse) == "review 1: score 0.0%, fatal: identified\n"
     (row,) = quality.json("list", "--reviewer", "eve")
     assert (row["state"], row["points"], row["score"], row["dispute"]) == ("scored", 1.0, 0.0, "was asked")
+
+
+def test_a_failed_fatal_criterion_goes_to_a_second_reviewer(quality: Command) -> None:
+    first = quality.json("next", "team", "--reviewer", "eve")
+    quality("score", "1", "--reviewer", "eve", "--mark", "greeting=5", "--mark", "identified=fail", "--mark", "offer=na")
+    second = quality.json("next", "team", "--reviewer", "zoe")
+    assert (second["recording"], second["calibrates"], second["id"]) == (first["recording"], True, 2)
 
 
 def test_the_lists_say_how_far_a_sample_is(quality: Command) -> None:

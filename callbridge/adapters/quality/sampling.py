@@ -24,13 +24,15 @@ class SamplePeriod(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SampleTerms:
-    """``rate``: share of each agent's recordings of each period. Empty names: of all agents, queues, campaigns."""
+    """``rate``: share of each agent's recordings of each period. ``second_review``: who failed a fatal criterion is reviewed by a
+    second reviewer, too. Empty names: of all agents, queues, campaigns."""
 
     name: str
     rate: float
     each: SamplePeriod
     form: str
     seed: str = ""
+    second_review: bool = False
     agents: frozenset[str] = frozenset()
     queues: frozenset[str] = frozenset()
     campaigns: frozenset[str] = frozenset()

@@ -81,19 +81,24 @@ class QualityStore:
 
     # -- reviews ------------------------------------------------------------------------------------------------
 
-    def next(self, sample: str, reviewer: str, now: float, *, calibrate: bool = False) -> dict[str, Any] | None:
+    def next(
+        self, sample: str, reviewer: str, now: float, *, calibrate: bool = False, second_review: bool = False
+    ) -> dict[str, Any] | None:
         """The recording that this reviewer is to score next: one that was handed out and is not scored yet, or else a new one, in
         the order that was drawn, the oldest period first. Nobody reviews calls of their own. ``calibrate``: one that somebody
-        else has scored. None: there is none."""
+        else has scored. ``second_review``: first of all one in which a fatal criterion failed, for a second opinion. None:
+        there is none."""
         while True:
             with self._engine.begin() as link:
                 open_one = self._open(link, sample, reviewer)
                 if open_one is not None:
                     return open_one
-                row = link.execute(_candidates(sample, reviewer, calibrate=calibrate)).first()
+                row = link.execute(_failed_once(sample, reviewer)).first() if second_review else None
+                again = calibrate or row is not None
+                row = row or link.execute(_candidates(sample, reviewer, calibrate=calibrate)).first()
             if row is None:
                 return None
-            self._assign(dict(row._mapping), reviewer, now, calibrate=calibrate)
+            self._assign(dict(row._mapping), reviewer, now, calibrate=again)
 
     def _open(self, link: Connection, sample: str, reviewer: str) -> dict[str, Any] | None:
         own = quality_scores.c
@@ -214,14 +219,25 @@ def _pool(terms: SampleTerms, period: Period) -> Any:
 
 
 def _candidates(sample: str, reviewer: str, *, calibrate: bool) -> Any:
+    wanted = _not_seen(sample, reviewer)
+    return wanted.where(exists().where(_SCORED)) if calibrate else wanted.where(quality_samples.c.taken_by == "")
+
+
+def _failed_once(sample: str, reviewer: str) -> Any:
+    """One in which a fatal criterion failed, and which nobody was given for a second opinion."""
+    second = exists().where(_OF_SAMPLE, quality_scores.c.calibrates)
+    return _not_seen(sample, reviewer).where(exists().where(_SCORED, quality_scores.c.failed > 0), ~second)
+
+
+_OF_SAMPLE = and_(quality_scores.c.recording == quality_samples.c.recording, quality_scores.c.sample == quality_samples.c.sample)
+_SCORED = and_(_OF_SAMPLE, quality_scores.c.scored_at.is_not(None))
+
+
+def _not_seen(sample: str, reviewer: str) -> Any:
     own, scores = quality_samples.c, quality_scores.c
     seen = exists().where(scores.recording == own.recording, scores.reviewer == reviewer)
     others = select(quality_samples).where(own.sample == sample, own.agent != reviewer, ~seen)
-    wanted = others.order_by(own.period, own.place).limit(1)
-    if not calibrate:
-        return wanted.where(own.taken_by == "")
-    scored = and_(scores.recording == own.recording, scores.sample == own.sample, scores.scored_at.is_not(None))
-    return wanted.where(exists().where(scored))
+    return others.order_by(own.period, own.place).limit(1)
 
 
 def _marks(review: Review) -> list[dict[str, Any]]:
