@@ -17,6 +17,8 @@ from callbridge.adapters.reports.rows import INTERVAL, Row
 from callbridge.adapters.reports.slots import labels_of, slot_of
 
 _ASKED = ("complete", "partial", "refused", "no_answer")
+_LONGEST_CALL = 7 * 86_400.0
+"""Seconds within which a call has its survey."""
 _NORMAL_95 = 1.96
 """Standard deviations within which 95 of 100 values of a normal distribution are."""
 
@@ -137,8 +139,8 @@ def _counted(query: ReportQuery, table: Table, *by: Column[str]) -> Select[Any]:
     slot = slot_of(began).label("slot")
     names = (own.survey, own.queue, own.agent, *by)
     wanted = select(slot, *names, func.count().label("number")).join(calls, calls.c.call == own.call, isouter=True)
-    # No call is older than what happens in it: the index of ``at`` finds where to begin.
-    wanted = wanted.where(own.at >= query.begin, began >= query.begin, began < query.end)
+    wanted = wanted.where(own.at >= query.begin, own.at < query.end + _LONGEST_CALL)  # by the index
+    wanted = wanted.where(began >= query.begin, began < query.end)
     for column, chosen in (
         (own.queue, query.queues),
         (own.agent, query.agents),
