@@ -24,6 +24,8 @@ from callbridge.settings.faults import did_you_mean, printable
 from callbridge.settings.models import Settings
 
 DONE, FAILED = 0, 1
+_HISTORY_IS_BEHIND = 600.0
+"""Seconds after the end of a period in which its last recordings may still be on their way into the history."""
 _SHOWN = ("id", "sample", "reviewer", "agent", "queue", "call", "score", "state")
 
 
@@ -61,7 +63,7 @@ def _draw(settings: Settings, store: QualityStore, sample: str) -> None:
     """Draw what is to be drawn of the periods that are over."""
     terms, zone = sample_terms(settings)[sample], ZoneInfo(settings.instance.timezone)
     now = time.time()
-    for period in past_periods(terms.each, now, zone):
+    for period in past_periods(terms.each, now - _HISTORY_IS_BEHIND, zone):
         store.draw(terms, period, now)
 
 

@@ -5,10 +5,8 @@ from __future__ import annotations
 import json
 import time
 from contextlib import closing
-from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -32,19 +30,21 @@ quality:
           criteria: [{name: identified, fatal: yes}, {name: offer, optional: yes}]
 """
 
+THAT_DAY = time.time() // 86_400 * 86_400 - 2 * 86_400.0
+"""The midnight with which it began; it is over."""
+
 
 @pytest.fixture
 def config(tmp_path: Path) -> Path:
-    """Yesterday ann had ten recordings and bob two."""
+    """On ``THAT_DAY`` ann had ten recordings and bob two."""
     url = f"sqlite:///{tmp_path}/history.db"
-    today = datetime.fromtimestamp(time.time(), ZoneInfo("UTC")).date()
-    noon = datetime(today.year, today.month, today.day, 12, tzinfo=ZoneInfo("UTC")) - timedelta(days=1)
+    noon = THAT_DAY + 43_200
     with closing(HistoryStore(url, People())) as store:
         store.open()
         with store.database.engine.begin() as link:
             for agent, count in (("ann", 10), ("bob", 2)):
                 for number in range(count):
-                    call, at = f"{agent}-{number}", noon.timestamp() + number
+                    call, at = f"{agent}-{number}", noon + number
                     link.execute(calls.insert().values(call=call, arrived_at=at, campaign=""))
                     about = {"fact": f"1-{call}", "call": call, "segment": 2, "queue": "support", "agent": agent, "kind": "talk"}
                     link.execute(recordings.insert().values(about | {"file": f"{call}.wav", "at": at, "lasted": 9.0}))
@@ -117,6 +117,14 @@ def test_the_lists_say_how_far_a_sample_is(quality: Command) -> None:
     text = quality("list", "team")
     assert text.splitlines()[0].split() == ["sample", "period", "drawn", "taken", "scored"]
     assert quality("list", "--agent", "nobody") == "nothing yet\n"
+
+
+def test_a_day_is_drawn_when_its_last_recordings_are_in_the_history(quality: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    midnight = THAT_DAY + 86_400
+    monkeypatch.setattr("callbridge.cli.quality.time.time", lambda: midnight + 60)
+    assert quality("list", "team") == "nothing yet\n"
+    monkeypatch.setattr("callbridge.cli.quality.time.time", lambda: midnight + 601)
+    assert [row["drawn"] for row in quality.json("list", "team")] == [3]
 
 
 def test_json_says_what_is_to_be_judged(quality: Command) -> None:
