@@ -9,6 +9,7 @@ import resource
 import signal
 import socket
 import sys
+import time
 from collections.abc import AsyncIterator, Callable, Coroutine
 from pathlib import Path
 from typing import Any
@@ -19,11 +20,13 @@ from callbridge.adapters.database import BadDatabase
 from callbridge.adapters.facts.codec import FutureSchema
 from callbridge.adapters.http import REFUSALS, Probes, listening, make_app, make_starting_app
 from callbridge.adapters.logs import log as logs
+from callbridge.adapters.report_forms.scheduler import ReportScheduler
 from callbridge.adapters.system.garbage import Collector
 from callbridge.adapters.system.tasks import end
 from callbridge.service.adapter_settings import http_settings
 from callbridge.service.http_backend import HttpBackend
 from callbridge.service.process import DONE, FAILED, SHUTDOWN_TIMEOUT, Process
+from callbridge.service.report_plan import report_plan
 from callbridge.service.term import PlanNotAdopted, Term
 from callbridge.settings.models import Settings
 
@@ -125,10 +128,21 @@ async def _until_stopped(process: Process) -> None:
                 process.manager.ready()
                 process.parts.run("watchdog", process.manager.watch(process.alive, process.missing))
                 process.parts.run("garbage", Collector(process.quiet, process.metrics.on_collection).run())
+                process.parts.run("reports", _schedule(process, term).run())
                 await asyncio.shield(process.exit_code)
     finally:
         process.manager.stopping()
         await process.close()
+
+
+def _schedule(process: Process, term: Term) -> ReportScheduler:
+    """It may be empty: a reload can bring reports."""
+
+    def behind() -> bool:
+        history = term.readers.history
+        return history is not None and bool(history.trouble())
+
+    return ReportScheduler(lambda: report_plan(process.settings), process.reports, process.metrics.reports, time.time, behind)
 
 
 def _in_background(work: Callable[[], Coroutine[Any, Any, None]], running: set[asyncio.Task[None]]) -> Callable[[], None]:

@@ -25,6 +25,7 @@ def anchor_files(document: Document) -> None:
         file = lookup.get("csv") if isinstance(lookup, dict) else None
         if isinstance(lookup, dict) and isinstance(file, str) and file:
             lookup["csv"] = str(_beside(document, ("lookups", lookup_name, "csv"), file))
+    _anchor_report_folders(document)
     tiers = document.values.get("tiers")
     name = tiers.get("csv") if isinstance(tiers, dict) else None
     if isinstance(tiers, dict) and isinstance(name, str) and name:
@@ -35,6 +36,17 @@ def anchor_files(document: Document) -> None:
                 pass
         except (OSError, ValueError) as error:
             document.add(("tiers", "csv"), f"cannot read {str(path)!r}: {_reason(error)}")
+
+
+def _anchor_report_folders(document: Document) -> None:
+    reports = document.values.get("reports")
+    for index, report in enumerate(reports if isinstance(reports, list) else ()):
+        targets = report.get("to") if isinstance(report, dict) else None
+        for number, target in enumerate(targets if isinstance(targets, list) else ()):
+            folder = target.get("folder") if isinstance(target, dict) else None
+            if isinstance(folder, str) and folder:
+                assert isinstance(target, dict)
+                target["folder"] = str(_beside(document, ("reports", index, "to", number, "folder"), folder))
 
 
 def _anchor_never_called(document: Document) -> None:

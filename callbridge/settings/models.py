@@ -35,6 +35,7 @@ from callbridge.settings.lookups import LookupConfig
 from callbridge.settings.mail import MailConfig
 from callbridge.settings.quality import QualityConfig
 from callbridge.settings.queues import EntryConfig, QueueConfig, TiersConfig
+from callbridge.settings.scheduled_reports import ScheduledReportConfig
 from callbridge.settings.section import ConfigSection
 from callbridge.settings.speech import SpeechConfig
 from callbridge.settings.spelling import Spelt, Unit
@@ -107,6 +108,8 @@ class Settings(ConfigSection):
     """The mail server by which callbridge sends mail; without this section it sends none."""
     alerts: AlertsConfig | None = None
     """Alerts that callbridge sends itself, for sites without Prometheus; without this section it sends none."""
+    reports: tuple[ScheduledReportConfig, ...] = ()
+    """Reports on the history that are sent by schedule."""
     region: Region | None = None
     """Country whose national numbers are written without a country code, two letters of ISO 3166; without it only
     international numbers are recognised in all their spellings. Example: `GB`"""

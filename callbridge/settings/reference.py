@@ -29,6 +29,7 @@ FILES: dict[str, tuple[str, ...]] = {
             "webhooks",
             "mail",
             "alerts",
+            "reports",
             "fallback",
             "beep",
             "callbacks",

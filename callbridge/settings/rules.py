@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 from callbridge.core.model import skills
 from callbridge.core.model.plan import Plan, ToQueue
-from callbridge.settings import campaign_rules, flow_rules, models, phone_rules, quality_rules
+from callbridge.settings import campaign_rules, flow_rules, models, phone_rules, quality_rules, report_rules
 from callbridge.settings.document import Document, Path, mapping, where
 from callbridge.settings.durations import duration_text
 from callbridge.settings.faults import Fault, did_you_mean
@@ -41,6 +41,7 @@ def faults(settings: models.Settings, document: Document) -> Iterator[Fault]:
         flow_rules.faults,
         campaign_rules.faults,
         quality_rules.faults,
+        report_rules.faults,
     ):
         yield from rule(settings, document)
 
@@ -56,6 +57,7 @@ def warnings(settings: models.Settings, document: Document) -> Iterator[Fault]:
         _odd_hooks,
         flow_rules.warnings,
         campaign_rules.warnings,
+        report_rules.warnings,
     ):
         yield from rule(settings, document)
 

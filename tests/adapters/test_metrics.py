@@ -95,6 +95,8 @@ CONTRACT = {
     "switch_on": ("gauge", {"switch"}),
     "webhook_deliveries": ("counter", {"hook", "result"}),
     "webhook_backlog": ("gauge", {"hook"}),
+    "report_deliveries": ("counter", {"schedule", "result"}),
+    "reports_owed": ("gauge", {"schedule"}),
     "facts_lost": ("counter", {"reader"}),
     "facts_behind": ("gauge", {"reader"}),
     "http_refused": ("counter", {"reason"}),

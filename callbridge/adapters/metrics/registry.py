@@ -23,6 +23,7 @@ from callbridge.adapters.metrics.dialer import DialerGauges, LedgerGauges
 from callbridge.adapters.metrics.exposition import Exposition
 from callbridge.adapters.metrics.history import HistoryGauge
 from callbridge.adapters.metrics.queue_gauges import PREFIX, QueueGauges
+from callbridge.adapters.metrics.reports import ReportMetrics
 from callbridge.adapters.system.threads import Threads
 from callbridge.adapters.views.board import Board
 from callbridge.adapters.views.campaigns import CampaignFigures
@@ -83,6 +84,7 @@ class Metrics:
         self._make_reader_metrics()
         self._dialer = DialerGauges()
         self.registry.register(self._dialer)
+        self.reports = ReportMetrics(self.registry)
         self.history = HistoryGauge()
         self.registry.register(self.history)
         self.campaigns: Callable[[], Sequence[CampaignFigures]] = tuple

@@ -68,10 +68,8 @@ class ReportService:
         self, request: ReportRequest, form: ReportForm, language: Language = Language.ENGLISH
     ) -> AsyncGenerator[bytes, None]:
         """The report in pieces. Raises BadReportRequest and NoHistory, with few exceptions before the first piece."""
-        if self._url is None:
-            raise NoHistory("there is no history: the configuration has no section 'database:'")
+        database = self.database()
         pieces = _Pieces(asyncio.get_running_loop())
-        database = self._database = self._database or Database(self._url, PIECE_WITHIN)
         site, now = self._site(), self._wall()
 
         def work() -> None:
@@ -100,6 +98,13 @@ class ReportService:
         finally:
             pieces.leave()
             job.cancel()
+
+    def database(self) -> Database:
+        """The history's. Raises NoHistory."""
+        if self._url is None:
+            raise NoHistory("there is no history: the configuration has no section 'database:'")
+        self._database = self._database or Database(self._url, PIECE_WITHIN)
+        return self._database
 
     def close(self) -> None:
         """The threads end by themselves."""

@@ -1,0 +1,53 @@
+"""What must fit together for reports that are sent by schedule."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from urllib.parse import urlsplit
+
+from callbridge.settings import models
+from callbridge.settings.document import Document, Path
+from callbridge.settings.faults import Fault, did_you_mean
+from callbridge.settings.instance import DATABASE_URL
+from callbridge.settings.values import is_loopback
+
+
+def faults(settings: models.Settings, document: Document) -> Iterator[Fault]:
+    """Every fault of the schedule."""
+    if settings.reports and "database" not in document.values:
+        hint = f"such as database: {{url: {DATABASE_URL}}}"
+        yield document.at(("reports",), "reports need a database with the history", hint)
+    elif settings.reports and not settings.history.keep:
+        yield document.at(("reports",), "reports need the history, which history: {keep: no} turns off")
+    names = [one.name for one in settings.reports]
+    for index, one in enumerate(settings.reports):
+        at: Path = ("reports", index)
+        if one.name in names[:index]:
+            yield document.at((*at, "name"), f"{one.name!r} is already the name of another report")
+        there: dict[str, tuple[Collection[str], Collection[str]]] = {
+            "queues": (one.queues, settings.queues),
+            "tiers": (one.tiers, settings.tiers.order),
+            "entries": (one.entries, settings.entries),
+            "agents": (one.agents, settings.agents),
+            "campaigns": (one.campaigns, settings.campaigns),
+        }
+        for key, (given, known) in there.items():
+            for name in given:
+                if name not in known:
+                    yield document.at((*at, key), f"no such name: {name!r}", did_you_mean(name, known))
+        if any(target.email is not None for target in one.to) and "mail" not in document.values:
+            yield document.at(
+                (*at, "to"), "email needs the section mail", "such as mail: {host: smtp.example.com, from: cb@example.com}"
+            )
+
+
+def warnings(settings: models.Settings, document: Document) -> Iterator[Fault]:
+    """Targets that will not work, or that others can read."""
+    for index, one in enumerate(settings.reports):
+        for number, target in enumerate(one.to):
+            at: Path = ("reports", index, "to", number)
+            if target.folder is not None and not target.folder.is_dir():
+                yield document.at((*at, "folder"), f"no such folder here: {target.folder}", "create it, writable for callbridge")
+            url = urlsplit(target.webhook.url) if target.webhook is not None else None
+            if url is not None and url.scheme == "http" and not is_loopback(url.hostname or ""):
+                yield document.at((*at, "webhook", "url"), "does not use https: anyone on the network path can read the report")
