@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
+from types import MappingProxyType
 from zoneinfo import ZoneInfo
 
 from rich.cells import cell_len
@@ -12,7 +13,9 @@ from rich.text import Text
 
 from callbridge.adapters.report_forms.series import heat, merged, over_intervals
 from callbridge.adapters.report_forms.values import shown
+from callbridge.adapters.reports.goals import Goal, goals_of
 from callbridge.adapters.reports.report import Report, ReportColumn, ReportValue, ValueKind
+from callbridge.adapters.reports.terms import QueueTargets
 from callbridge.cli.fitting import fit_columns
 from callbridge.cli.plots import bars, heatmap
 from callbridge.cli.tables import printable, render, table_of
@@ -26,8 +29,16 @@ _LEFT = (ValueKind.TEXT, ValueKind.MOMENT)
 Row = tuple[ReportValue, ...]
 
 
-def report_text(report: Report, zone: ZoneInfo, width: int = NARROW, *, plot: bool = False) -> Iterator[str]:
-    """Lines. The columns that a report calls brief come first; of the others there are as many as fit."""
+def report_text(
+    report: Report,
+    zone: ZoneInfo,
+    width: int = NARROW,
+    *,
+    plot: bool = False,
+    targets: Mapping[str, QueueTargets] = MappingProxyType({}),
+) -> Iterator[str]:
+    """Lines. The columns that a report calls brief come first; of the others there are as many as fit. What misses a target is
+    marked."""
     rows: list[Row] = list(islice(report.rows, MOST_ROWS + 1))
     if not any(value not in (None, "") for row in rows for value in row[1:]):
         yield "nothing happened in this period"
@@ -35,8 +46,11 @@ def report_text(report: Report, zone: ZoneInfo, width: int = NARROW, *, plot: bo
     if plot:
         yield from _plots(report, rows, zone, width)
     left_out = len(rows) > MOST_ROWS
-    columns, cells = _fitted(report.columns, rows[:MOST_ROWS], zone, width)
+    marks = [goals_of(report.columns, row, targets) for row in rows[:MOST_ROWS]]
+    columns, cells = _fitted(report.columns, rows[:MOST_ROWS], marks, zone, width)
     yield _table(columns, cells, width)
+    if any(not met for marked in marks for _, met in marked.values()):
+        yield "!: misses the target of the configuration."
     if left_out:
         yield f"Only the first {MOST_ROWS:,} rows are shown: --csv, --json, --xlsx and --html write all."
     formulas = [f"{column.heading}: {column.definition}" for column in columns if " / " in column.definition]
@@ -45,11 +59,20 @@ def report_text(report: Report, zone: ZoneInfo, width: int = NARROW, *, plot: bo
 
 
 def _fitted(
-    columns: Sequence[ReportColumn], rows: Sequence[Row], zone: ZoneInfo, width: int
+    columns: Sequence[ReportColumn],
+    rows: Sequence[Row],
+    marks: Sequence[Mapping[int, tuple[Goal, bool]]],
+    zone: ZoneInfo,
+    width: int,
 ) -> tuple[list[ReportColumn], list[list[Text]]]:
     """The columns for which there is room, and their cells."""
+    marked = {at for goals in marks for at, (_, met) in goals.items() if not met}
     written = [
-        [Text(printable(_cell(value, column, row, zone))) for value, column in zip(row, columns, strict=True)] for row in rows
+        [
+            Text(printable(_cell(value, columns[at], row, zone)) + (_mark(goals.get(at)) if at in marked else ""))
+            for at, value in enumerate(row)
+        ]
+        for row, goals in zip(rows, marks, strict=True)
     ]
     taken = [_width(column, [row[at] for row in written]) + _GAP for at, column in enumerate(columns)]
     constant = {at for at, column in enumerate(columns) if column.name == "interval" and len({row[at] for row in rows}) == 1}
@@ -70,6 +93,11 @@ def _fitted(
     room = width - (len(kept) - 1) * (_GAP - 1)
     fit_columns([column.heading for column in kept], cells, room, [(at, _LEAST) for at in texts], [0] * len(kept))
     return kept, cells
+
+
+def _mark(goal: tuple[Goal, bool] | None) -> str:
+    """As wide for all, so that the figures stand below each other."""
+    return "!" if goal is not None and not goal[1] else " "
 
 
 def _cell(value: ReportValue, column: ReportColumn, row: Row, zone: ZoneInfo) -> str:

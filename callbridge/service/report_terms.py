@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from callbridge.adapters.database.attempt_counts import MachineEstimate
-from callbridge.adapters.reports.terms import CampaignTerms, ReportTerms
+from callbridge.adapters.reports.terms import CampaignTerms, QueueTargets, ReportTerms
 from callbridge.settings.campaigns import CampaignConfig
 from callbridge.settings.models import Settings
 
@@ -14,7 +14,22 @@ def report_terms(settings: Settings) -> ReportTerms:
         for name, survey in settings.surveys.items()
         for question in survey.questions
     }
-    return ReportTerms(scales=scales, campaigns={name: _campaign(one) for name, one in settings.campaigns.items()})
+    return ReportTerms(
+        scales=scales,
+        campaigns={name: _campaign(one) for name, one in settings.campaigns.items()},
+        queues={name: _targets(settings, name) for name in settings.queues},
+        agent_hour=settings.cost.agent_hour if settings.cost is not None else None,
+    )
+
+
+def _targets(settings: Settings, queue: str) -> QueueTargets:
+    """Only what the configuration says: the share that holds without a word is nobody's target."""
+    levels = (settings.queues[queue], settings.queue_defaults)
+    return QueueTargets(
+        service_level=next((one.target.share for one in levels if one.target.share is not None), None),
+        aht=next((one.report_targets.aht for one in levels if one.report_targets.aht is not None), None),
+        csat=next((one.report_targets.csat for one in levels if one.report_targets.csat is not None), None),
+    )
 
 
 def _campaign(campaign: CampaignConfig) -> CampaignTerms:

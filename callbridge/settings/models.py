@@ -18,6 +18,7 @@ from callbridge.settings.alerts import AlertsConfig
 from callbridge.settings.calendars import CalendarConfig
 from callbridge.settings.campaigns import CampaignConfig, LedgerConfig
 from callbridge.settings.faults import Fault
+from callbridge.settings.figures import CostConfig
 from callbridge.settings.flows import FlowConfig
 from callbridge.settings.instance import (
     DatabaseConfig,
@@ -110,6 +111,8 @@ class Settings(ConfigSection):
     """Alerts that callbridge sends itself, for sites without Prometheus; without this section it sends none."""
     reports: tuple[ScheduledReportConfig, ...] = ()
     """Reports on the history that are sent by schedule."""
+    cost: CostConfig | None = None
+    """What work costs, for reports; without this section they say nothing about cost."""
     region: Region | None = None
     """Country whose national numbers are written without a country code, two letters of ISO 3166; without it only
     international numbers are recognised in all their spellings. Example: `GB`"""

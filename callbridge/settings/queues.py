@@ -13,6 +13,7 @@ from pydantic import (
 )
 
 from callbridge.core.model.plan import AgentOrder
+from callbridge.settings.figures import ReportTargetsConfig
 from callbridge.settings.section import ConfigSection
 from callbridge.settings.spelling import OFF, Unit
 from callbridge.settings.values import (
@@ -140,6 +141,8 @@ class QueueConfig(TierRoutingConfig):
 
     renamed_from: Name | None = None
     """Former name of the queue; callers, callbacks and today's figures under it are carried over. Example: `helpdesk`"""
+    report_targets: ReportTargetsConfig = ReportTargetsConfig()
+    """What figures in reports are compared with, beside the service level of `target`. Example: `{aht: 5m, csat: 0.85}`"""
     short_abandon: Duration | None = None
     """Callers who hang up sooner than this are left out of the service level. Example: `5s`"""
     short_talk: Duration | None = None

@@ -30,6 +30,7 @@ FILES: dict[str, tuple[str, ...]] = {
             "mail",
             "alerts",
             "reports",
+            "cost",
             "fallback",
             "beep",
             "callbacks",

@@ -6,6 +6,7 @@ import io
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import closing
+from dataclasses import replace
 from datetime import timedelta
 from html.parser import HTMLParser
 from pathlib import Path
@@ -23,9 +24,11 @@ from callbridge.adapters.report_forms.as_xlsx import write_xlsx
 from callbridge.adapters.report_forms.chinese import HEADINGS, PHRASES
 from callbridge.adapters.report_forms.forms import ReportForm, written
 from callbridge.adapters.report_forms.words import Language
+from callbridge.adapters.reports.goals import goals_of
 from callbridge.adapters.reports.intervals import By
 from callbridge.adapters.reports.registry import REPORTS
 from callbridge.adapters.reports.report import Chart, FigureFamily, Report, ReportColumn, ReportQuery, ValueKind
+from callbridge.adapters.reports.terms import QueueTargets, ReportTerms
 from callbridge.wire.reports import CATALOGUE
 
 BERLIN = ZoneInfo("Europe/Berlin")
@@ -195,6 +198,24 @@ def test_a_long_report_is_written_as_it_is_read() -> None:
     pieces = written(made, QUERY, ReportForm.HTML)
     assert next(pieces).startswith(b"<!doctype html>")
     assert len(read) < 2000
+
+
+def test_targets_stand_beside_the_figures_of_their_queue() -> None:
+    terms = ReportTerms(queues={"support": QueueTargets(service_level=0.8), "sales": QueueTargets(service_level=0.5, aht=60)})
+    rows = [("09:00", "support", 4, 0.75), ("09:00", "sales", 1, 0.5), ("10:00", "sales", 1, None), ("10:00", "old", 1, 0.1)]
+    made = Report("queues", FigureFamily.COHORT, QUEUE, rows, Chart.BARS)
+    text = "".join(as_html(made, replace(QUERY, terms=terms)))
+    assert '<td class="missed">75.0% <small>≥ 80.0%</small></td>' in text
+    assert '<td class="met">50.0% <small>≥ 50.0%</small></td>' in text
+    assert "<td>10.0%</td>" in text
+
+
+def test_a_handle_time_is_better_the_shorter_it_is() -> None:
+    columns = (QUEUE[1], ReportColumn("aht", ValueKind.SECONDS, "AHT"), ReportColumn("csat", ValueKind.SHARE, "CSAT"))
+    targets = {"support": QueueTargets(aht=300.0, csat=0.9)}
+    assert {at: met for at, (_, met) in goals_of(columns, ("support", 301.0, 0.9), targets).items()} == {1: False, 2: True}
+    assert {at: met for at, (_, met) in goals_of(columns, ("support", 300.0, 0.89), targets).items()} == {1: True, 2: False}
+    assert goals_of(columns, ("support", None, None), targets) == goals_of(columns, ("sales", 1.0, 1.0), targets) == {}
 
 
 def test_an_empty_report_says_so() -> None:

@@ -125,6 +125,17 @@ def test_a_wide_terminal_shows_more_and_names_that_are_too_long_are_cut(config: 
     assert "1:01:40" in line
 
 
+def test_targets_and_cost_of_the_configuration_are_beside_the_figures(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Two of three answered, one within 20 s, AHT 120 s; an hour logged in of which three minutes were talk."""
+    text = config.read_text().replace("  support:\n", "  support:\n    report_targets: {aht: 90s}\n    target: {share: 0.3}\n", 1)
+    config.write_text(text + "cost: {agent_hour: 30}\n")
+    heading, row, note, *_ = said(capsys, config, "queues").splitlines()
+    assert (row.split()[-3:], note) == (["33.3%", "0:25", "2:00!"], "!: misses the target of the configuration.")
+    assert len(heading.rstrip()) <= 80
+    (ann,) = json.loads(said(capsys, config, "agents", "--json"))
+    assert (ann["cpcm"], ann["logged_in"], ann["talking"]) == (10.0, 3600.0, 180.0)
+
+
 def test_plots_are_drawn_when_asked_for(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert "█" not in said(capsys, config, "queues", "--by", "1h")
     lines = said(capsys, config, "queues", "--by", "1h", "--plot").splitlines()

@@ -11,6 +11,7 @@ from callbridge.adapters.report_forms.html_style import STYLE
 from callbridge.adapters.report_forms.series import Rows, heat, merged, over_intervals
 from callbridge.adapters.report_forms.values import local, shown
 from callbridge.adapters.report_forms.words import Language, definition, label, long_heading, phrase, title
+from callbridge.adapters.reports.goals import Goal, goals_of
 from callbridge.adapters.reports.report import Chart, Report, ReportColumn, ReportQuery, ReportValue, ValueKind
 from callbridge.wire.reports import CATALOGUE
 
@@ -32,7 +33,7 @@ def as_html(report: Report, query: ReportQuery, language: Language = Language.EN
         rows = _trimmed(kept)
         if len({row[0] for row in kept}) == 1 and report.columns[0].name == "interval":
             columns = columns[1:]  # the period is above
-    yield from _table(columns, rows, query.zone, language)
+    yield from _table(report.columns, columns, rows, query, language)
     yield f"<h2>{escape(phrase('definitions', language))}</h2>\n<dl>\n"
     for _, column in columns:
         if column.definition:
@@ -92,8 +93,13 @@ def _writer(column: ReportColumn, zone: ZoneInfo) -> svg.Written:
 
 
 def _table(
-    columns: Sequence[tuple[int, ReportColumn]], rows: Iterable[tuple[ReportValue, ...]], zone: ZoneInfo, language: Language
+    every: Sequence[ReportColumn],
+    columns: Sequence[tuple[int, ReportColumn]],
+    rows: Iterable[tuple[ReportValue, ...]],
+    query: ReportQuery,
+    language: Language,
 ) -> Iterator[str]:
+    """``columns``: those of ``every`` that are shown, with their places in a row."""
     heads = "".join(
         f'<th scope="col"{_class(column)} title="{escape(definition(column, language))}">'
         f"{escape(long_heading(column, language))}</th>"
@@ -104,16 +110,29 @@ def _table(
         if not anything:
             yield f'<div class="wide"><table>\n<thead><tr>{heads}</tr></thead>\n<tbody>\n'
             anything = True
-        yield f"<tr>{''.join(_cell(row[at], column, _is_empty(row), zone, language) for at, column in columns)}</tr>\n"
+        goals = goals_of(every, row, query.terms.queues)
+        cells = (_cell(row[at], column, _is_empty(row), query.zone, language, goals.get(at)) for at, column in columns)
+        yield f"<tr>{''.join(cells)}</tr>\n"
     yield "</tbody></table></div>\n" if anything else f"<p>{escape(phrase('nothing happened in this period', language))}</p>\n"
 
 
-def _cell(value: ReportValue, column: ReportColumn, empty: bool, zone: ZoneInfo, language: Language) -> str:
+def _cell(
+    value: ReportValue,
+    column: ReportColumn,
+    empty: bool,
+    zone: ZoneInfo,
+    language: Language,
+    goal: tuple[Goal, bool] | None = None,
+) -> str:
     if value is None:
         return f"<td{_class(column)}></td>" if empty or column.kind is ValueKind.TEXT else '<td class="none">–</td>'
     text = shown(value, column.kind, zone)
     if column.name in _LABELLED:
         text = label(text, language)
+    if goal is not None:
+        target, met = goal
+        beside = f"{'≤' if target.at_most else '≥'} {shown(target.value, column.kind, zone)}"
+        return f'<td class="{"met" if met else "missed"}">{escape(text)} <small>{escape(beside)}</small></td>'
     return f"<td{_class(column, text)}>{escape(text)}</td>"
 
 

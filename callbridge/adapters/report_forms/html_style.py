@@ -25,6 +25,7 @@ thead th { background: var(--paper); border-bottom: 2px solid var(--line); color
   vertical-align: bottom; white-space: normal; word-break: keep-all; }
 tbody tr:nth-child(even) { background: var(--band); }
 .text { text-align: left; } .long { white-space: normal; min-width: 16rem; } .none { color: var(--soft); }
+td small { color: var(--soft); font-weight: 400; font-size: .78em; }
 .met { color: var(--good); } .missed { color: var(--bad); font-weight: 600; }
 dl { display: grid; grid-template-columns: minmax(9rem, max-content) 1fr; gap: .25rem 1.2rem; margin: 0; font-size: .9rem; }
 dt { font-weight: 600; } dd { margin: 0; color: var(--soft); }

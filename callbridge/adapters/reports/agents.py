@@ -75,18 +75,24 @@ AGENT_COLUMNS = (
     ReportColumn("rejected", _COUNT, "rejected", "offers that the agent rejected", brief=False),
 )
 
+_CPCM = ReportColumn(
+    "cpcm", ValueKind.MONEY, "CPCM", "cost per call minute: cost of the time logged in / minutes of talk", brief=False
+)
+
 
 def agents_report(engine: Engine, query: ReportQuery) -> Report:
     """Each reason for being not ready has a column of its own."""
     pieces = query.pieces()
     found = report_agents(engine, pieces, query.now, query.agents)
     reasons = sorted({reason for one in found.values() for reason in one.reasons})
-    columns = (*AGENT_COLUMNS, *(_of_reason(reason) for reason in reasons))
+    cost = query.terms.agent_hour
+    priced = () if cost is None else (_CPCM,)
+    columns = (*AGENT_COLUMNS, *priced, *(_of_reason(reason) for reason in reasons))
     return Report(
         "agents",
         FigureFamily.CLIPPED,
         (INTERVAL, ReportColumn("agent", ValueKind.TEXT, "agent"), *columns),
-        rows_of(pieces, found, lambda one: (*_values(one), *_by_reason(one, reasons)), len(columns)),
+        rows_of(pieces, found, lambda one: (*_values(one), *_cost(one, cost), *_by_reason(one, reasons)), len(columns)),
         Chart.BARS,
         ("talking", "ready"),
         ["Seconds of a state count in the interval in which they pass; talks and offers where they began."],
@@ -96,6 +102,13 @@ def agents_report(engine: Engine, query: ReportQuery) -> Report:
 def _of_reason(reason: str) -> ReportColumn:
     shown = reason or "no reason"
     return ReportColumn(f"not_ready: {shown}", _SECONDS, shown, f"of this time not ready: {shown}", brief=False)
+
+
+def _cost(one: ClippedFigures, agent_hour: float | None) -> Row:
+    if agent_hour is None:
+        return ()
+    minutes = one.seconds.get("talking", 0.0) / 60
+    return (round(one.staffed / 3600 * agent_hour / minutes, 4) if minutes else None,)
 
 
 def _by_reason(one: ClippedFigures, reasons: list[str]) -> Row:

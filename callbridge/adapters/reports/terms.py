@@ -23,6 +23,15 @@ class CampaignTerms:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class QueueTargets:
+    """What the figures of a queue should be: the least service level, the longest AHT in seconds, the least CSAT."""
+
+    service_level: float | None = None
+    aht: float | None = None
+    csat: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ReportTerms:
     """``scales``: (survey, question) -> its answers from the worst to the best; none, where it asks for no rating. Answers to
     questions that are no longer configured are counted only."""
@@ -30,6 +39,10 @@ class ReportTerms:
     scales: Mapping[tuple[str, str], tuple[int, ...]] = field(default_factory=dict)
     campaigns: Mapping[str, CampaignTerms] = field(default_factory=dict)
     """The campaigns that are configured; of others dispositions mean nothing."""
+
+    queues: Mapping[str, QueueTargets] = field(default_factory=dict)
+    agent_hour: float | None = None
+    """What an hour of an agent who is logged in costs."""
 
     @property
     def ratings(self) -> list[tuple[str, str]]:
