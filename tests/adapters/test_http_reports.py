@@ -8,6 +8,7 @@ import io
 import json
 import threading
 from collections.abc import AsyncIterator
+from contextlib import closing
 from typing import Any
 
 import pytest
@@ -20,7 +21,8 @@ from callbridge.adapters.report_forms.service import ReportService
 from callbridge.adapters.reports.asking import NoHistory, ReportRequest, make_report
 from callbridge.wire.reports import CATALOGUE
 from tests.adapters.http_desk import Client, ToyDesk, client_of
-from tests.adapters.toy_reports import NINE, SITE, toy_reports, toy_url
+from tests.adapters.postgres import new_database
+from tests.adapters.toy_reports import NINE, SITE, one_day, toy_reports, toy_url
 
 SETTINGS = HttpSettings(
     tokens=[
@@ -120,6 +122,26 @@ async def test_without_a_history_it_is_said(tmp_path: Any) -> None:
 async def everything(reports: ReportService, name: str = "queues") -> list[bytes]:
     asked = ReportRequest(name=name, begin="2026-11-28", by="15m")
     return [piece async for piece in reports.stream(asked, ReportForm.JSON)]
+
+
+@pytest.fixture(scope="module")
+def on_postgresql() -> str:
+    url = new_database()
+    one_day(url)
+    return url
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", CATALOGUE)
+async def test_every_report_is_made_on_postgresql_as_on_sqlite(on_postgresql: str, name: str) -> None:
+    asked = ReportRequest(name=name, begin="2026-11-27", end="2026-11-28", by="1h" if "by" in CATALOGUE[name].options else "")
+    made = []
+    for url in (on_postgresql, toy_url()):
+        service = ReportService(url, lambda: SITE, lambda: NINE + 3600)
+        with closing(service):
+            made += [b"".join([piece async for piece in service.stream(asked, ReportForm.JSON)])]
+    assert made[0] == made[1]
+    assert made[0].startswith(b"[")
 
 
 async def test_more_reports_than_may_wait_are_refused_and_the_others_are_made(monkeypatch: pytest.MonkeyPatch) -> None:

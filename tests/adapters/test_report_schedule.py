@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -25,6 +25,7 @@ from callbridge.adapters.report_forms.scheduler import FIRST_REPORT_RETRY, Repor
 from callbridge.adapters.report_forms.service import ReportService
 from callbridge.adapters.report_forms.words import Language
 from callbridge.adapters.reports.asking import ReportRequest
+from tests.adapters.postgres import new_database
 from tests.adapters.smtp_server import smtp_server
 from tests.adapters.toy_reports import SITE, one_day
 
@@ -78,6 +79,7 @@ class Site:
     scheduled: list[ScheduledReport] = field(default_factory=list)
     sent: list[tuple[str, str]] = field(default_factory=list)
     owed: dict[str, int] = field(default_factory=dict)
+    services: list[ReportService] = field(default_factory=list)
 
     def report_sent(self, schedule: str, result: str) -> None:
         self.sent.append((schedule, result))
@@ -88,6 +90,7 @@ class Site:
     def started(self) -> ReportScheduler:
         """As after a start: it remembers nothing."""
         service = ReportService(self.url, lambda: SITE, lambda: self.now)
+        self.services.append(service)
         return ReportScheduler(
             lambda: ReportPlan(zone=LONDON, scheduled=self.scheduled, mail=self.mail), service, self, lambda: self.now
         )
@@ -108,11 +111,14 @@ class Site:
         ]
 
 
-@pytest.fixture
-def site(tmp_path: Path) -> Site:
-    url = f"sqlite:///{tmp_path}/history.db"
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.slow)])
+def site(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Site]:
+    url = f"sqlite:///{tmp_path}/history.db" if request.param == "sqlite" else new_database()
     one_day(url)
-    return Site(url)
+    made = Site(url)
+    yield made
+    for service in made.services:
+        service.close()
 
 
 @pytest.fixture

@@ -110,7 +110,9 @@ class Database:
         self._at_work.pop(threading.get_ident(), None)
 
     def _begun(self, link: Connection) -> None:
-        link.exec_driver_sql(self._limit)
+        """By the driver: a connection whose rows are streamed would declare a cursor for it."""
+        with contextlib.closing(link.connection.cursor()) as cursor:
+            cursor.execute(self._limit)
 
 
 def cause_of(trouble: SQLAlchemyError) -> str:

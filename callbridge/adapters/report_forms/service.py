@@ -107,8 +107,10 @@ class ReportService:
         return self._database
 
     def close(self) -> None:
-        """The threads end by themselves."""
+        """The threads end by themselves, connections that are not in use are closed."""
         self._threads.close()
+        if self._database is not None:
+            self._database.close()
 
 
 class _Pieces:
