@@ -25,6 +25,10 @@ class NotThere(ApiError):
     """The agent, queue or call does not exist."""
 
 
+class NotRunning(ApiError):
+    """Nobody listens at the address."""
+
+
 class Unready(ApiError):
     """The server is up but not ready."""
 
@@ -96,6 +100,10 @@ class Client:
 
     def cancel_callback(self, callback: str) -> dict[str, Any]:
         return self._dict(self._request("POST", f"/api/callbacks/{_quoted(callback)}/cancel", {}))
+
+    def erase_person(self, number: str) -> dict[str, Any]:
+        """Erase a person in callbridge, its database and Redis."""
+        return self._dict(self._request("POST", "/api/person/erase", {"number": number}))
 
     def campaigns(self) -> list[dict[str, Any]]:
         """Every campaign as it is now."""
@@ -191,9 +199,8 @@ class Client:
                 )
             if isinstance(reason, ssl.SSLError) and "WRONG_VERSION_NUMBER" in str(reason):
                 return ApiError(f"{self.url} does not speak TLS: write http://, unless a proxy serves https there")
-            return ApiError(
-                f"cannot reach callbridge at {self.url} ({reason}); check that it is running and that --url is correct"
-            )
+            kind = NotRunning if isinstance(reason, ConnectionRefusedError) else ApiError
+            return kind(f"cannot reach callbridge at {self.url} ({reason}); check that it is running and that --url is correct")
         return ApiError(f"{self.url} is not callbridge's HTTP address: {trouble}")
 
 

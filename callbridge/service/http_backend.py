@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
@@ -17,6 +18,7 @@ from callbridge.adapters.views.callbacks import callback_to, callbacks
 from callbridge.core.model.events import TokenUsed
 from callbridge.core.model.facts import RequestRefused
 from callbridge.core.model.switch import Switch
+from callbridge.service.persons import LivePersons, PersonStores
 
 if TYPE_CHECKING:
     from callbridge.service.process import Process
@@ -96,6 +98,26 @@ class HttpBackend:
 
     async def waiting(self, limit: int | None = None) -> dict[str, Any]:
         return await self._term.explainer.waiting(limit)
+
+    async def person(self, act: str, number: str, *, by: str, reason: str = "") -> dict[str, Any]:
+        settings, at = self._process.settings, self._term.clock.wall()
+        stores = PersonStores(settings, number)
+        match act:
+            case "erase":
+                await asyncio.to_thread(stores.check_not_held)
+                live = LivePersons(settings, self._term, self._process.timelines, self.submit)
+                places, calls = await live.erase(stores.number, by, self.now())
+                found = await asyncio.to_thread(stores.erase, by, at, calls)
+                found = replace(found, places=(*found.places, *places))
+            case "export":
+                found = await asyncio.to_thread(stores.export)
+            case _:
+                if act == "hold":
+                    await asyncio.to_thread(stores.hold, by, reason, at)
+                elif act == "release":
+                    await asyncio.to_thread(stores.release, by, at)
+                found = await asyncio.to_thread(stores.show)
+        return found.as_data(masked=settings.log.mask_numbers)
 
     def timeline(self, call: str) -> list[dict[str, Any]] | None:
         return self._process.timelines.timeline(call)

@@ -6,6 +6,7 @@ from typing import Any
 
 from aiohttp.test_utils import TestClient, TestServer
 
+from callbridge.adapters.facts.person_place import PersonHeld, PersonsAway
 from callbridge.adapters.http import EventFeed, HttpSettings, Probes, ReloadResult, SubmittedEvent, make_app
 from callbridge.adapters.http.explain_routes import Explainer
 from callbridge.adapters.ledger import LedgerRequests
@@ -105,6 +106,14 @@ class ToyDesk:
 
     def callback_to(self, queue: str, number: str) -> dict[str, object] | None:
         return callback_to(self.busy.world, queue, number)
+
+    async def person(self, act: str, number: str, *, by: str, reason: str = "") -> dict[str, Any]:
+        if number.endswith("0409"):
+            raise PersonHeld("under a legal hold by ops (court): release it first")
+        if number.endswith("0503"):
+            raise PersonsAway("Redis: TimeoutError")
+        place = {"place": "calls", "found": 1, "erased": int(act == "erase"), "note": f"{act} by {by}: {reason}"}
+        return {"places": [place], "files": ["a.wav"], "held": None, "tables": {}}
 
     def board(self) -> Board:
         self.looked += 1

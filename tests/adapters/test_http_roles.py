@@ -92,6 +92,11 @@ MATRIX = {
     "GET /api/do-not-call": "sA",
     "POST /api/do-not-call": "sA",
     "POST /api/do-not-call/remove": "sA",
+    "POST /api/person/show": "A",
+    "POST /api/person/export": "A",
+    "POST /api/person/erase": "A",
+    "POST /api/person/hold": "A",
+    "POST /api/person/release": "A",
     "GET /api/hours": "vsA",
     "POST /api/hours/{name}": "sA",
     "GET /api/bypass": "vsA",
@@ -488,6 +493,17 @@ async def test_the_core_hears_of_log_ins_who_as_what_as_what_and_from_where(desk
         ("a0", "agent", "127.0.0.1", "a0"),
         ("boss", "supervisor", "127.0.0.1", ""),
     ]
+
+
+@pytest.mark.parametrize(("number", "status"), [("+442079460123", 200), ("+442079460409", 409), ("+442079460503", 503)])
+async def test_a_person_is_erased_by_an_admin_unless_held(client: Client, number: str, status: int) -> None:
+    body = {"number": number, "reason": "asked for"}
+    answer = await client.post("/api/person/erase", headers=bearer(TokenRole.ADMIN), json=body)
+    said = await answer.json()
+    assert answer.status == status
+    assert "+44" not in str(said)
+    if status == 200:
+        assert said["places"] == [{"place": "calls", "found": 1, "erased": 1, "note": "erase by ops: asked for"}]
 
 
 async def test_log_ins_of_one_agent_are_limited(desk: ToyDesk) -> None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
-from sqlalchemy import Column, Table, and_, delete, select, tuple_
+from sqlalchemy import Column, ColumnElement, Table, and_, delete, func, select, tuple_
 
 from callbridge.adapters.database import Database
 from callbridge.adapters.database.history_tables import (
@@ -14,6 +15,7 @@ from callbridge.adapters.database.history_tables import (
     calls,
     changes,
     flow_steps,
+    legal_holds,
     offers,
     recordings,
     segments,
@@ -54,13 +56,18 @@ _ENDS: tuple[tuple[Table, Column[float]], ...] = (
 
 def prune(database: Database, retention: Retention, now: float) -> int:
     """Delete what is too old; returns how many rows that were. Raises SQLAlchemyError."""
-    deleted = _prune(database, flow_steps, flow_steps.c.at, now - retention.flow_days * DAY)
-    return deleted + sum(_prune(database, table, at, now - retention.days * DAY) for table, at in _ENDS)
+    with database.engine.connect() as link:
+        holds = link.scalar(select(func.count()).select_from(legal_holds)) or 0
+    deleted = _prune(database, flow_steps, flow_steps.c.at, now - retention.flow_days * DAY, holds > 0)
+    return deleted + sum(_prune(database, table, at, now - retention.days * DAY, holds > 0) for table, at in _ENDS)
 
 
-def _prune(database: Database, table: Table, at: Column[float], before: float) -> int:
+def _prune(database: Database, table: Table, at: Column[float], before: float, holds: bool) -> int:
+    """``holds``: there are persons of whom nothing is deleted."""
     key = tuple(table.primary_key)
     old = select(*key).where(and_(at.is_not(None), at < before)).limit(ROWS_AT_ONCE)
+    if holds:
+        old = old.where(*_not_held(table))
     deleted = 0
     while True:
         with database.engine.begin() as link:
@@ -68,3 +75,14 @@ def _prune(database: Database, table: Table, at: Column[float], before: float) -
         deleted += found
         if found < ROWS_AT_ONCE:
             return deleted
+
+
+def _not_held(table: Table) -> Iterator[ColumnElement[bool]]:
+    """Rows of persons without a legal hold, and of nobody."""
+    held = select(legal_holds.c.person)
+    if "person" in table.columns:
+        yield func.coalesce(table.c.person, "").not_in(held)
+    elif "call" in table.columns:
+        yield func.coalesce(table.c.call, "").not_in(select(calls.c.call).where(calls.c.person.in_(held)))
+    elif table is callback_attempts:
+        yield table.c.callback.not_in(select(callbacks.c.callback).where(callbacks.c.person.in_(held)))

@@ -73,6 +73,10 @@ class Backend(Protocol):
     async def waiting(self, limit: int | None = None) -> dict[str, Any]:
         """The first ``limit`` callers of every queue, in the order in which they will be served, and how many there are."""
 
+    async def person(self, act: str, number: str, *, by: str, reason: str = "") -> dict[str, Any]:
+        """What is kept about a person, after ``act`` (``PERSON_ACTS``), as PersonView has it. Raises NoPerson, PersonHeld,
+        PersonsAway."""
+
     def timeline(self, call: str) -> list[dict[str, Any]] | None:
         """The facts of a call, oldest first, as plain data; None when the call is unknown."""
 

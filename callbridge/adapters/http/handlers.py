@@ -12,6 +12,7 @@ from aiohttp import hdrs, web
 from aiohttp.typedefs import Handler
 
 from callbridge.adapters.facts.codec import FACT_TYPES
+from callbridge.adapters.facts.person_place import NoPerson, PersonHeld, PersonsAway
 from callbridge.adapters.http.auth import Caller, HttpSettings, caller, guard
 from callbridge.adapters.http.backend import Backend
 from callbridge.adapters.http.encodings import plain_only
@@ -20,6 +21,7 @@ from callbridge.adapters.http.explain_routes import MAX_WAITING_SHOWN
 from callbridge.adapters.http.feed import EventFeed, Wanted
 from callbridge.adapters.http.limits import Refusals
 from callbridge.adapters.http.openapi import document
+from callbridge.adapters.http.person_schemas import PersonBody
 from callbridge.adapters.http.probes import Probes
 from callbridge.adapters.http.problems import Problem, problems
 from callbridge.adapters.http.rate_limit import RateLimit
@@ -368,6 +370,17 @@ class _Handlers:
         except NoLedger as trouble:
             raise Problem(503, str(trouble)) from None
         return web.json_response(self._backend.ledger().shown({**body.model_dump(), "by": by, "at": self._backend.now()}))
+
+    async def person(self, request: web.Request) -> web.Response:
+        body, act = await body_of(request, PersonBody), request.path.rpartition("/")[2]
+        try:
+            return web.json_response(await self._backend.person(act, body.number, by=caller().by, reason=body.reason))
+        except (NoPerson, PersonHeld) as refused:
+            raise Problem(409, str(refused)) from None
+        except PersonsAway as away:
+            raise Problem(503, str(away)) from None
+
+    show_person = export_person = erase_person = hold_person = release_person = person
 
     async def unblock(self, request: web.Request) -> web.Response:
         body = await body_of(request, UnblockBody)

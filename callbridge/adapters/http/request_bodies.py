@@ -20,7 +20,7 @@ BODY_LIMIT = 16 * 1024
 """Maximum size of a request body, in bytes."""
 BODY_PATIENCE = 10.0
 """Seconds within which the whole body must arrive."""
-_PLAIN_TEXT = r"^[^\x00-\x1f\x7f-\x9f\u2028\u2029]*$"
+PLAIN_TEXT = r"^[^\x00-\x1f\x7f-\x9f\u2028\u2029]*$"
 _NAME = r"[^\x00-\x1f\x7f-\x9f\u2028\u2029]{1,64}$"
 _NUMBER = r"^number:\+?[0-9*#]{1,32}$"
 """Characters of a number that can be dialled."""
@@ -42,10 +42,10 @@ class PhoneBody(Body):
 class ReasonBody(Body):
     """A not-ready reason, as configured."""
 
-    reason: str = Field(default="", max_length=64, pattern=_PLAIN_TEXT)
+    reason: str = Field(default="", max_length=64, pattern=PLAIN_TEXT)
 
 
-def _dialled(number: object) -> object:
+def dialled(number: object) -> object:
     """As it is dialled: people write numbers with spaces. One from a spreadsheet, two in one value, or one with an extension is
     refused by name: nothing is guessed."""
     if isinstance(number, float):
@@ -59,7 +59,7 @@ def _dialled(number: object) -> object:
 
 def _target(to: object) -> object:
     if isinstance(to, str) and to.startswith("number:") and not re.fullmatch(_NUMBER, to):
-        return f"number:{_dialled(to.removeprefix('number:'))}"
+        return f"number:{dialled(to.removeprefix('number:'))}"
     return to
 
 
@@ -120,11 +120,11 @@ class CallbackBody(Body):
     """The number to call back and its queue. ``tier``: else looked up by number; ``agent``: only this agent; ``not_before``:
     epoch seconds."""
 
-    queue: str = Field(min_length=1, max_length=64, pattern=_PLAIN_TEXT)
-    number: Annotated[str, BeforeValidator(_dialled)] = Field(pattern=r"^\+?[0-9]{1,15}$", examples=["+442079460000"])
-    name: str = Field(default="", max_length=80, pattern=_PLAIN_TEXT)
-    tier: str = Field(default="", max_length=64, pattern=_PLAIN_TEXT)
-    agent: str = Field(default="", max_length=64, pattern=_PLAIN_TEXT)
+    queue: str = Field(min_length=1, max_length=64, pattern=PLAIN_TEXT)
+    number: Annotated[str, BeforeValidator(dialled)] = Field(pattern=r"^\+?[0-9]{1,15}$", examples=["+442079460000"])
+    name: str = Field(default="", max_length=80, pattern=PLAIN_TEXT)
+    tier: str = Field(default="", max_length=64, pattern=PLAIN_TEXT)
+    agent: str = Field(default="", max_length=64, pattern=PLAIN_TEXT)
     not_before: float = Field(default=0.0, ge=0, le=1e11, allow_inf_nan=False, strict=False)
 
 
@@ -132,7 +132,7 @@ class DispositionBody(Body):
     """The disposition: one of the campaign's codes, or its digit. ``call_back_at``: when to call the customer again, in epoch
     seconds; with ``own``, only by this agent."""
 
-    code: str = Field(min_length=1, max_length=64, pattern=_PLAIN_TEXT)
+    code: str = Field(min_length=1, max_length=64, pattern=PLAIN_TEXT)
     call_back_at: float | None = Field(default=None, ge=0, le=1e11, allow_inf_nan=False, strict=False)
     own: bool = False
 
@@ -146,17 +146,17 @@ class LeadsBody(Body):
 class BlockBody(Body):
     """A number to add to the do-not-call list, for one campaign or for all."""
 
-    number: Annotated[str, BeforeValidator(_dialled)] = Field(pattern=r"^\+?[0-9]{1,15}$", examples=["+442079460000"])
-    campaign: str = Field(default="", max_length=64, pattern=_PLAIN_TEXT)
-    reason: str = Field(default="asked", min_length=1, max_length=200, pattern=_PLAIN_TEXT)
+    number: Annotated[str, BeforeValidator(dialled)] = Field(pattern=r"^\+?[0-9]{1,15}$", examples=["+442079460000"])
+    campaign: str = Field(default="", max_length=64, pattern=PLAIN_TEXT)
+    reason: str = Field(default="asked", min_length=1, max_length=200, pattern=PLAIN_TEXT)
     expires_at: float | None = Field(default=None, ge=0, le=1e11, allow_inf_nan=False, strict=False)
 
 
 class UnblockBody(Body):
     """A number to remove from the do-not-call list: the entry of one campaign, or the one for all."""
 
-    number: Annotated[str, BeforeValidator(_dialled)] = Field(pattern=r"^\+?[0-9]{1,15}$", examples=["+442079460000"])
-    campaign: str = Field(default="", max_length=64, pattern=_PLAIN_TEXT)
+    number: Annotated[str, BeforeValidator(dialled)] = Field(pattern=r"^\+?[0-9]{1,15}$", examples=["+442079460000"])
+    campaign: str = Field(default="", max_length=64, pattern=PLAIN_TEXT)
 
 
 class ClosedBody(Body):

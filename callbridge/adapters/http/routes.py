@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from callbridge.adapters.http import reload_schemas, request_bodies, response_bodies
+from callbridge.adapters.http import person_schemas, reload_schemas, request_bodies, response_bodies
 from callbridge.adapters.http.auth import TokenRole
 from callbridge.adapters.http.explain_routes import MAX_WAITING_SHOWN
 from callbridge.adapters.report_forms.forms import MEDIA, ReportForm
@@ -344,6 +344,18 @@ ROUTES: tuple[Route, ...] = (
         roles=SUPERVISORS,
         body=request_bodies.UnblockBody,
         faults=(404, 409, 503),
+    ),
+    *(
+        _post(
+            f"/api/person/{act}",
+            f"{act}_person",
+            what,
+            person_schemas.PersonView,
+            roles=ADMINS,
+            body=person_schemas.PersonBody,
+            faults=(404, 409, 503, 504),
+        )
+        for act, what in person_schemas.PERSON_ACTS.items()
     ),
     _get("/api/hours", "hours", "list calendars and whether each is open", list[response_bodies.CalendarView], roles=WATCHERS),
     _post(

@@ -101,6 +101,15 @@ class LastAgents:
         queue = self._renamed.get(queue, queue)
         return {"last_agent": agent, "last_queue": queue, "last_at": f"{at:.3f}"} | again
 
+    async def forget(self, number: str) -> bool:
+        """Nothing is known of the number any more; False when nothing was. Raises what Redis raises."""
+        both = {who for who in (self._who(number), _hashed(plain(number))) if who}
+        self._owed = deque((one for one in self._owed if one[0] not in both), maxlen=MAX_OWED)
+        kept = [who for who in both if self._kept.pop(who, None) is not None]
+        if self._redis is None or not both:
+            return bool(kept)
+        return bool(await self._redis.delete(*(f"{self._private}:{who}" for who in both)))
+
     async def close(self) -> None:
         if self._redis is not None:
             await self._redis.aclose()

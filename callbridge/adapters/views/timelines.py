@@ -6,7 +6,7 @@ Numbers are masked. A timeline holds a call's last facts; timelines of ended cal
 from __future__ import annotations
 
 from collections import OrderedDict, deque
-from collections.abc import Iterable
+from collections.abc import Callable, Collection, Iterable
 from typing import Any
 
 from callbridge.adapters.facts.codec import fact_dict
@@ -52,6 +52,18 @@ class Timelines:
         """The facts of a call, oldest first; None when the call is unknown."""
         facts = self._facts.get(call)
         return None if facts is None else [plain_fact(fact, mask=self._mask) for fact in facts]
+
+    def of_number(self, is_of: Callable[[str], bool]) -> set[str]:
+        """The calls whose facts name a number of which ``is_of`` is true."""
+        named = {call: (getattr(fact, "number", "") for fact in facts) for call, facts in self._facts.items()}
+        return {call for call, numbers in named.items() if any(number and is_of(number) for number in numbers)}
+
+    def erase(self, calls: Collection[str]) -> int:
+        """Forget these calls, unless they go on; returns how many were known."""
+        ended = [call for call in calls if self._ended.pop(call, None) is not None]
+        for call in ended:
+            self._facts.pop(call, None)
+        return len(ended)
 
     def _forget(self, now: float) -> None:
         while self._ended:
