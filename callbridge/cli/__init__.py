@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from callbridge import __version__
-from callbridge.cli import campaign_command, import_command, person_command, quality_command, report_command
+from callbridge.cli import campaign_command, history_command, import_command, person_command, quality_command, report_command
 from callbridge.cli import commands as talking
 from callbridge.cli.client import ApiError
 from callbridge.settings.faults import ConfigFaults, printable
@@ -122,6 +122,10 @@ def _add_readers(commands: talking.Commands) -> None:
     _config(report)
     report.set_defaults(run=_report)
 
+    history = history_command.add(commands)
+    _config(history)
+    history.set_defaults(run=_history)
+
     person = person_command.add(commands)
     _config(person)
     person.set_defaults(run=_person)
@@ -199,6 +203,10 @@ def _number(options: argparse.Namespace) -> int:
     from callbridge.cli.number import number
 
     return number(_load(options), options.number, as_json=options.json)
+
+
+def _history(options: argparse.Namespace) -> int:
+    return history_command.run(_load(options), options)
 
 
 def _person(options: argparse.Namespace) -> int:

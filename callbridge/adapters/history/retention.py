@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from sqlalchemy import Column, ColumnElement, Table, and_, delete, func, select, tuple_
@@ -52,6 +52,8 @@ _ENDS: tuple[tuple[Table, Column[float]], ...] = (
     (callback_attempts, callback_attempts.c.at),
     (changes, changes.c.at),
 )
+TIMES: Mapping[str, Column[float]] = {table.name: at for table, at in _ENDS}
+"""By which a row is old."""
 
 
 def prune(database: Database, retention: Retention, now: float) -> int:
