@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ ROOT = Path(__file__).resolve().parents[2]
 DEPLOY = ROOT / "deploy"
 PROMETHEUS = DEPLOY / "prometheus"
 GRAFANA = DEPLOY / "grafana"
-DASHBOARD = GRAFANA / "dashboards" / "callbridge.json"
+DASHBOARDS = GRAFANA / "dashboards"
 _METRIC = re.compile(r"(?<![\w:])callbridge_\w+")
 _RECORDED = re.compile(r"\b[a-z_]+:callbridge_\w+:\w+")
 
@@ -28,15 +28,27 @@ class Query:
     expression: str
 
 
-def dashboard() -> dict[str, Any]:
-    return dict(json.loads(DASHBOARD.read_text()))
+def dashboards() -> dict[str, dict[str, Any]]:
+    """By name: the files that Grafana loads."""
+    return {path.stem: dict(json.loads(path.read_text())) for path in sorted(DASHBOARDS.glob("*.json"))}
 
 
-def queries(board: Mapping[str, Any]) -> Iterator[Query]:
-    """Every query of every panel, as Grafana has it."""
-    for panel in board["panels"]:
-        for target in panel.get("targets", ()):
-            yield Query(f"{panel['id']} {panel['title']} {target['refId']}", target["expr"])
+def queries() -> Iterator[Query]:
+    """Every query to Prometheus of every panel, as Grafana has it."""
+    for name, board in dashboards().items():
+        for panel in board["panels"]:
+            for target in panel.get("targets", ()):
+                if "expr" in target:
+                    yield Query(f"{name} {panel['id']} {panel['title']} {target['refId']}", target["expr"])
+
+
+def sql_queries() -> Iterator[Query]:
+    """Every query to the database of the history."""
+    for name, board in dashboards().items():
+        for panel in board["panels"]:
+            for target in panel.get("targets", ()):
+                if "rawSql" in target:
+                    yield Query(f"{name} {panel['id']} {panel['title']} {target['refId']}", target["rawSql"])
 
 
 def filled(query: Query, **variables: str) -> str:

@@ -13,7 +13,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from callbridge.adapters.metrics.registry import Metrics
 from callbridge.adapters.views.board import Board
-from tests.deploy.files import DEPLOY, PROMETHEUS, dashboard, metrics_of, queries, recorded_of, rules
+from tests.deploy.files import DEPLOY, PROMETHEUS, metrics_of, queries, recorded_of, rules
 
 UNIT_TESTS = Path(__file__).with_name("alerts.yml")
 UNIT_TESTS_OF_WEEKS = Path(__file__).with_name("alerts_weeks.yml")
@@ -87,7 +87,7 @@ def test_each_alarm_says_what_to_do_and_where_that_is_written(rule: dict[str, di
 
 
 def test_rules_and_panels_use_only_what_is_exported_or_recorded() -> None:
-    asked = [rule["expr"] for rule in (*rules("record"), *ALERTS)] + [query.expression for query in queries(dashboard())]
+    asked = [rule["expr"] for rule in (*rules("record"), *ALERTS)] + [query.expression for query in queries()]
     recorded = {rule["record"] for rule in rules("record")}
     assert {name for text in asked for name in metrics_of(text)} <= exported()
     assert {name for text in asked for name in recorded_of(text)} <= recorded

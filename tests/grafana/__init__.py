@@ -1,0 +1,1 @@
+"""Makes the dashboards of ``deploy/grafana`` from their one definition."""
