@@ -1,9 +1,14 @@
 """A phone that picks up and hangs up at once has answered nobody: the caller keeps the place, the figures know nothing of it."""
 
+import asyncio
+import sqlite3
+from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.adapters.waiting import until
 from tests.lab.bridge import Callbridge, agent, floor
 from tests.lab.pbx import Pbx
 from tests.lab.sip import Call, Callers, Phone, PhoneScript, Talk, call
@@ -14,6 +19,7 @@ pytestmark = [pytest.mark.live, pytest.mark.asyncio(loop_scope="module")]
 ON_16 = {
     "test_a_bye_right_after_the_answer_leaves_the_caller_to_the_next_agent",
     "test_a_talk_of_which_beginning_and_end_are_heard_in_one_moment_was_a_talk",
+    "test_a_talk_that_begins_while_the_link_is_down_is_told_as_estimated",
 }
 
 AT_ONCE = PhoneScript(ring=0.05, hangs_up=True)
@@ -94,3 +100,36 @@ async def test_where_it_is_switched_off_a_moment_is_a_talk(house: House, pbx: Pb
         await bridge.until("call_ended")
     assert made.ended_by == "pbx"
     assert [fact["result"] for fact in bridge.facts("offer_ended")] == ["answered"]
+
+
+async def test_a_talk_that_begins_while_the_link_is_down_is_told_as_estimated(house: House, pbx: Pbx, tmp_path: Path) -> None:
+    """Before, it was told as exact, though up to seconds short."""
+    house.explains("ari link down")
+    database = {"url": f"sqlite:///{tmp_path}/history.db"}
+    bridge, proxy = await house.open_through_proxy(two_desks() | {"database": database})
+    await bridge.until_state("ann", "ready")
+    async with Phone(pbx, "1001", PhoneScript(ring=0.05, steps=[Talk(6.0)], hangs_up=True)) as phone:
+        proxy.hold_from("ChannelEnteredBridge")
+        calling = asyncio.create_task(call(pbx, Call(dialled="support")))
+        await until(lambda: any("ChannelEnteredBridge" in frame for _, frame in proxy.log.frames), 10)
+        await asyncio.sleep(1.5)
+        await proxy.cut()
+        proxy.flow()
+        began = await bridge.until("talk_began")
+        ended = await bridge.until("talk_ended")
+        await calling
+        (record,) = phone.records()
+    assert record.answered_at
+    assert began["at"] - record.answered_at > 1.0, "it was heard of late"
+    assert ended["talked"] < 5.5
+    assert (began["estimated"], ended["estimated"], bridge.facts("visit_ended")[0]["estimated"]) == (True, True, True)
+    told = await asyncio.to_thread(bridge.client.explain, "calls", began["call"])
+    assert [line["text"] for line in told["lines"] if line["text"].startswith("connected to")] == [
+        "connected to ann (Agent 1001) (time estimated)"
+    ]
+
+    def kept() -> list[tuple[int]]:
+        with closing(sqlite3.connect(tmp_path / "history.db")) as link:
+            return link.execute("SELECT estimated FROM segments WHERE ended_at IS NOT NULL").fetchall()
+
+    await until(lambda: kept() == [(1,)], 10)
