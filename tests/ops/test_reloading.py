@@ -19,6 +19,7 @@ from callbridge.adapters.ledger import LedgerTerms
 from callbridge.core.model.events import AgentRequest, AgentRequested, CallerArrived, PlanChanged
 from callbridge.core.model.facts import CallArrived, ConfigReloaded, RequestRefused
 from callbridge.core.model.ids import leg_id
+from callbridge.core.model.plan import Plan
 from callbridge.core.reload import plan_change
 from callbridge.service.reloading import Reloads
 from callbridge.settings.loading import load
@@ -68,11 +69,14 @@ class ToyProcess:
         self.metrics = SimpleNamespace(adopt=lambda plan, hooks: self.done.append("metrics"))
         self.leading = ToyTerm(one, self.done)
         self.term: ToyTerm | None = self.leading
-        self.alerting = None
+        self.alerting = SimpleNamespace(adopt=self._alerts)
 
     @property
     def tiers(self) -> TierFile | None:
         return self.leading.tiers
+
+    async def _alerts(self, _settings: Settings, _plan: Plan) -> None:
+        self.done.append("alerts")
 
 
 class Rig:
@@ -118,7 +122,7 @@ async def test_the_core_first_then_everything_else(rig: Rig) -> None:
     done = await rig.reload()
     assert (done.faults, done.report["reloaded"]) == ((), True)
     assert [(row["kind"], row["name"], row["settings"]) for row in done.report["changes"]] == [("queue", "support", ["music"])]
-    assert rig.process.done == ["look-ups", "metrics", "hooks"]
+    assert rig.process.done == ["look-ups", "metrics", "hooks", "alerts"]
     assert rig.process.settings.queues["support"].music == "jazz"
     assert rig.process.tiers is not old
 
@@ -220,7 +224,7 @@ async def test_a_log_in_that_is_refused_is_no_fault_of_the_reload(rig: Rig) -> N
     assert [fact.reason for fact in rig.one.seen(RequestRefused)] == ["phone PJSIP/1002 is in use by agent bob"]
     assert (done.faults, done.report["reloaded"]) == ((), True)
     assert rig.process.settings.agents.keys() == {"bob", "cid"}
-    assert rig.process.done == ["look-ups", "metrics", "hooks"]
+    assert rig.process.done == ["look-ups", "metrics", "hooks", "alerts"]
 
 
 async def test_a_fault_of_ours_beside_the_core_is_no_success_either(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -239,7 +243,7 @@ async def test_who_stops_waiting_does_not_stop_it_half_way(rig: Rig) -> None:
     asked = asyncio.create_task(rig.reload())
     await asyncio.sleep(0)
     asked.cancel()
-    await rig.one.until(lambda: rig.process.done == ["look-ups", "metrics", "hooks"])
+    await rig.one.until(lambda: rig.process.done == ["look-ups", "metrics", "hooks", "alerts"])
     assert rig.one.world.plan.queues["support"].music == rig.process.settings.queues["support"].music == "jazz"
 
 
