@@ -23,6 +23,7 @@ from callbridge.adapters.alerts import (
     channels,
     conditions,
 )
+from callbridge.adapters.alerts import watch as alert_watch
 from callbridge.adapters.alerts.channels import AlertNotSent
 from callbridge.adapters.alerts.conditions import RULES
 from callbridge.adapters.mail import Mailer, MailSettings
@@ -264,3 +265,22 @@ async def test_offers_are_those_of_the_last_five_minutes() -> None:
     assert await heard_at([5, 6], 510.0) == []
     assert await heard_at([8], 511.0) == ["11 offers of support rang out within 5 minutes, 0 were answered"]
     await watch.close()
+
+
+async def test_a_look_that_raises_costs_alerts_and_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    looks: list[int] = []
+    logged: list[str] = []
+    monkeypatch.setattr(alert_watch.log, "exception", logged.append)
+
+    def look() -> Figures:
+        looks.append(1)
+        raise ZeroDivisionError
+
+    watch = AlertWatch(look, every=0.01)
+    await watch.adopt(Thresholds(), [Deaf()], 20)
+    running = asyncio.create_task(watch.run())
+    await until(lambda: len(looks) > 2, 5)
+    assert not running.done()
+    running.cancel()
+    await watch.close()
+    assert set(logged) == {"alerts could not be worked out"}

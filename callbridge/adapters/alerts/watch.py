@@ -46,7 +46,10 @@ class AlertWatch:
         """Until cancelled."""
         while True:
             if self._outlets:
-                self.step()
+                try:
+                    self.step()
+                except Exception:  # whatever it is: calls must not end because an alert cannot be worked out
+                    log.exception("alerts could not be worked out")
             await asyncio.sleep(self._every)
 
     def step(self) -> None:
