@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from callbridge.cli.client import ApiError
 from tests.lab.bridge import Callbridge, agent, floor
 from tests.lab.capture import Capture
 from tests.lab.config import PHONES_HOST
@@ -20,6 +21,7 @@ ON_16 = {
     "test_an_agent_logs_in_at_the_own_phone_with_a_pin_and_is_told_so",
     "test_hot_desking_takes_the_number_behind_the_code_or_asks_for_it",
     "test_pauses_have_reasons_by_key_and_end_by_a_code",
+    "test_where_a_reason_is_required_neither_code_nor_api_does_without",
     "test_a_nailed_up_agent_s_line_is_opened_when_the_feature_call_is_over",
     "test_without_callbridge_a_code_ends_with_an_apology",
 }
@@ -158,6 +160,20 @@ async def test_a_phone_in_use_is_refused(house: House, pbx: Pbx) -> None:
     await dial(pbx, "1001", "*111002", f"{OTHER_PIN}#")
     assert ears.heard()[-2:] == ["extension", "is-in-use"]
     assert await bridge.state("1002") == "logged_out"
+
+
+async def test_where_a_reason_is_required_neither_code_nor_api_does_without(house: House, pbx: Pbx) -> None:
+    bridge, ears = await house.open(desks(reason_required=True)), Ears(pbx)
+    await logged_in(bridge, pbx)
+    await dial(pbx, "1001", "*14")
+    assert ears.heard()[-1] == "im-sorry"
+    assert (await bridge.until("request_refused"))["reason"] == "a reason is required; the reasons are lunch, training"
+    for reason, why in (("", "a reason is required"), ("pauze", "unknown reason 'pauze'")):
+        with pytest.raises(ApiError, match=why):
+            await bridge.ask("1001", "not-ready", reason=reason)
+    assert await bridge.state("1001") == "ready"
+    await dial(pbx, "1001", "*141")
+    await bridge.until("agent_changed", agent="1001", state="not_ready", reason="lunch")
 
 
 async def test_pauses_have_reasons_by_key_and_end_by_a_code(house: House, pbx: Pbx) -> None:
