@@ -2,13 +2,18 @@
 
 import asyncio
 import math
+import time
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 import pytest_asyncio
+from sqlalchemy import create_engine
 
+from callbridge.adapters.reports.intervals import By, intervals
+from callbridge.adapters.reports.queues import report_queues
 from tests.deploy.files import PROMETHEUS, Query, filled, metrics_of, queries, recorded_of, rules
 from tests.lab.bridge import Callbridge, agent, floor
 from tests.lab.pbx import Pbx, PhoneSpec
@@ -59,6 +64,8 @@ FLOOR = floor(
 )
 FLOOR["entries"]["welcome"] = {"flow": "welcome"}
 SPRING = {"queue": "spring", "dial": "PJSIP/{number}@1005", "message": "sound:beep", "dispositions": {"sold": {"success": True}}}
+Watched = tuple[Callbridge, Prometheus, str]
+"""And the URL of the database."""
 VARIABLES = {"__rate_interval": "1m", "queue": ".*"}
 
 
@@ -136,7 +143,7 @@ async def silent(prometheus: Prometheus, asked: Sequence[Query], known: set[str]
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def watched(pbx: Pbx, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[tuple[Callbridge, Prometheus]]:
+async def watched(pbx: Pbx, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Watched]:
     """One day for all tests, which only ask what was recorded of it."""
     # The agent without a phone is offline, as planned.
     folder, house = tmp_path_factory.mktemp("campaigns"), House(pbx)
@@ -159,12 +166,12 @@ async def watched(pbx: Pbx, tmp_path_factory: pytest.TempPathFactory) -> AsyncIt
                 await a_quarter_of_an_hour(pbx, bridge)
             await journeys(pbx, bridge)
             await asyncio.sleep(2.5)  # the last scrape, and the rules after it
-            yield bridge, prometheus
+            yield bridge, prometheus, str(database["url"])
         await house.at_the_end()
 
 
-async def test_every_panel_and_every_rule_shows_what_was_recorded(watched: tuple[Callbridge, Prometheus]) -> None:
-    _, prometheus = watched
+async def test_every_panel_and_every_rule_shows_what_was_recorded(watched: Watched) -> None:
+    _, prometheus, _ = watched
     board = list(queries())
     known = set(await prometheus.ask("label/__name__/values"))
 
@@ -178,8 +185,8 @@ async def test_every_panel_and_every_rule_shows_what_was_recorded(watched: tuple
     assert await silent(prometheus, [*board, *recorded], known) == []
 
 
-async def test_the_figures_are_those_of_the_calls(watched: tuple[Callbridge, Prometheus]) -> None:
-    bridge, prometheus = watched
+async def test_the_figures_are_those_of_the_calls(watched: Watched) -> None:
+    bridge, prometheus, _ = watched
     for row in await asyncio.to_thread(bridge.client.queues):
         for outcome in ("answered", "abandoned", "short_abandoned", "overflowed"):
             text = f'sum(callbridge_visits_ended_total{{queue="{row["name"]}", outcome="{outcome}"}}) or vector(0)'
@@ -194,3 +201,18 @@ async def test_the_figures_are_those_of_the_calls(watched: tuple[Callbridge, Pro
 async def value(prometheus: Prometheus, expression: str) -> float:
     (series,) = await prometheus.query(expression)
     return float(dict[str, Any](series)["value"][1])
+
+
+async def test_the_handle_time_is_that_of_the_report_though_a_callback_and_a_campaign_were_talked(
+    watched: Watched,
+) -> None:
+    _, prometheus, url = watched
+    assert await value(prometheus, 'sum(callbridge_talk_seconds_count{queue="support", direction="out"})') == 1.0
+    assert await value(prometheus, 'sum(callbridge_talk_seconds_count{queue="spring", direction="out"})') == 3.0
+    assert await prometheus.query('queue:callbridge_handle_seconds:mean30m{queue="spring"}') == []
+    database, now = create_engine(url), time.time()
+    reported = report_queues(database, intervals(now - 3600.0, now + 60.0, By.WHOLE, ZoneInfo("UTC")))
+    database.dispose()
+    found = {name: figures.aht for (_, name), figures in reported.items() if name in ("support", "spring") and figures.segments}
+    shown = await value(prometheus, 'queue:callbridge_handle_seconds:mean30m{queue="support"}')
+    assert found == {"support": pytest.approx(shown, abs=0.001)}
