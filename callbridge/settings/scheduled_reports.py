@@ -26,6 +26,8 @@ def _time(value: object) -> object:
 def _report(value: str) -> str:
     if value not in CATALOGUE:
         raise ValueError(f"no such report: {value!r:.40}; `callbridge report --help` lists them")
+    if needs := CATALOGUE[value].needs:
+        raise ValueError(f"the report {value} is about one {needs}: it cannot be sent by schedule")
     return value
 
 

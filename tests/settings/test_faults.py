@@ -128,6 +128,7 @@ WRONG = [
     ("mail address", ("skills: [", "mail: {host: smtp.example, from: nobody}\nskills: ["), "cb.yaml:5: mail.from: expected an e-mail address such as callbridge@example.com, not 'nobody'"),
     ("mail user", ("skills: [", "mail: {host: smtp.example, from: a@b.example, user: u}\nskills: ["), "cb.yaml:5: mail: user and password (or password_file) belong together: give both or neither"),
     ("report's name", ("skills: [", "database: {}\nreports: [{name: m, report: queue, to: [{folder: .}]}]\nskills: ["), "cb.yaml:6: reports[0].report: no such report: 'queue'; `callbridge report --help` lists them"),
+    ("report of one call", ("skills: [", "database: {}\nreports: [{name: m, report: call, to: [{folder: .}]}]\nskills: ["), "cb.yaml:6: reports[0].report: the report call is about one call: it cannot be sent by schedule"),
     ("report's time", ("skills: [", "database: {}\nreports: [{name: m, report: queues, at: 24:30, to: [{folder: .}]}]\nskills: ["), "cb.yaml:6: reports[0].at: expected a time of day such as 07:00, not '24:30'"),
     ("report's option", ("skills: [", "database: {}\nreports: [{name: m, report: agents, queues: support, to: [{folder: .}]}]\nskills: ["), "cb.yaml:6: reports[0]: the report agents cannot be narrowed to queues"),
     ("report's queue", ("skills: [", "database: {}\nreports: [{name: m, report: queues, queues: [suport], to: [{folder: .}]}]\nskills: ["), "cb.yaml:6: reports[0].queues: no such name: 'suport' (hint: did you mean 'support'?)"),
