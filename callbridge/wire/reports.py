@@ -49,9 +49,9 @@ NAME_OPTIONS = (ReportOption.QUEUE, ReportOption.TIER, ReportOption.ENTRY, Repor
 
 @dataclass(frozen=True, slots=True)
 class ReportDescription:
-    """``summary``: one line, for a list of reports. ``options``: the others are refused. ``about_callers``: it has rows of single
-    callers, with their numbers. ``own``: an agent may see it of that agent alone. ``needs``: an option without which it says
-    nothing."""
+    """``summary``: one line, for a list of reports. ``options``: the others are refused. ``about_callers``: it names phone
+    numbers, of callers or of those whom a call was transferred to. ``own``: an agent may see it of that agent alone.
+    ``needs``: an option without which it says nothing."""
 
     name: str
     summary: str
@@ -121,7 +121,7 @@ CATALOGUE: dict[str, ReportDescription] = {
         _report("heatmap", "callers, service level and talk in each hour of the week", *_CALLERS),
         _report("service-level", "service level by all four formulas", *_COHORT, ReportOption.TOGETHER),
         _report("offers", "what came of the offers to each agent", *_WORK, ReportOption.TIER, own=True),
-        _report("transfers", "who transferred calls, to whom, and with what result", *_WORK, own=True),
+        _report("transfers", "who transferred calls, to whom, and with what result", *_WORK, about_callers=True, own=True),
         _report("occupancy", "how busy agents were, and how many waited and talked at once", *_WORK),
     )
 }

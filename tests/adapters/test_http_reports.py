@@ -9,17 +9,21 @@ import json
 import threading
 from collections.abc import AsyncIterator
 from contextlib import closing
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
 from openpyxl import load_workbook
 
+from callbridge.adapters.history import HistoryStore, People
 from callbridge.adapters.http import ApiToken, HttpSettings, TokenRole
 from callbridge.adapters.report_forms import service as services
 from callbridge.adapters.report_forms.forms import ReportForm
 from callbridge.adapters.report_forms.service import ReportService
 from callbridge.adapters.reports.asking import NoHistory, ReportRequest, make_report
-from callbridge.wire.reports import CATALOGUE
+from callbridge.wire.reports import CATALOGUE, ReportOption
+from tests.adapters.days import facts_of
 from tests.adapters.http_desk import Client, ToyDesk, client_of
 from tests.adapters.postgres import new_database
 from tests.adapters.toy_reports import NINE, SITE, one_day, toy_reports, toy_url
@@ -97,6 +101,23 @@ async def test_an_agents_token_gets_the_agents_own_figures(client: Client) -> No
     await got(client, "/api/reports/queues", "view")
 
 
+@pytest.mark.parametrize("name", [name for name, one in CATALOGUE.items() if one.own])
+async def test_a_report_that_agents_may_have_tells_of_the_one_agent_only(tmp_path: Path, name: str) -> None:
+    """Of a simulated day on which several agents worked."""
+    facts, url = facts_of(8), f"sqlite:///{tmp_path}/history.db"
+    with closing(HistoryStore(url, People())) as store:
+        store.open()
+        store.write(facts, 0.0)
+    service = ReportService(url, lambda: SITE, lambda: facts[-1].at + 1)
+    rows: dict[bool, Any] = {}
+    for narrowed in (False, True):
+        names = {ReportOption.AGENT: ("a0",)} if narrowed else {}
+        asked = ReportRequest(name=name, begin=f"{datetime.fromtimestamp(facts[0].at - 86_400, UTC):%Y-%m-%d}", names=names)
+        rows[narrowed] = json.loads(b"".join([piece async for piece in service.stream(asked, ReportForm.JSON)]))
+    assert len({row["agent"] for row in rows[False]}) > 1
+    assert {row["agent"] for row in rows[True]} <= {"a0", ""}
+
+
 @pytest.mark.parametrize(
     ("path", "status", "detail"),
     [
@@ -134,7 +155,8 @@ def on_postgresql() -> str:
 @pytest.mark.slow
 @pytest.mark.parametrize("name", CATALOGUE)
 async def test_every_report_is_made_on_postgresql_as_on_sqlite(on_postgresql: str, name: str) -> None:
-    asked = ReportRequest(name=name, begin="2026-11-27", end="2026-11-28", by="1h" if "by" in CATALOGUE[name].options else "")
+    by, call = ("1h" if "by" in CATALOGUE[name].options else ""), ("a" if CATALOGUE[name].needs is ReportOption.CALL else "")
+    asked = ReportRequest(name=name, begin="2026-11-27", end="2026-11-28", by=by, call=call)
     made = []
     for url in (on_postgresql, toy_url()):
         service = ReportService(url, lambda: SITE, lambda: NINE + 3600)
