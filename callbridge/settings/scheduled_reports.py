@@ -122,7 +122,9 @@ class ScheduledReportConfig(ConfigSection):
 
     @model_validator(mode="after")
     def _usable(self) -> Self:
-        taken = CATALOGUE[self.report].options
+        taken, needs = CATALOGUE[self.report].options, CATALOGUE[self.report].needs
+        if needs is not None:
+            raise ValueError(f"the report {self.report} is of one {needs}: it cannot be scheduled")
         for option, names in self.names.items():
             if names and option not in taken:
                 raise ValueError(f"the report {self.report} cannot be narrowed to {_PLURALS[option]}")
