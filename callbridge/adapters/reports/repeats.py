@@ -12,7 +12,7 @@ from itertools import groupby
 from math import inf
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Select, and_, case, func, select
+from sqlalchemy import Connection, Engine, Select, and_, case, func, or_, select
 
 from callbridge.adapters.database.history_tables import calls, segments, visits
 from callbridge.adapters.reports.keyed_rows import Key, keyed_rows, ratio
@@ -131,7 +131,7 @@ def _answered(rows: Iterable[Any]) -> Iterator[AnsweredVisit]:
 
 
 def _visits(query: ReportQuery) -> Select[Any]:
-    """All visits of the period and of the days after it in which they may be repeated, by person and queue, the oldest first."""
+    """All visits of the period, and later ones of those who talked in it, by person and queue, the oldest first."""
     own = visits.c
     talk = and_(
         segments.c.call == own.call,
@@ -140,11 +140,18 @@ def _visits(query: ReportQuery) -> Select[Any]:
         func.coalesce(segments.c.ended_by, "") != "short",
     )
     talked_at = case((own.outcome == "answered", func.coalesce(segments.c.began_at, own.ended_at))).label("talked_at")
+    earlier, caller = visits.alias(), calls.alias()
+    talked = (
+        select(caller.c.person)
+        .join_from(earlier, caller, caller.c.call == earlier.c.call)
+        .where(earlier.c.began_at >= query.begin, earlier.c.began_at < query.end, earlier.c.outcome == "answered")
+    )
     wanted = (
         select(calls.c.person, own.queue, own.call, own.began_at, own.tier, segments.c.agent, talked_at)
         .join(calls, calls.c.call == own.call)
         .join(segments, talk, isouter=True)
         .where(own.began_at >= query.begin, own.began_at < query.end + 2 * REPEAT_WITHIN)  # nobody waits as long as a day
+        .where(or_(own.began_at < query.end, calls.c.person.in_(talked)))
         .where(calls.c.direction == "in", func.coalesce(calls.c.person, "") != "")
     )
     wanted = wanted.where(own.queue.in_(query.queues)) if query.queues else wanted
