@@ -10,7 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import update
 
+from callbridge.adapters.database.quality_tables import quality_samples
 from callbridge.adapters.history import HistoryStore, People
 from callbridge.adapters.quality.forms import Criterion, FormSection, ScoreForm, score
 from callbridge.adapters.quality.sampling import Period, SamplePeriod, SampleTerms
@@ -115,6 +117,13 @@ def test_two_reviewers_share_a_sample_and_nobody_reviews_calls_of_their_own(stor
     assert eve is not None and amy is not None
     assert eve["recording"] != amy["recording"]
     assert {one["agent"] for one in work_through(store, "team", "amy")}.isdisjoint({"amy"})
+
+
+def test_a_recording_that_was_erased_is_handed_out_to_nobody(store: QualityStore, history: HistoryStore) -> None:
+    store.draw(TEAM, TODAY, NOW)
+    with history.database.engine.begin() as link:
+        link.execute(update(quality_samples).where(quality_samples.c.agent == "amy").values(file=""))
+    assert {one["agent"] for one in work_through(store, "team", "eve")} == {"bob", "cat"}
 
 
 def test_many_reviewers_at_once_get_each_recording_once(store: QualityStore) -> None:

@@ -236,7 +236,8 @@ _SCORED = and_(_OF_SAMPLE, quality_scores.c.scored_at.is_not(None))
 def _not_seen(sample: str, reviewer: str) -> Any:
     own, scores = quality_samples.c, quality_scores.c
     seen = exists().where(scores.recording == own.recording, scores.reviewer == reviewer)
-    others = select(quality_samples).where(own.sample == sample, own.agent != reviewer, ~seen)
+    there = own.file != ""  # else the caller's data were erased
+    others = select(quality_samples).where(own.sample == sample, own.agent != reviewer, there, ~seen)
     return others.order_by(own.period, own.place).limit(1)
 
 
