@@ -22,6 +22,7 @@ from callbridge.adapters.reports.service_levels import service_level_report
 from callbridge.adapters.reports.sessions import sessions_report
 from tests.lab.bridge import Callbridge
 from tests.lab.pbx import Pbx
+from tests.lab.sip import Call, Callers
 from tests.live.house import House
 from tests.live.wire import A_MIX, FLOOR, QUICK, Figures, Wire, phones_of
 
@@ -161,3 +162,29 @@ def rows_of(path: Path, make: ReportMaker) -> list[dict[str, Any]]:
 async def notes(bridge: Callbridge) -> list[str]:
     _, body = await bridge.probe()
     return [str(note) for note in body.get("notes", [])]
+
+
+async def test_callers_whose_end_was_lost_with_a_kill_are_closed_at_the_next_start(
+    house: House, pbx: Pbx, wire: Wire, tmp_path: Path
+) -> None:
+    path = tmp_path / "callbridge.db"
+    house.explains("calls whose end was lost were closed in the history")
+    bridge = await house.open(FLOOR | {"database": {"url": f"sqlite:///{path}"}}, redis=False)
+    await bridge.eventually(lambda: path.exists() and read(path, "SELECT 1 FROM sqlite_master WHERE name = 'visits'"))
+    numbers = ("4930911", "4930912")
+    async with Callers(pbx, [Call(dialled="night", number=number, hang_up_after=6.0) for number in numbers]) as callers:
+        await bridge.eventually(lambda: len(read(path, "SELECT 1 FROM visits WHERE queue = 'night'")) == 2, limit=5.0)
+        await bridge.kill()
+        await callers.wait()  # both give up while nobody listens
+    assert read(path, "SELECT count(*) FROM calls WHERE ended_at IS NULL") == [(2,)]
+    await bridge.start()
+    await wire.call(*QUICK)
+    await written(bridge, path, 2 + len(QUICK))
+    lost = read(
+        path,
+        "SELECT calls.outcome, calls.estimated, visits.outcome, visits.reason, entered_at_position, visits.lasted FROM calls"
+        f" JOIN visits USING (call) WHERE number IN {numbers} ORDER BY entered_at_position",
+    )
+    assert [row[:5] for row in lost] == [("lost", 1, "failed", "lost", position) for position in (1, 2)]
+    assert all(0.0 <= row[5] < 6.0 for row in lost)
+    await bridge.stop()  # its log cannot balance: the ends of the two were never told
