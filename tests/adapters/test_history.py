@@ -21,7 +21,7 @@ from callbridge.adapters.facts.codec import FACT_KINDS
 from callbridge.adapters.facts.totals import Totals
 from callbridge.adapters.history import HistoryStore, People, Retention
 from callbridge.adapters.history import store as history_store
-from callbridge.adapters.history.retention import prune
+from callbridge.adapters.history.retention import TIMES, old, prune
 from callbridge.adapters.history.rows import WANTED
 from callbridge.adapters.outbox.envelope import Envelope, Stamper
 from callbridge.core.model.call import DiversionReason
@@ -254,3 +254,15 @@ def test_each_call_that_was_diverted_on_arrival_is_a_row(store: HistoryStore) ->
         ("lab/17000.1", "lab", "sales", 101.0, 101.0, "diverted"),
         ("lab/17000.2", "lab", "sales", 102.0, 102.0, "diverted"),
     ]
+
+
+@pytest.mark.parametrize("name", sorted(set(TIMES) - {"callback_attempts"}))
+def test_what_is_too_old_is_found_by_an_index(tmp_path: Path, name: str) -> None:
+    """Without one every hour would read a whole history."""
+    with closing(HistoryStore(f"sqlite:///{tmp_path}/x.db", People())) as store:
+        store.open()
+        wanted = old(next(table for table in ROWS if table.name == name), TIMES[name], 1000.0)
+        sql = str(wanted.compile(store.database.engine, compile_kwargs={"literal_binds": True}))
+        with store.database.engine.connect() as link:
+            plan = [row[-1] for row in link.exec_driver_sql(f"EXPLAIN QUERY PLAN {sql}")]
+    assert not [line for line in plan if line.startswith("SCAN")], plan
