@@ -18,7 +18,7 @@ from rich.text import Text
 from callbridge.cli.fitting import fit, fit_columns, fit_list
 from callbridge.cli.tables import STATE_COLOURS, printable
 
-Row = Mapping[str, Any]
+JsonRow = Mapping[str, Any]
 
 WIDE_SCREEN = 120
 """Columns from which agents stand beside the queues instead of below them."""
@@ -32,9 +32,9 @@ _GOOD, _DOUBT, _BAD = "green", "yellow", "bold red"
 class Known:
     """The latest data from the server. ``offset``: server clock minus local clock, in seconds; ``heard_at`` is local time."""
 
-    queues: Sequence[Row] = ()
-    agents: Sequence[Row] = ()
-    waiting: Sequence[Row] = ()
+    queues: Sequence[JsonRow] = ()
+    agents: Sequence[JsonRow] = ()
+    waiting: Sequence[JsonRow] = ()
     """The first callers of each queue."""
     totals: Mapping[str, int] = field(default_factory=dict)
     """Queue -> all callers who wait there."""
@@ -171,7 +171,7 @@ def _queues(room: _ScreenLines, known: Known, now: float, most: int | None) -> N
     room.table(columns, rows, most, f"queues, {in_all} callers waiting in total", shrink=shrink)
 
 
-def _queue(row: Row, now: float) -> list[Text]:
+def _queue(row: JsonRow, now: float) -> list[Text]:
     oldest, sl, waiting = row.get("oldest_arrived_at"), row.get("sl"), int(row.get("waiting", 0))
     share = Text("-") if sl in (None, "") else Text(f"{float(sl):.0%}", style=_GOOD if float(sl) >= 0.8 else _DOUBT)
     away = sum(int(row.get(f"agents_{state}", 0)) for state in ("not_ready", "busy_elsewhere", "offline"))
@@ -223,7 +223,7 @@ def _agents(room: _ScreenLines, known: Known, now: float) -> None:
     room.table(columns, rows, room.left, f"agents; total {in_all}", shrink=shrink)
 
 
-def _agent(row: Row, now: float) -> list[Text]:
+def _agent(row: JsonRow, now: float) -> list[Text]:
     state, reason = str(row.get("state", "")), str(row.get("reason") or "")
     return [
         _cell(row.get("id")),
@@ -250,15 +250,15 @@ def _cell(value: object, style: str = "") -> Text:
     return Text(printable("" if value is None else str(value)), style=style, no_wrap=True, overflow="ellipsis")
 
 
-def _number(row: Row, key: str) -> Text:
+def _number(row: JsonRow, key: str) -> Text:
     return Text(str(row[key]) if row.get(key) else "-")
 
 
-def _waited(row: Row, now: float) -> float:
+def _waited(row: JsonRow, now: float) -> float:
     return now - float(row["arrived_at"]) if row.get("arrived_at") not in (None, "") else 0.0
 
 
-def _late(row: Row, now: float) -> bool:
+def _late(row: JsonRow, now: float) -> bool:
     return row.get("answer_within") not in (None, "") and _waited(row, now) > float(row["answer_within"])
 
 
@@ -276,7 +276,7 @@ def _time(at: float) -> str:
     return datetime.fromtimestamp(at).astimezone().strftime("%H:%M:%S")
 
 
-def alert_of(fact: Row) -> str | None:
+def alert_of(fact: JsonRow) -> str | None:
     """An alert as a short text; None for any other fact."""
     if fact.get("type") != "agent_alerted":
         return None

@@ -7,7 +7,7 @@ from typing import Any
 
 from rich.text import Text
 
-from callbridge.cli.tables import Row, cell, printable, render, table_of
+from callbridge.cli.tables import JsonRow, cell, printable, render, table_of
 
 CHANGE_COLOURS = {"added": "green", "changed": "yellow", "renamed": "cyan", "gone": "red"}
 TOUCHED = ("callers", "callbacks", "talks", "attempts")
@@ -15,7 +15,7 @@ WIDTH = 180
 MAX_SETTINGS = 6
 
 
-def reload_text(report: Row, *, colour: bool | None = None) -> str:
+def reload_text(report: JsonRow, *, colour: bool | None = None) -> str:
     """The whole answer."""
     lines = [printable(_headline(report))]
     changes = report.get("changes", [])
@@ -25,7 +25,7 @@ def reload_text(report: Row, *, colour: bool | None = None) -> str:
     return "\n".join(lines)
 
 
-def _headline(report: Row) -> str:
+def _headline(report: JsonRow) -> str:
     if not report.get("dry_run"):
         gone = report.get("campaigns_stopped")
         stopped = f"; campaigns stopped: {', '.join(map(str, gone))}" if gone else ""
@@ -35,7 +35,7 @@ def _headline(report: Row) -> str:
     return "dry run: " + (_summary(report) if report.get("changes") else "nothing would change")
 
 
-def _summary(report: Row) -> str:
+def _summary(report: JsonRow) -> str:
     """``1 queue renamed, 2 agents added``"""
     counts: dict[tuple[str, str], int] = {}
     for row in report.get("changes", []):
@@ -61,7 +61,7 @@ def _changes_table(changes: list[dict[str, Any]], *, colour: bool | None) -> str
     return render(table, colour=colour, width=WIDTH)
 
 
-def _notes(row: Row) -> Iterator[str]:
+def _notes(row: JsonRow) -> Iterator[str]:
     settings = [str(name) for name in row.get("settings") or ()]
     if settings:
         more = ", ..." if len(settings) > MAX_SETTINGS else ""
@@ -70,7 +70,7 @@ def _notes(row: Row) -> Iterator[str]:
         yield str(row["note"])
 
 
-def _besides(report: Row) -> Iterator[str]:
+def _besides(report: JsonRow) -> Iterator[str]:
     for sentence in report.get("refused") or ():
         yield f"refused: {sentence}"
     for sentence in report.get("warnings") or ():

@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-Row = Mapping[str, Any]
+JsonRow = Mapping[str, Any]
 
 STATE_COLOURS = {
     "ready": "green",
@@ -34,7 +34,7 @@ _OUTCOMES = ("answered", "abandoned", "short_abandoned", "overflowed", "failed")
 _COUNTS = ("waiting", "agents_ready", "agents_ringing", "agents_talking", "agents_wrap_up", "away", "offered", *_OUTCOMES)
 
 
-def queues_table(rows: Iterable[Row], *, colour: bool | None = None) -> str:
+def queues_table(rows: Iterable[JsonRow], *, colour: bool | None = None) -> str:
     """Queues: who is there now, and today's visits, of which offered = waiting + all that follows it."""
     now, today = ("waiting", "ready", "ringing", "talking", "wrap-up", "away"), ("offered", "answered", "abandoned")
     table = table_of("queue", *now, *today, "short", "overflowed", "failed", "SL", right=1)
@@ -52,7 +52,7 @@ def queues_table(rows: Iterable[Row], *, colour: bool | None = None) -> str:
     return "\n".join([render(table, colour=colour), *_of_yesterday(counted)])
 
 
-def _of_yesterday(rows: Iterable[Row]) -> Iterator[str]:
+def _of_yesterday(rows: Iterable[JsonRow]) -> Iterator[str]:
     """Shortly after midnight some still wait who arrived before: they count as offered on the day before."""
     for row in rows:
         before = int(row.get("waiting") or 0) - int(row.get("waiting_today", row.get("waiting")) or 0)
@@ -60,7 +60,7 @@ def _of_yesterday(rows: Iterable[Row]) -> Iterator[str]:
             yield printable(f"{row.get('name')}: {before} of those waiting arrived before midnight and count for that day")
 
 
-def agents_table(rows: Iterable[Row], *, colour: bool | None = None) -> str:
+def agents_table(rows: Iterable[JsonRow], *, colour: bool | None = None) -> str:
     """Agents and their states."""
     table = table_of("agent", "name", "state", "since", "phone", "call")
     for row in rows:
@@ -76,7 +76,7 @@ def agents_table(rows: Iterable[Row], *, colour: bool | None = None) -> str:
     return render(table, colour=colour)
 
 
-def calls_table(rows: Iterable[Row], *, colour: bool | None = None) -> str:
+def calls_table(rows: Iterable[JsonRow], *, colour: bool | None = None) -> str:
     """Live calls."""
     table = table_of("call", "state", "queue", "tier", "number", "arrived", "agent")
     for row in rows:
@@ -91,7 +91,7 @@ def calls_table(rows: Iterable[Row], *, colour: bool | None = None) -> str:
     return render(table, colour=colour)
 
 
-def hours_table(rows: Iterable[Row], *, colour: bool | None = None) -> str:
+def hours_table(rows: Iterable[JsonRow], *, colour: bool | None = None) -> str:
     """Calendars, whether each is open, and why."""
     table = table_of("calendar", "now", "because", "opens")
     for row in rows:
@@ -102,7 +102,7 @@ def hours_table(rows: Iterable[Row], *, colour: bool | None = None) -> str:
     return render(table, colour=colour)
 
 
-def callbacks_table(rows: Iterable[Row], *, colour: bool | None = None) -> str:
+def callbacks_table(rows: Iterable[JsonRow], *, colour: bool | None = None) -> str:
     """Open callbacks, per queue in the order in which they will be made."""
     table = table_of("callback", "queue", "number", "tier", "state", "requested", "due", "expires", "attempts", "agent")
     for row in rows:
@@ -112,7 +112,7 @@ def callbacks_table(rows: Iterable[Row], *, colour: bool | None = None) -> str:
     return render(table, colour=colour)
 
 
-def campaigns_table(rows: Iterable[Row], *, colour: bool | None = None) -> str:
+def campaigns_table(rows: Iterable[JsonRow], *, colour: bool | None = None) -> str:
     """Campaigns: dialling, agents and abandon rate."""
     names = ("campaign", "state", "mode", "agents", "busy", "out", "live", "due", "why", "answers", "abandoned", "rate", "cap")
     table = table_of(*names)
@@ -130,7 +130,7 @@ LEADS = {"ready": "to be dialled", "dialling": "being dialled"}
 """The ledger's states of leads in words: "ready" would be read as "at once"."""
 
 
-def campaign_text(row: Row) -> str:
+def campaign_text(row: JsonRow) -> str:
     """One campaign, with the figures of its database."""
     lines = [campaigns_table([row]), ""]
     risk = f"{float(row.get('risk', 0)):.2%} of at most {float(row.get('risk_allowed', 0)):.2%}"
@@ -147,7 +147,7 @@ def campaign_text(row: Row) -> str:
     return "\n".join(printable(line) if "\n" not in line else line for line in lines)
 
 
-def explained(found: Row, *, what: str) -> str:
+def explained(found: JsonRow, *, what: str) -> str:
     """The explanation of one agent, queue or call: a line with its state, then one line per reason."""
     name = found.get("id") or found.get("name", "")
     shown = [str(name), *_known(found, what)]
@@ -158,7 +158,7 @@ def explained(found: Row, *, what: str) -> str:
     return "\n".join(printable(line) for line in lines)
 
 
-def _known(found: Row, what: str) -> Iterable[str]:
+def _known(found: JsonRow, what: str) -> Iterable[str]:
     match what:
         case "agent":
             reason = f" ({found['reason']})" if found.get("reason") else ""
@@ -171,7 +171,7 @@ def _known(found: Row, what: str) -> Iterable[str]:
             yield str(found.get("state", ""))
 
 
-def bypass_line(switch: Row) -> str:
+def bypass_line(switch: JsonRow) -> str:
     """Whether bypass is on, since when, and who set it."""
     on = bool(switch.get("on"))
     since = f" since {clock(switch['since'])}" if switch.get("since") else ""

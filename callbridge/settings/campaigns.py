@@ -10,7 +10,7 @@ from callbridge.core.model.attempt import OUTCOMES
 from callbridge.core.model.plan import CallFirst, DialMode
 from callbridge.settings.section import ConfigSection
 from callbridge.settings.spelling import Unit
-from callbridge.settings.values import DialString, Digit, Duration, FlowMedia, Key, Language, Lasting, Name, OwnNumber, Text
+from callbridge.settings.values import DialString, Digit, Duration, FlowMedia, Language, Lasting, Name, OwnNumber, PhoneKey, Text
 
 DAY = 86400.0
 RETRIES: dict[str, float] = {
@@ -138,7 +138,7 @@ class CampaignConfig(ConfigSection):
     """Sound that people hear who answer and find no agent free. Example: `spring-message`"""
     language: Language | None = None
     """Language of the message."""
-    opt_out: Key | None = "9"
+    opt_out: PhoneKey | None = "9"
     """Key by which people who hear the message put themselves on the do-not-call list; empty: none."""
     opted_out: FlowMedia = "sound:auth-thankyou"
     """Sound that confirms the opt-out. Example: `sound:auth-thankyou`"""

@@ -18,7 +18,7 @@ from callbridge.settings.speech import OURS
 from callbridge.settings.values import RESERVED_VALUES
 from callbridge.settings.waiting import DestinationConfig, OverflowConfig
 
-Name = tuple[Path, str, str]
+NameInUse = tuple[Path, str, str]
 """Where a name is used, of which kind it is (``queue``, ``flow``, ...), and the name."""
 
 _SECTIONS = {"survey": "surveys", "queue": "queues", "flow": "flows", "calendar": "calendars", "lookup": "lookups"}
@@ -108,7 +108,7 @@ def warnings(settings: models.Settings, document: Document) -> Iterator[Fault]:
 # -- names ------------------------------------------------------------------------------------------------------------
 
 
-def names(settings: models.Settings) -> Iterator[Name]:
+def names(settings: models.Settings) -> Iterator[NameInUse]:
     """Every use of the name of a queue, flow, calendar, lookup or tier, but for queues in entries and ``then``."""
     for name, entry in settings.entries.items():
         if entry.flow is not None:
@@ -143,19 +143,19 @@ def names(settings: models.Settings) -> Iterator[Name]:
             yield from _of_node(("flows", name, "nodes", key), node)
 
 
-def _of_overflow(at: Path, rule: OverflowConfig) -> Iterator[Name]:
+def _of_overflow(at: Path, rule: OverflowConfig) -> Iterator[NameInUse]:
     yield from _of_when((*at, "when"), rule.when)
     yield from _of_way(at, rule)
 
 
-def _of_way(at: Path, way: DestinationConfig) -> Iterator[Name]:
+def _of_way(at: Path, way: DestinationConfig) -> Iterator[NameInUse]:
     if way.queue is not None:
         yield (*at, "queue"), "queue", way.queue
     if way.flow is not None:
         yield (*at, "flow"), "flow", way.flow
 
 
-def _of_when(at: Path, when: ConditionConfig) -> Iterator[Name]:
+def _of_when(at: Path, when: ConditionConfig) -> Iterator[NameInUse]:
     for kind, field, value in (
         ("calendar", "open", when.open),
         ("calendar", "closed", when.closed),
@@ -167,7 +167,7 @@ def _of_when(at: Path, when: ConditionConfig) -> Iterator[Name]:
         yield (*at, "tiers"), "tier", tier
 
 
-def _of_node(at: Path, node: NodeConfig) -> Iterator[Name]:
+def _of_node(at: Path, node: NodeConfig) -> Iterator[NameInUse]:
     for kind, field, value in (
         ("queue", "queue", node.queue),
         ("queue", "voicemail", node.voicemail),

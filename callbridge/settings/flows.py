@@ -17,11 +17,11 @@ from callbridge.settings.values import (
     DialplanPlace,
     Duration,
     FlowMedia,
-    Key,
     Language,
     Lasting,
     Name,
     Pattern,
+    PhoneKey,
     Text,
     ValueName,
     as_typed,
@@ -29,13 +29,13 @@ from callbridge.settings.values import (
     listed,
 )
 
-Count = Annotated[int, Field(ge=0, le=1_000_000)]
+Threshold = Annotated[int, Field(ge=0, le=1_000_000)]
 Tries = Annotated[int, Field(ge=1, le=20)]
 
 
 Names = Annotated[tuple[Name, ...], BeforeValidator(listed), AfterValidator(filled), OneOrMore()]
 Texts = Annotated[tuple[Text, ...], BeforeValidator(listed), AfterValidator(filled), OneOrMore()]
-Said = Annotated[FlowMedia, BeforeValidator(lambda value: "" if value is None else value), EMPTY]
+OptionalMedia = Annotated[FlowMedia, BeforeValidator(lambda value: "" if value is None else value), EMPTY]
 """Media, or nothing."""
 
 
@@ -53,11 +53,11 @@ class ConditionConfig(ConfigSection):
     queue: Name | None = None
     """Queue that `waiting`, `wait` and `agents` refer to; in an overflow rule by default the queue itself. Example:
     `support`"""
-    waiting: Annotated[Count, Unit("callers")] | None = None
+    waiting: Annotated[Threshold, Unit("callers")] | None = None
     """At least this many callers are waiting ahead. Example: `10`"""
     wait: Duration | None = None
     """The estimated wait is at least this long. Example: `5m`"""
-    agents: Annotated[Count, Unit("agents")] | None = None
+    agents: Annotated[Threshold, Unit("agents")] | None = None
     """At most this many agents are logged in; `0` means that nobody is. Example: `0`"""
     waited: Duration | None = None
     """The caller has waited at least this long. Example: `60s`"""
@@ -148,9 +148,9 @@ class NodeConfig(ConfigSection):
 
     play: FlowMedia | None = None
     """Plays this sound."""
-    menu: Said | None = None
+    menu: OptionalMedia | None = None
     """Plays this sound and waits for a key. Example: `basic-pbx-ivr-main`"""
-    collect: Said | None = None
+    collect: OptionalMedia | None = None
     """Plays this sound and collects digits. Example: `callbridge/which-number`"""
     hours: Name | None = None
     """Goes on by whether this calendar is open. Example: `office`"""
@@ -172,14 +172,14 @@ class NodeConfig(ConfigSection):
     """Begins this flow; the present one ends. Example: `welcome`"""
     dialplan: DialplanPlace | None = None
     """Sends the call to this place in the dialplan; the flow ends."""
-    goodbye: Said | None = None
+    goodbye: OptionalMedia | None = None
     """Plays this sound, or nothing when empty, and hangs up. Example: `vm-goodbye`"""
 
     next: Name | None = None
     """Node that comes next. Example: `main`"""
     interrupt: bool = False
     """Whether a key cuts the sound short; otherwise it is kept for the next question."""
-    keys: dict[Key, Name] | None = None
+    keys: dict[PhoneKey, Name] | None = None
     """Keys of a menu, and the node that each leads to. Example: `{1: sales, 2: support}`"""
     otherwise: Name | None = None
     """Node that comes next when nothing else applies, or after the last try. Example: `general`"""
@@ -198,13 +198,13 @@ class NodeConfig(ConfigSection):
     """Value in which the digits are stored. Example: `customer`"""
     length: Annotated[str, BeforeValidator(lambda value: str(value) if isinstance(value, int) else value)] = "1-20"
     """Number of digits that are accepted, or a range. Example: `4-8`"""
-    ends: Key = "#"
+    ends: PhoneKey = "#"
     """Key that ends the input."""
     pattern: Pattern | None = None
     """Pattern that the digits must match."""
     read_back: FlowMedia | None = None
     """Sound that repeats the input and asks for confirmation. Example: `digits:{number},callbridge/one-if-right`"""
-    yes: Key = "1"
+    yes: PhoneKey = "1"
     """Key that confirms what was read back."""
     open: Name | None = None
     """Node that comes next when the calendar is open. Example: `main`"""

@@ -26,10 +26,10 @@ class BadList(Exception):
     """A file that cannot be used; the message says why."""
 
 
-Rows = dict[str, dict[str, str]]
+ListRows = dict[str, dict[str, str]]
 
 
-def read_list(path: pathlib.Path, numbers: PhoneNumbers) -> tuple[Rows, LeftOut]:
+def read_list(path: pathlib.Path, numbers: PhoneNumbers) -> tuple[ListRows, LeftOut]:
     """Number -> values by heading, the last row of a number counts; and the rows that were left out. Raises BadList."""
     try:
         if path.exists() and not path.is_file():
@@ -52,8 +52,8 @@ def read_list(path: pathlib.Path, numbers: PhoneNumbers) -> tuple[Rows, LeftOut]
         raise BadList(f"cannot be read: {reason}") from None
 
 
-def _read(table: Iterable[CsvRow], headings: list[str], numbers: PhoneNumbers) -> tuple[Rows, LeftOut]:
-    found, left_out, column = Rows(), LeftOut(), NumberColumn(numbers)
+def _read(table: Iterable[CsvRow], headings: list[str], numbers: PhoneNumbers) -> tuple[ListRows, LeftOut]:
+    found, left_out, column = ListRows(), LeftOut(), NumberColumn(numbers)
     for row in table:
         if len(found) >= MAX_LIST_ROWS:
             raise BadList(f"has more than {MAX_LIST_ROWS:,} rows")

@@ -21,13 +21,13 @@ from callbridge.settings.values import (
     EntryName,
     Extension,
     FlowMedia,
-    Key,
     Lasting,
     Name,
+    PhoneKey,
     Requirement,
     Text,
     WithoutPlus,
-    Written,
+    WrittenText,
     filled,
     or_off,
 )
@@ -49,7 +49,7 @@ class TiersConfig(ConfigSection):
     """Tier of callers who appear in no list. Example: `standard`"""
     order: tuple[Name, ...] = ("diamond", "gold", "silver", "standard")
     """Names of the tiers, the most valued first. Example: `[diamond, gold, silver, standard]`"""
-    numbers: dict[Name, tuple[Written, ...]] = {}
+    numbers: dict[Name, tuple[WrittenText, ...]] = {}
     """Phone numbers by tier; they take precedence over the CSV file. Example: `{diamond: ["+44 20 7946 0001"]}`"""
     csv: pathlib.Path | None = None
     """CSV file with the columns `number` and `tier`, relative to this file and read again whenever it changes.
@@ -166,7 +166,7 @@ class QueueConfig(TierRoutingConfig):
     overflow: tuple[OverflowConfig, ...] | None = None
     """Rules by which callers leave the queue before its steps are over; the first whose condition holds applies.
     Example: `[{when: {agents: 0, waited: 60s}, queue: general}]`"""
-    keys: dict[Key, Name] | None = None
+    keys: dict[PhoneKey, Name] | None = None
     """Keys that a waiting caller may press, and the flow that each opens. Example: `{"1": call-me}`"""
     survey: Name | None = None
     """Survey that callers are asked to take after the agent has hung up. Example: `service`"""

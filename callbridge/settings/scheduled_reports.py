@@ -33,7 +33,7 @@ def _report(value: str) -> str:
 
 TimeOfDay = Annotated[str, BeforeValidator(_time), text("time of day", "^([01]?[0-9]|2[0-3]):[0-5][0-9]$", "07:00")]
 ReportName = Annotated[str, AfterValidator(_report), text("report", example="queues")]
-Names = Annotated[tuple[Name, ...], BeforeValidator(listed), OneOrMore()]
+NamesOrAll = Annotated[tuple[Name, ...], BeforeValidator(listed), OneOrMore()]
 EntryNames = Annotated[tuple[EntryName, ...], BeforeValidator(listed), OneOrMore()]
 Addresses = Annotated[tuple[MailAddress, ...], BeforeValidator(listed), AfterValidator(filled), OneOrMore()]
 
@@ -95,13 +95,13 @@ class ScheduledReportConfig(ConfigSection):
     """Form: `html` (a page with plots), `xlsx` (a workbook), `csv`, or `excel` (CSV as Excel reads it)."""
     language: Literal["en", "zh"] = "en"
     """Language of headings and definitions: `en` or `zh`."""
-    queues: Names = ()
+    queues: NamesOrAll = ()
     """Only these queues. Example: `[support, sales]`"""
-    tiers: Names = ()
+    tiers: NamesOrAll = ()
     """Only these tiers. Example: `[gold]`"""
     entries: EntryNames = ()
     """Only these entries. Example: `[main]`"""
-    agents: Names = ()
+    agents: NamesOrAll = ()
     """Only these agents. Example: `[1001]`"""
     campaigns: EntryNames = ()
     """Only these campaigns. Example: `[spring]`"""

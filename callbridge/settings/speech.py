@@ -34,8 +34,8 @@ def _said(value: object) -> object:
     return " ".join(value.split()) if isinstance(value, str) else value
 
 
-Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")]
-Said = Annotated[str, BeforeValidator(_said), Field(min_length=1, max_length=2000)]
+PromptFileName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")]
+SpokenText = Annotated[str, BeforeValidator(_said), Field(min_length=1, max_length=2000)]
 
 
 _ONE_LINE = Spelt(({"type": "string"},))
@@ -60,7 +60,7 @@ class SpeechConfig(ConfigSection):
     {text}`"""
     voices: dict[Language, Text]
     """Languages, and the voice of each as the command names it. Example: `{en: en-gb, zh: cmn}`"""
-    texts: dict[Name, dict[Language, Said]] = {}
+    texts: dict[PromptFileName, dict[Language, SpokenText]] = {}
     """Prompts by name, each as text by language. Example: `{welcome: {en: Welcome.}}`"""
 
     @model_validator(mode="after")

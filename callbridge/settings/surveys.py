@@ -12,7 +12,7 @@ from callbridge.core.model.plan import SKIPPED, SURVEY
 from callbridge.settings.flows import Names, Tries
 from callbridge.settings.section import ConfigSection
 from callbridge.settings.spelling import OneOrMore, Unit
-from callbridge.settings.values import Duration, FlowMedia, Key, Lasting, Name, Text, ValueName, filled, listed
+from callbridge.settings.values import Duration, FlowMedia, Lasting, Name, PhoneKey, Text, ValueName, filled, listed
 
 RATINGS = tuple("12345")
 YES, NO = "1", "2"
@@ -28,11 +28,11 @@ class QuestionConfig(ConfigSection):
     kind: Literal["rating", "yes_no", "choice", "comment"] = "rating"
     """How it is answered: `rating` by 1 to 5, `yes_no` by 1 or 2, `choice` by the keys in `choices`, `comment` by
     voice."""
-    choices: dict[Key, Text] = {}
+    choices: dict[PhoneKey, Text] = {}
     """Keys and their meanings, for `kind: choice`. Example: `{1: price, 2: quality}`"""
-    alert: Annotated[tuple[Key, ...], BeforeValidator(listed), OneOrMore()] = ()
+    alert: Annotated[tuple[PhoneKey, ...], BeforeValidator(listed), OneOrMore()] = ()
     """Answers that raise an alert. Example: `[1]`"""
-    connect: dict[Key, Name] = {}
+    connect: dict[PhoneKey, Name] = {}
     """Answers after which the caller is put through to a queue. Example: `{1: general}`"""
     longest: Lasting = 60.0
     """Longest comment that is recorded. Example: `1m`"""

@@ -22,7 +22,7 @@ from callbridge.settings.schema import kind_of, known_keys, plain
 from callbridge.settings.values import ANYBODY
 
 _ROUNDS = 8
-_WORDS = {
+_MESSAGES = {
     "missing": "is missing",
     "extra_forbidden": "is not a setting",
     "string_type": "expected text",
@@ -145,12 +145,12 @@ def _fault(document: Document, loc: Path, detail: ErrorDetails) -> Fault:
         return document.at(loc, str(cause), picture=picture)
     kind, given = detail["type"], detail["input"]
     if kind == "extra_forbidden" and loc in _REPLACED:
-        return document.at(loc, _WORDS[kind] + " any more", _REPLACED[loc], key=True)
+        return document.at(loc, _MESSAGES[kind] + " any more", _REPLACED[loc], key=True)
     if kind == "extra_forbidden":
-        return document.at(loc, _WORDS[kind], did_you_mean(str(loc[-1]), known_keys(loc[:-1])), key=True)
+        return document.at(loc, _MESSAGES[kind], did_you_mean(str(loc[-1]), known_keys(loc[:-1])), key=True)
     if kind == "missing":
         also = f"{loc[-1]}_file"
-        return document.at(loc, _WORDS[kind], f"or {also}" if also in known_keys(loc[:-1]) else "")
+        return document.at(loc, _MESSAGES[kind], f"or {also}" if also in known_keys(loc[:-1]) else "")
     if given is None:
         return document.at(loc, "has no value")
     if cause is not None:
@@ -169,7 +169,7 @@ def _in_words(detail: ErrorDetails) -> tuple[str, str]:
         expected = str(context.get("expected"))
         near = nearest(str(detail["input"]), re.findall("'([^']*)'", expected))
         return f"must be {expected}", f"did you mean {near!r}?" if near else ""
-    words = _WORDS.get(kind, "cannot be used")
+    words = _MESSAGES.get(kind, "cannot be used")
     return words.format(**context), ""
 
 

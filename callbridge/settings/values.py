@@ -279,7 +279,7 @@ _LETTERS = r"^[\p{L}\p{N}_][\p{L}\p{N}_.@+-]*$"
 _DURATION = text("duration", r"^\s*([0-9]+(\.[0-9]+)?\s*(ms|s|m|h|d)\s*)+$|^\s*[0-9]+(\.[0-9]+)?\s*$", "20s")
 
 Text = Annotated[str, BeforeValidator(_text), Field(min_length=1)]
-Written = Annotated[str, BeforeValidator(_written)]
+WrittenText = Annotated[str, BeforeValidator(_written)]
 """As written, perhaps empty: a rule reports what is wrong with it, along with all others."""
 Duration = Annotated[float, BeforeValidator(seconds), _DURATION]
 Lasting = Annotated[float, BeforeValidator(seconds), AfterValidator(_positive), _DURATION]
@@ -292,7 +292,7 @@ Domain = Annotated[str, BeforeValidator(_text), AfterValidator(_domain), text("h
 Hint = Annotated[str, BeforeValidator(_text), AfterValidator(_hint), text("hint", r"^[^\s@,&]+@[^\s@,&]+$", "1001@ext-local")]
 Media = Annotated[str, AfterValidator(_media), text("sound", example="agent-loginok")]
 FlowMedia = Annotated[str, AfterValidator(_flow_media), text("sound", example="callbridge/welcome")]
-Key = Annotated[str, BeforeValidator(_text), AfterValidator(_key), text("key", "^[0-9*#]$", "1")]
+PhoneKey = Annotated[str, BeforeValidator(_text), AfterValidator(_key), text("key", "^[0-9*#]$", "1")]
 Pattern = Annotated[str, BeforeValidator(_text), AfterValidator(_pattern), text("pattern", example="NXXXXX")]
 OwnNumber = Annotated[
     str,

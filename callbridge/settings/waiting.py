@@ -23,7 +23,7 @@ from callbridge.settings.values import (
     Text,
     ValueName,
     WithoutPlus,
-    Written,
+    WrittenText,
 )
 
 
@@ -135,7 +135,7 @@ class CallbacksConfig(ConfigSection):
 
     numbers: tuple[Pattern, ...] = ()
     """Patterns of the numbers that may be dialled; any other number is refused. Example: `["+44[1237].", "0[1237]."]`"""
-    do_not_call: tuple[Written, ...] = ()
+    do_not_call: tuple[WrittenText, ...] = ()
     """Numbers that are never dialled. Example: `["+442079460099"]`"""
     without_plus: WithoutPlus | None = None
     """How numbers in `do_not_call_file` without a `+` or another prefix are meant, where that is not clear:

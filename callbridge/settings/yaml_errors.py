@@ -10,7 +10,7 @@ _QUOTE = "put the text in quotes"
 _UNCLOSED = "a quote, bracket or brace is opened and not closed"
 _INDENT = "the indentation does not match the lines above"
 
-_WORDS = (
+_HINTS = (
     ("undefined alias", "a text that begins with '*' means another place of the file in YAML", _QUOTE),
     ("expected alphabetic or numeric character", "'*' and '&' at the beginning of a text have a meaning in YAML", _QUOTE),
     ("mapping values are not allowed", "a second ': ' in one line, or a wrong indentation", "put a text with a colon in quotes"),
@@ -33,7 +33,7 @@ def in_words(problem: str, line: str, column: int, before: str = "") -> tuple[st
         return _TAB, _SPACES
     if "cannot start any token" in problem:
         return f"a text cannot begin with {line[column - 1 : column]!r} in YAML", _QUOTE
-    for part, wrong, hint in _WORDS:
+    for part, wrong, hint in _HINTS:
         if part in problem:
             if re.search(r"[{,].*:\s*\$\{", before + line):
                 hint = 'inside {...} put it in quotes: "${NAME}"'

@@ -17,7 +17,7 @@ from callbridge.adapters.redis.store import RedisStore
 from callbridge.adapters.redis.timeline_archive import Overtaken, TimelineArchive
 from callbridge.adapters.store import Delta, Meta
 from callbridge.adapters.views.board import Board
-from callbridge.adapters.views.timeline import _SILENT, _WORDS, in_words
+from callbridge.adapters.views.timeline import _SENTENCES, _SILENT, in_words
 from callbridge.adapters.views.timeline_services import _TRY_TEXTS
 from callbridge.adapters.views.timelines import Timelines, plain_fact
 from callbridge.core.model import facts
@@ -146,7 +146,7 @@ def test_every_kind_of_fact_about_calls_has_words() -> None:
         "config_reloaded",
         "api_logged_in",
     }
-    assert kinds - _SILENT - not_of_calls == set(_WORDS)
+    assert kinds - _SILENT - not_of_calls == set(_SENTENCES)
 
 
 def test_a_kind_of_fact_of_tomorrow_is_shown_by_its_fields() -> None:

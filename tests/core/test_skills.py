@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from callbridge.core.model.skills import AllOf, AnyOf, AtLeast, Node, RequirementError, parse, profile
+from callbridge.core.model.skills import AllOf, AnyOf, AtLeast, RequirementError, SkillNode, parse, profile
 
 WRONG = [
     ("", 0, "expected a skill or '('"),
@@ -112,13 +112,13 @@ def test_a_digit_of_another_script_is_refused_or_read_but_never_a_crash(digit: s
         assert error.position == 5
 
 
-def _join(drawn: tuple[type[AllOf] | type[AnyOf], list[Node]]) -> Node:
+def _join(drawn: tuple[type[AllOf] | type[AnyOf], list[SkillNode]]) -> SkillNode:
     kind, parts = drawn
     return kind(tuple(parts))
 
 
 names = st.sampled_from(["support", "english", "中文", "售后", "expert-2", "été"])
-leaves: st.SearchStrategy[Node] = st.builds(AtLeast, names, st.integers(1, 5))
+leaves: st.SearchStrategy[SkillNode] = st.builds(AtLeast, names, st.integers(1, 5))
 nodes = st.recursive(
     leaves,
     lambda parts: st.tuples(st.sampled_from([AllOf, AnyOf]), st.lists(parts, min_size=2, max_size=3)).map(_join),
@@ -126,7 +126,7 @@ nodes = st.recursive(
 )
 
 
-def _holds(node: Node, levels: dict[str, int]) -> bool:
+def _holds(node: SkillNode, levels: dict[str, int]) -> bool:
     match node:
         case AtLeast(skill, level):
             return levels.get(skill, 0) >= level
@@ -137,14 +137,14 @@ def _holds(node: Node, levels: dict[str, int]) -> bool:
 
 
 @given(node=nodes, levels=st.dictionaries(names, st.integers(0, 5)))
-def test_the_canonical_text_means_the_same(node: Node, levels: dict[str, int]) -> None:
+def test_the_canonical_text_means_the_same(node: SkillNode, levels: dict[str, int]) -> None:
     read = parse(str(node))
     assert parse(str(read)) == read
     assert (read.strength(profile(levels)) is not None) is _holds(node, levels)
 
 
 @given(node=nodes, levels=st.dictionaries(names, st.integers(0, 4)), skill=names)
-def test_a_better_agent_never_fits_less(node: Node, levels: dict[str, int], skill: str) -> None:
+def test_a_better_agent_never_fits_less(node: SkillNode, levels: dict[str, int], skill: str) -> None:
     read = parse(str(node))
     better = {**levels, skill: levels.get(skill, 0) + 1}
     assert read.strength(profile(levels)) is None or read.strength(profile(better)) is not None

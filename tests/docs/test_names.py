@@ -1,11 +1,12 @@
-"""A name means one thing: no class name is defined twice in the package, and no public constant has two values."""
+"""A name means one thing: no class name is defined twice in the package, and no public constant and no alias of a type has two
+values."""
 
 from __future__ import annotations
 
 import ast
 import re
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -32,6 +33,15 @@ def constants(source: str) -> Iterator[tuple[str, str]]:
             yield from _constants(node.target, node.value)
 
 
+def aliases(source: str) -> Iterator[tuple[str, str]]:
+    """Each public alias of a type in a module with its value as written; what is called, as TypeVar is, makes none."""
+    for node in parsed(source).body:
+        match node:
+            case ast.Assign(targets=[ast.Name(id=name)], value=value) if re.fullmatch("[A-Z]+[a-z]\\w*", name):
+                if not isinstance(value, ast.Call) and not _passed_on(name, value):
+                    yield name, ast.unparse(value)
+
+
 def _constants(target: ast.expr, value: ast.expr) -> Iterator[tuple[str, str]]:
     if isinstance(target, ast.Tuple) and isinstance(value, ast.Tuple):
         for each, part in zip(target.elts, value.elts, strict=True):
@@ -53,11 +63,13 @@ def defined_twice(sources: Mapping[str, str]) -> dict[str, list[str]]:
     return {name: places for name, places in found.items() if len(places) > 1}
 
 
-def different_values(sources: Mapping[str, str]) -> dict[str, dict[str, str]]:
+def different_values(
+    sources: Mapping[str, str], named: Callable[[str], Iterator[tuple[str, str]]] = constants
+) -> dict[str, dict[str, str]]:
     """Constant -> its value in each file, where the values differ."""
     found: dict[str, dict[str, str]] = defaultdict(dict)
     for place, source in sources.items():
-        for name, value in constants(source):
+        for name, value in named(source):
             found[name][place] = value
     return {name: values for name, values in found.items() if len(set(values.values())) > 1}
 
@@ -68,6 +80,16 @@ def test_no_class_name_has_two_meanings() -> None:
 
 def test_no_public_constant_has_two_values() -> None:
     assert different_values(SOURCES) == {}
+
+
+def test_no_alias_of_a_type_has_two_meanings() -> None:
+    assert different_values(SOURCES, aliases) == {}
+    assert sum(len(list(aliases(source))) for source in SOURCES.values()) > 20
+
+
+def test_an_alias_with_a_second_meaning_is_found() -> None:
+    found = different_values({"a.py": "Row = list[float]", "b.py": "Row = list[str]", "c.py": "Row = TypeVar('Row')"}, aliases)
+    assert found == {"Row": {"a.py": "list[float]", "b.py": "list[str]"}}
 
 
 @pytest.mark.parametrize("second", ["class Agent: ...", "def make():\n    class Agent(Protocol): ..."])

@@ -197,14 +197,14 @@ class Demo:
                     await asyncio.sleep(1.0)
                     caller.press("1", call)
                     await self.bridge.until("callback_requested", limit=4.0)
-                    self.say(f"{number} does not wait: 1, 1, and a callback is promised")
+                    self.say(f"{number} does not wait: 1, 1, and asks to be called back")
                 caller.hang_up(call)
                 await caller.until_state("DISCONNECTED", call)
             with suppress(TimeoutError, AssertionError):
                 ended = await self.bridge.until("callback_ended", limit=60.0)
                 await asyncio.sleep(2.0)
                 home.hang_up()
-                self.callback = f"a callback was promised to {number}: {ended['outcome']} after {ended['waited']:.1f} s"
+                self.callback = f"a callback was requested by {number}: {ended['outcome']} after {ended['waited']:.1f} s"
 
     async def _answers_survey(self, began: float) -> None:
         with suppress(TimeoutError, AssertionError):  # the sum says that it is missing

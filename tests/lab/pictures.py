@@ -22,7 +22,7 @@ from rich.console import Console
 from rich.terminal_theme import TerminalTheme
 
 from callbridge.adapters.views.board import queues_for
-from callbridge.cli.board import Known, Row, frame
+from callbridge.cli.board import JsonRow, Known, frame
 from callbridge.core.model.plan import Plan
 from callbridge.settings.loading import load
 
@@ -147,14 +147,14 @@ def busy_moment() -> Known:
     )
 
 
-def _agent(plan: Plan, name: str) -> Row:
+def _agent(plan: Plan, name: str) -> JsonRow:
     state, lasted, queue, call = AGENTS[name]
     state, _, reason = state.partition(" ")
     shown = {"id": name, "name": plan.agents[name].name, "state": state, "reason": reason, "since": NOW - lasted}
     return shown | {"queue": queue, "call": call and f"cb-call-mi9x1-{call}"}
 
 
-def _queue(plan: Plan, name: str) -> Row:
+def _queue(plan: Plan, name: str) -> JsonRow:
     states = Counter(
         AGENTS[agent.id][0].partition(" ")[0] for agent in plan.agents.values() if name in queues_for(plan, agent.skills)
     )
@@ -164,7 +164,7 @@ def _queue(plan: Plan, name: str) -> Row:
     return row | {f"agents_{state}": count for state, count in states.items()} | {"answered": answered, "abandoned": abandoned}
 
 
-def _waiting(plan: Plan) -> Iterator[Row]:
+def _waiting(plan: Plan) -> Iterator[JsonRow]:
     positions: Counter[str] = Counter()
     for queue, tier, number, waited, step, agent in WAITING:
         positions[queue] += 1

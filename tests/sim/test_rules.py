@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from callbridge.core.model.matcher import GroupKey, Matcher
 from callbridge.core.model.plan import AgentOrder, Plan, QueuePlan, Step, TierRouting
-from callbridge.core.model.skills import AllOf, AnyOf, AtLeast, Node, Profile, Requirement, RequirementError, parse, profile
+from callbridge.core.model.skills import AllOf, AnyOf, AtLeast, Profile, Requirement, RequirementError, SkillNode, parse, profile
 from tests.sim import oracle
 
 SKILLS = ("sales", "support", "français", "日本語")
@@ -16,18 +16,18 @@ levels = st.integers(1, 5)
 profiles: st.SearchStrategy[Profile] = st.dictionaries(skills, levels).map(profile)
 
 
-def _nodes(inner: st.SearchStrategy[Node]) -> st.SearchStrategy[Node]:
+def _nodes(inner: st.SearchStrategy[SkillNode]) -> st.SearchStrategy[SkillNode]:
     several = st.lists(inner, min_size=2, max_size=3).map(tuple)
     return st.one_of(several.map(AllOf), several.map(AnyOf))
 
 
-leaves: st.SearchStrategy[Node] = st.builds(AtLeast, skills, levels)
-nodes: st.SearchStrategy[Node] = st.recursive(leaves, _nodes, max_leaves=6)
+leaves: st.SearchStrategy[SkillNode] = st.builds(AtLeast, skills, levels)
+nodes: st.SearchStrategy[SkillNode] = st.recursive(leaves, _nodes, max_leaves=6)
 durations = st.one_of(st.none(), st.integers(1, 100).map(float))
 
 
 @given(nodes, profiles)
-def test_a_requirement_means_the_same_after_being_written_and_read(node: Node, who: Profile) -> None:
+def test_a_requirement_means_the_same_after_being_written_and_read(node: SkillNode, who: Profile) -> None:
     written = Requirement(node)
     read = parse(str(written))
     assert str(read) == str(written)
@@ -36,13 +36,13 @@ def test_a_requirement_means_the_same_after_being_written_and_read(node: Node, w
 
 
 @given(nodes, profiles)
-def test_strength_is_the_sum_of_the_levels_that_were_asked_for(node: Node, who: Profile) -> None:
+def test_strength_is_the_sum_of_the_levels_that_were_asked_for(node: SkillNode, who: Profile) -> None:
     found = Requirement(node).strength(who)
     assert found is None or found == oracle.strength(str(Requirement(node)), who)
 
 
 @given(nodes, profiles, skills, levels)
-def test_more_skill_never_shuts_anybody_out(node: Node, who: Profile, skill: str, level: int) -> None:
+def test_more_skill_never_shuts_anybody_out(node: SkillNode, who: Profile, skill: str, level: int) -> None:
     needs, better = Requirement(node), dict(who)
     better[skill] = max(level, better.get(skill, 0))
     assert needs.strength(who) is None or needs.strength(profile(better)) is not None
@@ -77,7 +77,7 @@ idle = st.lists(st.tuples(profiles, st.integers(0, 50)), max_size=6)
 
 @given(st.tuples(nodes, nodes), callers, idle, st.sampled_from(list(AgentOrder)), st.booleans(), st.data())
 def test_pairs_are_those_of_the_written_rules(
-    needs: tuple[Node, Node],
+    needs: tuple[SkillNode, SkillNode],
     waiting: list[tuple[int, int]],
     free: list[tuple[Profile, int]],
     pick: AgentOrder,
@@ -104,7 +104,7 @@ def test_pairs_are_those_of_the_written_rules(
     assert made == oracle.Standing(calls, agents).pairs()
 
 
-def _matcher(needs: tuple[Node, Node], pick: AgentOrder) -> Matcher:
+def _matcher(needs: tuple[SkillNode, SkillNode], pick: AgentOrder) -> Matcher:
     queues = {}
     for number, node in enumerate(needs):
         routing = TierRouting(answer_within=20.0, head_start=0.0, steps=(Step(Requirement(node), None),), then=None)

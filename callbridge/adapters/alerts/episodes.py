@@ -17,7 +17,7 @@ SETTLED = 60.0
 """Seconds for which a condition must be gone before its episode is over."""
 HOUR = 3600.0
 
-Key = tuple[RuleName, str]
+EpisodeKey = tuple[RuleName, str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,7 +42,7 @@ class Episodes:
     """``step`` is called with everything that is wrong now, every few seconds."""
 
     def __init__(self) -> None:
-        self._open: dict[Key, _Episode] = {}
+        self._open: dict[EpisodeKey, _Episode] = {}
         self._told: deque[float] = deque()
 
     @property
@@ -67,7 +67,7 @@ class Episodes:
             notices += self._gone(key, now)
         return notices
 
-    def _gone(self, key: Key, now: float) -> list[Notice]:
+    def _gone(self, key: EpisodeKey, now: float) -> list[Notice]:
         episode = self._open[key]
         if episode.gone_since is None:
             episode.gone_since = now

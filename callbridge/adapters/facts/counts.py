@@ -69,7 +69,7 @@ class Family:
 
 Series = tuple[Family, tuple[str, ...]]
 """A metric with a value for each of its labels."""
-Count = tuple[Family, tuple[str, ...], float]
+Growth = tuple[Family, tuple[str, ...], float]
 """By how much a series grows; of a histogram: what was observed."""
 
 _OfVisits = VisitBegan | VisitEnded | CallDiverted
@@ -142,14 +142,14 @@ def families(*, label_agents: bool) -> tuple[Family, ...]:
     return tuple(family for family in _BOTH if family is not left_out)
 
 
-def seconds(state: str, reason: str, agent: str, lasted: float) -> Iterator[Count]:
+def seconds(state: str, reason: str, agent: str, lasted: float) -> Iterator[Growth]:
     """Time that an agent spent in a state; ``Totals`` keeps one of the two."""
     if state != State.LOGGED_OUT:
         yield AGENT_SECONDS, (state, reason), lasted
         yield EACH_AGENTS_SECONDS, (state, reason, agent), lasted
 
 
-def _of_visits(fact: _OfVisits) -> Iterator[Count]:
+def _of_visits(fact: _OfVisits) -> Iterator[Growth]:
     match fact:
         case VisitBegan():
             yield OFFERED, (fact.queue, fact.tier), 1.0
@@ -172,7 +172,7 @@ def _of_visits(fact: _OfVisits) -> Iterator[Count]:
             assert_never(fact)
 
 
-def _of_talks(fact: _OfTalks) -> Iterator[Count]:
+def _of_talks(fact: _OfTalks) -> Iterator[Growth]:
     match fact:
         case OfferEnded():
             yield OFFERS, (fact.queue, fact.result), 1.0
@@ -197,7 +197,7 @@ def _of_talks(fact: _OfTalks) -> Iterator[Count]:
             assert_never(fact)
 
 
-def _of_self_service(fact: _OfSelfService) -> Iterator[Count]:
+def _of_self_service(fact: _OfSelfService) -> Iterator[Growth]:
     match fact:
         case FlowEnded():
             yield FLOWS, (fact.flow, fact.result), 1.0
@@ -218,7 +218,7 @@ def _of_self_service(fact: _OfSelfService) -> Iterator[Count]:
             assert_never(fact)
 
 
-def _of_callbacks(fact: _OfCallbacks) -> Iterator[Count]:
+def _of_callbacks(fact: _OfCallbacks) -> Iterator[Growth]:
     match fact:
         case CallbackRequested():
             yield CALLBACKS, (fact.queue, "made"), 1.0
@@ -234,7 +234,7 @@ def _of_callbacks(fact: _OfCallbacks) -> Iterator[Count]:
             assert_never(fact)
 
 
-def _of_agents(fact: _OfAgents) -> Iterator[Count]:
+def _of_agents(fact: _OfAgents) -> Iterator[Growth]:
     match fact:
         case AgentChanged():
             yield from seconds(fact.previous, fact.previous_reason, fact.agent, fact.lasted)
@@ -252,7 +252,7 @@ def _of_agents(fact: _OfAgents) -> Iterator[Count]:
             assert_never(fact)
 
 
-def _of_campaigns(fact: _OfCampaigns) -> Iterator[Count]:
+def _of_campaigns(fact: _OfCampaigns) -> Iterator[Growth]:
     match fact:
         case AttemptMade():
             yield DIALS, (fact.campaign,), 1.0
@@ -270,7 +270,7 @@ def _of_campaigns(fact: _OfCampaigns) -> Iterator[Count]:
             assert_never(fact)
 
 
-_READERS: dict[type, Callable[[Any], Iterator[Count]]] = {
+_READERS: dict[type, Callable[[Any], Iterator[Growth]]] = {
     kind: read
     for kinds, read in (
         (_OfVisits, _of_visits),
@@ -284,7 +284,7 @@ _READERS: dict[type, Callable[[Any], Iterator[Count]]] = {
 }
 
 
-def counts(fact: AnyFact) -> Iterator[Count]:
+def counts(fact: AnyFact) -> Iterator[Growth]:
     """What this fact counts. Label values are the facts' own, not yet cleaned."""
     if getattr(fact, "estimated", False):
         yield ESTIMATED, (), 1.0

@@ -53,10 +53,10 @@ class EndOpen:
     values: dict[str, Any]
 
 
-Written = RowChange | EndOpen
+HistoryChange = RowChange | EndOpen
 
 
-def rows_of(fact: Envelope, people: People) -> Iterator[Written]:
+def rows_of(fact: Envelope, people: People) -> Iterator[HistoryChange]:
     """What this fact writes; nothing, if the history does not keep such facts."""
     told = _ROWS.get(fact.type)
     if told is not None:
@@ -76,13 +76,13 @@ def _kept(fact: Envelope, people: People) -> Fields:
 # -- calls ------------------------------------------------------------------------------------------------------------
 
 
-def _call_arrived(fact: Envelope, data: Fields, people: People) -> Iterator[Written]:
+def _call_arrived(fact: Envelope, data: Fields, people: People) -> Iterator[HistoryChange]:
     values = _caller(fact, data, people) | {"arrived_at": fact.at}
     values |= {name: data[name] for name in ("direction", "callback", "campaign")}
     yield RowChange(calls, (fact.call,), values | {"uniqueid": fact.uniqueid, "linkedid": fact.linkedid})
 
 
-def _call_adopted(fact: Envelope, data: Fields, people: People) -> Iterator[Written]:
+def _call_adopted(fact: Envelope, data: Fields, people: People) -> Iterator[HistoryChange]:
     values = _caller(fact, data, people) | {"arrived_at": data["arrived_at"], "estimated": True}
     yield RowChange(calls, (fact.call,), values)
     if data["agent"]:
@@ -96,7 +96,7 @@ def _caller(fact: Envelope, data: Fields, people: People) -> dict[str, Any]:
     return who | {"pbx": fact.pbx, "entry": data["entry"], "tier": data["tier"]}
 
 
-def _call_diverted(fact: Envelope, data: Fields, _people: People) -> Iterator[Written]:
+def _call_diverted(fact: Envelope, data: Fields, _people: People) -> Iterator[HistoryChange]:
     """One that was diverted on arrival has no number of its own: it is named by its leg, and this is all that is known of it."""
     values = {"diverted_to": data["entry"], "diverted_reason": data["reason"]}
     if fact.call:
@@ -106,12 +106,12 @@ def _call_diverted(fact: Envelope, data: Fields, _people: People) -> Iterator[Wr
         yield RowChange(calls, (data["leg"],), values | {"arrived_at": fact.at, "ended_at": fact.at, "lasted": 0.0})
 
 
-def _call_repeated(fact: Envelope, data: Fields, _people: People) -> Iterator[Written]:
+def _call_repeated(fact: Envelope, data: Fields, _people: People) -> Iterator[HistoryChange]:
     values = {"repeated_after": data["after"], "repeated_agent": data["agent"], "repeated_queue": data["queue"]}
     yield RowChange(calls, (fact.call,), values)
 
 
-def _call_ended(fact: Envelope, data: Fields, _people: People) -> Iterator[Written]:
+def _call_ended(fact: Envelope, data: Fields, _people: People) -> Iterator[HistoryChange]:
     values = {"ended_at": fact.at, "lasted": data["lasted"], "outcome": data["outcome"], "segments": data["segments"]}
     yield RowChange(calls, (fact.call,), values | _estimated(data))
 
@@ -119,13 +119,13 @@ def _call_ended(fact: Envelope, data: Fields, _people: People) -> Iterator[Writt
 # -- visits, offers, segments -----------------------------------------------------------------------------------------
 
 
-def _visit_began(fact: Envelope, data: Fields, _people: People) -> Iterator[Written]:
+def _visit_began(fact: Envelope, data: Fields, _people: People) -> Iterator[HistoryChange]:
     values = {"queue": data["queue"], "tier": data["tier"], "began_at": fact.at, "consulted_by": data["consulted_by"]}
     values["entered_at_position"] = data.get("position") or None
     yield RowChange(visits, (fact.call, fact.seq), values)
 
 
-def _visit_ended(fact: Envelope, data: Fields, _people: People) -> Iterator[Written]:
+def _visit_ended(fact: Envelope, data: Fields, _people: People) -> Iterator[HistoryChange]:
     values = {
         name: data[name] for name in ("queue", "tier", "outcome", "waited", "lasted", "within_target", "expected", "reason")
     }
@@ -133,46 +133,46 @@ def _visit_ended(fact: Envelope, data: Fields, _people: People) -> Iterator[Writ
     yield _end(visits, fact, data["visit"], values, began_at=fact.at - data["lasted"])
 
 
-def _offer_made(fact: Envelope, data: Fields, _people: People) -> Iterator[Written]:
+def _offer_made(fact: Envelope, data: Fields, _people: People) -> Iterator[HistoryChange]:
     values = {name: data[name] for name in ("visit", "queue", "tier", "agent", "needs", "waited")}
     yield RowChange(offers, (fact.call, fact.seq), values | {"began_at": fact.at})
 
 
-def _offer_ended(fact: Envelope, data: Fields, _people: People) -> Iterator[Written]:
+def _offer_ended(fact: Envelope, data: Fields, _people: People) -> Iterator[HistoryChange]:
     values = {name: data[name] for name in ("agent", "result", "rang_for", "cause", "trouble")} | {"ended_at": fact.at}
     yield _end(offers, fact, data["offer"], values, began_at=fact.at - data["rang_for"])
 
 
-def _talk_began(fact: Envelope, data: Fields, _people: People) -> Iterator[Written]:
+def _talk_began(fact: Envelope, data: Fields, _people: People) -> Iterator[HistoryChange]:
     values = {name: data[name] for name in ("visit", "offer", "transfer", "queue", "agent", "waited")}
     yield RowChange(segments, (fact.call, fact.seq), values | {"began_at": fact.at} | _estimated(data))
 
 
-def _talk_ended(fact: Envelope, data: Fields, _people: People) -> Iterator[Written]:
+def _talk_ended(fact: Envelope, data: Fields, _people: People) -> Iterator[HistoryChange]:
     values = {name: data[name] for name in ("queue", "agent", "talked", "ended_by")}
     values |= {"ended_at": fact.at, "hold": data["hold_seconds"]} | _estimated(data)
     yield _end(segments, fact, data["segment"], values, began_at=fact.at - data["talked"])
 
 
-def _conference_began(fact: Envelope, data: Fields, _people: People) -> Iterator[Written]:
+def _conference_began(fact: Envelope, data: Fields, _people: People) -> Iterator[HistoryChange]:
     if data["agent"]:
         values = {"queue": data["queue"], "agent": data["agent"], "kind": "conference", "began_at": fact.at}
         yield RowChange(segments, (fact.call, fact.seq), values)
 
 
-def _conference_ended(fact: Envelope, data: Fields, _people: People) -> Iterator[Written]:
+def _conference_ended(fact: Envelope, data: Fields, _people: People) -> Iterator[HistoryChange]:
     if data["agent"]:
         values = {"queue": data["queue"], "agent": data["agent"], "kind": "conference", "ended_at": fact.at}
         values |= {"talked": data["talked"], "hold": 0.0, "ended_by": "conference"}
         yield _end(segments, fact, data["segment"], values, began_at=fact.at - data["talked"])
 
 
-def _wrap_up_ended(fact: Envelope, data: Fields, _people: People) -> Iterator[Written]:
+def _wrap_up_ended(fact: Envelope, data: Fields, _people: People) -> Iterator[HistoryChange]:
     if data["segment"]:
         yield RowChange(segments, (fact.call, data["segment"]), {"wrap_up": data["lasted"], "wrapped_up_at": fact.at})
 
 
-def _end(table: Table, fact: Envelope, number: int, values: dict[str, Any], *, began_at: float) -> Written:
+def _end(table: Table, fact: Envelope, number: int, values: dict[str, Any], *, began_at: float) -> HistoryChange:
     """``began_at``: of one whose beginning was not told, because nobody listened then."""
     if number:
         return RowChange(table, (fact.call, number), values)
@@ -186,12 +186,12 @@ def _estimated(data: Fields) -> dict[str, Any]:
 # -- transfers, agents ------------------------------------------------------------------------------------------------
 
 
-def _transfer_started(fact: Envelope, data: Fields, _people: People) -> Iterator[Written]:
+def _transfer_started(fact: Envelope, data: Fields, _people: People) -> Iterator[HistoryChange]:
     values = {"agent": data["agent"], "queue": data["queue"], "kind": data["kind"], "target": data["to"]}
     yield RowChange(transfers, (fact.call, fact.seq), values | {"party": "agent", "began_at": fact.at})
 
 
-def _transfer_ended(fact: Envelope, data: Fields, _people: People) -> Iterator[Written]:
+def _transfer_ended(fact: Envelope, data: Fields, _people: People) -> Iterator[HistoryChange]:
     values = {"agent": data["agent"], "queue": data["queue"], "kind": data["kind"], "target": data["to"]}
     values |= {"party": "agent", "ended_at": fact.at, "result": data["result"]}
     if not data["transfer"]:
@@ -199,7 +199,7 @@ def _transfer_ended(fact: Envelope, data: Fields, _people: People) -> Iterator[W
     yield RowChange(transfers, (fact.call, data["transfer"] or fact.seq), values)
 
 
-def _call_transferred(fact: Envelope, data: Fields, _people: People) -> Iterator[Written]:
+def _call_transferred(fact: Envelope, data: Fields, _people: People) -> Iterator[HistoryChange]:
     """A transfer to an agent or a number has facts of its own; one to a queue, or made on a phone, has only this one."""
     target, attended = data["target"], data["attended"]
     if target.startswith(("agent:", "number:", "phone:")):
@@ -209,7 +209,7 @@ def _call_transferred(fact: Envelope, data: Fields, _people: People) -> Iterator
     yield RowChange(transfers, (fact.call, fact.seq), values | {"began_at": fact.at, "ended_at": fact.at, "result": "completed"})
 
 
-def _agent_changed(fact: Envelope, data: Fields, _people: People) -> Iterator[Written]:
+def _agent_changed(fact: Envelope, data: Fields, _people: People) -> Iterator[HistoryChange]:
     if data["lasted"] > 0:
         values = {"state": data["previous"], "reason": data["previous_reason"], "phone": data["phone"]}
         values |= {"began_at": fact.at - data["lasted"], "ended_at": fact.at}
@@ -221,124 +221,124 @@ def _agent_changed(fact: Envelope, data: Fields, _people: People) -> Iterator[Wr
 # -- flows, surveys, recordings, callbacks ----------------------------------------------------------------------------
 
 
-def _flow_began(fact: Envelope, data: Fields, _people: People) -> Iterator[Written]:
+def _flow_began(fact: Envelope, data: Fields, _people: People) -> Iterator[HistoryChange]:
     yield _flow(fact, {"kind": "began", "flow": data["flow"], "reason": data["reason"]})
 
 
-def _flow_stepped(fact: Envelope, data: Fields, _people: People) -> Iterator[Written]:
+def _flow_stepped(fact: Envelope, data: Fields, _people: People) -> Iterator[HistoryChange]:
     yield _flow(fact, {"kind": "node"} | {name: data[name] for name in ("flow", "node", "key")})
 
 
-def _flow_ended(fact: Envelope, data: Fields, _people: People) -> Iterator[Written]:
+def _flow_ended(fact: Envelope, data: Fields, _people: People) -> Iterator[HistoryChange]:
     values = {name: data[name] for name in ("flow", "node", "result", "lasted")}
     yield _flow(fact, values | {"kind": "ended", "went_to": data["to"]})
 
 
-def _flow(fact: Envelope, values: dict[str, Any]) -> Written:
+def _flow(fact: Envelope, values: dict[str, Any]) -> HistoryChange:
     return RowChange(flow_steps, (fact.id,), values | {"call": fact.call, "at": fact.at})
 
 
-def _survey_answered(fact: Envelope, data: Fields, _people: People) -> Iterator[Written]:
+def _survey_answered(fact: Envelope, data: Fields, _people: People) -> Iterator[HistoryChange]:
     values = {name: data[name] for name in ("segment", "survey", "queue", "agent", "question", "answer")}
     yield RowChange(survey_answers, (fact.id,), values | {"call": fact.call, "at": fact.at})
 
 
-def _survey_ended(fact: Envelope, data: Fields, _people: People) -> Iterator[Written]:
+def _survey_ended(fact: Envelope, data: Fields, _people: People) -> Iterator[HistoryChange]:
     values = {name: data[name] for name in ("segment", "survey", "queue", "agent", "result", "answers")}
     yield RowChange(surveys, (fact.id,), values | {"call": fact.call, "at": fact.at})
 
 
-def _survey_missed(fact: Envelope, data: Fields, _people: People) -> Iterator[Written]:
+def _survey_missed(fact: Envelope, data: Fields, _people: People) -> Iterator[HistoryChange]:
     values = {"survey": data["survey"], "queue": data["queue"], "agent": data["agent"], "result": "missed", "answers": 0}
     yield RowChange(surveys, (fact.id,), values | {"call": fact.call, "at": fact.at})
 
 
-def _call_recorded(fact: Envelope, data: Fields, _people: People) -> Iterator[Written]:
+def _call_recorded(fact: Envelope, data: Fields, _people: People) -> Iterator[HistoryChange]:
     values = {name: data[name] for name in ("segment", "queue", "agent", "file", "lasted", "paused")}
     yield RowChange(recordings, (fact.id,), values | {"call": fact.call, "kind": "talk", "at": fact.at})
 
 
-def _recording_failed(fact: Envelope, data: Fields, _people: People) -> Iterator[Written]:
+def _recording_failed(fact: Envelope, data: Fields, _people: People) -> Iterator[HistoryChange]:
     values = {name: data[name] for name in ("segment", "queue", "agent", "file")}
     yield RowChange(recordings, (fact.id,), values | {"call": fact.call, "kind": "talk", "at": fact.at, "failure": data["why"]})
 
 
-def _voicemail_left(fact: Envelope, data: Fields, _people: People) -> Iterator[Written]:
+def _voicemail_left(fact: Envelope, data: Fields, _people: People) -> Iterator[HistoryChange]:
     values = {"queue": data["queue"], "file": data["recording"], "lasted": data["lasted"], "paused": 0.0}
     yield RowChange(recordings, (fact.id,), values | {"call": fact.call, "kind": "voicemail", "at": fact.at})
 
 
-def _callback_requested(fact: Envelope, data: Fields, people: People) -> Iterator[Written]:
+def _callback_requested(fact: Envelope, data: Fields, people: People) -> Iterator[HistoryChange]:
     values = {name: data[name] for name in ("queue", "tier", "agent", "expires_at")}
     values |= {"person": people.identity(data["number"]), "number": people.shown(data["number"])}
     values |= {"call": fact.call, "requested_at": fact.at, "requested_by": data["by"]}
     yield RowChange(callbacks, (data["callback"],), values)
 
 
-def _callback_tried(fact: Envelope, data: Fields, _people: People) -> Iterator[Written]:
+def _callback_tried(fact: Envelope, data: Fields, _people: People) -> Iterator[HistoryChange]:
     values = {"queue": data["queue"], "at": fact.at, "result": data["result"]}
     yield RowChange(callback_attempts, (data["callback"], data["attempt"]), values)
 
 
-def _callback_ended(fact: Envelope, data: Fields, _people: People) -> Iterator[Written]:
+def _callback_ended(fact: Envelope, data: Fields, _people: People) -> Iterator[HistoryChange]:
     values = {name: data[name] for name in ("queue", "outcome", "reason", "waited", "attempts")}
     yield RowChange(callbacks, (data["callback"],), values | {"ended_at": fact.at, "ended_by": data["by"]})
 
 
-def _callback_moved(_fact: Envelope, data: Fields, _people: People) -> Iterator[Written]:
+def _callback_moved(_fact: Envelope, data: Fields, _people: People) -> Iterator[HistoryChange]:
     yield RowChange(callbacks, (data["callback"],), {"queue": data["queue"]})
 
 
 # -- who asked for what -----------------------------------------------------------------------------------------------
 
 
-def _request(fact: Envelope, data: Fields, _people: People) -> Iterator[Written]:
+def _request(fact: Envelope, data: Fields, _people: People) -> Iterator[HistoryChange]:
     granted = fact.type == "request_granted"
     values = {"request": data["request"], "granted": granted, "reason": data["reason"], "target": data.get("to", "")}
     yield _change(fact, data, "request", values)
 
 
-def _switch_changed(fact: Envelope, data: Fields, _people: People) -> Iterator[Written]:
+def _switch_changed(fact: Envelope, data: Fields, _people: People) -> Iterator[HistoryChange]:
     yield _change(fact, data, "switch", {"request": data["switch"], "target": "on" if data["on"] else "off"})
 
 
-def _campaign_changed(fact: Envelope, data: Fields, _people: People) -> Iterator[Written]:
+def _campaign_changed(fact: Envelope, data: Fields, _people: People) -> Iterator[HistoryChange]:
     yield _change(fact, data, "campaign", {"campaign": data["campaign"], "request": data["state"], "reason": data["reason"]})
 
 
-def _callback_refused(fact: Envelope, data: Fields, _people: People) -> Iterator[Written]:
+def _callback_refused(fact: Envelope, data: Fields, _people: People) -> Iterator[HistoryChange]:
     values = {"request": "callback", "granted": False, "reason": data["reason"]}
     yield _change(fact, data, "callback_refused", values)
 
 
-def _queue_renamed(fact: Envelope, data: Fields, _people: People) -> Iterator[Written]:
+def _queue_renamed(fact: Envelope, data: Fields, _people: People) -> Iterator[HistoryChange]:
     yield _change(fact, data, "queue_renamed", {"target": data["previous_queue"]})
 
 
-def _supervision_started(fact: Envelope, data: Fields, _people: People) -> Iterator[Written]:
+def _supervision_started(fact: Envelope, data: Fields, _people: People) -> Iterator[HistoryChange]:
     yield _change(fact, data, "supervision", {"request": data["mode"], "target": data["phone"]})
 
 
-def _opted_out(fact: Envelope, data: Fields, people: People) -> Iterator[Written]:
+def _opted_out(fact: Envelope, data: Fields, people: People) -> Iterator[HistoryChange]:
     values = {"campaign": data["campaign"], "target": people.identity(data["number"]), "reason": data["reason"]}
     yield _change(fact, data, "opted_out", values)
 
 
-def _config_reloaded(fact: Envelope, data: Fields, _people: People) -> Iterator[Written]:
+def _config_reloaded(fact: Envelope, data: Fields, _people: People) -> Iterator[HistoryChange]:
     values = {"request": "reload", "granted": True, "reason": "forced" if data["forced"] else "", "details": data["details"]}
     yield _change(fact, data, "reload", values)
 
 
-def _api_logged_in(fact: Envelope, data: Fields, _people: People) -> Iterator[Written]:
+def _api_logged_in(fact: Envelope, data: Fields, _people: People) -> Iterator[HistoryChange]:
     yield _change(fact, data, "login", {"role": data["role"], "origin": data["origin"]})
 
 
-def _change(fact: Envelope, data: Fields, kind: str, values: dict[str, Any]) -> Written:
+def _change(fact: Envelope, data: Fields, kind: str, values: dict[str, Any]) -> HistoryChange:
     about = {"kind": kind, "at": fact.at, "call": fact.call, "agent": data["agent"], "queue": data["queue"]}
     return RowChange(changes, (fact.id,), about | {"by": data.get("by", "")} | values)
 
 
-_Told = Callable[[Envelope, Fields, People], Iterable[Written]]
+_Told = Callable[[Envelope, Fields, People], Iterable[HistoryChange]]
 _ROWS: dict[str, _Told] = {
     "call_arrived": _call_arrived,
     "call_adopted": _call_adopted,

@@ -14,7 +14,7 @@ from callbridge.adapters.database import Database
 from callbridge.adapters.database.history_tables import cursors
 from callbridge.adapters.history.lost import Survivors, close_lost
 from callbridge.adapters.history.people import People
-from callbridge.adapters.history.rows import EndOpen, RowChange, Written, rows_of
+from callbridge.adapters.history.rows import EndOpen, HistoryChange, RowChange, rows_of
 from callbridge.adapters.outbox.envelope import BEGINNING, Envelope, Place, place_of
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
@@ -95,7 +95,7 @@ class _Batch:
         self._tables: dict[str, Table] = {}
         self._rows: dict[_Key, dict[str, Any]] = {}
 
-    def add(self, written: Iterable[Written]) -> None:
+    def add(self, written: Iterable[HistoryChange]) -> None:
         for one in written:
             match one:
                 case RowChange(table=table, key=key, values=values):

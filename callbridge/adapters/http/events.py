@@ -25,7 +25,7 @@ TOGETHER = 0.05
 """Seconds to wait after a write: under load many facts go out in one write."""
 _SEND_BUFFER = 64 * 1024
 """Bytes of the socket's send buffer: with a larger one, a slow reader is detected late."""
-_AGAIN = b"retry: 3000\n"
+_RECONNECT_AFTER = b"retry: 3000\n"
 
 
 _LATER = 10.0
@@ -71,7 +71,7 @@ async def stream(request: web.Request, readers: Readers, wanted: Wanted, *, user
     try:
         await response.prepare(request)
         hello = {"id": feed.id_at(place), "missed": not complete}
-        await reader.wait_for(response.write(_AGAIN + sse("hello", hello, feed.id_at(place))), READER_TIMEOUT)
+        await reader.wait_for(response.write(_RECONNECT_AFTER + sse("hello", hello, feed.id_at(place))), READER_TIMEOUT)
         await _send_facts(reader, response, feed, wanted)
     except TimeoutError:
         await _dropped(reader, response, feed)

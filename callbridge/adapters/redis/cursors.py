@@ -26,7 +26,7 @@ _FORMER = {"stories": "timelines"}
 """Readers that an older version, displaced and not gone yet, may still write under another name: nothing is kept for them."""
 _EVERY = 1.0
 """Seconds between trims."""
-_SLICE = 200
+_ENTRIES_AT_ONCE = 200
 """Facts looked at in one script beyond the cap: Redis does nothing else meanwhile."""
 
 _TRIM = """
@@ -113,7 +113,7 @@ class Trimmer:
         await self._forget_hooks()
         beyond = True
         while beyond:
-            left, *lost = await self._script(keys=self._keys, args=[self._cap, _SLICE, *sorted(self._readers())])
+            left, *lost = await self._script(keys=self._keys, args=[self._cap, _ENTRIES_AT_ONCE, *sorted(self._readers())])
             for reader, count in zip(lost[::2], lost[1::2], strict=True):
                 self._tell(reader.decode(), count)
             beyond = left > 0

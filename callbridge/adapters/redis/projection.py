@@ -21,7 +21,7 @@ from redis.asyncio import Redis
 from callbridge.adapters.redis.connection import TROUBLE, RedisSettings, connect
 from callbridge.adapters.redis.errors import is_wrong_type
 from callbridge.adapters.redis.set_aside import SetAside
-from callbridge.adapters.views.board import ENDED, KEPT_ENDED, Board, Key, View
+from callbridge.adapters.views.board import ENDED, KEPT_ENDED, Board, View, ViewKey
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
@@ -29,7 +29,7 @@ FLUSHES = 40
 """At most so many a second."""
 _LOOK = 2.0
 """Seconds without a change after which we look whether Redis still has what we wrote."""
-_SLICE = 100
+_KEYS_AT_ONCE = 100
 """Views written at a time: a few milliseconds of the loop."""
 _FIRST_PAUSE = 0.2
 _LONGEST_PAUSE = 3.0
@@ -60,13 +60,13 @@ class RedisProjection:
         self._board = board
         self._told = told
         self._redis: Redis = connect(settings)
-        self._dirty: set[Key] = set()
-        self._written: dict[Key, View] = {}
+        self._dirty: set[ViewKey] = set()
+        self._written: dict[ViewKey, View] = {}
         """What the hashes hold, but for those of calls that ended."""
         self._stale_everything = True
         self._wake = asyncio.Event()
 
-    def touch(self, keys: Iterable[Key]) -> None:
+    def touch(self, keys: Iterable[ViewKey]) -> None:
         """These views changed. Returns at once, whatever Redis does."""
         self._dirty.update(keys)
         self._wake.set()
@@ -113,11 +113,11 @@ class RedisProjection:
     async def close(self) -> None:
         await self._redis.aclose()
 
-    async def _write(self, keys: Sequence[Key]) -> None:
-        for start in range(0, len(keys), _SLICE):
+    async def _write(self, keys: Sequence[ViewKey]) -> None:
+        for start in range(0, len(keys), _KEYS_AT_ONCE):
             pipe = self._redis.pipeline(transaction=False)
             parts: list[int] = []
-            for key in keys[start : start + _SLICE]:
+            for key in keys[start : start + _KEYS_AT_ONCE]:
                 if self._put(pipe, key, self._board.view(key)):
                     parts.append(len(pipe) - 1)
                 self._announce(pipe, key)
@@ -125,7 +125,7 @@ class RedisProjection:
             if any(answers[part] for part in parts):
                 self._forgotten()
 
-    def _put(self, pipe: Any, key: Key, view: View | None) -> bool:
+    def _put(self, pipe: Any, key: ViewKey, view: View | None) -> bool:
         """Is it only a part of the hash that is written, all of whose fields must be there already?"""
         place = self._place(key)
         before = self._written.pop(key, None)
@@ -140,7 +140,7 @@ class RedisProjection:
             self._written[key] = view
         return before is not None
 
-    def _announce(self, pipe: Any, key: Key) -> None:
+    def _announce(self, pipe: Any, key: ViewKey) -> None:
         kind, name = key
         view = self._written.get(key)
         if kind == "queue" and view is not None:
@@ -148,7 +148,7 @@ class RedisProjection:
         elif kind == "call" and name in self._board.ended:
             pipe.expire(self._place(key), int(KEPT_ENDED))
 
-    def _place(self, key: Key) -> str:
+    def _place(self, key: ViewKey) -> str:
         return self._settings.public(f"{key[0]}:{key[1]}")
 
     async def _woken(self) -> bool:
@@ -172,8 +172,8 @@ class RedisProjection:
             return
         places = [self._place(key) for key in self._board.alive() | self._dirty]
         try:
-            for start in range(0, len(places), _SLICE):
-                await self._aside.strangers(dict.fromkeys(places[start : start + _SLICE], "hash"))
+            for start in range(0, len(places), _KEYS_AT_ONCE):
+                await self._aside.strangers(dict.fromkeys(places[start : start + _KEYS_AT_ONCE], "hash"))
         except TROUBLE as again:
             log.debug("the keys of Redis were not looked at", error=type(again).__name__)
 
@@ -190,13 +190,13 @@ class RedisProjection:
             stale = [key for key in found if key not in alive]
             if kind == "call":
                 stale = await self._without_expiry(stale)
-            for start in range(0, len(stale), _SLICE):
-                await self._redis.delete(*stale[start : start + _SLICE])
+            for start in range(0, len(stale), _KEYS_AT_ONCE):
+                await self._redis.delete(*stale[start : start + _KEYS_AT_ONCE])
 
     async def _without_expiry(self, keys: Sequence[bytes]) -> list[bytes]:
         lasting: list[bytes] = []
-        for start in range(0, len(keys), _SLICE):
-            part = keys[start : start + _SLICE]
+        for start in range(0, len(keys), _KEYS_AT_ONCE):
+            part = keys[start : start + _KEYS_AT_ONCE]
             pipe = self._redis.pipeline(transaction=False)
             for key in part:
                 pipe.ttl(key)

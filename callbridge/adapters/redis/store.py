@@ -125,7 +125,7 @@ _HASHES = (*TABLES, *FORMER_TABLES)
 """The hashes of a world. Those under a former name are read, and gone after the first whole save: nothing is written there."""
 _STAGED_FOR = 60
 """Seconds after which the staged rows of a save that was cut off go away."""
-_SLICE = 500
+_WORLD_ROWS_AT_ONCE = 500
 """Rows encoded, sent or decoded at a time: a few milliseconds of the loop."""
 
 
@@ -349,7 +349,7 @@ class RedisStore:
 
     async def _stage(self, table: str, key: str, rows: Mapping[str, object]) -> None:
         items = iter(rows.items())
-        while part := list(islice(items, _SLICE)):
+        while part := list(islice(items, _WORLD_ROWS_AT_ONCE)):
             encoded = await self._threads.run(partial(_encode, table, part))
             pipe = self._redis.pipeline(transaction=True)
             pipe.hset(key, mapping=encoded)

@@ -81,7 +81,7 @@ def _plots(report: Report, rows: Rows, zone: ZoneInfo, language: Language) -> It
             yield "</figure>\n"
 
 
-def _writer(column: ReportColumn, zone: ZoneInfo) -> svg.Written:
+def _writer(column: ReportColumn, zone: ZoneInfo) -> svg.ValueWriter:
     def written(value: float) -> str:
         if column.kind is ValueKind.COUNT:
             return f"{value:,.0f}" if value == round(value) else f"{value:,.1f}"

@@ -11,10 +11,10 @@ _HIGH, _TOP, _BOTTOM, _LEFT = 150, 12, 24, 64
 _LABEL = 7.2
 """Width of a character of a label."""
 
-Written = Callable[[float], str]
+ValueWriter = Callable[[float], str]
 
 
-def bars(labels: Sequence[str], values: Sequence[float], written: Written, time: bool = False) -> Iterator[str]:
+def bars(labels: Sequence[str], values: Sequence[float], written: ValueWriter, time: bool = False) -> Iterator[str]:
     """``time``: the values are seconds, whose steps are those of a clock."""
     top = _round_up(max(*values, 1e-9), time)
     step = (WIDE - _LEFT) / len(values)
@@ -48,7 +48,7 @@ def _x_labels(labels: Sequence[str], step: float) -> Iterator[str]:
 
 
 def heatmap(
-    rows: Sequence[str], columns: Sequence[str], values: Mapping[tuple[str, str], float], written: Written
+    rows: Sequence[str], columns: Sequence[str], values: Mapping[tuple[str, str], float], written: ValueWriter
 ) -> Iterator[str]:
     """The more, the darker; the value stands in each cell where there is room."""
     wide, high = (WIDE - _LEFT) / len(columns), 26

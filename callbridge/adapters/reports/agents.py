@@ -123,15 +123,15 @@ def _values(one: ClippedFigures) -> Row:
     return (seconds(one.staffed), *states, *handled, ringing, *rest, seconds(one.hold), one.rejected)
 
 
-Found = dict[tuple[str, str], ClippedFigures]
+FiguresOfAgents = dict[tuple[str, str], ClippedFigures]
 
 
-def report_agents(engine: Engine, pieces: list[Interval], now: float, only: Collection[str] = ()) -> Found:
+def report_agents(engine: Engine, pieces: list[Interval], now: float, only: Collection[str] = ()) -> FiguresOfAgents:
     """(label of the interval, agent) -> figures, in order. The present state lasts until ``now``. Agents who were logged out all
     the time are left out. Raises SQLAlchemyError."""
     begin, end = pieces[0].began, pieces[-1].ended
     begins = [piece.began for piece in pieces]
-    found: Found = {}
+    found: FiguresOfAgents = {}
     with engine.connect() as link:
         for row in chain.from_iterable(map(link.execute, _states(begin, end, only))):
             until = now if row.ended_at is None else row.ended_at

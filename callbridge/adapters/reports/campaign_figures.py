@@ -62,15 +62,15 @@ class CampaignList:
     abandoned: SlotSums = field(default_factory=SlotSums)
 
 
-Found = dict[tuple[str, str], DiallingFigures]
+FiguresOfCampaigns = dict[tuple[str, str], DiallingFigures]
 """(label of the interval, campaign) -> figures."""
 Lists = dict[str, CampaignList]
 
 
-def find_campaigns(engine: Engine, query: ReportQuery) -> tuple[Found, Lists]:
+def find_campaigns(engine: Engine, query: ReportQuery) -> tuple[FiguresOfCampaigns, Lists]:
     """Raises SQLAlchemyError and BadPeriod."""
     labels = labels_of(query.pieces())
-    found: Found = defaultdict(DiallingFigures)
+    found: FiguresOfCampaigns = defaultdict(DiallingFigures)
     lists: Lists = defaultdict(CampaignList)
     with engine.connect() as link:
         _add_attempts(link, query, labels, found, lists)
@@ -89,7 +89,9 @@ def _chosen(query: ReportQuery, campaign: ColumnElement[str]) -> tuple[ColumnEle
     return (campaign.in_(query.campaigns),) if query.campaigns else ()
 
 
-def _add_attempts(link: Connection, query: ReportQuery, labels: Mapping[int, str], found: Found, lists: Lists) -> None:
+def _add_attempts(
+    link: Connection, query: ReportQuery, labels: Mapping[int, str], found: FiguresOfCampaigns, lists: Lists
+) -> None:
     own = attempts.c
     slot, inside = slot_of(own.at).label("slot"), case((own.at >= query.begin, 1), else_=0).label("inside")
     has_agent = case((own.agent != "", 1), else_=0).label("has_agent")
@@ -112,7 +114,7 @@ def _add_attempts(link: Connection, query: ReportQuery, labels: Mapping[int, str
         one.codes[row.disposition] += row.number
 
 
-def _add_leads(link: Connection, query: ReportQuery, labels: Mapping[int, str], found: Found, lists: Lists) -> None:
+def _add_leads(link: Connection, query: ReportQuery, labels: Mapping[int, str], found: FiguresOfCampaigns, lists: Lists) -> None:
     own = leads.c
     done = case((own.state == "done", 1), else_=0).label("done")
     state = select(own.campaign, done, own.attempts, func.count().label("number")).where(*_chosen(query, own.campaign))
@@ -135,7 +137,7 @@ def _add_leads(link: Connection, query: ReportQuery, labels: Mapping[int, str], 
             found[labels[row.slot], row.campaign].new += row.number
 
 
-def _add_staffed(engine: Engine, link: Connection, query: ReportQuery, found: Found) -> None:
+def _add_staffed(engine: Engine, link: Connection, query: ReportQuery, found: FiguresOfCampaigns) -> None:
     """The agents of a campaign are those who had a call of it in the period."""
     own = attempts.c
     wanted = select(own.campaign, own.agent).where(own.at >= query.begin, own.at < query.end, own.agent != "")

@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import Iterable
 from typing import Any
 
-_AGAIN = 0.05
+_CANCEL_AGAIN_AFTER = 0.05
 """Seconds for a task's own clean-up before it is cancelled again: none of ours needs longer."""
 
 
@@ -20,4 +20,4 @@ async def end(tasks: Iterable[asyncio.Task[Any]]) -> None:
     while pending := {task for task in pending if not task.done()}:
         for task in pending:
             task.cancel()
-        await asyncio.wait(pending, timeout=_AGAIN)
+        await asyncio.wait(pending, timeout=_CANCEL_AGAIN_AFTER)

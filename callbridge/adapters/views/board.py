@@ -25,7 +25,7 @@ from callbridge.core.model.world_view import WorldView
 
 View = dict[str, str | int | float]
 Kind = Literal["queue", "agent", "call"]
-Key = tuple[Kind, str]
+ViewKey = tuple[Kind, str]
 
 ENDED = "ended"
 KEPT_ENDED = 3600.0
@@ -177,7 +177,7 @@ class Board:
         self._callbacks: dict[str, Callback] = {}
         self._paces: dict[str, Pace] = {}
         self._queues: dict[str, _Queue] = {}
-        self._stamps: dict[Key, Stamp] = {}
+        self._stamps: dict[ViewKey, Stamp] = {}
         self._belongs: dict[Profile, frozenset[str]] = {}
         self._stamp = Stamp()
 
@@ -189,11 +189,11 @@ class Board:
         board.note(world, changed)
         return board
 
-    def note(self, world: WorldView, changed: Mapping[tuple[str, str], object | None]) -> set[Key]:
+    def note(self, world: WorldView, changed: Mapping[tuple[str, str], object | None]) -> set[ViewKey]:
         """Apply the changes of a batch (Outcome.changed, merged); returns the keys of the views that changed."""
         self._world = world
         self._stamp = Stamp(world.now, world.seq)
-        touched: set[Key] = set()
+        touched: set[ViewKey] = set()
         if world.plan is not self._plan:
             touched |= self._adopt(world.plan)
         if world.day != self._day:
@@ -226,13 +226,13 @@ class Board:
         """The names of the configured queues."""
         return self._queues.keys()
 
-    def alive(self) -> set[Key]:
+    def alive(self) -> set[ViewKey]:
         """The keys of all views; of calls, only live ones."""
-        agents: set[Key] = {("agent", name) for name in self.agents}
-        calls: set[Key] = {("call", name) for name in self.calls}
+        agents: set[ViewKey] = {("agent", name) for name in self.agents}
+        calls: set[ViewKey] = {("call", name) for name in self.calls}
         return agents | calls | {("queue", name) for name in self._queues}
 
-    def view(self, key: Key) -> View | None:
+    def view(self, key: ViewKey) -> View | None:
         """The current view; None when it does not exist. An ended call can be viewed for ``KEPT_ENDED`` seconds."""
         match key:
             case ("queue", name):
@@ -331,8 +331,8 @@ class Board:
 
     # -- changes ------------------------------------------------------------------------------------------------
 
-    def _adopt(self, plan: Plan) -> set[Key]:
-        gone: set[Key] = {("queue", name) for name in self._queues if name not in plan.queues}
+    def _adopt(self, plan: Plan) -> set[ViewKey]:
+        gone: set[ViewKey] = {("queue", name) for name in self._queues if name not in plan.queues}
         self._plan = plan
         self._belongs.clear()
         self._queues = {name: _Queue() for name in plan.queues}
@@ -345,7 +345,7 @@ class Board:
                 self._queues[callback.queue].callbacks.add(callback.id)
         return gone | {("queue", name) for name in self._queues}
 
-    def _call_changed(self, key: str, new: Call | None, touched: set[Key]) -> None:
+    def _call_changed(self, key: str, new: Call | None, touched: set[ViewKey]) -> None:
         old = self.calls.pop(key, None)
         if old is None and new is None:
             return
@@ -363,21 +363,21 @@ class Board:
                 if holder is not None and holder.agent in self.agents:
                     touched.add(("agent", holder.agent))
 
-    def _wait(self, key: str, call: Call, touched: set[Key] | None = None) -> None:
+    def _wait(self, key: str, call: Call, touched: set[ViewKey] | None = None) -> None:
         if call.standing is not None and call.standing.queue in self._queues and not call.placed:
             queue = self._queues[call.standing.queue]
             queue.waiting[key], queue.days[key] = call.wait_from, call.standing.day
             if touched is not None:
                 touched.add(("queue", call.standing.queue))
 
-    def _unwait(self, key: str, call: Call, touched: set[Key]) -> None:
+    def _unwait(self, key: str, call: Call, touched: set[ViewKey]) -> None:
         if call.visit is not None and call.visit.queue in self._queues:
             queue = self._queues[call.visit.queue]
             queue.waiting.pop(key, None)
             queue.days.pop(key, None)
             touched.add(("queue", call.visit.queue))
 
-    def _agent_changed(self, key: str, new: Agent | None, touched: set[Key]) -> None:
+    def _agent_changed(self, key: str, new: Agent | None, touched: set[ViewKey]) -> None:
         old = self.agents.pop(key, None)
         touched.add(("agent", key))
         if new is None:
@@ -399,7 +399,7 @@ class Board:
             self._queues[name].states[state] += change
         return belongs
 
-    def _callback_changed(self, key: str, new: Callback | None, touched: set[Key]) -> None:
+    def _callback_changed(self, key: str, new: Callback | None, touched: set[ViewKey]) -> None:
         old = self._callbacks.pop(key, None)
         if new is not None:
             self._callbacks[key] = new
@@ -414,7 +414,7 @@ class Board:
             touched.add(("queue", known.queue))
         (inside.add if new is not None else inside.discard)(key)
 
-    def _tally_changed(self, key: str, new: Tally | None, touched: set[Key]) -> None:
+    def _tally_changed(self, key: str, new: Tally | None, touched: set[ViewKey]) -> None:
         if new is None:
             self._tallies.pop(key, None)
             return

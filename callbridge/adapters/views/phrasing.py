@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from callbridge.core.model.plan import Plan
-from callbridge.core.model.skills import AllOf, AnyOf, AtLeast, Node, Profile, Requirement
+from callbridge.core.model.skills import AllOf, AnyOf, AtLeast, Profile, Requirement, SkillNode
 
 Fact = Mapping[str, Any]
 """A fact as plain data, see ``timelines.plain_fact``."""
@@ -62,7 +62,7 @@ def lacking(requirement: Requirement, profile: Profile) -> str:
     return "" if requirement.strength(profile) is not None else _lacking(requirement.node, levels)
 
 
-def _lacking(node: Node, levels: Mapping[str, int]) -> str:
+def _lacking(node: SkillNode, levels: Mapping[str, int]) -> str:
     match node:
         case AtLeast(skill, level):
             has = levels.get(skill, 0)

@@ -80,7 +80,7 @@ def in_words(facts: Iterable[Fact], plan: Plan) -> list[ExplainedLine]:
         connecting = kind == "agent_changed" and fact.get("state") == State.CONNECTING
         if kind in _SILENT and not connecting:
             continue
-        tell = _connecting if connecting else _WORDS.get(kind, _unknown)
+        tell = _connecting if connecting else _SENTENCES.get(kind, _unknown)
         timeline.append(ExplainedLine(code=kind, text=tell(fact, plan, arrived), at=float(fact.get("at", 0.0))))
     return timeline
 
@@ -219,7 +219,7 @@ def _quarantined(fact: Fact, plan: Plan, arrived: float) -> str:
     return f"internal error in callbridge: the {fact['kind']} was quarantined; please report it"
 
 
-_WORDS: Sentences = {
+_SENTENCES: Sentences = {
     "call_arrived": _arrived,
     "call_adopted": _adopted,
     "caller_changed": _caller_changed,

@@ -11,7 +11,7 @@ from callbridge.wire.ami import clean_action
 
 AMI_TIMEOUT = 5.0
 """Seconds for any one answer."""
-_LIMIT = 1 << 20
+_LONGEST_LINE = 1 << 20
 
 Message = dict[str, str]
 
@@ -34,7 +34,7 @@ class AmiSession:
     async def __aenter__(self) -> Self:
         try:
             async with asyncio.timeout(AMI_TIMEOUT):
-                self._reader, self._writer = await asyncio.open_connection(self._host, self._port, limit=_LIMIT)
+                self._reader, self._writer = await asyncio.open_connection(self._host, self._port, limit=_LONGEST_LINE)
         except TimeoutError:
             raise AmiTrouble(f"no answer within {AMI_TIMEOUT:g} s") from None
         except OSError as trouble:

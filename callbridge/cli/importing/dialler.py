@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from callbridge.cli.importing.converted import PBX, Converted, Looks
-from callbridge.cli.importing.exports import LONGEST_VALUE_OF_A_LEAD, ExportTable, ImportedNumbers, Refused, Row, csv_text
+from callbridge.cli.importing.exports import LONGEST_VALUE_OF_A_LEAD, ExportRow, ExportTable, ImportedNumbers, Refused, csv_text
 from callbridge.cli.importing.yaml_lines import clean, fresh, fresh_entry, key, section, text
 from callbridge.settings.durations import duration_text
 
@@ -65,7 +65,13 @@ class Dialler:
         return self.campaigns[name]
 
     def lead(
-        self, campaign: ImportedCampaign, table: ExportTable, row: Row, number: str, country_code: str, values: Mapping[str, str]
+        self,
+        campaign: ImportedCampaign,
+        table: ExportTable,
+        row: ExportRow,
+        number: str,
+        country_code: str,
+        values: Mapping[str, str],
     ) -> None:
         found, why = self.numbers.read(number, country_code, dialled=True)
         if not why and found in campaign.leads:
@@ -78,7 +84,7 @@ class Dialler:
         if longer:
             self.looks.add(f"{table.name}:{row.line}", f"{longer[0]} was cut to {LONGEST_VALUE_OF_A_LEAD} characters")
 
-    def never(self, table: ExportTable, row: Row, number: str, country_code: str = "") -> None:
+    def never(self, table: ExportTable, row: ExportRow, number: str, country_code: str = "") -> None:
         found, why = self.numbers.read(number, country_code)
         if why:
             self.refused.add(table, row, number, f"{why}; it is on no do-not-call list now")

@@ -22,7 +22,7 @@ _SEPARATORS = ",;\t|"
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class ExportRow:
     line: int
     values: Mapping[str, str]
 
@@ -50,7 +50,7 @@ class ExportTable:
 
     name: str
     kind: str
-    rows: list[Row]
+    rows: list[ExportRow]
 
 
 def read_tables(folder: Path, kinds: Mapping[str, Kind], looks: Looks) -> list[ExportTable]:
@@ -69,7 +69,7 @@ def read_tables(folder: Path, kinds: Mapping[str, Kind], looks: Looks) -> list[E
     return tables
 
 
-def _rows(text: str) -> tuple[list[str], list[Row]]:
+def _rows(text: str) -> tuple[list[str], list[ExportRow]]:
     first = text.partition("\n")[0]
     separator = max(_SEPARATORS, key=first.count)
     reader = csv.reader(io.StringIO(text.replace("\0", ""), newline=""), delimiter=separator)
@@ -78,7 +78,7 @@ def _rows(text: str) -> tuple[list[str], list[Row]]:
         rows, before = [], reader.line_num
         for cells in reader:
             if any(cell.strip() for cell in cells):
-                rows.append(Row(before + 1, {name: _value(cell) for name, cell in zip(headings, cells, strict=False)}))
+                rows.append(ExportRow(before + 1, {name: _value(cell) for name, cell in zip(headings, cells, strict=False)}))
             before = reader.line_num
     except csv.Error:
         return [], []
@@ -115,7 +115,7 @@ class Refused:
 
     lines: list[tuple[str, int, str, str]] = field(default_factory=list)
 
-    def add(self, table: ExportTable, row: Row, number: str, why: str) -> None:
+    def add(self, table: ExportTable, row: ExportRow, number: str, why: str) -> None:
         self.lines.append((table.name, row.line, number, why))
 
     def report(self, looks: Looks) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from callbridge.cli.importing.converted import Converted, Looks
 from callbridge.cli.importing.dialler import Dialler
-from callbridge.cli.importing.exports import ExportTable, ImportedNumbers, Kind, Row, read_tables
+from callbridge.cli.importing.exports import ExportRow, ExportTable, ImportedNumbers, Kind, read_tables
 
 ISSABEL_TABLES = {
     "attributes": Kind(("id_call", "columna", "value")),
@@ -48,7 +48,7 @@ def convert(folder: Path, region: str) -> Converted:
     return dialler.converted("Issabel's tables")
 
 
-def _of(tables: Iterable[ExportTable], kind: str) -> Iterable[tuple[ExportTable, Row]]:
+def _of(tables: Iterable[ExportTable], kind: str) -> Iterable[tuple[ExportTable, ExportRow]]:
     return ((table, row) for table in tables if table.kind == kind for row in table.rows)
 
 

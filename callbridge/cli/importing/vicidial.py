@@ -7,7 +7,7 @@ from pathlib import Path
 
 from callbridge.cli.importing.converted import Converted, Looks
 from callbridge.cli.importing.dialler import Dialler, ImportedDisposition
-from callbridge.cli.importing.exports import ExportTable, ImportedNumbers, Kind, Row, read_tables
+from callbridge.cli.importing.exports import ExportRow, ExportTable, ImportedNumbers, Kind, read_tables
 
 VICIDIAL_TABLES = {
     "callbacks": Kind(("lead_id", "callback_time")),
@@ -44,11 +44,11 @@ def convert(folder: Path, region: str) -> Converted:
     return dialler.converted("VICIdial's tables")
 
 
-def _of(tables: Iterable[ExportTable], kind: str) -> Iterable[tuple[ExportTable, Row]]:
+def _of(tables: Iterable[ExportTable], kind: str) -> Iterable[tuple[ExportTable, ExportRow]]:
     return ((table, row) for table in tables if table.kind == kind for row in table.rows)
 
 
-def _pause_code(dialler: Dialler, table: ExportTable, row: Row) -> None:
+def _pause_code(dialler: Dialler, table: ExportTable, row: ExportRow) -> None:
     limit, code = row["time_limit"], row["pause_code"]
     seconds = float(limit) if limit.isascii() and limit.isdigit() and 0 < int(limit) < NO_LIMIT else None
     if code in dialler.reasons and dialler.reasons[code] != seconds:
@@ -88,7 +88,7 @@ def _statuses(dialler: Dialler, tables: list[ExportTable]) -> dict[str, str]:
     return ended
 
 
-def _disposition(dialler: Dialler, table: ExportTable, row: Row, delay: str) -> ImportedDisposition:
+def _disposition(dialler: Dialler, table: ExportTable, row: ExportRow, delay: str) -> ImportedDisposition:
     machine = row.is_yes("answering_machine")
     refused = machine and (row.is_yes("sale") or row.is_yes("dnc"))
     if refused:

@@ -12,7 +12,7 @@ from heapq import heappop, heappush
 from callbridge.core.model.call import Call, NodeActivity, Phase
 from callbridge.core.model.ids import LegId, pbx_of
 
-Entry = tuple[float, str, str]
+HeapEntry = tuple[float, str, str]
 """The time, and the kind and ID of the owner."""
 REACHING = frozenset({Phase.OFFERED, Phase.DIALLING, Phase.JOINING, Phase.TALKING, Phase.TRANSFERRING, Phase.LEAVING})
 """Phases in which a call's deadline means that somebody has not answered, pressed a key, joined or left in time."""
@@ -24,8 +24,8 @@ class Deadlines:
     def __init__(self, current: Callable[[str, str], float | None], awaited_from: Callable[[str, str], str]) -> None:
         self._current = current
         self._awaited_from = awaited_from
-        self._heap: list[Entry] = []
-        self._held: dict[str, list[Entry]] = {}
+        self._heap: list[HeapEntry] = []
+        self._held: dict[str, list[HeapEntry]] = {}
         self._heard: dict[str, float] = {}
         """PBX -> its events before this time have been processed. A PBX without a link holds up nothing."""
         self._to_hear: set[str] = set()
@@ -42,7 +42,7 @@ class Deadlines:
             heappop(self._heap)
         return None
 
-    def take(self, now: float) -> Entry | None:
+    def take(self, now: float) -> HeapEntry | None:
         """Take out one due deadline that need not wait for a PBX; call again until None."""
         while (due := self.next()) is not None and due <= now:
             entry = heappop(self._heap)
@@ -53,7 +53,7 @@ class Deadlines:
             self._to_hear.add(pbx)
         return None
 
-    def pending(self) -> list[Entry]:
+    def pending(self) -> list[HeapEntry]:
         """All that are to come or held; some may be there twice."""
         held = [entry for entries in self._held.values() for entry in entries]
         return [entry for entry in [*self._heap, *held] if self._current(entry[1], entry[2]) == entry[0]]

@@ -45,7 +45,7 @@ class AtLeast:
 class AllOf:
     """Every part must hold."""
 
-    parts: tuple[Node, ...]
+    parts: tuple[SkillNode, ...]
 
     def __str__(self) -> str:
         return " and ".join(f"({part})" if isinstance(part, AnyOf) else str(part) for part in self.parts)
@@ -55,20 +55,20 @@ class AllOf:
 class AnyOf:
     """One part is enough."""
 
-    parts: tuple[Node, ...]
+    parts: tuple[SkillNode, ...]
 
     def __str__(self) -> str:
         return " or ".join(str(part) for part in self.parts)
 
 
-Node = AtLeast | AllOf | AnyOf
+SkillNode = AtLeast | AllOf | AnyOf
 
 
 @dataclass(frozen=True, slots=True)
 class Requirement:
     """A parsed requirement. ``str()`` gives its canonical text, which is also its identity."""
 
-    node: Node
+    node: SkillNode
     text: str = field(init=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -99,7 +99,7 @@ def parse(text: str) -> Requirement:
     return Requirement(_Parser(text).read())
 
 
-def _fits(node: Node, levels: Mapping[str, int]) -> bool:
+def _fits(node: SkillNode, levels: Mapping[str, int]) -> bool:
     match node:
         case AtLeast(skill, level):
             return levels.get(skill, 0) >= level
@@ -109,7 +109,7 @@ def _fits(node: Node, levels: Mapping[str, int]) -> bool:
             return any(_fits(part, levels) for part in parts)
 
 
-def _skills(node: Node) -> Iterable[str]:
+def _skills(node: SkillNode) -> Iterable[str]:
     if isinstance(node, AtLeast):
         yield node.skill
     else:
@@ -140,7 +140,7 @@ class _Parser:
         self.next = 0
         self.depth = 0
 
-    def read(self) -> Node:
+    def read(self) -> SkillNode:
         node = self._any()
         token = self._peek()
         if token.kind != "end":
@@ -176,21 +176,21 @@ class _Parser:
     def _wrong(self, token: _Token, problem: str) -> RequirementError:
         return RequirementError(self.text, token.at, problem)
 
-    def _any(self) -> Node:
+    def _any(self) -> SkillNode:
         parts = [self._all()]
         while self._peek().kind == "or":
             self._take()
             parts.append(self._all())
         return parts[0] if len(parts) == 1 else AnyOf(tuple(parts))
 
-    def _all(self) -> Node:
+    def _all(self) -> SkillNode:
         parts = [self._one()]
         while self._peek().kind == "and":
             self._take()
             parts.append(self._one())
         return parts[0] if len(parts) == 1 else AllOf(tuple(parts))
 
-    def _one(self) -> Node:
+    def _one(self) -> SkillNode:
         token = self._take()
         if token.kind == "(":
             self.depth += 1
@@ -206,7 +206,7 @@ class _Parser:
             raise self._wrong(token, "expected a skill or '('")
         return self._level(token)
 
-    def _level(self, skill: _Token) -> Node:
+    def _level(self, skill: _Token) -> SkillNode:
         if self._peek().kind != ">=":
             return AtLeast(skill.text, 1)
         self._take()

@@ -70,12 +70,12 @@ class Pacer:
         self.budget = Budget(self.rules)
         self._built_at = float("-inf")
         self._next_talks = 0
-        self._talk_rows: list[Row] = []
-        self._wrap_rows: list[Row] = []
-        self._dial_rows: list[Row] = []
+        self._talk_rows: list[Chances] = []
+        self._wrap_rows: list[Chances] = []
+        self._dial_rows: list[Chances] = []
         self._fresh: list[float] = []
         self._weights: list[float] = []
-        self._tables: dict[int, tuple[list[Row], list[float], list[float]]] = {}
+        self._tables: dict[int, tuple[list[Chances], list[float], list[float]]] = {}
 
     def adopt(self, rules: Rules) -> None:
         """Other rules from now on; what was learned stays."""
@@ -157,14 +157,14 @@ class Pacer:
         self._talk_rows = [_row(_freed(age, talk, ends, wrapped)) for age in AGES]
         self._wrap_rows = [_row([wrap.over_within(age, moment + GRACE) for moment in MOMENTS]) for age in AGES]
 
-    def _dial_tables(self, level: float) -> tuple[list[Row], list[float], list[float]]:
+    def _dial_tables(self, level: float) -> tuple[list[Chances], list[float], list[float]]:
         """Of dials by their age: the chances to have been answered; of one dialled now: the same, and when it would be."""
         rows = [_row(chances) for chances in self.answers.by(level)]
         fresh = rows[0][:LOOKS]
         return rows, fresh, [later - sooner for sooner, later in pairwise([0.0, *fresh])]
 
 
-Row = list[float]
+Chances = list[float]
 """Chances at each of the moments, and behind them their variances."""
 LOOKS = len(MOMENTS)
 SECONDS = range(HORIZON + 1)
@@ -185,11 +185,11 @@ def _freed(age: int, talk: list[float], ends: list[float], wrapped: list[float])
 BYS = tuple(moment + GRACE for moment in MOMENTS)
 
 
-def _row(chances: list[float]) -> Row:
+def _row(chances: list[float]) -> Chances:
     return [*chances, *(chance * (1.0 - chance) for chance in chances)]
 
 
-def _rows(rows: list[Row], index: Sequence[int], ages: Sequence[float]) -> Iterator[Row]:
+def _rows(rows: list[Chances], index: Sequence[int], ages: Sequence[float]) -> Iterator[Chances]:
     """The rows of these ages, those of one age together."""
     last = len(index) - 1
     places: dict[int, int] = {}
@@ -201,7 +201,7 @@ def _rows(rows: list[Row], index: Sequence[int], ages: Sequence[float]) -> Itera
         yield row if count == 1 else [count * value for value in row]
 
 
-def _total(rows: list[Row] | Iterator[Row]) -> Row:
+def _total(rows: list[Chances] | Iterator[Chances]) -> Chances:
     return list(map(sum, zip(*rows, strict=True))) or NOTHING
 
 

@@ -19,7 +19,7 @@ from callbridge.core.model.tally import Tally, tally_key, together
 from callbridge.core.model.world import World
 from callbridge.core.reload.identities import put_place
 
-Values = tuple[tuple[str, str], ...]
+CallerValues = tuple[tuple[str, str], ...]
 
 LAST_QUEUE = "last_queue"
 """The value that names the queue of the caller's last conversation."""
@@ -113,7 +113,7 @@ def _renamed_transfer(transfer: Transfer, names: Mapping[str, str]) -> Transfer:
     return evolve(transfer, queue=names.get(transfer.queue, transfer.queue), consulted=consulted, to=to)
 
 
-def _renamed_values(values: Values, names: Mapping[str, str]) -> Values:
+def _renamed_values(values: CallerValues, names: Mapping[str, str]) -> CallerValues:
     return tuple((name, names.get(value, value) if name == LAST_QUEUE else value) for name, value in values)
 
 
