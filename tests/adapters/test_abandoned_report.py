@@ -13,6 +13,7 @@ from callbridge.adapters.reports.abandoned import abandoned_report
 from callbridge.adapters.reports.intervals import By
 from callbridge.adapters.reports.queues import report_queues
 from callbridge.adapters.reports.report import ReportValue
+from tests.examples import seeds
 
 from .report_days import ORIGINS, at, put, query, spread, table
 
@@ -129,7 +130,7 @@ def test_they_are_narrowed_by_names_person_and_kind(history: HistoryStore) -> No
     assert [row["call"] for row in found(history, outcome="short_abandoned")] == ["c2"]
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", seeds(3, fast=1))
 def test_there_are_as_many_as_the_queues_report_counts(history: HistoryStore, monkeypatch: pytest.MonkeyPatch, seed: int) -> None:
     monkeypatch.setattr(abandoned, "VISITS_AT_ONCE", 3)
     begin, end = spread(history, seed, ORIGINS[seed])

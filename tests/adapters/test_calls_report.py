@@ -14,6 +14,7 @@ from callbridge.adapters.reports.call_details import UnknownCall, call_report
 from callbridge.adapters.reports.calls import calls_report
 from callbridge.adapters.reports.report import ReportValue
 from callbridge.adapters.reports.terms import ReportTerms
+from tests.examples import seeds
 
 from .days import rows
 from .report_days import MONTH_END, at, put, query, spread, table
@@ -175,7 +176,7 @@ def test_a_long_report_is_read_a_part_at_a_time(history: HistoryStore, monkeypat
     assert waited == [float(number) for number in range(35)]
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", seeds(3, fast=1))
 def test_every_call_of_a_day_has_one_row(history: HistoryStore, seed: int) -> None:
     begin, end = spread(history, seed, MONTH_END)
     listed = table(calls_report(history.database.engine, query(begin, end + 1)))

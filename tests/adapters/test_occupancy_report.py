@@ -12,6 +12,7 @@ from callbridge.adapters.history import HistoryStore
 from callbridge.adapters.reports.intervals import By, Interval
 from callbridge.adapters.reports.occupancy import OccupancyFigures, find_occupancy, occupancy_report
 from callbridge.adapters.reports.report import ReportQuery
+from tests.examples import seeds
 
 from .days import rows
 from .report_days import BERLIN, HOUR, LORD_HOWE, ORIGINS, at, put, query, spread, table
@@ -34,7 +35,7 @@ def peak(those: list[dict[str, Any]], piece: Interval) -> int:
     return max(sum(began <= moment < ended for began, ended in there) for moment in moments)
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", seeds(3, fast=1))
 def test_every_interval_has_what_the_rows_say(history: HistoryStore, seed: int) -> None:
     begin, end = spread(history, seed, ORIGINS[seed])
     states, talks, visits = rows(history, tables.agent_states), rows(history, tables.segments), rows(history, tables.visits)
@@ -57,7 +58,7 @@ def test_every_interval_has_what_the_rows_say(history: HistoryStore, seed: int) 
             assert one.length == piece.ended - piece.began
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", seeds(3, fast=1))
 def test_quarters_of_an_hour_sum_to_the_whole(history: HistoryStore, seed: int) -> None:
     begin, end = spread(history, seed, ORIGINS[seed])
     whole = find(history, query(begin, end))

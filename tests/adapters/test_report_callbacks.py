@@ -16,6 +16,7 @@ from callbridge.adapters.database import history_tables as tables
 from callbridge.adapters.history import HistoryStore, People
 from callbridge.adapters.reports.callbacks import callbacks_report
 from callbridge.core.model.facts import AnyFact, CallbackEnded, CallbackRequested, CallbackTried
+from tests.examples import seeds
 
 from .days import facts_of, rows
 from .postgres import new_database
@@ -96,7 +97,7 @@ def test_a_callback_counts_with_its_attempts_where_it_was_requested(store: Histo
     assert read(callbacks_report(store.database.engine, asked(noon, noon + DAY))) == []
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", seeds(3, fast=1))
 def test_the_sums_over_intervals_are_those_of_the_day(store: HistoryStore, seed: int) -> None:
     rng, facts, ends = Random(seed), list[AnyFact](), Counter[str]()
     for number in range(150):

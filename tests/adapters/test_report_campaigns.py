@@ -21,6 +21,7 @@ from callbridge.cli import audit
 from callbridge.core.model.attempt import OUTCOMES, Attempt, AttemptStage, Lead
 from callbridge.core.model.dial_rules import DialLimits, Frequency
 from callbridge.core.model.facts import AgentChanged
+from tests.examples import seeds
 
 from .postgres import new_database
 from .told import DAY, MORNING, ZONE, adds_up, asked, read, tell
@@ -152,7 +153,7 @@ def made_up(book: LedgerStore, seed: int) -> None:
             at = max(at, row["due_at"]) + rng.random() * 9000
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", seeds(3, fast=1))
 def test_the_report_by_day_is_the_audit(store: HistoryStore, book: LedgerStore, seed: int) -> None:
     made_up(book, seed)
     begin, end = MORNING - 39 * DAY, MORNING + DAY
@@ -171,7 +172,7 @@ def test_the_report_by_day_is_the_audit(store: HistoryStore, book: LedgerStore, 
             assert row["rate_uk"] == (None if rate_uk is None else pytest.approx(rate_uk, abs=1e-4)) or not day.live
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", seeds(3, fast=1))
 def test_the_report_is_equal_to_the_live_figures_and_any_intervals_add_up(
     store: HistoryStore, book: LedgerStore, seed: int
 ) -> None:

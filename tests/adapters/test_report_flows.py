@@ -14,6 +14,7 @@ from callbridge.adapters.history import HistoryStore, People
 from callbridge.adapters.reports.flows import flows_report
 from callbridge.adapters.reports.intervals import By
 from callbridge.core.model.facts import AnyFact, CallEnded, FlowBegan, FlowEnded, FlowStepped, TalkBegan
+from tests.examples import seeds
 
 from .postgres import new_database
 from .told import DAY, MORNING, adds_up, arrival, asked, read, tell
@@ -135,7 +136,7 @@ def made_up(seed: int) -> tuple[list[AnyFact], Counter[tuple[str, str]]]:
     return facts, visits
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", seeds(3, fast=1))
 def test_each_visit_goes_one_way_on_and_any_intervals_add_up(store: HistoryStore, seed: int) -> None:
     facts, visits = made_up(seed)
     tell(store, facts)

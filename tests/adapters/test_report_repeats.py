@@ -14,6 +14,7 @@ import pytest
 from callbridge.adapters.history import HistoryStore, People
 from callbridge.adapters.reports.repeats import repeats_report
 from callbridge.core.model.facts import AnyFact, TalkBegan, TalkEnded, VisitBegan, VisitEnded
+from tests.examples import seeds
 
 from .postgres import new_database
 from .told import DAY, MORNING, adds_up, arrival, asked, read, tell
@@ -117,7 +118,7 @@ def test_only_an_agent_of_a_queue(store: HistoryStore) -> None:
     assert figures(store, agents=frozenset({"amy"}), queues=frozenset({"support"})) == {("support", "amy"): (1, 1, 0.0, 1)}
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", seeds(3, fast=1))
 def test_the_report_is_the_definition_and_any_intervals_add_up(store: HistoryStore, seed: int) -> None:
     rng, facts = Random(seed), list[AnyFact]()
     made: list[tuple[float, str, str, str, float]] = []

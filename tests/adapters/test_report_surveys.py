@@ -14,6 +14,7 @@ from callbridge.adapters.history import HistoryStore, People
 from callbridge.adapters.reports.surveys import surveys_report, wilson
 from callbridge.adapters.reports.terms import ReportTerms
 from callbridge.core.model.facts import AnyFact, SurveyAnswered, SurveyEnded, SurveyMissed, TalkBegan, VoicemailLeft
+from tests.examples import seeds
 
 from .postgres import new_database
 from .told import DAY, MORNING, adds_up, arrival, asked, read, tell
@@ -103,7 +104,7 @@ def test_a_survey_counts_where_its_call_arrived(store: HistoryStore) -> None:
     assert read(surveys_report(store.database.engine, asked(noon, noon + DAY, terms=TERMS))) == []
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", seeds(3, fast=1))
 def test_the_sums_over_intervals_are_those_of_the_day(store: HistoryStore, seed: int) -> None:
     rng, facts, results = Random(seed), list[AnyFact](), Counter[str]()
     for number in range(150):

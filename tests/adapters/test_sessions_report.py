@@ -7,6 +7,7 @@ import pytest
 from callbridge.adapters.database import history_tables as tables
 from callbridge.adapters.history import HistoryStore
 from callbridge.adapters.reports.sessions import find_sessions, sessions_report
+from tests.examples import seeds
 
 from .days import rows
 from .report_days import ORIGINS, at, put, query, spread, table
@@ -107,7 +108,7 @@ def test_only_the_agents_that_are_asked_for_are_listed(history: HistoryStore) ->
     assert [one.agent for one in find_sessions(history.database.engine, asked)] == ["ann", "eve"]
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", seeds(3, fast=1))
 def test_sessions_have_all_the_time_logged_in(history: HistoryStore, seed: int) -> None:
     begin, end = spread(history, seed, ORIGINS[seed])
     found = find_sessions(history.database.engine, query(begin, end + 1))

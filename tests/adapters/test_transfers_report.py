@@ -10,6 +10,7 @@ from callbridge.adapters.database import history_tables as tables
 from callbridge.adapters.history import HistoryStore
 from callbridge.adapters.reports.intervals import By
 from callbridge.adapters.reports.transfers import transfers_report
+from tests.examples import seeds
 
 from .days import rows
 from .report_days import BERLIN, LORD_HOWE, ORIGINS, at, busy, put, query, sums, table
@@ -79,7 +80,7 @@ def test_they_are_narrowed_by_agent_and_queue(history: HistoryStore) -> None:
     ]
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", seeds(3, fast=1))
 def test_quarters_of_an_hour_sum_to_the_whole(history: HistoryStore, seed: int) -> None:
     begin, end = busy(history, seed, ORIGINS[seed])
     end += 3 * 3600
