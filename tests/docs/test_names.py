@@ -23,8 +23,8 @@ def classes(source: str) -> Iterator[str]:
     return (node.name for node in ast.walk(parsed(source)) if isinstance(node, ast.ClassDef))
 
 
-def constants(source: str) -> Iterator[tuple[str, str]]:
-    """Each public constant of a module with its value as written. ``NAME = module.NAME`` is no second value."""
+def constants(source: str) -> Iterator[tuple[str, ast.expr]]:
+    """Each public constant of a module with its value. ``NAME = module.NAME`` is no second value."""
     for node in parsed(source).body:
         if isinstance(node, ast.Assign):
             for target in node.targets:
@@ -33,21 +33,21 @@ def constants(source: str) -> Iterator[tuple[str, str]]:
             yield from _constants(node.target, node.value)
 
 
-def aliases(source: str) -> Iterator[tuple[str, str]]:
-    """Each public alias of a type in a module with its value as written; what is called, as TypeVar is, makes none."""
+def aliases(source: str) -> Iterator[tuple[str, ast.expr]]:
+    """Each public alias of a type in a module with its value; what is called, as TypeVar is, makes none."""
     for node in parsed(source).body:
         match node:
             case ast.Assign(targets=[ast.Name(id=name)], value=value) if re.fullmatch("[A-Z]+[a-z]\\w*", name):
                 if not isinstance(value, ast.Call) and not _passed_on(name, value):
-                    yield name, ast.unparse(value)
+                    yield name, value
 
 
-def _constants(target: ast.expr, value: ast.expr) -> Iterator[tuple[str, str]]:
+def _constants(target: ast.expr, value: ast.expr) -> Iterator[tuple[str, ast.expr]]:
     if isinstance(target, ast.Tuple) and isinstance(value, ast.Tuple):
         for each, part in zip(target.elts, value.elts, strict=True):
             yield from _constants(each, part)
     elif isinstance(target, ast.Name) and re.fullmatch("[A-Z][A-Z0-9_]*", target.id) and not _passed_on(target.id, value):
-        yield target.id, ast.unparse(value)
+        yield target.id, value
 
 
 def _passed_on(name: str, value: ast.expr) -> bool:
@@ -64,14 +64,16 @@ def defined_twice(sources: Mapping[str, str]) -> dict[str, list[str]]:
 
 
 def different_values(
-    sources: Mapping[str, str], named: Callable[[str], Iterator[tuple[str, str]]] = constants
+    sources: Mapping[str, str], named: Callable[[str], Iterator[tuple[str, ast.expr]]] = constants
 ) -> dict[str, dict[str, str]]:
     """Constant -> its value in each file, where the values differ."""
-    found: dict[str, dict[str, str]] = defaultdict(dict)
+    found: dict[str, dict[str, ast.expr]] = defaultdict(dict)
     for place, source in sources.items():
         for name, value in named(source):
             found[name][place] = value
-    return {name: values for name, values in found.items() if len(set(values.values())) > 1}
+    several = {name: values for name, values in found.items() if len(values) > 1}  # to write a value as text takes longest
+    written = {name: {place: ast.unparse(value) for place, value in values.items()} for name, values in several.items()}
+    return {name: values for name, values in written.items() if len(set(values.values())) > 1}
 
 
 def test_no_class_name_has_two_meanings() -> None:
