@@ -122,9 +122,7 @@ class ScheduledReportConfig(ConfigSection):
 
     @model_validator(mode="after")
     def _usable(self) -> Self:
-        taken, needs = CATALOGUE[self.report].options, CATALOGUE[self.report].needs
-        if needs is not None:
-            raise ValueError(f"the report {self.report} is of one {needs}: it cannot be scheduled")
+        taken = CATALOGUE[self.report].options
         for option, names in self.names.items():
             if names and option not in taken:
                 raise ValueError(f"the report {self.report} cannot be narrowed to {_PLURALS[option]}")

@@ -467,7 +467,8 @@ async def test_no_answer_of_the_api_tells_a_number(tmp_path: Any) -> None:
         async with client_of(desk, HttpSettings(host="127.0.0.1", token="root")) as client:
             head = {"Authorization": "Bearer root"}
             for route in ROUTES:
-                if route.method != "GET" or route.path == "/api/events":
+                # Reports tell what the history keeps, which has a policy and tests of its own.
+                if route.method != "GET" or route.path in ("/api/events", "/api/reports/{name}"):
                     continue
                 for path in paths(desk, route.path):
                     async with client.get(path, headers=head) as answer:

@@ -131,7 +131,6 @@ WRONG = [
     ("report of one call", ("skills: [", "database: {}\nreports: [{name: m, report: call, to: [{folder: .}]}]\nskills: ["), "cb.yaml:6: reports[0].report: the report call is about one call: it cannot be sent by schedule"),
     ("report's time", ("skills: [", "database: {}\nreports: [{name: m, report: queues, at: 24:30, to: [{folder: .}]}]\nskills: ["), "cb.yaml:6: reports[0].at: expected a time of day such as 07:00, not '24:30'"),
     ("report's option", ("skills: [", "database: {}\nreports: [{name: m, report: agents, queues: support, to: [{folder: .}]}]\nskills: ["), "cb.yaml:6: reports[0]: the report agents cannot be narrowed to queues"),
-    ("report of a call", ("skills: [", "database: {}\nreports: [{name: m, report: call, to: [{folder: .}]}]\nskills: ["), "cb.yaml:6: reports[0]: the report call is of one call: it cannot be scheduled"),
     ("report's queue", ("skills: [", "database: {}\nreports: [{name: m, report: queues, queues: [suport], to: [{folder: .}]}]\nskills: ["), "cb.yaml:6: reports[0].queues: no such name: 'suport' (hint: did you mean 'support'?)"),
     ("report's targets", ("skills: [", "database: {}\nreports: [{name: m, report: queues, to: []}]\nskills: ["), "cb.yaml:6: reports[0].to: is an empty list"),
     ("report's target", ("skills: [", "database: {}\nreports: [{name: m, report: queues, to: [{folder: ., email: [a@b.example]}]}]\nskills: ["), "cb.yaml:6: reports[0].to[0]: give exactly one of email, folder and webhook"),
