@@ -266,11 +266,13 @@ async def test_trunks_dial_strings_and_shared_accounts_are_compared_with_pjsip(p
         "trunks: PJSIP/trnk of trunks is not an endpoint of the PBX",
         "trunks: PJSIP/carrier of outside.dial is not an endpoint of the PBX",
     ]
-    assert not any("max_contacts" in text for text in of(findings, "phones"))
+    assert not any("max_contacts" in text or "trust_id_outbound" in text for text in of(findings, "phones"))
     path = pbx.folder / "etc" / "pjsip.conf"
     before = path.read_text()
-    path.write_text(before.replace("[1001]\ntype=aor\n", "[1001]\ntype=aor\nmax_contacts=3\n"))
-    assert path.read_text() != before
+    changed = before.replace("[1001]\ntype=aor\n", "[1001]\ntype=aor\nmax_contacts=3\n")
+    changed = changed.replace("[1002](lab-phone)\n", "[1002](lab-phone)\ntrust_id_outbound=yes\n")
+    assert changed.count("max_contacts=3") == changed.count("trust_id_outbound=yes") == 1
+    path.write_text(changed)
     try:
         await pbx.cli("module reload res_pjsip.so")
         findings = await found(tmp_path, config(pbx))
@@ -279,6 +281,8 @@ async def test_trunks_dial_strings_and_shared_accounts_are_compared_with_pjsip(p
         await pbx.cli("module reload res_pjsip.so")
     (said,) = [text for text in of(findings, "phones") if "max_contacts" in text]
     assert said.startswith("ok: PJSIP/1001: max_contacts is above 1: all devices at the account ring")
+    (said,) = [text for text in of(findings, "phones") if "trust_id_outbound" in text]
+    assert said.startswith("warning: PJSIP/1002: trust_id_outbound is on")
 
 
 async def test_a_sound_that_is_transcoded_for_every_caller_is_named(pbx: Pbx, tmp_path: Path) -> None:

@@ -120,6 +120,9 @@ async def _ari(ari: AriSession, patient: Patient) -> AsyncIterator[Finding]:
         yield finding
     for finding in endpoints.several_contacts(most, endpoints.called_at_one_device(patient.settings)):
         yield finding
+    if not patient.settings.withheld_numbers.show:
+        for finding in endpoints.told_by_the_pbx({phone: patient.endpoints.settings.get(phone, {}) for phone in patient.phones}):
+            yield finding
     async for finding in _sounds(ari, patient):
         yield finding
 
