@@ -140,6 +140,7 @@ def test_frozen_garbage_is_freed_when_nobody_is_on_the_line(rig: Rig) -> None:
     assert len(kept) >= FULL_AFTER
 
 
+@pytest.mark.slow  # looks at all objects of the process, of which the tests have very many
 def test_frozen_garbage_is_freed_when_memory_has_grown(rig: Rig) -> None:
     there, kept = frozen_circle(rig)
     rig.memory += MAX_GROWTH
@@ -174,6 +175,7 @@ def test_nothing_is_collected_while_that_is_postponed(rig: Rig) -> None:
     assert len(kept) == PORTION
 
 
+@pytest.mark.slow  # looks at all objects of the process, of which the tests have very many
 async def test_it_runs_beside_the_rest_and_tells_how_long_it_took(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(garbage, "LOOK_EVERY", 0.001)
     before, callbacks = gc.get_threshold(), len(gc.callbacks)

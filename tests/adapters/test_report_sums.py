@@ -35,7 +35,7 @@ def added_up(store: HistoryStore, make: ReportMaker, name: str, columns: tuple[s
     return sums(table(make(store.database.engine, asked)), (name,), columns)
 
 
-@pytest.mark.parametrize("origin", ORIGINS)
+@pytest.mark.parametrize("origin", [ORIGINS[0], *(pytest.param(one, marks=pytest.mark.slow) for one in ORIGINS[1:])])
 @pytest.mark.parametrize("fill", [busy, spread])
 @pytest.mark.parametrize(("make", "name"), [(queues_report, "queue"), (tiers_report, "tier"), (entries_report, "entry")])
 def test_what_counts_on_arrival_sums_to_the_whole(
