@@ -11,8 +11,8 @@ export PYTHONDONTWRITEBYTECODE :=
 # tests/docs/test_makefile.py keeps the list true.
 NOT_FAST := --ignore=tests/live --ignore=tests/lab --ignore=tests/adapters/test_http_schema.py -p no:schemathesis
 # The fast tests are collected once and run by a few forked processes (tests/forks.py), more than there are cores, for many tests
-# wait for a Redis, a socket or a clock. Nicer than mypy, which cannot be shared out and must not begin when the tests are over.
-FAST := nice -n 5 $(BIN)/python -m pytest -q -m "not live and not slow" --hypothesis-profile few -p tests.forks --forks 5 \
+# wait for a Redis, a socket or a clock. Not nice: what waits is judged by when it goes on.
+FAST := $(BIN)/python -m pytest -q -m "not live and not slow" --hypothesis-profile few -p tests.forks --forks 4 \
 	-p no:xdist -p no:rerunfailures -p no:anyio -p no:cacheprovider
 
 # So many labs at a time; some tests have two, and nine fit on a machine (tests/lab/ports.py).

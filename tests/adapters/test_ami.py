@@ -160,7 +160,7 @@ async def test_the_slicing_of_the_stream_does_not_matter(fake: FakeAmi, size: in
     fake.states = {"PJSIP/Zoë€😀": "INUSE"}
     rig = Rig(fake, ping_every=5.0)
     async with running(rig.ami.run()):
-        await until(lambda: rig.ami.up)
+        await until(lambda: rig.ami.up, 15.0)  # a slice is sent when the one before is read: hundreds of turns
     assert rig.states() == [{"PJSIP/Zoë€😀": "INUSE"}]
 
 
