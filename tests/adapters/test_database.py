@@ -6,7 +6,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
@@ -14,7 +14,9 @@ from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import inspect
+from sqlalchemy import create_engine, inspect
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.pool import NullPool
 
 from callbridge.adapters.database import BadDatabase, Database, schema
 from callbridge.adapters.database.ledger_tables import LEDGER_TABLES, leads
@@ -101,3 +103,36 @@ def test_a_newer_database_is_left_alone(url: str) -> None:
         with pytest.raises(BadDatabase, match=r"^the database has schema 9999; .* knows up to \d+: start the newer one$"):
             database.open()
         assert sorted(inspect(database.engine).get_table_names()) == before
+
+
+class LoggedMessages(logging.Handler):
+    """What a logger and those below it say."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.messages: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.messages.append(record.getMessage())
+
+    @contextmanager
+    def at(self, name: str) -> Iterator[None]:
+        logging.getLogger(name).addHandler(self)
+        try:
+            yield
+        finally:
+            logging.getLogger(name).removeHandler(self)
+
+
+@pytest.mark.slow
+def test_a_connection_that_was_lost_meanwhile_is_told_as_any_other_trouble() -> None:
+    logged = LoggedMessages()
+    with logged.at("sqlalchemy.pool"), closing(Database(new_database(), statement_within=5.0)) as database:
+        with database.engine.begin() as link:
+            own = link.exec_driver_sql("SELECT pg_backend_pid()").scalar_one()
+        with create_engine(database.engine.url, poolclass=NullPool).connect() as other:
+            other.exec_driver_sql(f"SELECT pg_terminate_backend({own}, 5000)")
+        with pytest.raises(OperationalError):
+            database.ping()
+        database.ping()
+    assert logged.messages == []

@@ -110,9 +110,8 @@ class Database:
         self._at_work.pop(threading.get_ident(), None)
 
     def _begun(self, link: Connection) -> None:
-        """By the driver: a connection whose rows are streamed would declare a cursor for it."""
-        with contextlib.closing(link.connection.cursor()) as cursor:
-            cursor.execute(self._limit)
+        """Not streamed, whatever else is on this connection: PostgreSQL declares no cursor for it."""
+        link.exec_driver_sql(self._limit, execution_options={"stream_results": False, "yield_per": None})
 
 
 def cause_of(trouble: SQLAlchemyError) -> str:
