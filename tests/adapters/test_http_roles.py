@@ -14,7 +14,8 @@ from callbridge.adapters.http import ApiToken, HttpSettings, TokenRole
 from callbridge.adapters.http.auth import LOGIN_LASTS, Caller, Logins
 from callbridge.adapters.http.openapi import document
 from callbridge.adapters.http.request_bodies import ToAnyBody
-from callbridge.adapters.http.routes import AGENT_ROUTES, CALL_ROUTES, ROUTES, Route
+from callbridge.adapters.http.route import Route
+from callbridge.adapters.http.routes import AGENT_ROUTES, CALL_ROUTES, ROUTES
 from callbridge.core.model.events import AgentRequest, AgentRequested, CallerArrived, CallRequest, SwitchTurned
 from callbridge.core.model.ids import leg_id
 from callbridge.core.model.numbers import SPREADSHEET

@@ -44,7 +44,8 @@ from callbridge.adapters.http.request_bodies import (
     UnblockBody,
     body_of,
 )
-from callbridge.adapters.http.routes import ROUTES, Route
+from callbridge.adapters.http.route import Route
+from callbridge.adapters.http.routes import ROUTES
 from callbridge.adapters.http.server import timed
 from callbridge.adapters.ledger import NoLedger
 from callbridge.adapters.views.board import Board, call_view, queue_of

@@ -12,7 +12,8 @@ from pydantic import TypeAdapter
 from callbridge import __version__
 from callbridge.adapters.http.problems import PROBLEM_JSON
 from callbridge.adapters.http.response_bodies import ProblemBody
-from callbridge.adapters.http.routes import ROUTES, Route
+from callbridge.adapters.http.route import Route
+from callbridge.adapters.http.routes import ROUTES
 
 _MODELS = "#/components/schemas/"
 _BODY_FAULTS = (408, 413)

@@ -6,54 +6,17 @@ authorization and the OpenAPI document are derived from this table only.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 from callbridge.adapters.http import person_schemas, reload_schemas, request_bodies, response_bodies
 from callbridge.adapters.http.auth import TokenRole
 from callbridge.adapters.http.explain_routes import MAX_WAITING_SHOWN
+from callbridge.adapters.http.route import ADMINS, STAFF, SUPERVISORS, WATCHERS, Query, Route, get, post
 from callbridge.adapters.report_forms.forms import MEDIA, ReportForm
 from callbridge.adapters.report_forms.words import Language
 from callbridge.adapters.reports.intervals import By
 from callbridge.core.model.events import AgentRequest, CallRequest
 from callbridge.wire.reports import NAME_OPTIONS
-
-EVERYBODY = frozenset(TokenRole)
-WATCHERS = EVERYBODY - {TokenRole.AGENT}
-STAFF = EVERYBODY - {TokenRole.VIEWER}
-SUPERVISORS = frozenset({TokenRole.SUPERVISOR, TokenRole.ADMIN})
-ADMINS = frozenset({TokenRole.ADMIN})
-
-
-@dataclass(frozen=True, slots=True)
-class Query:
-    """A query parameter or a header. ``schema`` is its JSON schema."""
-
-    name: str
-    what: str
-    schema: dict[str, Any]
-    required: bool = False
-    place: Literal["query", "header"] = "query"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Route:
-    """``handler`` is the name of a handler's method. ``roles``: None when no token is needed. ``faults``: error statuses in
-    addition to those that all routes of its kind have. ``other_media``: what the answer may be instead of ``media``."""
-
-    method: str
-    path: str
-    handler: str
-    what: str
-    answer: Any
-    roles: frozenset[TokenRole] | None = EVERYBODY
-    body: type[request_bodies.Body] | None = None
-    query: tuple[Query, ...] = ()
-    faults: tuple[int, ...] = ()
-    media: str = "application/json"
-    other_media: tuple[str, ...] = ()
-    request: AgentRequest | CallRequest | None = None
-
 
 AGENT_ROUTES: dict[AgentRequest, tuple[type[request_bodies.Body], str]] = {
     AgentRequest.LOGIN: (request_bodies.PhoneBody, "log in and become ready, optionally at another phone"),
@@ -121,25 +84,17 @@ def segment(request: AgentRequest | CallRequest) -> str:
     return request.value.replace("_", "-")
 
 
-def _get(path: str, handler: str, what: str, answer: Any, **more: Any) -> Route:
-    return Route(method="GET", path=path, handler=handler, what=what, answer=answer, **more)
-
-
-def _post(path: str, handler: str, what: str, answer: Any, **more: Any) -> Route:
-    return Route(method="POST", path=path, handler=handler, what=what, answer=answer, **more)
-
-
 def _of_agents(request: AgentRequest) -> Route:
     body, what = AGENT_ROUTES[request]
     faults = (404, 409, 504) + ((429,) if request is AgentRequest.LOGIN else ())
     path = f"/api/agents/{{id}}/{segment(request)}"
-    return _post(path, "agent_request", what, response_bodies.AgentView, roles=STAFF, body=body, faults=faults, request=request)
+    return post(path, "agent_request", what, response_bodies.AgentView, roles=STAFF, body=body, faults=faults, request=request)
 
 
 def _of_calls(request: CallRequest) -> Route:
     body, roles, what = CALL_ROUTES[request]
     path = f"/api/calls/{{id}}/{segment(request)}"
-    return _post(
+    return post(
         path,
         "call_request",
         what,
@@ -153,12 +108,12 @@ def _of_calls(request: CallRequest) -> Route:
 
 def _explain(path: str, handler: str, what: str) -> Route:
     """Explanations name everybody involved: not for agent tokens."""
-    return _get(path, handler, what, response_bodies.Explanation, roles=WATCHERS, faults=(404,))
+    return get(path, handler, what, response_bodies.Explanation, roles=WATCHERS, faults=(404,))
 
 
 ROUTES: tuple[Route, ...] = (
-    _get("/healthz", "health", "liveness: is the process healthy", response_bodies.Health, roles=None, faults=(503,)),
-    _get(
+    get("/healthz", "health", "liveness: is the process healthy", response_bodies.Health, roles=None, faults=(503,)),
+    get(
         "/readyz",
         "ready",
         "readiness: can calls be accepted, and if not, what is missing",
@@ -166,13 +121,13 @@ ROUTES: tuple[Route, ...] = (
         roles=None,
         faults=(503,),
     ),
-    _get("/metrics", "metrics", "metrics in the Prometheus text format", str, roles=None, media="text/plain"),
-    _get("/api/openapi.json", "openapi", "this OpenAPI document", dict[str, Any]),
-    _get("/api/queues", "queues", "list queues", list[response_bodies.QueueView]),
-    _get("/api/queues/{name}", "queue", "get a queue", response_bodies.QueueView, faults=(404,)),
-    _get("/api/agents", "agents", "list agents; an agent token returns only that agent", list[response_bodies.AgentView]),
-    _get("/api/agents/{id}", "agent", "get an agent", response_bodies.AgentView, faults=(404,)),
-    _get(
+    get("/metrics", "metrics", "metrics in the Prometheus text format", str, roles=None, media="text/plain"),
+    get("/api/openapi.json", "openapi", "this OpenAPI document", dict[str, Any]),
+    get("/api/queues", "queues", "list queues", list[response_bodies.QueueView]),
+    get("/api/queues/{name}", "queue", "get a queue", response_bodies.QueueView, faults=(404,)),
+    get("/api/agents", "agents", "list agents; an agent token returns only that agent", list[response_bodies.AgentView]),
+    get("/api/agents/{id}", "agent", "get an agent", response_bodies.AgentView, faults=(404,)),
+    get(
         "/api/calls",
         "calls",
         "list live calls, oldest first; an agent token returns only the agent's current call",
@@ -180,8 +135,8 @@ ROUTES: tuple[Route, ...] = (
         query=(_QUEUE, _LIMIT),
         faults=(404,),
     ),
-    _get("/api/calls/{id}", "call", "get a call with its timeline", response_bodies.CallTimeline, faults=(404,)),
-    _get(
+    get("/api/calls/{id}", "call", "get a call with its timeline", response_bodies.CallTimeline, faults=(404,)),
+    get(
         "/api/waiting",
         "waiting",
         "list waiting callers in the order in which they will be served, how many there are, and what needs attention",
@@ -189,14 +144,14 @@ ROUTES: tuple[Route, ...] = (
         roles=WATCHERS,
         query=(_EACH,),
     ),
-    _get(
+    get(
         "/api/explain/agents/{id}",
         "explain_agent",
         "explain why an agent does or does not get calls",
         response_bodies.Explanation,
         faults=(404,),
     ),
-    _get(
+    get(
         "/api/explain/queues/{name}",
         "explain_queue",
         "explain who is waiting in a queue, and for which agents",
@@ -204,7 +159,7 @@ ROUTES: tuple[Route, ...] = (
         roles=WATCHERS,
         faults=(404,),
     ),
-    _get(
+    get(
         "/api/explain/calls/{id}",
         "explain_call",
         "explain what happened to a call, and why",
@@ -212,7 +167,7 @@ ROUTES: tuple[Route, ...] = (
         roles=WATCHERS,
         faults=(404,),
     ),
-    _get(
+    get(
         "/api/facts",
         "facts",
         "list the recent facts of a call, oldest first",
@@ -220,7 +175,7 @@ ROUTES: tuple[Route, ...] = (
         query=(_CALL,),
         faults=(404,),
     ),
-    _get(
+    get(
         "/api/events",
         "events",
         "stream facts as server-sent events; resumes after Last-Event-ID",
@@ -229,14 +184,14 @@ ROUTES: tuple[Route, ...] = (
         faults=(404, 503),
         media="text/event-stream",
     ),
-    _get(
+    get(
         "/api/reports",
         "reports",
         "list the reports with their options and columns",
         list[response_bodies.ReportView],
         faults=(503,),
     ),
-    _get(
+    get(
         "/api/reports/{name}",
         "report",
         "get a report on the history; an agent token returns only that agent's figures. Moments are epoch seconds",
@@ -247,7 +202,7 @@ ROUTES: tuple[Route, ...] = (
     ),
     *map(_of_agents, AGENT_ROUTES),
     *map(_of_calls, CALL_ROUTES),
-    _post(
+    post(
         "/api/reload",
         "reload",
         "reload the configuration from disk, or preview the changes; an invalid one is refused as a whole, and so is one "
@@ -257,8 +212,8 @@ ROUTES: tuple[Route, ...] = (
         body=reload_schemas.ReloadBody,
         faults=(409, 504),
     ),
-    _get("/api/callbacks", "callbacks", "list open callbacks", list[response_bodies.CallbackView], roles=WATCHERS),
-    _post(
+    get("/api/callbacks", "callbacks", "list open callbacks", list[response_bodies.CallbackView], roles=WATCHERS),
+    post(
         "/api/callbacks",
         "make_callback",
         "schedule a callback; a number can have only one callback per queue",
@@ -267,7 +222,7 @@ ROUTES: tuple[Route, ...] = (
         body=request_bodies.CallbackBody,
         faults=(404, 409, 504),
     ),
-    _post(
+    post(
         "/api/callbacks/{id}/cancel",
         "cancel_callback",
         "cancel a callback; a phone that is ringing for it stops",
@@ -276,8 +231,8 @@ ROUTES: tuple[Route, ...] = (
         body=request_bodies.Body,
         faults=(404, 409, 504),
     ),
-    _get("/api/campaigns", "campaigns", "list campaigns", list[response_bodies.CampaignView], roles=WATCHERS),
-    _get(
+    get("/api/campaigns", "campaigns", "list campaigns", list[response_bodies.CampaignView], roles=WATCHERS),
+    get(
         "/api/campaigns/{name}",
         "campaign",
         "get a campaign with the figures of its database",
@@ -286,7 +241,7 @@ ROUTES: tuple[Route, ...] = (
         faults=(404, 503),
     ),
     *(
-        _post(
+        post(
             f"/api/campaigns/{{name}}/{verb}",
             f"{verb}_campaign",
             what,
@@ -301,7 +256,7 @@ ROUTES: tuple[Route, ...] = (
             ("stop", "stop dialling until started again"),
         )
     ),
-    _post(
+    post(
         "/api/campaigns/{name}/leads",
         "add_leads",
         "add leads; rejected leads are returned with the reason",
@@ -310,7 +265,7 @@ ROUTES: tuple[Route, ...] = (
         body=request_bodies.LeadsBody,
         faults=(404, 503),
     ),
-    _post(
+    post(
         "/api/agents/{id}/disposition",
         "set_disposition",
         "set the disposition of the agent's campaign call, during the call or in wrap-up",
@@ -319,7 +274,7 @@ ROUTES: tuple[Route, ...] = (
         body=request_bodies.DispositionBody,
         faults=(404, 409, 504),
     ),
-    _get(
+    get(
         "/api/do-not-call",
         "blocks",
         "get the do-not-call list, newest first",
@@ -327,7 +282,7 @@ ROUTES: tuple[Route, ...] = (
         roles=SUPERVISORS,
         faults=(503,),
     ),
-    _post(
+    post(
         "/api/do-not-call",
         "block",
         "add a number to the do-not-call list, for all campaigns or one",
@@ -336,7 +291,7 @@ ROUTES: tuple[Route, ...] = (
         body=request_bodies.BlockBody,
         faults=(404, 409, 503),
     ),
-    _post(
+    post(
         "/api/do-not-call/remove",
         "unblock",
         "remove a number from the do-not-call list, for all campaigns or one",
@@ -346,7 +301,7 @@ ROUTES: tuple[Route, ...] = (
         faults=(404, 409, 503),
     ),
     *(
-        _post(
+        post(
             f"/api/person/{act}",
             f"{act}_person",
             what,
@@ -357,8 +312,8 @@ ROUTES: tuple[Route, ...] = (
         )
         for act, what in person_schemas.PERSON_ACTS.items()
     ),
-    _get("/api/hours", "hours", "list calendars and whether each is open", list[response_bodies.CalendarView], roles=WATCHERS),
-    _post(
+    get("/api/hours", "hours", "list calendars and whether each is open", list[response_bodies.CalendarView], roles=WATCHERS),
+    post(
         "/api/hours/{name}",
         "close_hours",
         "close a calendar immediately, or return it to its opening hours",
@@ -367,8 +322,8 @@ ROUTES: tuple[Route, ...] = (
         body=request_bodies.ClosedBody,
         faults=(404, 409, 504),
     ),
-    _get("/api/bypass", "bypass", "get the bypass state", response_bodies.SwitchView, roles=WATCHERS),
-    _post(
+    get("/api/bypass", "bypass", "get the bypass state", response_bodies.SwitchView, roles=WATCHERS),
+    post(
         "/api/bypass",
         "turn_bypass",
         "turn bypass on (new calls go straight to the fallback) or off",
