@@ -9,23 +9,20 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from sqlalchemy.exc import SQLAlchemyError
 
 from callbridge.adapters.database import BadDatabase, Database, cause_of, file_of
-from callbridge.adapters.quality.forms import BadMark, Criterion, ScoreForm, score
-from callbridge.adapters.quality.sampling import past_periods
-from callbridge.adapters.quality.store import NoReview, QualityStore, Remark, Review
+from callbridge.adapters.quality.forms import BadMark, Criterion, ScoreForm
+from callbridge.adapters.quality.service import WrittenReview, draw_due, state_of
+from callbridge.adapters.quality.store import NoReview, QualityStore
 from callbridge.cli.tables import cell, moment, render, table_of
-from callbridge.service.quality_settings import sample_terms, score_forms
+from callbridge.service.quality_settings import quality_site, score_forms
 from callbridge.settings.durations import seconds
 from callbridge.settings.faults import did_you_mean, printable
 from callbridge.settings.models import Settings
 
 DONE, FAILED = 0, 1
-_HISTORY_IS_BEHIND = 600.0
-"""Seconds after the end of a period in which its last recordings may still be on their way into the history."""
 _SHOWN = ("id", "sample", "reviewer", "agent", "queue", "call", "score", "state")
 
 
@@ -59,14 +56,6 @@ def _database(settings: Settings) -> Database:
     return Database(url)
 
 
-def _draw(settings: Settings, store: QualityStore, sample: str) -> None:
-    """Draw what is to be drawn of the periods that are over."""
-    terms, zone = sample_terms(settings)[sample], ZoneInfo(settings.instance.timezone)
-    now = time.time()
-    for period in past_periods(terms.each, now - _HISTORY_IS_BEHIND, zone):
-        store.draw(terms, period, now)
-
-
 def _known(settings: Settings, sample: str) -> str:
     if sample not in settings.quality.samples:
         hint = did_you_mean(sample, settings.quality.samples)
@@ -82,14 +71,14 @@ def _list(settings: Settings, store: QualityStore, options: argparse.Namespace) 
     names = [_known(settings, options.what)] if options.what else list(settings.quality.samples)
     rows = []
     for name in names:
-        _draw(settings, store, name)
+        draw_due(store, quality_site(settings), name, time.time())
         rows += [{"sample": name} | row for row in store.progress(name)]
     _print(options, rows, ("sample", "period", "drawn", "taken", "scored"))
 
 
 def _next(settings: Settings, store: QualityStore, options: argparse.Namespace) -> None:
     sample = _known(settings, options.what)
-    _draw(settings, store, sample)
+    draw_due(store, quality_site(settings), sample, time.time())
     twice = settings.quality.samples[sample].second_review
     row = store.next(sample, options.reviewer, time.time(), calibrate=options.calibrate, second_review=twice)
     if row is None:
@@ -117,13 +106,8 @@ def _score(settings: Settings, store: QualityStore, options: argparse.Namespace)
     form = _form(settings, store.form_of(int(options.what)))
     marks, remarks = dict(_pairs(options.mark, "mark")), dict(_pairs(options.remark, "remark"))
     heard = {name: _seconds(text) for name, text in _pairs(options.heard_at, "heard-at")}
-    known = {one.name for one in form.criteria()}
-    for name in (*remarks, *heard):
-        if name not in known:
-            raise BadMark(f"the form {form.name} has no criterion {name!r}")
-    result = score(form, marks)
-    said = {name: Remark(comment=remarks.get(name, ""), heard_at=heard.get(name)) for name in known}
-    review = Review(form=form, result=result, comment=options.comment, remarks=said)
+    review = WrittenReview(marks=marks, remarks=remarks, heard_at=heard, comment=options.comment).by_form(form)
+    result = review.result
     store.score(int(options.what), options.reviewer, review, time.time())
     if options.json:
         print(
@@ -179,9 +163,7 @@ def _seconds(text: str) -> float:
 
 
 def _review(row: Mapping[str, Any]) -> dict[str, Any]:
-    disputed = row["disputed_at"] is not None and row["settled_at"] is None
-    state = "open" if row["scored_at"] is None else "disputed" if disputed else "scored"
-    return {name: value for name, value in row.items() if name != "file"} | {"state": state}
+    return {name: value for name, value in row.items() if name != "file"} | {"state": state_of(row)}
 
 
 def _print(options: argparse.Namespace, rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> None:

@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 from callbridge.adapters.facts.privacy import scrub
 from callbridge.adapters.http import ReloadResult, SubmittedEvent
 from callbridge.adapters.ledger import LedgerRequests, day_began
+from callbridge.adapters.quality.service import QualityService
 from callbridge.adapters.report_forms.service import ReportService
 from callbridge.adapters.system.threads import Threads
 from callbridge.adapters.views.board import Board
@@ -83,6 +84,10 @@ class HttpBackend:
     def reports(self) -> ReportService:
         """Figures of the past."""
         return self._process.reports
+
+    def quality(self) -> QualityService:
+        """Reviews of recordings."""
+        return self._process.quality
 
     def tier_of(self, number: str) -> str:
         return self._term.callers.tier_of(number)

@@ -16,6 +16,7 @@ from callbridge.adapters.http import ReloadResult
 from callbridge.adapters.ledger import trouble_of
 from callbridge.adapters.logs import log as logs
 from callbridge.adapters.metrics.registry import Metrics
+from callbridge.adapters.quality.service import QualityService
 from callbridge.adapters.redis.store import RedisStore
 from callbridge.adapters.report_forms.service import ReportService
 from callbridge.adapters.store import MemoryStore, Store
@@ -28,6 +29,7 @@ from callbridge.service import term as terms
 from callbridge.service.adapter_settings import ownership_check, redis_settings
 from callbridge.service.alerting import Alerting
 from callbridge.service.parts import Parts
+from callbridge.service.quality_settings import quality_site
 from callbridge.service.reloading import Reloads
 from callbridge.service.report_site import report_site
 from callbridge.service.starting import Start
@@ -62,6 +64,7 @@ class Process:
         self.store: Store = MemoryStore() if redis is None else RedisStore(redis)
         url = settings.database.url.get_secret_value() if settings.database is not None and settings.history.keep else None
         self.reports = ReportService(url, lambda: report_site(self.settings))
+        self.quality = QualityService(url, lambda: quality_site(self.settings))
         self._failing = False
         self._reloads = Reloads(self)
         wait = settings.redis.wait_at_start if settings.redis is not None else 0.0
@@ -93,6 +96,7 @@ class Process:
         await self.parts.close()
         await self.end_term()
         self.reports.close()
+        self.quality.close()
         await self.store.close()
 
     async def reload(self, *, dry_run: bool = False, force: bool = False, by: str = "") -> ReloadResult:

@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+from zoneinfo import ZoneInfo
+
 from callbridge.adapters.quality.forms import Criterion, FormSection, ScoreForm
 from callbridge.adapters.quality.sampling import SamplePeriod, SampleTerms
+from callbridge.adapters.quality.service import QualitySite
 from callbridge.settings.models import Settings
 from callbridge.settings.quality import FormSectionConfig
+
+
+def quality_site(settings: Settings) -> QualitySite:
+    zone = ZoneInfo(settings.instance.timezone)
+    return QualitySite(samples=sample_terms(settings), forms=score_forms(settings), zone=zone)
 
 
 def sample_terms(settings: Settings) -> dict[str, SampleTerms]:

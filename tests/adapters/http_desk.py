@@ -10,6 +10,7 @@ from callbridge.adapters.facts.person_place import PersonHeld, PersonsAway
 from callbridge.adapters.http import EventFeed, HttpSettings, Probes, ReloadResult, SubmittedEvent, make_app
 from callbridge.adapters.http.explain_routes import Explainer
 from callbridge.adapters.ledger import LedgerRequests
+from callbridge.adapters.quality.service import QualityService
 from callbridge.adapters.report_forms.service import ReportService
 from callbridge.adapters.views.board import Board
 from callbridge.adapters.views.calendars import hours
@@ -23,6 +24,7 @@ from callbridge.core.model.switch import Switch
 from callbridge.core.model.world import Outcome
 from callbridge.core.reload.plan_diff import Difference, difference
 from tests.adapters.toy_ledger import toy_ledger
+from tests.adapters.toy_quality import toy_quality
 from tests.adapters.toy_reports import toy_reports
 from tests.adapters.worlds import Busy
 
@@ -33,10 +35,11 @@ class ToyDesk:
     """``fault`` is raised by every ask while it is set; ``faults`` are those of the configuration, ``coming`` is
     what a reload finds in it."""
 
-    def __init__(self, *, feed: EventFeed | None = None) -> None:
+    def __init__(self, *, feed: EventFeed | None = None, quality: QualityService | None = None) -> None:
         self.busy = Busy(8)
         self.stories = Timelines()
         self._reports = toy_reports()
+        self._quality = quality or toy_quality()
         self.made = Board.of(self.busy.world)
         self.feed = feed or EventFeed("run", seq=self.busy.world.seq)
         self.fault: Exception | None = None
@@ -100,6 +103,9 @@ class ToyDesk:
 
     def reports(self) -> ReportService:
         return self._reports
+
+    def quality(self) -> QualityService:
+        return self._quality
 
     def tier_of(self, number: str) -> str:
         return "diamond" if number.endswith("0001") else ""

@@ -17,6 +17,7 @@ from callbridge.adapters.facts.person_place import PersonHeld, PersonsAway
 from callbridge.adapters.http import EventFeed, HttpSettings, ReloadResult, SubmittedEvent, listening, make_app
 from callbridge.adapters.http.explain_routes import Explainer
 from callbridge.adapters.ledger import LedgerRequests
+from callbridge.adapters.quality.service import QualityService
 from callbridge.adapters.report_forms.service import ReportService
 from callbridge.adapters.store import MemoryStore
 from callbridge.adapters.system.tasks import end
@@ -36,6 +37,7 @@ from callbridge.runtime import Clock, Runtime
 from callbridge.runtime.saver import Saver
 from tests.adapters.http_desk import probes
 from tests.adapters.toy_ledger import toy_ledger
+from tests.adapters.toy_quality import toy_quality
 from tests.adapters.toy_reports import toy_reports
 from tests.adapters.worlds import PBX, plan
 
@@ -49,6 +51,7 @@ class House:
         self.views = Board.of(self.world)
         self.stories = Timelines()
         self._reports = toy_reports()
+        self._quality = toy_quality()
         self.feed = EventFeed("run", seq=self.world.seq)
         store = MemoryStore()
         self.runtime = Runtime(
@@ -119,6 +122,9 @@ class House:
 
     def reports(self) -> ReportService:
         return self._reports
+
+    def quality(self) -> QualityService:
+        return self._quality
 
     def tier_of(self, number: str) -> str:
         return "diamond" if number.endswith("0001") else ""

@@ -98,6 +98,12 @@ MATRIX = {
     "POST /api/person/erase": "A",
     "POST /api/person/hold": "A",
     "POST /api/person/release": "A",
+    "GET /api/quality/samples": "sA",
+    "POST /api/quality/next": "sA",
+    "GET /api/quality/reviews": "asA",
+    "GET /api/quality/reviews/{id}": "asA",
+    "POST /api/quality/reviews/{id}/score": "sA",
+    "POST /api/quality/reviews/{id}/dispute": "asA",
     "GET /api/hours": "vsA",
     "POST /api/hours/{name}": "sA",
     "GET /api/bypass": "vsA",
@@ -173,7 +179,7 @@ async def test_a_role_may_do_what_the_matrix_says_and_nothing_else(
     path = route.path.replace("/campaigns/{name}", "/campaigns/spring").replace("/reports/{name}", "/reports/agents")
     path = path.replace("{name}", "q0")
     path = path.replace("/agents/{id}", "/agents/a0").replace("/calls/{id}", f"/calls/{call}")
-    path = path.replace("/callbacks/{id}", "/callbacks/none")
+    path = path.replace("/callbacks/{id}", "/callbacks/none").replace("/reviews/{id}", "/reviews/1")
     before = len(desk.asked) + desk.reloads
     headers = {} if role is None else bearer(role)
     answer = await client.request(

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from callbridge.adapters.ledger import LedgerRequests
+from callbridge.adapters.quality.service import QualityService
 from callbridge.adapters.report_forms.service import ReportService
 from callbridge.adapters.views.board import Board
 from callbridge.core.model.events import (
@@ -57,6 +58,9 @@ class Backend(Protocol):
 
     def reports(self) -> ReportService:
         """Figures of the past, from the history."""
+
+    def quality(self) -> QualityService:
+        """Reviews of recordings."""
 
     def tier_of(self, number: str) -> str:
         """The tier of this number, as for inbound calls."""

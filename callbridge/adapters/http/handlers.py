@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -24,6 +24,7 @@ from callbridge.adapters.http.openapi import document
 from callbridge.adapters.http.person_schemas import PersonBody
 from callbridge.adapters.http.probes import Probes
 from callbridge.adapters.http.problems import Problem, problems
+from callbridge.adapters.http.quality_routes import QualityHandlers
 from callbridge.adapters.http.rate_limit import RateLimit
 from callbridge.adapters.http.reload_schemas import ReloadBody
 from callbridge.adapters.http.report_answers import catalogue_answer, report_answer
@@ -79,8 +80,9 @@ def make_app(settings: HttpSettings, backend: Backend, probes: Probes, feed: Eve
     app = web.Application(middlewares=[timed, problems, plain_only(refusals), guard(settings, told)], client_max_size=BODY_LIMIT)
     readers = Readers(feed, settings.limits, refusals)
     handlers = _Handlers(backend, probes, readers, RateLimit(settings.logins, now=asyncio.get_running_loop().time))
+    groups = (handlers, QualityHandlers(backend.quality()))
     for route in ROUTES:
-        handler = _allowed(route, handlers)
+        handler = _allowed(route, _handler(route, groups))
         app.router.add_route(route.method, route.path, handler)
         if route.roles is None:
             app.router.add_route(hdrs.METH_HEAD, route.path, handler)  # load balancers probe with HEAD
@@ -92,9 +94,16 @@ def make_app(settings: HttpSettings, backend: Backend, probes: Probes, feed: Eve
     return app
 
 
-def _allowed(route: Route, handlers: _Handlers) -> Handler:
+def _handler(route: Route, groups: Sequence[object]) -> Callable[..., Awaitable[web.StreamResponse]]:
+    """The method with the name that the route gives, of the first that has it."""
+    found: Callable[..., Awaitable[web.StreamResponse]] = next(
+        getattr(group, route.handler) for group in groups if hasattr(group, route.handler)
+    )
+    return found
+
+
+def _allowed(route: Route, handler: Callable[..., Awaitable[web.StreamResponse]]) -> Handler:
     """The route's handler, after checks that the role may use it and that the body is not a web form."""
-    handler = getattr(handlers, route.handler)
 
     async def allowed(request: web.Request) -> web.StreamResponse:
         if route.roles is not None and caller().role not in route.roles:
@@ -103,8 +112,7 @@ def _allowed(route: Route, handlers: _Handlers) -> Handler:
             _check_query(request, route)
         if route.body is not None and request.content_type != "application/json":
             raise Problem(415, "the body must be application/json")
-        response: web.StreamResponse = await (handler(request) if route.request is None else handler(request, route))
-        return response
+        return await (handler(request) if route.request is None else handler(request, route))
 
     return allowed
 

@@ -11,6 +11,7 @@ from typing import Any
 from callbridge.adapters.http import person_schemas, reload_schemas, request_bodies, response_bodies
 from callbridge.adapters.http.auth import TokenRole
 from callbridge.adapters.http.explain_routes import MAX_WAITING_SHOWN
+from callbridge.adapters.http.quality_routes import QUALITY_ROUTES
 from callbridge.adapters.http.route import ADMINS, STAFF, SUPERVISORS, WATCHERS, Query, Route, get, post
 from callbridge.adapters.report_forms.forms import MEDIA, ReportForm
 from callbridge.adapters.report_forms.words import Language
@@ -312,6 +313,7 @@ ROUTES: tuple[Route, ...] = (
         )
         for act, what in person_schemas.PERSON_ACTS.items()
     ),
+    *QUALITY_ROUTES,
     get("/api/hours", "hours", "list calendars and whether each is open", list[response_bodies.CalendarView], roles=WATCHERS),
     post(
         "/api/hours/{name}",

@@ -23,6 +23,10 @@ class NoReview(ValueError):
     """What was asked of a review cannot be done; the message says why."""
 
 
+class UnknownReview(NoReview):
+    """There is no review with this number."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Remark:
     """What a reviewer says of one criterion; ``heard_at``: seconds into the recording."""
@@ -162,10 +166,15 @@ class QualityStore:
         with self._engine.begin() as link:
             return str(self._row(link, review_id).form)
 
+    def review(self, review_id: int) -> dict[str, Any]:
+        """Raises NoReview."""
+        with self._engine.begin() as link:
+            return dict(self._row(link, review_id)._mapping)
+
     def _row(self, link: Connection, review_id: int) -> Any:
         row = link.execute(select(quality_scores).where(quality_scores.c.id == review_id)).one_or_none()
         if row is None:
-            raise NoReview(f"there is no review {review_id}")
+            raise UnknownReview(f"there is no review {review_id}")
         return row
 
     # -- lists --------------------------------------------------------------------------------------------------
@@ -189,12 +198,13 @@ class QualityStore:
         with self._engine.begin() as link:
             return [dict(row) for row in link.execute(wanted).mappings()]
 
-    def reviews(self, *, reviewer: str = "", agent: str = "", most: int = 100) -> list[dict[str, Any]]:
-        """Reviews, the newest first."""
+    def reviews(self, *, reviewer: str = "", agent: str = "", scored: bool = False, most: int = 100) -> list[dict[str, Any]]:
+        """Reviews, the newest first; ``scored``: only those with a score."""
         own = quality_scores.c
         wanted = select(quality_scores).order_by(own.id.desc()).limit(most)
         wanted = wanted.where(own.reviewer == reviewer) if reviewer else wanted
         wanted = wanted.where(own.agent == agent) if agent else wanted
+        wanted = wanted.where(own.scored_at.is_not(None)) if scored else wanted
         with self._engine.begin() as link:
             return [dict(row) for row in link.execute(wanted).mappings()]
 

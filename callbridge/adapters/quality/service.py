@@ -1,0 +1,198 @@
+"""Reviews for programs that ask the running callbridge: made in a thread of their own, so that neither the loop, the history's
+writer nor a long report waits for them."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, TypeVar
+from zoneinfo import ZoneInfo
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from callbridge.adapters.database import BadDatabase, Database, cause_of
+from callbridge.adapters.quality.forms import BadMark, Criterion, FormScore, ScoreForm, score
+from callbridge.adapters.quality.sampling import SampleTerms, past_periods
+from callbridge.adapters.quality.store import QualityStore, Remark, Review
+from callbridge.adapters.system.threads import Threads, ThreadsBusy
+
+REVIEW_WITHIN = 10.0
+"""Seconds that the database may take for one statement."""
+REVIEW_ANSWERED_WITHIN = 30.0
+"""Seconds within which a request is answered."""
+MOST_REVIEWS_WAITING = 32
+HISTORY_IS_BEHIND = 600.0
+"""Seconds after the end of a period in which its last recordings may still be on their way into the history."""
+
+Found = TypeVar("Found")
+
+
+class QualityAway(RuntimeError):
+    """Nothing can be reviewed now; the message says why."""
+
+
+class UnknownSample(ValueError):
+    """There is no such sample, or no such form any more."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QualitySite:
+    """What the configuration says about quality at present."""
+
+    samples: Mapping[str, SampleTerms]
+    forms: Mapping[str, ScoreForm]
+    zone: ZoneInfo
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WrittenReview:
+    """Marks, comments and times by criterion, as a reviewer wrote them. ``heard_at``: seconds into the recording."""
+
+    marks: Mapping[str, str]
+    remarks: Mapping[str, str]
+    heard_at: Mapping[str, float]
+    comment: str = ""
+
+    def by_form(self, form: ScoreForm) -> Review:
+        """Raises BadMark."""
+        known = {one.name for one in form.criteria()}
+        for name in (*self.remarks, *self.heard_at):
+            if name not in known:
+                raise BadMark(f"the form {form.name} has no criterion {name!r:.80}")
+        said = {name: Remark(comment=self.remarks.get(name, ""), heard_at=self.heard_at.get(name)) for name in known}
+        return Review(form=form, result=score(form, self.marks), comment=self.comment, remarks=said)
+
+
+def draw_due(store: QualityStore, site: QualitySite, sample: str, now: float) -> None:
+    """Draw what is to be drawn of the periods that are over."""
+    terms = site.samples[sample]
+    for period in past_periods(terms.each, now - HISTORY_IS_BEHIND, site.zone):
+        store.draw(terms, period, now)
+
+
+class QualityService:
+    """``url``: of the database with the history; None: there is none. ``site`` is asked at each request, ``wall`` is the clock on
+    the wall. Every method raises QualityAway when the database is away or too much waits for it, TimeoutError without an
+    answer in time."""
+
+    def __init__(self, url: str | None, site: Callable[[], QualitySite], wall: Callable[[], float] = time.time) -> None:
+        self._url, self._site, self._wall = url, site, wall
+        self._threads = Threads("quality", 1, MOST_REVIEWS_WAITING)
+        self._database: Database | None = None
+
+    async def samples(self) -> list[dict[str, Any]]:
+        """How far each sample is reviewed, by period, the newest first."""
+        site, now = self._site(), self._wall()
+
+        def work(store: QualityStore) -> list[dict[str, Any]]:
+            rows: list[dict[str, Any]] = []
+            for name in site.samples:
+                draw_due(store, site, name, now)
+                rows += [{"sample": name} | row for row in store.progress(name)]
+            return rows
+
+        return await self._run(work)
+
+    async def next(self, sample: str, reviewer: str, *, calibrate: bool = False) -> dict[str, Any] | None:
+        """The review that this reviewer is to make next; None: there is none. Raises UnknownSample."""
+        site, now = self._site(), self._wall()
+        if sample not in site.samples:
+            raise UnknownSample(f"no such sample: {sample:.64}")
+        twice = site.samples[sample].second_review
+
+        def work(store: QualityStore) -> dict[str, Any] | None:
+            draw_due(store, site, sample, now)
+            row = store.next(sample, reviewer, now, calibrate=calibrate, second_review=twice)
+            return None if row is None else _with_form(row, site)
+
+        return await self._run(work)
+
+    async def review(self, review_id: int) -> dict[str, Any]:
+        """A review with its marks. Raises NoReview."""
+        site = self._site()
+
+        def work(store: QualityStore) -> dict[str, Any]:
+            marks = [{name: value for name, value in row.items() if name != "score"} for row in store.marks(review_id)]
+            return _with_form(store.review(review_id), site) | {"marks": marks}
+
+        return await self._run(work)
+
+    async def reviews(self, *, reviewer: str = "", agent: str = "", scored: bool = False) -> list[dict[str, Any]]:
+        """The newest reviews; ``scored``: only those with a score."""
+
+        def work(store: QualityStore) -> list[dict[str, Any]]:
+            return [_shown(row) for row in store.reviews(reviewer=reviewer, agent=agent, scored=scored)]
+
+        return await self._run(work)
+
+    async def score(self, review_id: int, reviewer: str, written: WrittenReview) -> FormScore:
+        """Raises NoReview, BadMark, and UnknownSample when its form is no longer there."""
+        site, now = self._site(), self._wall()
+
+        def work(store: QualityStore) -> FormScore:
+            name = store.form_of(review_id)
+            if name not in site.forms:
+                raise UnknownSample(f"the form {name} is no longer in the configuration")
+            review = written.by_form(site.forms[name])
+            store.score(review_id, reviewer, review, now)
+            return review.result
+
+        return await self._run(work)
+
+    async def dispute(self, review_id: int, by: str, reason: str) -> None:
+        """Raises NoReview."""
+        now = self._wall()
+        await self._run(lambda store: store.dispute(review_id, by, reason, now))
+
+    async def _run(self, work: Callable[[QualityStore], Found]) -> Found:
+        if self._url is None or not self._site().samples:
+            raise QualityAway("nothing is reviewed: the configuration needs 'database:' and 'quality:' with samples")
+        url = self._url
+
+        def connected() -> Found:
+            if self._database is None:
+                self._database = Database(url, REVIEW_WITHIN)
+            return work(QualityStore(self._database.engine))
+
+        try:
+            async with asyncio.timeout(REVIEW_ANSWERED_WITHIN):
+                return await self._threads.run(connected, self._cut)
+        except ThreadsBusy:
+            raise QualityAway("too many reviews wait for the database: try again later") from None
+        except BadDatabase as trouble:
+            raise QualityAway(f"the database: {trouble}") from None
+        except SQLAlchemyError as trouble:
+            raise QualityAway(f"the database: {cause_of(trouble)}") from None
+
+    def _cut(self, thread: int) -> None:
+        if self._database is not None:
+            self._database.cut(thread)
+
+    def close(self) -> None:
+        """The thread ends by itself, connections that are not in use are closed."""
+        self._threads.close()
+        if self._database is not None:
+            self._database.close()
+
+
+def state_of(row: Mapping[str, Any]) -> str:
+    if row["scored_at"] is None:
+        return "open"
+    return "disputed" if row["disputed_at"] is not None and row["settled_at"] is None else "scored"
+
+
+def _shown(row: Mapping[str, Any]) -> dict[str, Any]:
+    return dict(row) | {"state": state_of(row)}
+
+
+def _with_form(row: Mapping[str, Any], site: QualitySite) -> dict[str, Any]:
+    """The criteria come along, as the form has them now."""
+    form = site.forms.get(row["form"])
+    return _shown(row) | {"criteria": [_criterion(one) for one in form.criteria()] if form is not None else []}
+
+
+def _criterion(one: Criterion) -> dict[str, Any]:
+    points = None if one.fatal else one.points
+    return {"name": one.name, "text": one.text, "points": points, "fatal": one.fatal, "optional": one.optional}
