@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 from callbridge.adapters.facts.privacy import scrub
+from callbridge.adapters.history.recordings import RecordingService
 from callbridge.adapters.http import ReloadResult, SubmittedEvent
 from callbridge.adapters.ledger import LedgerRequests, day_began
 from callbridge.adapters.quality.service import QualityService
@@ -88,6 +89,10 @@ class HttpBackend:
     def quality(self) -> QualityService:
         """Reviews of recordings."""
         return self._process.quality
+
+    def recordings(self) -> RecordingService:
+        """Recordings to be played."""
+        return self._process.recordings
 
     def tier_of(self, number: str) -> str:
         return self._term.callers.tier_of(number)

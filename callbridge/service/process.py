@@ -12,6 +12,7 @@ from pathlib import Path
 import structlog
 
 from callbridge.adapters.ari import ownership
+from callbridge.adapters.history.recordings import RecordingService
 from callbridge.adapters.http import ReloadResult
 from callbridge.adapters.ledger import trouble_of
 from callbridge.adapters.logs import log as logs
@@ -65,6 +66,7 @@ class Process:
         url = settings.database.url.get_secret_value() if settings.database is not None and settings.history.keep else None
         self.reports = ReportService(url, lambda: report_site(self.settings))
         self.quality = QualityService(url, lambda: quality_site(self.settings))
+        self.recordings = RecordingService(url, lambda: self.settings.metrics.recordings)
         self._failing = False
         self._reloads = Reloads(self)
         wait = settings.redis.wait_at_start if settings.redis is not None else 0.0
@@ -97,6 +99,7 @@ class Process:
         await self.end_term()
         self.reports.close()
         self.quality.close()
+        self.recordings.close()
         await self.store.close()
 
     async def reload(self, *, dry_run: bool = False, force: bool = False, by: str = "") -> ReloadResult:

@@ -254,13 +254,13 @@ class WithheldNumbersConfig(ConfigSection):
 
 class MetricsConfig(ConfigSection):
     """``label_agents``: seconds by agent, too; for at most 500 agents. ``recordings``: the folder in which the PBX records, whose
-    disk's free space is exported."""
+    disk's free space is exported and whose files the API plays."""
 
     label_agents: bool = False
     """Whether the seconds spent in each state are also counted per agent, for at most 500 agents."""
     recordings: pathlib.Path | None = None
-    """Folder in which the PBX writes recordings; when given, the free space of its disk is published. Example:
-    `/var/spool/asterisk/monitor`"""
+    """Folder in which the PBX writes recordings; when given, the free space of its disk is published, and supervisors can play
+    recordings by the API. Example: `/var/spool/asterisk/monitor`"""
 
 
 class WebhookConfig(ConfigSection):

@@ -7,6 +7,7 @@ from typing import Any
 from aiohttp.test_utils import TestClient, TestServer
 
 from callbridge.adapters.facts.person_place import PersonHeld, PersonsAway
+from callbridge.adapters.history.recordings import RecordingService
 from callbridge.adapters.http import EventFeed, HttpSettings, Probes, ReloadResult, SubmittedEvent, make_app
 from callbridge.adapters.http.explain_routes import Explainer
 from callbridge.adapters.ledger import LedgerRequests
@@ -24,7 +25,7 @@ from callbridge.core.model.switch import Switch
 from callbridge.core.model.world import Outcome
 from callbridge.core.reload.plan_diff import Difference, difference
 from tests.adapters.toy_ledger import toy_ledger
-from tests.adapters.toy_quality import toy_quality
+from tests.adapters.toy_quality import toy_quality, toy_recordings
 from tests.adapters.toy_reports import toy_reports
 from tests.adapters.worlds import Busy
 
@@ -35,11 +36,14 @@ class ToyDesk:
     """``fault`` is raised by every ask while it is set; ``faults`` are those of the configuration, ``coming`` is
     what a reload finds in it."""
 
-    def __init__(self, *, feed: EventFeed | None = None, quality: QualityService | None = None) -> None:
+    def __init__(
+        self, *, feed: EventFeed | None = None, quality: QualityService | None = None, recordings: RecordingService | None = None
+    ) -> None:
         self.busy = Busy(8)
         self.stories = Timelines()
         self._reports = toy_reports()
         self._quality = quality or toy_quality()
+        self._recordings = recordings or toy_recordings()
         self.made = Board.of(self.busy.world)
         self.feed = feed or EventFeed("run", seq=self.busy.world.seq)
         self.fault: Exception | None = None
@@ -106,6 +110,9 @@ class ToyDesk:
 
     def quality(self) -> QualityService:
         return self._quality
+
+    def recordings(self) -> RecordingService:
+        return self._recordings
 
     def tier_of(self, number: str) -> str:
         return "diamond" if number.endswith("0001") else ""

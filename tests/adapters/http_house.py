@@ -14,6 +14,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from callbridge.adapters.facts.person_place import PersonHeld, PersonsAway
+from callbridge.adapters.history.recordings import RecordingService
 from callbridge.adapters.http import EventFeed, HttpSettings, ReloadResult, SubmittedEvent, listening, make_app
 from callbridge.adapters.http.explain_routes import Explainer
 from callbridge.adapters.ledger import LedgerRequests
@@ -37,7 +38,7 @@ from callbridge.runtime import Clock, Runtime
 from callbridge.runtime.saver import Saver
 from tests.adapters.http_desk import probes
 from tests.adapters.toy_ledger import toy_ledger
-from tests.adapters.toy_quality import toy_quality
+from tests.adapters.toy_quality import toy_quality, toy_recordings
 from tests.adapters.toy_reports import toy_reports
 from tests.adapters.worlds import PBX, plan
 
@@ -52,6 +53,7 @@ class House:
         self.stories = Timelines()
         self._reports = toy_reports()
         self._quality = toy_quality()
+        self._recordings = toy_recordings()
         self.feed = EventFeed("run", seq=self.world.seq)
         store = MemoryStore()
         self.runtime = Runtime(
@@ -125,6 +127,9 @@ class House:
 
     def quality(self) -> QualityService:
         return self._quality
+
+    def recordings(self) -> RecordingService:
+        return self._recordings
 
     def tier_of(self, number: str) -> str:
         return "diamond" if number.endswith("0001") else ""

@@ -104,6 +104,8 @@ MATRIX = {
     "GET /api/quality/reviews/{id}": "asA",
     "POST /api/quality/reviews/{id}/score": "sA",
     "POST /api/quality/reviews/{id}/dispute": "asA",
+    "GET /api/recordings": "sA",
+    "GET /api/recordings/{id}": "sA",
     "GET /api/hours": "vsA",
     "POST /api/hours/{name}": "sA",
     "GET /api/bypass": "vsA",
@@ -180,6 +182,7 @@ async def test_a_role_may_do_what_the_matrix_says_and_nothing_else(
     path = path.replace("{name}", "q0")
     path = path.replace("/agents/{id}", "/agents/a0").replace("/calls/{id}", f"/calls/{call}")
     path = path.replace("/callbacks/{id}", "/callbacks/none").replace("/reviews/{id}", "/reviews/1")
+    path = path.replace("/recordings/{id}", "/recordings/1-a0-0")
     before = len(desk.asked) + desk.reloads
     headers = {} if role is None else bearer(role)
     answer = await client.request(

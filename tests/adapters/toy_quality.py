@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 
 from callbridge.adapters.database.history_tables import recordings
 from callbridge.adapters.history import HistoryStore, People
+from callbridge.adapters.history.recordings import RecordingService
 from callbridge.adapters.quality.forms import Criterion, FormSection, ScoreForm
 from callbridge.adapters.quality.sampling import SamplePeriod, SampleTerms
 from callbridge.adapters.quality.service import QualityService, QualitySite, WrittenReview, draw_due
@@ -30,6 +31,7 @@ QUALITY_SITE = QualitySite(
 )
 TOMORROW = NINE + 86_400.0
 """The day of the recordings is over."""
+SOUND = b"RIFF" + bytes(range(256)) * 4
 GOOD = {"greeting": "4", "identified": "pass"}
 
 
@@ -72,6 +74,15 @@ def _toy_url() -> str:
 
 def toy_quality() -> QualityService:
     return quality_service(_toy_url())
+
+
+def toy_recordings() -> RecordingService:
+    """The recording ``1-a0-0`` has a file."""
+    url = _toy_url()
+    file = Path(_folder().name) / "monitor" / "day" / "a0-0.wav"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_bytes(SOUND)
+    return RecordingService(url, lambda: file.parent.parent, lambda: TOMORROW)
 
 
 def quality_service(url: str | None) -> QualityService:

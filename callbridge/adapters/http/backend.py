@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from callbridge.adapters.history.recordings import RecordingService
 from callbridge.adapters.ledger import LedgerRequests
 from callbridge.adapters.quality.service import QualityService
 from callbridge.adapters.report_forms.service import ReportService
@@ -61,6 +62,9 @@ class Backend(Protocol):
 
     def quality(self) -> QualityService:
         """Reviews of recordings."""
+
+    def recordings(self) -> RecordingService:
+        """Recordings to be played."""
 
     def tier_of(self, number: str) -> str:
         """The tier of this number, as for inbound calls."""

@@ -26,6 +26,7 @@ from callbridge.adapters.http.probes import Probes
 from callbridge.adapters.http.problems import Problem, problems
 from callbridge.adapters.http.quality_routes import QualityHandlers
 from callbridge.adapters.http.rate_limit import RateLimit
+from callbridge.adapters.http.recording_routes import RecordingHandlers
 from callbridge.adapters.http.reload_schemas import ReloadBody
 from callbridge.adapters.http.report_answers import catalogue_answer, report_answer
 from callbridge.adapters.http.request_bodies import (
@@ -80,7 +81,7 @@ def make_app(settings: HttpSettings, backend: Backend, probes: Probes, feed: Eve
     app = web.Application(middlewares=[timed, problems, plain_only(refusals), guard(settings, told)], client_max_size=BODY_LIMIT)
     readers = Readers(feed, settings.limits, refusals)
     handlers = _Handlers(backend, probes, readers, RateLimit(settings.logins, now=asyncio.get_running_loop().time))
-    groups = (handlers, QualityHandlers(backend.quality()))
+    groups = (handlers, QualityHandlers(backend.quality()), RecordingHandlers(backend.recordings()))
     for route in ROUTES:
         handler = _allowed(route, _handler(route, groups))
         app.router.add_route(route.method, route.path, handler)

@@ -69,6 +69,8 @@ def _responses(route: Route, schemas: dict[str, Any]) -> dict[str, Any]:
     }
     good["content"] |= {media: {"schema": {"type": "string"}} for media in route.other_media}
     responses = {"200": good}
+    if route.ranges:
+        responses["206"] = good
     for status in sorted(_statuses(route)):
         model: Any = ProblemBody
         media = PROBLEM_JSON
@@ -82,6 +84,8 @@ def _responses(route: Route, schemas: dict[str, Any]) -> dict[str, Any]:
 def _statuses(route: Route) -> set[int]:
     """All error responses of a route."""
     statuses = {403, 415, 500, *route.faults}
+    if route.ranges:
+        statuses.add(416)
     if route.roles is not None:
         statuses |= {400, 401, 429}
     if route.body is not None:

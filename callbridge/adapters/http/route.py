@@ -30,7 +30,8 @@ class Query:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Route:
     """``handler`` is the name of a handler's method. ``roles``: None when no token is needed. ``faults``: error statuses in
-    addition to those that all routes of its kind have. ``other_media``: what the answer may be instead of ``media``."""
+    addition to those that all routes of its kind have. ``other_media``: what the answer may be instead of ``media``. ``ranges``:
+    whether a range of its bytes may be requested."""
 
     method: str
     path: str
@@ -43,6 +44,7 @@ class Route:
     faults: tuple[int, ...] = ()
     media: str = "application/json"
     other_media: tuple[str, ...] = ()
+    ranges: bool = False
     request: AgentRequest | CallRequest | None = None
 
 

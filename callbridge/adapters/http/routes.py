@@ -12,6 +12,7 @@ from callbridge.adapters.http import person_schemas, reload_schemas, request_bod
 from callbridge.adapters.http.auth import TokenRole
 from callbridge.adapters.http.explain_routes import MAX_WAITING_SHOWN
 from callbridge.adapters.http.quality_routes import QUALITY_ROUTES
+from callbridge.adapters.http.recording_routes import RECORDING_ROUTES
 from callbridge.adapters.http.route import ADMINS, STAFF, SUPERVISORS, WATCHERS, Query, Route, get, post
 from callbridge.adapters.report_forms.forms import MEDIA, ReportForm
 from callbridge.adapters.report_forms.words import Language
@@ -314,6 +315,7 @@ ROUTES: tuple[Route, ...] = (
         for act, what in person_schemas.PERSON_ACTS.items()
     ),
     *QUALITY_ROUTES,
+    *RECORDING_ROUTES,
     get("/api/hours", "hours", "list calendars and whether each is open", list[response_bodies.CalendarView], roles=WATCHERS),
     post(
         "/api/hours/{name}",
