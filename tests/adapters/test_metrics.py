@@ -97,6 +97,8 @@ CONTRACT = {
     "webhook_backlog": ("gauge", {"hook"}),
     "report_deliveries": ("counter", {"schedule", "result"}),
     "reports_owed": ("gauge", {"schedule"}),
+    "quality_reviews": ("counter", {"queue", "form", "fatal"}),
+    "quality_score": ("histogram", {"form"}),
     "facts_lost": ("counter", {"reader"}),
     "facts_behind": ("gauge", {"reader"}),
     "http_refused": ("counter", {"reason"}),

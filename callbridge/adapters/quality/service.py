@@ -7,7 +7,7 @@ import asyncio
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 from zoneinfo import ZoneInfo
 
 from sqlalchemy.exc import SQLAlchemyError
@@ -72,13 +72,25 @@ def draw_due(store: QualityStore, site: QualitySite, sample: str, now: float) ->
         store.draw(terms, period, now)
 
 
+class ReviewWatcher(Protocol):
+    """Counts reviews."""
+
+    def review_scored(self, queue: str, form: str, score: float | None, *, fatal: bool) -> None: ...
+
+
 class QualityService:
     """``url``: of the database with the history; None: there is none. ``site`` is asked at each request, ``wall`` is the clock on
     the wall. Every method raises QualityAway when the database is away or too much waits for it, TimeoutError without an
     answer in time."""
 
-    def __init__(self, url: str | None, site: Callable[[], QualitySite], wall: Callable[[], float] = time.time) -> None:
-        self._url, self._site, self._wall = url, site, wall
+    def __init__(
+        self,
+        url: str | None,
+        site: Callable[[], QualitySite],
+        watcher: ReviewWatcher,
+        wall: Callable[[], float] = time.time,
+    ) -> None:
+        self._url, self._site, self._watcher, self._wall = url, site, watcher, wall
         self._threads = Threads("quality", 1, MOST_REVIEWS_WAITING)
         self._database: Database | None = None
 
@@ -128,18 +140,22 @@ class QualityService:
         return await self._run(work)
 
     async def score(self, review_id: int, reviewer: str, written: WrittenReview) -> FormScore:
-        """Raises NoReview, BadMark, and UnknownSample when its form is no longer there."""
+        """The watcher hears of it, unless it is a second opinion or one after a dispute: the report tells
+        these apart. Raises NoReview, BadMark, and UnknownSample when its form is no longer there."""
         site, now = self._site(), self._wall()
 
-        def work(store: QualityStore) -> FormScore:
-            name = store.form_of(review_id)
-            if name not in site.forms:
-                raise UnknownSample(f"the form {name} is no longer in the configuration")
-            review = written.by_form(site.forms[name])
+        def work(store: QualityStore) -> tuple[dict[str, Any], FormScore]:
+            row = store.review(review_id)
+            if row["form"] not in site.forms:
+                raise UnknownSample(f"the form {row['form']} is no longer in the configuration")
+            review = written.by_form(site.forms[row["form"]])
             store.score(review_id, reviewer, review, now)
-            return review.result
+            return row, review.result
 
-        return await self._run(work)
+        row, result = await self._run(work)
+        if row["scored_at"] is None and not row["calibrates"]:
+            self._watcher.review_scored(row["queue"], row["form"], result.score, fatal=bool(result.failed))
+        return result
 
     async def dispute(self, review_id: int, by: str, reason: str) -> None:
         """Raises NoReview."""
