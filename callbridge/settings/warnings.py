@@ -32,7 +32,7 @@ _UNACKNOWLEDGED = 32.0
 
 def warnings(settings: models.Settings, document: Document) -> Iterator[Fault]:
     """Warnings about a configuration without faults."""
-    for rule in (_empty, _durations, _no_way_out, _phones, _links, _tokens, _calendars, _folders):
+    for rule in (_empty, _durations, _no_way_out, _phones, _links, _tokens, _calendars, _folders, _samples):
         yield from rule(settings, document)
 
 
@@ -131,3 +131,16 @@ def _folders(settings: models.Settings, document: Document) -> Iterator[Fault]:
     if folder is not None and not folder.is_dir():
         problem = f"there is no folder {str(folder)!r} on this machine"
         yield document.at(("metrics", "recordings"), problem, "its free disk space is not published")
+
+
+def _samples(settings: models.Settings, document: Document) -> Iterator[Fault]:
+    """A sample of conversations that nobody records is empty for ever."""
+    silent = [name for name in settings.queues if queue_plan(settings, name).record is None]
+    for name, sample in settings.quality.samples.items():
+        at: Path = ("quality", "samples", name)
+        unrecorded = [queue for queue in sample.queues or settings.queues if queue in silent]
+        if sample.queues is None and len(unrecorded) == len(settings.queues):
+            yield document.at(at, "no queue records, so nothing is drawn", "give queues `record`", key=True)
+        elif sample.queues is not None and unrecorded:
+            problem = f"nothing is drawn of queues that do not record: {', '.join(unrecorded)}"
+            yield document.at((*at, "queues"), problem, "give them `record`", key=True)
