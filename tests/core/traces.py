@@ -72,6 +72,7 @@ HIDDEN_FACTS = {
     "rank",
     "tier",
     "linkedid",
+    "source",
     "uniqueid",
     "number",
     "name",

@@ -79,6 +79,7 @@ def _kept(fact: Envelope, people: People) -> Fields:
 def _call_arrived(fact: Envelope, data: Fields, people: People) -> Iterator[HistoryChange]:
     values = _caller(fact, data, people) | {"arrived_at": fact.at}
     values |= {name: data[name] for name in ("direction", "callback", "campaign")}
+    values["source"] = data.get("source") or "callbridge"
     yield RowChange(calls, (fact.call,), values | {"uniqueid": fact.uniqueid, "linkedid": fact.linkedid})
 
 

@@ -39,6 +39,8 @@ class CallArrived(Fact):
     campaign: Plain = ""
     found_waiting: bool = False
     """Its arrival was missed: found in the PBX after a restart without a saved world."""
+    source: Plain = "callbridge"
+    """``app_queue``: a call of a queue of the PBX's own that is only observed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,95 @@
+"""What is known of the observed floor besides the rows of the world: offers under way, members, callers about to leave.
+
+None of it is saved: after a restart the PBX lists members and callers again, and offers are known from the next ring on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+from callbridge.core.model.plan import QueuePlan, Step, TierRouting
+from callbridge.core.model.skills import AtLeast, Requirement
+from callbridge.core.model.tally import Tally, tally_key
+from callbridge.core.model.world import World
+
+SOURCE = "app_queue"
+AmiMessage = Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ObservedMember:
+    """One interface in one queue, as app_queue last described it."""
+
+    queue: str
+    interface: str
+    name: str
+    paused: bool
+    reason: str
+    status: str
+    """Of the device, by Asterisk's numbers."""
+    in_call: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenOffer:
+    """A member who is being rung for a call. ``id``: the ``seq`` of its OfferMade."""
+
+    id: int
+    call: str
+    agent: str
+    queue: str
+    channel: str
+    at: float
+    visit: int
+    dial_status: str = ""
+
+
+@dataclass(slots=True)
+class ObservedFloor:
+    """``world`` holds the rows; ``answer_within``: the target of queues that have no ``servicelevel`` of their own."""
+
+    world: World
+    pbx: str
+    answer_within: float = 20.0
+    offers: dict[str, OpenOffer] = field(default_factory=dict)
+    """By the member's channel."""
+    members: dict[tuple[str, str], ObservedMember] = field(default_factory=dict)
+    """By queue and interface."""
+    leaving: set[str] = field(default_factory=set)
+    """Calls that have left the queue's line while a member's phone rang: the next event says whether they were answered."""
+    hung_up: set[str] = field(default_factory=set)
+    """Calls whose caller has hung up. app_queue reports every other way out of a queue as abandoned, too."""
+
+    def offers_of(self, call: str) -> list[OpenOffer]:
+        return [offer for offer in self.offers.values() if offer.call == call]
+
+    def add_queue(self, name: str, answer_within: float = 0.0) -> None:
+        """Make this queue known, or its target up to date. Agents belong to it by a skill of the queue's name."""
+        plan = self.world.plan
+        known = plan.queues.get(name)
+        within = answer_within or (known.routings[plan.default_tier].answer_within if known is not None else self.answer_within)
+        if known is None or known.routings[plan.default_tier].answer_within != within:
+            steps = (Step(Requirement(AtLeast(name, 1)), None),)
+            routing = TierRouting(answer_within=within, head_start=0.0, steps=steps, then=None)
+            queue = QueuePlan(name=name, routings={plan.default_tier: routing}, short_abandon=0.0, wrap_up=0.0)
+            self.world.plan = replace(plan, queues={**plan.queues, name: queue})
+            self.world.matcher.adopt(self.world.plan)
+        if self.world.tallies.get(tally_key(name, self.world.day)) is None:
+            self.world.tallies.put(tally_key(name, self.world.day), Tally(queue=name, day=self.world.day))
+
+
+def agent_id(interface: str) -> str:
+    """The extension that an interface names: ``1001`` for ``PJSIP/1001``, ``Local/1001@from-queue/n`` and ``SIP/1001``: one
+    person, by whatever way the queue rings."""
+    return interface.partition("/")[2].partition("@")[0].partition("/")[0] or interface
+
+
+def known_text(value: str) -> str:
+    """``<unknown>`` is how AMI writes that there is none."""
+    return "" if value == "<unknown>" else value
+
+
+def number_in(message: AmiMessage, name: str) -> float:
+    value = message.get(name, "")
+    return float(value) if value.isascii() and value.isdigit() else 0.0
