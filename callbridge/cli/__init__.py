@@ -84,6 +84,10 @@ def _parser() -> argparse.ArgumentParser:
     _config(serve)
     serve.set_defaults(run=_serve)
 
+    observed = commands.add_parser("observe", help="watch the PBX's own app_queue queues: figures, reports, no orders")
+    _config(observed)
+    observed.set_defaults(run=_observe)
+
     checked = commands.add_parser("check", help="validate a configuration: report all errors at once, or summarise it")
     _config(checked, required=False)
     checked.add_argument("--schema", action="store_true", help="print the JSON Schema, for completion and validation in editors")
@@ -168,6 +172,13 @@ def _serve(options: argparse.Namespace) -> int:
     from callbridge.service.serving import serve
 
     return asyncio.run(serve(_load(options), options.config))
+
+
+def _observe(options: argparse.Namespace) -> int:
+    from callbridge.service.serving import serve
+    from callbridge.settings.loading import load
+
+    return asyncio.run(serve(load(options.config, observed=True), options.config, observes=True))
 
 
 def _check(options: argparse.Namespace) -> int:

@@ -5,6 +5,6 @@ Pure, like the core: time and day come with each event, nothing is ordered. Rows
 """
 
 from callbridge.observe.floor import ObservedFloor
-from callbridge.observe.step import AmiHeard, QueuesListed, step
+from callbridge.observe.step import HEARD, AmiHeard, CallOverdue, QueuesListed, step
 
-__all__ = ["AmiHeard", "ObservedFloor", "QueuesListed", "step"]
+__all__ = ["HEARD", "AmiHeard", "CallOverdue", "ObservedFloor", "QueuesListed", "step"]

@@ -36,6 +36,8 @@ _RESULTS = {
 """DIALSTATUS -> the result of the offer; any other that is no answer is ``no_answer``."""
 _ENDED_BY = {"caller": "customer", "agent": "agent", "transfer": "transfer"}
 ANSWER, CANCEL = "ANSWER", "CANCEL"
+AWAIT_COMPLETE = 2.0
+"""Seconds for which a talk whose caller's channel has ended waits for AgentComplete."""
 
 
 # -- arriving and waiting ---------------------------------------------------------------------------------------------
@@ -51,6 +53,8 @@ def joined(floor: ObservedFloor, message: AmiMessage, *, since: float | None = N
     call = world.calls.get(key)
     if call is None:
         call = _arrived(floor, message, at, found=since is not None)
+    elif call.visit is not None and call.visit.queue == queue and key not in floor.leaving:
+        return  # found by the listing just now
     elif call.visit is not None:
         call = end_visit(floor, call, VisitOutcome.OVERFLOWED, to=f"queue:{queue}")
     floor.leaving.discard(key)
@@ -342,25 +346,46 @@ def transferred(floor: ObservedFloor, message: AmiMessage, *, attended: bool) ->
         return
 
 
+def _completed_call(floor: ObservedFloor, message: AmiMessage) -> Call | None:
+    """Once the caller's channel has ended, AgentComplete names neither of the channels, only queue and member."""
+    known = floor.world.calls.get(message.get("Uniqueid"))
+    if known is not None or message.get("Uniqueid"):
+        return known
+    theirs = message.get("Queue", ""), agent_id(message.get("Interface", ""))
+    return next(
+        (
+            call
+            for call in floor.world.calls.rows().values()
+            if call.deadline is not None and call.segment is not None and (call.segment.queue, call.segment.agent) == theirs
+        ),
+        None,
+    )
+
+
 def completed(floor: ObservedFloor, message: AmiMessage) -> None:
-    call = floor.world.calls.get(message.get("Uniqueid"))
+    call = _completed_call(floor, message)
     if call is not None and call.segment is not None:
-        end_talk(floor, call, _ENDED_BY.get(message.get("Reason", ""), "customer"))
+        at = None if call.deadline is None else call.deadline - AWAIT_COMPLETE
+        call = end_talk(floor, call, _ENDED_BY.get(message.get("Reason", ""), "customer"), at=at)
+        if at is not None:
+            end_call(floor, call, at=at)
 
 
-def end_talk(floor: ObservedFloor, call: Call, ended_by: str, *, estimated: bool = False) -> Call:
+def end_talk(floor: ObservedFloor, call: Call, ended_by: str, *, at: float | None = None, estimated: bool = False) -> Call:
+    """``at``: when the caller's channel ended, if it was known before."""
     world, segment = floor.world, call.segment
     if segment is None:
         return call
+    until = world.now if at is None else at
     world.emit(
         TalkEnded(
             seq=world.next_seq(),
-            at=world.now,
+            at=until,
             call=call.id,
             agent=segment.agent,
             queue=segment.queue,
-            talked=max(0.0, world.now - segment.began_at),
-            hold_seconds=segment.held_until(world.now),
+            talked=max(0.0, until - segment.began_at),
+            hold_seconds=segment.held_until(until),
             ended_by=ended_by,
             segment=segment.id,
             estimated=estimated,
@@ -383,25 +408,35 @@ def gone(floor: ObservedFloor, message: AmiMessage) -> None:
         end_offer(floor, offer, "cancelled")
         _left_unanswered(floor, offer.call)
     call = floor.world.calls.get(channel)
-    if call is not None:
+    if call is not None and call.segment is not None:
+        # Two threads of Asterisk tell these: AgentComplete, which says by whom the talk ended, may be the later one.
+        floor.world.calls.put(call.id, evolve(call, deadline=floor.world.now + AWAIT_COMPLETE))
+    elif call is not None:
         end_call(floor, call)
 
 
-def end_call(floor: ObservedFloor, call: Call, *, estimated: bool = False) -> None:
-    """The caller's channel is gone, or was not found any more (``estimated``)."""
-    world = floor.world
+def overdue(floor: ObservedFloor, key: str) -> None:
+    """The caller's channel has ended, and nothing came that says who ended the talk."""
+    call = floor.world.calls.get(key)
+    if call is not None and call.deadline is not None:
+        end_call(floor, call, at=call.deadline - AWAIT_COMPLETE)
+
+
+def end_call(floor: ObservedFloor, call: Call, *, at: float | None = None, estimated: bool = False) -> None:
+    """The caller's channel is gone, at ``at`` if not just now, or was not found any more (``estimated``)."""
+    world, until = floor.world, floor.world.now if at is None else at
     if call.visit is not None and estimated:
         call = end_visit(floor, call, VisitOutcome.FAILED, reason="connection_lost", estimated=True)
     elif call.visit is not None:
         _unanswered(floor, call)
         call = world.calls[call.id]
-    call = end_talk(floor, call, "lost" if estimated else "customer", estimated=estimated)
+    call = end_talk(floor, call, "lost" if estimated else "customer", at=at, estimated=estimated)
     world.emit(
         CallEnded(
             seq=world.next_seq(),
-            at=world.now,
+            at=until,
             call=call.id,
-            lasted=max(0.0, world.now - call.arrived_at),
+            lasted=max(0.0, until - call.arrived_at),
             outcome=call.outcome,
             segments=call.segments,
             estimated=estimated,

@@ -19,9 +19,36 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from callbridge.core.model.call import Phase
+from callbridge.core.model.tally import tally_key
 from callbridge.core.model.world import Outcome, World
 from callbridge.observe import calls, members
 from callbridge.observe.floor import AmiMessage, ObservedFloor, agent_id, number_in
+
+HEARD = frozenset(
+    {
+        "QueueCallerJoin",
+        "QueueCallerAbandon",
+        "QueueCallerLeave",
+        "AgentCalled",
+        "AgentRingNoAnswer",
+        "AgentDump",
+        "AgentConnect",
+        "AgentComplete",
+        "DialEnd",
+        "Hold",
+        "Unhold",
+        "BlindTransfer",
+        "AttendedTransfer",
+        "HangupRequest",
+        "SoftHangupRequest",
+        "Hangup",
+        "QueueMemberAdded",
+        "QueueMemberRemoved",
+        "QueueMemberStatus",
+        "QueueMemberPause",
+    }
+)
+"""The AMI events that are looked at; all others need not be sent."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,7 +69,19 @@ class QueuesListed:
     messages: Sequence[AmiMessage]
 
 
-def step(floor: ObservedFloor, event: AmiHeard | QueuesListed) -> Outcome:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallOverdue:
+    """The deadline of a call has passed."""
+
+    at: float
+    day: str
+    call: str
+
+
+Observed = AmiHeard | QueuesListed | CallOverdue
+
+
+def step(floor: ObservedFloor, event: Observed) -> Outcome:
     """Apply one event. One that raises changes no row and tells nothing."""
     world, mark = floor.world, floor.world.mark()
     try:
@@ -53,6 +92,8 @@ def step(floor: ObservedFloor, event: AmiHeard | QueuesListed) -> Outcome:
                 _heard(floor, message)
             case QueuesListed(messages=messages):
                 _listed(floor, messages)
+            case CallOverdue(call=call):
+                calls.overdue(floor, call)
     except Exception:
         world.undo_to(mark)
         raise
@@ -87,7 +128,7 @@ def _heard(floor: ObservedFloor, message: AmiMessage) -> None:
             calls.gone(floor, message)
         case "QueueMemberRemoved":
             members.removed(floor, message)
-        case "QueueMemberAdded" | "QueueMemberStatus" | "QueueMemberPause" | "QueueMemberPaused":
+        case "QueueMemberAdded" | "QueueMemberStatus" | "QueueMemberPause":
             members.changed(floor, message)
 
 
@@ -126,4 +167,6 @@ def _day_began(world: World, day: str) -> None:
     alive = {(call.visit.queue, call.visit.day) for call in world.calls.rows().values() if call.visit is not None}
     for tally in world.tallies.values():
         if tally.day != day and (tally.queue, tally.day) not in alive:
-            world.tallies.drop(f"{tally.queue}|{tally.day}")
+            world.tallies.drop(tally_key(tally.queue, tally.day))
+    for queue in world.plan.queues:
+        world.tallies.put(tally_key(queue, day), world.tally(queue, day))

@@ -26,6 +26,7 @@ from callbridge.adapters.views.board import Board
 from callbridge.adapters.views.timelines import Timelines
 from callbridge.runtime import Clock
 from callbridge.runtime.loop import Fatal
+from callbridge.service import observing
 from callbridge.service import term as terms
 from callbridge.service.adapter_settings import ownership_check, redis_settings
 from callbridge.service.alerting import Alerting
@@ -49,8 +50,10 @@ EVACUATION = "evacuation"
 class Process:
     """One running callbridge. ``term`` is None while we wait to lead, and after."""
 
-    def __init__(self, settings: Settings, config: Path, drain: logs.Drain) -> None:
+    def __init__(self, settings: Settings, config: Path, drain: logs.Drain, *, observes: bool = False) -> None:
+        """``observes``: the queues are the PBX's own, and only AMI is used."""
         self.settings = settings
+        self.observes = observes
         self.config = config
         self.manager = Manager(os.environ, os.getpid())
         self.exit_code: asyncio.Future[int] = asyncio.get_running_loop().create_future()
@@ -70,7 +73,7 @@ class Process:
         self._failing = False
         self._reloads = Reloads(self)
         wait = settings.redis.wait_at_start if settings.redis is not None else 0.0
-        checks = [ownership_check(settings.instance, pbx) for pbx in settings.pbx]
+        checks = [] if observes else [ownership_check(settings.instance, pbx) for pbx in settings.pbx]
         self._start = Start(self.store, wait, self.manager.status, lambda: ownership.check_owners(checks), self._ledger_trouble)
 
     def stop(self, code: int) -> None:
@@ -79,7 +82,8 @@ class Process:
 
     async def begin_term(self) -> Term:
         """Start leading as soon as we may. Raises BadDatabase, FutureSchema and PlanNotAdopted."""
-        self.term = await terms.begin(self, await self._start.take_over())
+        begin = observing.begin if self.observes else terms.begin
+        self.term = await begin(self, await self._start.take_over())
         self.alerting = Alerting(self, self.term)
         await self.alerting.adopt(self.settings, self.term.world.plan)
         self.alerting.start()

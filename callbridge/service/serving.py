@@ -83,12 +83,12 @@ def _raise_limits() -> None:
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
-async def serve(settings: Settings, config: Path) -> int:
-    """Run until stopped; returns the exit code."""
+async def serve(settings: Settings, config: Path, *, observes: bool = False) -> int:
+    """Run until stopped; returns the exit code. ``observes``: watch the PBX's own queues, and order nothing."""
     drain = logs.Drain(sys.stderr)
     logs.configure(level=settings.log.level.upper(), stream=drain, mask=settings.log.mask_numbers)
     try:
-        return await _serve(Process(settings, config, drain))
+        return await _serve(Process(settings, config, drain, observes=observes))
     finally:
         drain.close()
 

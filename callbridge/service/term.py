@@ -153,12 +153,12 @@ def _build(process: Process, taken: Taken) -> Term:
     clock = Clock(not_before=saved.meta.now if saved else 0.0)
     world = _world(plan, saved)
     board = Board.of(world, masked=settings.log.mask_numbers)
-    totals = _totals(process, plan, saved)
-    _show(process, world, board, totals, clock)
+    totals = make_totals(process, plan, saved)
+    show_world(process, world, board, totals, clock)
     parts, links, performers = Parts(process.part_failed), Links(process.metrics), Performers()
     memory = LastAgents(clock.now, board.number_of, redis=redis)
-    readers = _readers(process, parts, world, board, taken.token, memory, links, clock)
-    saver = _saver(process, world, totals)
+    readers = make_readers(process, parts, world, board, taken.token, memory, links, clock)
+    saver = make_saver(process, world, totals)
     runtime = _runtime(settings, world, clock, saver, performers, links, readers)
     callers = CallerSources(parts, runtime.post, clock.now, memory, redis=redis)
     ledger = _ledger(settings, runtime, process)
@@ -174,7 +174,7 @@ def _build(process: Process, taken: Taken) -> Term:
         last_heard_at=saved.meta.now if saved else None,
     )
     _register(performers, links, callers, ledger)
-    process.metrics.history.is_up = _is_written(readers.history)
+    process.metrics.history.is_up = history_is_written(readers.history)
     return Term(
         token=taken.token,
         clock=clock,
@@ -207,13 +207,13 @@ def _world(plan: Plan, saved: Saved | None) -> World:
     return world
 
 
-def _totals(process: Process, plan: Plan, saved: Saved | None) -> Totals:
+def make_totals(process: Process, plan: Plan, saved: Saved | None) -> Totals:
     totals = Totals(label_agents=process.settings.metrics.label_agents)
     totals.restore(saved.totals if saved else (), plan)
     return totals
 
 
-def _show(process: Process, world: World, board: Board, totals: Totals, clock: Clock) -> None:
+def show_world(process: Process, world: World, board: Board, totals: Totals, clock: Clock) -> None:
     """The metrics show this world from now on."""
     metrics = process.metrics
     metrics.begin_term(board, totals, clock.now)
@@ -223,7 +223,7 @@ def _show(process: Process, world: World, board: Board, totals: Totals, clock: C
     metrics.on_switches(world.switches.values())
 
 
-def _readers(
+def make_readers(
     process: Process, parts: Parts, world: World, board: Board, token: int, memory: LastAgents, links: Links, clock: Clock
 ) -> FactReaders:
     return FactReaders(
@@ -261,11 +261,11 @@ def _history(settings: Settings, clock: Clock, survivors: Survivors) -> HistoryR
     return HistoryReader(store, history_days(settings), clock.wall, ZoneInfo(settings.instance.timezone))
 
 
-def _is_written(history: HistoryReader | None) -> Callable[[], bool | None]:
+def history_is_written(history: HistoryReader | None) -> Callable[[], bool | None]:
     return lambda: None if history is None else not history.trouble()
 
 
-def _saver(process: Process, world: World, totals: Totals) -> Saver:
+def make_saver(process: Process, world: World, totals: Totals) -> Saver:
     lost = process.metrics.facts_lost
     return Saver(process.store, world, process.displaced, on_lost=lambda count: lost("outbox", count), totals=totals)
 

@@ -40,6 +40,8 @@ class Document:
     """Settings whose file could not be read, which is a fault already: their stand-ins are not checked."""
     complete: bool = True
     """False when a file could not be read: what seems to be missing may be in there."""
+    observed: bool = False
+    """For `callbridge observe`: queues and agents are the PBX's own."""
     never_called: pathlib.Path | None = None
     """``callbacks.do_not_call_file``, if there is one."""
 

@@ -142,14 +142,19 @@ class AmiConfig(ConfigSection):
     """Secret of this user."""
 
 
+def _no_ari() -> AriConfig:
+    """Where a PBX is only observed, nothing is asked of ARI (``rules`` wants it of all others)."""
+    return AriConfig.model_construct(url="http://127.0.0.1:8088/ari", user="nobody", password=SecretStr(""))
+
+
 class PbxConfig(ConfigSection):
     """One Asterisk. ``echo_limit``: seconds without our own heartbeat coming back after which nothing is ordered;
     ``request_timeout``: seconds after which an order without an answer counts as failed, though it may have worked."""
 
     name: PbxName
     """Name of the PBX in facts, figures and saved state; it must not contain `/`. Example: `pbx1`"""
-    ari: AriConfig
-    """Connection to Asterisk's REST interface."""
+    ari: AriConfig = Field(default_factory=_no_ari)
+    """Connection to Asterisk's REST interface; it may be left out only where callbridge observes (`callbridge observe`)."""
     ami: AmiConfig
     """Connection to Asterisk's manager interface, which reports the state of the phones."""
     bridge_type: Text = "mixing,dtmf_events"

@@ -49,14 +49,16 @@ def _read_never_called(settings: Settings, document: Document) -> list[str]:
     return found
 
 
-def load(path: str | os.PathLike[str], env: Mapping[str, str] | None = None) -> Settings:
+def load(path: str | os.PathLike[str], env: Mapping[str, str] | None = None, *, observed: bool = False) -> Settings:
     """Read and check the configuration at ``path``, a file or a folder. Blocks: it reads files.
 
-    ``env`` is what ``${NAME}`` is taken from (default: the process's environment). Raises ConfigFaults, and nothing
+    ``env`` is what ``${NAME}`` is taken from (default: the process's environment). ``observed``: the PBX is only observed, which
+    takes no ARI. Raises ConfigFaults, and nothing
     else, whatever the files hold. What is merely doubtful is in the settings' ``warnings``.
     """
     document = read(pathlib.Path(path), os.environ if env is None else env)
     anchor_files(document)
+    document.observed = observed
     settings = shape(document)
     settings._resolver = plan
     rows: list[Fault] = []

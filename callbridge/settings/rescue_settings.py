@@ -13,6 +13,7 @@ from callbridge.settings.external_files import anchor_files
 from callbridge.settings.faults import ConfigFaults, Fault, in_order
 from callbridge.settings.models import Settings
 from callbridge.settings.reader import read
+from callbridge.settings.rules import missing_ari
 from callbridge.settings.validators import shape
 
 _PLACES = ("fallback", "fallback.context")
@@ -31,4 +32,6 @@ def load_links(path: str | os.PathLike[str], env: Mapping[str, str] | None = Non
     missing = not document.complete and "instance" not in document.values
     if doubtful or missing or not hasattr(settings, "pbx"):
         raise ConfigFaults(document.faults)
+    if faults := [*missing_ari(document)]:
+        raise ConfigFaults(faults)
     return settings, in_order(document.faults)

@@ -86,7 +86,16 @@ def _alerts(settings: models.Settings, document: Document) -> Iterator[Fault]:
             yield document.at(("alerts", "vip_tiers", index), f"no such tier: {tier!r}", did_you_mean(tier, settings.tiers.order))
 
 
+def missing_ari(document: Document) -> Iterator[Fault]:
+    """To serve calls takes ARI; to observe those of app_queue does not."""
+    listed = document.values.get("pbx")
+    for index, pbx in enumerate(listed if isinstance(listed, list) else ()):
+        if isinstance(pbx, dict) and "ari" not in pbx and not document.observed:
+            yield document.at(("pbx", index, "ari"), "is missing")
+
+
 def _pbxes(settings: models.Settings, document: Document) -> Iterator[Fault]:
+    yield from missing_ari(document)
     listed = document.values.get("pbx")
     if isinstance(listed, list) and len(listed) > 1:
         yield document.at(
@@ -253,6 +262,13 @@ def _written_routings(settings: models.Settings) -> Iterator[tuple[Path, TierRou
 
 def _queue_names(settings: models.Settings, document: Document) -> Iterator[Fault]:
     written = mapping(document.values.get("queues"))
+    if document.observed:
+        for section in ("queues", "agents", "campaigns"):
+            if section in document.values:
+                yield document.at(
+                    (section,), "is for callbridge's own calls; only the PBX's are observed", "leave it out", key=True
+                )
+        return
     if not written:
         yield document.at(("queues",), "no queue is configured", "add a section 'queues:'")
         return

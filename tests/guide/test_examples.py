@@ -60,14 +60,15 @@ ASKING = ("agents", "queues", "calls", "callbacks", "hours", "bypass", "reload")
 """Commands that do nothing but talk to a server."""
 
 
-def loaded(text: str, folder: Path) -> None:
+def loaded(text: str, folder: Path, *, observed: bool = False) -> None:
     for name, content in FILES.items():
         (folder / name).write_text(content)
     path = folder / "callbridge.yaml"
-    rest = [f"{name}: {value}" for name, value in REST.items() if not re.search(rf"^{name}:", text, re.MULTILINE)]
+    added = {} if observed else REST
+    rest = [f"{name}: {value}" for name, value in added.items() if not re.search(rf"^{name}:", text, re.MULTILINE)]
     path.write_text("\n".join([text, *rest]), encoding="utf-8")
     try:
-        load(path, ENVIRONMENT)
+        load(path, ENVIRONMENT, observed=observed)
     except ConfigFaults as wrong:
         pytest.fail("\n".join(map(str, wrong.faults)))
 
@@ -93,7 +94,7 @@ def parsed(words: Sequence[str]) -> bool:
 
 @pytest.mark.parametrize("block", CONFIGURATIONS, ids=[block.where for block in CONFIGURATIONS])
 def test_every_configuration_passes_the_check(block: Block, tmp_path: Path) -> None:
-    loaded(block.text, tmp_path)
+    loaded(block.text, tmp_path, observed=block.where.startswith("observe.md"))
 
 
 def test_a_wrong_example_would_be_noticed(tmp_path: Path) -> None:

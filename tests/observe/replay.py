@@ -10,7 +10,7 @@ from typing import Any
 from callbridge.adapters.facts.codec import fact_dict
 from callbridge.core.model.plan import Plan
 from callbridge.core.model.world import World
-from callbridge.observe import AmiHeard, ObservedFloor, QueuesListed, step
+from callbridge.observe import AmiHeard, CallOverdue, ObservedFloor, QueuesListed, step
 from tests.observe.record import FOLDER
 
 DAY = "2026-11-29"
@@ -42,12 +42,18 @@ class Replay:
     def heard(self, message: dict[str, str], at: float) -> None:
         self._step(AmiHeard(at=self.start + at, day=DAY, message=message))
 
+    def overdue(self, at: float) -> None:
+        """The deadlines that have passed by now."""
+        while (due := self.floor.world.take_due(self.start + at)) is not None:
+            self._step(CallOverdue(at=due.at, day=DAY, call=due.id))
+
     def all(self, lines: Sequence[Line]) -> Replay:
         """A recording: the listing that it begins with, and what came after."""
         self.listed([message for _, message in lines if message.get("Event") in LISTING], lines[0][0])
         for at, message in lines:
             if message.get("Event", "QueueStatusComplete") not in LISTING:
                 self.heard(message, at)
+        self.overdue(lines[-1][0] + 10.0)
         return self
 
     @property
@@ -57,5 +63,5 @@ class Replay:
     def kinds(self, call: str = "") -> list[str]:
         return [fact["type"] for fact in self.told if not call or fact["call"] == call]
 
-    def _step(self, event: AmiHeard | QueuesListed) -> None:
+    def _step(self, event: AmiHeard | QueuesListed | CallOverdue) -> None:
         self.told += [fact_dict(fact) for fact in step(self.floor, event).facts]

@@ -175,3 +175,35 @@ def test_messages_about_strangers_and_without_fields_are_passed_over() -> None:
         replay.heard({"Event": kind}, 1.0)
         replay.heard(event(kind, "stranger") if kind != "QueueCallerJoin" else {"Event": kind}, 1.0)
     assert replay.told == []
+
+
+def test_a_hangup_told_before_the_end_of_the_talk_does_not_say_who_ended_it() -> None:
+    replay = talking()
+    replay.heard(event("Hangup", "c1"), 9.0)
+    assert "talk_ended" not in replay.kinds()
+    replay.heard(event("AgentComplete", "c1", Reason="agent", **RUNG), 9.1)
+    (talk,) = [fact for fact in replay.told if fact["type"] == "talk_ended"]
+    assert (talk["ended_by"], talk["talked"]) == ("agent", 6.0)
+    assert replay.kinds().count("call_ended") == 1
+    replay.overdue(20.0)
+    assert replay.kinds().count("call_ended") == 1
+
+
+def test_a_talk_whose_end_is_never_told_ends_with_the_channel() -> None:
+    replay = talking()
+    replay.heard(event("Hangup", "c1"), 9.0)
+    replay.overdue(10.9)
+    assert "talk_ended" not in replay.kinds()
+    replay.overdue(11.0)
+    (talk,) = [fact for fact in replay.told if fact["type"] == "talk_ended"]
+    assert (talk["ended_by"], talk["talked"]) == ("customer", 6.0)
+    assert not replay.floor.world.calls
+
+
+def test_the_end_of_a_talk_without_channels_belongs_to_the_call_that_has_just_ended() -> None:
+    replay = talking()
+    replay.heard(event("Hangup", "c1"), 9.0)
+    told = {"Event": "AgentComplete", "Queue": "support", "Interface": "PJSIP/1001", "MemberName": "Ann", "Reason": "agent"}
+    replay.heard(told, 9.1)
+    (talk,) = [fact for fact in replay.told if fact["type"] == "talk_ended"]
+    assert (talk["ended_by"], talk["talked"]) == ("agent", 6.0)

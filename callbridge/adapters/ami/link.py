@@ -80,7 +80,7 @@ class WholeCharacters(AMIProtocol):  # type: ignore[misc]
             super().data_received(text.encode())
 
 
-class _Session(Manager):  # type: ignore[misc]
+class AmiConnection(Manager):  # type: ignore[misc]
     """A panoramisk manager for one connection; ``ended`` is set once."""
 
     def __init__(self, **config: Any) -> None:
@@ -118,7 +118,7 @@ class Ami:
         self._now = now
         self._observer: LinkObserver = observer or UnobservedLink()
         self._backoff = Backoff(settings.retry_first, settings.retry_most)
-        self._session: _Session | None = None
+        self._session: AmiConnection | None = None
         self._up = False
         self._tried_at = now()
         self._listing: asyncio.Future[Any] | None = None
@@ -217,11 +217,11 @@ class Ami:
             self._listing = None
             session.abort()
 
-    async def _open(self) -> _Session:
+    async def _open(self) -> AmiConnection:
         settings = self.settings
         loop = asyncio.get_running_loop()
-        session = _Session(loop=loop, ping_delay=_NEVER, ping_interval=_NEVER)
-        session.register_event("DeviceStateChange", self._on_device)
+        session = AmiConnection(loop=loop, ping_delay=_NEVER, ping_interval=_NEVER)
+        self._subscribe(session)
         # connection_made is handed a finished future, as panoramisk's own connect() does; without ``username`` in its
         # configuration it leaves the login, which needs a deadline, to us.
         opened: asyncio.Future[Any] = loop.create_future()
@@ -230,7 +230,10 @@ class Ami:
         session.connection_made(opened)
         return session
 
-    async def _login(self, session: _Session) -> None:
+    def _subscribe(self, session: Manager) -> None:
+        session.register_event("DeviceStateChange", self._on_device)
+
+    async def _login(self, session: AmiConnection) -> None:
         settings = self.settings
         fields = {"Username": settings.user, "Secret": settings.secret, "Events": settings.events}
         try:
@@ -238,7 +241,7 @@ class Ami:
         except OrderRefused as refusal:
             raise LinkLost(refusal.detail) if _SHUTDOWN in refusal.detail else _Unwelcome(refusal.detail) from None
 
-    async def _list(self, session: _Session) -> None:
+    async def _list(self, session: AmiConnection) -> None:
         self._later.clear()
         self._listing = self._send(session, "DeviceStateList", {}, many=True)
         try:
@@ -254,7 +257,7 @@ class Ami:
             self._post(change)
         self._later.clear()
 
-    def _on_device(self, _session: _Session, message: Mapping[str, str]) -> None:
+    def _on_device(self, _session: AmiConnection, message: Mapping[str, str]) -> None:
         changed = device_changed(message, self._now())
         self._observer.received(self.settings.name, "DeviceStateChange" if changed is not None else "malformed")
         if changed is None:
@@ -265,15 +268,17 @@ class Ami:
         else:
             self._post(changed)
 
-    async def _send_and_wait(self, session: _Session, action: str, fields: Mapping[str, str], *, many: bool = False) -> list[Any]:
+    async def _send_and_wait(
+        self, session: AmiConnection, action: str, fields: Mapping[str, str], *, many: bool = False
+    ) -> list[Any]:
         return await self._answer(session, action, self._send(session, action, fields, many=many))
 
-    def _send(self, session: _Session, action: str, fields: Mapping[str, str], *, many: bool) -> asyncio.Future[Any]:
+    def _send(self, session: AmiConnection, action: str, fields: Mapping[str, str], *, many: bool) -> asyncio.Future[Any]:
         # as_list=None lets panoramisk distinguish a list from a refusal; False keeps it from treating a plain answer as a list.
         answer: asyncio.Future[Any] = session.send_action(clean_action(action, fields), as_list=None if many else False)
         return answer
 
-    async def _answer(self, session: _Session, action: str, answer: asyncio.Future[Any]) -> list[Any]:
+    async def _answer(self, session: AmiConnection, action: str, answer: asyncio.Future[Any]) -> list[Any]:
         """The messages of one answer. Without an answer in time the connection is dropped: AMI answers in order."""
         await asyncio.wait((answer, session.ended), timeout=self.settings.answer_limit, return_when=asyncio.FIRST_COMPLETED)
         if not answer.done():

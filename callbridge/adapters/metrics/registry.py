@@ -205,9 +205,9 @@ class Metrics:
         done[0].inc()
         done[1].observe(seconds)
 
-    def expect(self, pbx: str) -> None:
+    def expect(self, pbx: str, links: Iterable[str] = ("ari", "ami")) -> None:
         """This PBX is configured: its links count as down until ``link`` reports them."""
-        for link in ("ari", "ami"):
+        for link in links:
             self.link(pbx, link, False)
         for order in _ORDERS:
             self._order_seconds.labels(label(pbx), order)
