@@ -236,6 +236,35 @@ class TestOutbox:
             await until(lambda: len(exact.got) == 9)
         assert exact.got == leader.ids
 
+    @pytest.mark.parametrize("restarts", [False, True])
+    async def test_a_new_reader_that_cannot_tell_its_place_yet_misses_nothing_meanwhile(
+        self, leader: Leader, restarts: bool
+    ) -> None:
+        class Away(Notebook):
+            """Its database is not there when it is first asked."""
+
+            away = True
+
+            async def place(self) -> Place | None:
+                if self.away:
+                    raise OSError("no")
+                return self.own
+
+        reader = Away()
+        async with at_work(leader.outbox, reader):
+            await begun(leader, reader)
+            await leader.saves(10)
+            await asyncio.sleep(0.05)
+            if not restarts:
+                reader.away = False
+                await until(lambda: len(reader.got) == 10)
+        if restarts:
+            await leader.saves(10)
+            reader.away = False
+            async with at_work(leader.outbox, reader):
+                await until(lambda: len(reader.got) == 20)
+        assert reader.got == leader.ids
+
     async def test_a_reader_without_room_is_handed_no_more_until_it_has(self, leader: Leader) -> None:
         full = Notebook()
         async with followed(leader, full):

@@ -202,11 +202,15 @@ class _AtWork:
         await asyncio.sleep(self.reader.gather if len(facts) < FACTS_PER_READ else 0.0)
 
     async def _begin(self) -> None:
+        name = self.reader.name
+        if self._feed.place is None:  # after a failure it is known how far we were
+            await self._go_on()
+            # What happens from now on is kept for it, also while its own place cannot be asked for, and over a restart then.
+            if self._feed.place is not None:
+                await self._outbox.save(name, self._cursor(self._feed.place))
         own = await self.reader.place()
         if own is not None:
             self._feed.seek(own)
-        elif self._feed.place is None:  # after a failure it is known how far we were
-            await self._go_on()
         self._begun = True
 
     async def _go_on(self) -> None:
