@@ -12,8 +12,8 @@ from collections.abc import Mapping
 from callbridge.settings.external_files import anchor_files
 from callbridge.settings.faults import ConfigFaults, Fault, in_order
 from callbridge.settings.models import Settings
+from callbridge.settings.pbx_rules import missing_ari
 from callbridge.settings.reader import read
-from callbridge.settings.rules import missing_ari
 from callbridge.settings.validators import shape
 
 _PLACES = ("fallback", "fallback.context")

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 from callbridge.core.model import skills
 from callbridge.core.model.plan import Plan, ToQueue
-from callbridge.settings import campaign_rules, flow_rules, models, phone_rules, quality_rules, report_rules
+from callbridge.settings import campaign_rules, flow_rules, models, pbx_rules, phone_rules, quality_rules, report_rules
 from callbridge.settings.document import Document, Path, mapping, where
 from callbridge.settings.durations import duration_text
 from callbridge.settings.faults import Fault, did_you_mean
@@ -86,16 +86,8 @@ def _alerts(settings: models.Settings, document: Document) -> Iterator[Fault]:
             yield document.at(("alerts", "vip_tiers", index), f"no such tier: {tier!r}", did_you_mean(tier, settings.tiers.order))
 
 
-def missing_ari(document: Document) -> Iterator[Fault]:
-    """To serve calls takes ARI; to observe those of app_queue does not."""
-    listed = document.values.get("pbx")
-    for index, pbx in enumerate(listed if isinstance(listed, list) else ()):
-        if isinstance(pbx, dict) and "ari" not in pbx and not document.observed:
-            yield document.at(("pbx", index, "ari"), "is missing")
-
-
 def _pbxes(settings: models.Settings, document: Document) -> Iterator[Fault]:
-    yield from missing_ari(document)
+    yield from pbx_rules.missing_ari(document)
     listed = document.values.get("pbx")
     if isinstance(listed, list) and len(listed) > 1:
         yield document.at(
