@@ -15,8 +15,8 @@ NOT_FAST := --ignore=tests/live --ignore=tests/lab --ignore=tests/adapters/test_
 FAST := $(BIN)/python -m pytest -q -m "not live and not slow" --hypothesis-profile few -p tests.forks --forks 4 \
 	-p no:xdist -p no:rerunfailures -p no:anyio -p no:cacheprovider
 
-# So many labs at a time; some tests have two, and nine fit on a machine (tests/lab/ports.py).
-LABS ?= 6
+# So many labs at a time; some tests have two, and of the largest nine fit on a machine (tests/lab/ports.py).
+LABS ?= 5
 
 .PHONY: help setup demo check lint fast test live slow bench chaos clean
 

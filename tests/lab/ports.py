@@ -45,11 +45,13 @@ class PortBlock:
 
 
 def _claim(units: int) -> tuple[int, list[IO[str]]]:
-    """Lock a run of free units, searching from a random place. Equally large ones stand side by side, without gaps."""
+    """Lock a run of free units, searching from a random place. Equally large ones stand side by side, without gaps, as long as
+    there is room for that."""
     first, last = (SMALL, LAST) if units == 1 else (FIRST, SMALL)
     starts = list(range(first, last - units * UNIT + 1, units * UNIT))
     turn = random.randrange(len(starts))
-    for start in starts[turn:] + starts[:turn]:
+    anywhere = range(first, last - units * UNIT + 1, UNIT)
+    for start in (*starts[turn:], *starts[:turn], *anywhere):
         locks: list[IO[str]] = []
         for port in range(start, start + units * UNIT, UNIT):
             lock = _lock(port)

@@ -155,7 +155,8 @@ async def answers(bridge: Callbridge) -> list[str]:
 
 async def answer(bridge: Callbridge, path: str) -> str:
     async with aiohttp.ClientSession() as session, session.get(bridge.url + path) as response:
-        assert response.status in (200, 404), (path, response.status)
+        # 503: nothing is kept or reviewed here.
+        assert response.status in ((200, 503) if path.startswith(("/api/quality", "/api/recordings")) else (200, 404)), path
         return path + await response.text()
 
 
