@@ -144,7 +144,7 @@ async def answers(bridge: Callbridge) -> list[str]:
             paths = [route.path.replace("{id}", who) for who in ("ann", "bob")]
         elif "/campaigns/{name}" in route.path:
             paths = [route.path.replace("{name}", "spring")]
-        elif route.path == "/api/facts":
+        elif route.path in ("/api/facts", "/api/recordings"):
             paths = [f"{route.path}?call={each}" for each in sorted(calls)]
         else:
             (mark,) = [mark for mark in names if mark in route.path] or [""]
