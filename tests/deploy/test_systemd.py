@@ -107,7 +107,7 @@ class Service:
         async with aiohttp.ClientSession() as session, session.get(f"http://127.0.0.1:{self.port}{path}") as answer:
             return answer.status, await answer.json()
 
-    async def until(self, beginning: str, limit: float = 15.0) -> str:
+    async def until(self, beginning: str, limit: float = 40.0) -> str:
         async with asyncio.timeout(limit):
             while True:
                 message = (await asyncio.get_running_loop().sock_recv(self.line, 4096)).decode()
