@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import BeforeValidator, Field, SecretStr, field_validator
 
@@ -10,20 +10,7 @@ from callbridge.settings.mail import MailAddress
 from callbridge.settings.section import ConfigSection
 from callbridge.settings.spelling import OneOrMore, Unit
 from callbridge.settings.values import Lasting, Name, WholeUrl, listed
-
-RuleName = Literal[
-    "vip_over_target",
-    "long_wait",
-    "nobody_on_duty",
-    "nobody_fits",
-    "service_level",
-    "offers_missed",
-    "not_ready_too_long",
-    "pbx_link",
-    "store_behind",
-    "database",
-    "webhook_backlog",
-]
+from callbridge.wire.alerts import RuleName
 
 
 class AlertWebhookConfig(ConfigSection):

@@ -29,7 +29,7 @@ from callbridge.adapters.alerts.conditions import RULES
 from callbridge.adapters.mail import Mailer, MailSettings
 from callbridge.adapters.views.board import QueueFigures
 from callbridge.core.model.tally import Tally
-from callbridge.settings import alerts as settings
+from callbridge.wire.alerts import RuleName
 from tests.adapters.receiver import SECRET, Receiver
 from tests.adapters.smtp_server import smtp_server
 from tests.adapters.waiting import until
@@ -48,7 +48,7 @@ def told(seen: Figures, **more: Any) -> list[tuple[str, str, str]]:
 
 
 def test_the_rules_of_the_settings_are_the_rules() -> None:
-    assert set(get_args(settings.RuleName)) == set(RULES)
+    assert set(get_args(RuleName)) == set(RULES)
 
 
 def test_on_a_day_like_any_other_nothing_is_told() -> None:

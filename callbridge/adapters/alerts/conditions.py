@@ -7,24 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
-from typing import Literal, get_args
+from typing import get_args
 
 from callbridge.adapters.views.board import QueueFigures
 from callbridge.core.model.agent import State
-
-RuleName = Literal[
-    "vip_over_target",
-    "long_wait",
-    "nobody_on_duty",
-    "nobody_fits",
-    "service_level",
-    "offers_missed",
-    "not_ready_too_long",
-    "pbx_link",
-    "store_behind",
-    "database",
-    "webhook_backlog",
-]
+from callbridge.wire.alerts import RuleName
 
 
 @dataclass(frozen=True, slots=True)

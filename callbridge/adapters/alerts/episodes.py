@@ -11,7 +11,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Literal
 
-from callbridge.adapters.alerts.conditions import AlertCondition, RuleName
+from callbridge.adapters.alerts.conditions import AlertCondition
+from callbridge.wire.alerts import RuleName
 
 SETTLED = 60.0
 """Seconds for which a condition must be gone before its episode is over."""

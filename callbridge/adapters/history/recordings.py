@@ -47,7 +47,7 @@ class RecordingsAway(RuntimeError):
 
 @dataclass(frozen=True, slots=True)
 class OpenRecording:
-    """An open file: whoever gets it closes it by ``RecordingService.close_file``."""
+    """An open file; its receiver closes it by ``RecordingService.close_file``."""
 
     handle: int
     size: int

@@ -1,0 +1,19 @@
+"""The rules of built-in alerts, by name: the configuration switches them, and the alerts are told by them."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+RuleName = Literal[
+    "vip_over_target",
+    "long_wait",
+    "nobody_on_duty",
+    "nobody_fits",
+    "service_level",
+    "offers_missed",
+    "not_ready_too_long",
+    "pbx_link",
+    "store_behind",
+    "database",
+    "webhook_backlog",
+]
