@@ -73,7 +73,7 @@ class PersonStores:
     def __init__(self, settings: Settings, text: str) -> None:
         self.number = settings.numbers.identity(text)
         if not self.number:
-            raise NoPerson(f"no phone number: {settings.numbers.refusal(text)}")
+            raise NoPerson(f"{text!r:.40}: {settings.numbers.refusal(text)}")
         self._settings = settings
         self._redis = redis_settings(settings)
         if settings.database is None and self._redis is None:

@@ -302,3 +302,8 @@ async def test_a_running_callbridge_forgets_as_well(stores: Stores) -> None:
     assert calls == {"anns"} and list(owed) == ["k2"]
     assert timelines.timeline("anns") is None and timelines.timeline("bobs") is not None and timelines.timeline("now") is not None
     assert await memory.recall(ANN) == {} and (await memory.recall(BOB))["last_agent"] == "bob"
+
+
+def test_what_is_no_number_is_told_with_the_reason(stores: Stores, capsys: pytest.CaptureFixture[str]) -> None:
+    assert stores.command("abc", "show") == 1
+    assert capsys.readouterr().err == "callbridge: 'abc': no phone number\n"
