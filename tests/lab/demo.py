@@ -7,6 +7,7 @@ the example configuration in config/, and the sum at the end joins what each cal
 import asyncio
 import os
 import random
+import re
 import socket
 import sys
 import time
@@ -284,7 +285,7 @@ class Demo:
         for one in wrong:
             self.say(f"[red]{one.caller.number} to {one.caller.dialled}: {'; '.join(one.differences)}[/red]")
         # The PBX complains of an announcement whose caller hung up in the middle.
-        told = [line for line in self.pbx.problems() if "Playback failed for sound:" not in line]
+        told = [line for line in self.pbx.problems() if not re.search("Playback failed for (sound|number):", line)]
         troubles = [*self.bridge.trouble(), *told]
         for trouble in troubles[:10]:
             self.say(f"[red]{trouble}[/red]")
