@@ -165,6 +165,8 @@ def free(world: World) -> list[Agent]:
 def missed(world: World) -> str:
     """A pair that should have been made and was not; empty when there is none."""
     agents = free(world)
+    if not agents:
+        return ""
     for call in waiting(world):
         text = needs(world, call)
         for agent in agents:
