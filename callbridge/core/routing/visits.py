@@ -6,7 +6,7 @@ from callbridge.core.entities import attempts, avoided, callbacks, conditions, e
 from callbridge.core.model import waiting_groups
 from callbridge.core.model.agent import Intent
 from callbridge.core.model.call import Call, DiversionReason, FlowPosition, Move, Phase, Visit, VisitOutcome, after
-from callbridge.core.model.facts import CallDiverted, FlowBegan, StepBegan, VisitBegan, VisitEnded
+from callbridge.core.model.facts import CallDiverted, FlowBegan, StepBegan
 from callbridge.core.model.orders import LeaveToDialplan, StartMusic, StopMusic
 from callbridge.core.model.plan import (
     SAFE_HARBOUR_CONTEXT,
@@ -20,9 +20,9 @@ from callbridge.core.model.plan import (
 )
 from callbridge.core.model.rank import head_start_for, head_start_with, rank_of
 from callbridge.core.model.rows import evolve
-from callbridge.core.model.tally import ended, offered, tally_key
 from callbridge.core.model.world import World
 from callbridge.core.routing import announcements, audio
+from callbridge.core.routing.visit_counts import count_begun, count_ended
 
 LEAVE_CHECK = 5.0
 """Seconds after ordering a leg into the dialplan before we ask what became of it."""
@@ -33,8 +33,6 @@ MAX_WAYS = 100
 KEEP_FOR = 60.0
 """Seconds for which a caller whose agent's phone was lost stays in the queue regardless of its overflow rules: the head of the
 line was promised."""
-TIMED = (VisitOutcome.ANSWERED, VisitOutcome.ABANDONED)
-"""Outcomes of which a service level may count those within the target."""
 _ROUNDING = 1e-6
 
 
@@ -100,22 +98,8 @@ def _block_if_complaint(world: World, call: Call, queue: str) -> None:
 
 def _count_begun(world: World, call: Call, visit: Visit, consulted_by: str = "") -> Call:
     """Emit and count the begin of the visit. Returns the call with it, numbered."""
-    world.tallies.put(tally_key(visit.queue, visit.day), offered(world.tally(visit.queue, visit.day)))
-    seq = world.next_seq()
-    world.emit(
-        VisitBegan(
-            seq=seq,
-            at=world.now,
-            call=call.id,
-            queue=visit.queue,
-            tier=call.tier,
-            rank=visit.rank,
-            day=visit.day,
-            consulted_by=consulted_by,
-            position=estimates.position_in(world, call.id, visit),
-        )
-    )
-    return evolve(call, visit=evolve(visit, id=seq))
+    position = estimates.position_in(world, call.id, visit)
+    return evolve(call, visit=count_begun(world, call, visit, position=position, consulted_by=consulted_by))
 
 
 def wait(world: World, call: Call) -> Call:
@@ -418,9 +402,7 @@ def end_visit(
     assert visit is not None, "a visit ends exactly once"
     at = world.now if at is None else at
     call = announcements.end(world, call)
-    waited = max(0.0, at - call.wait_from)
     routing = world.matcher.routing(visit.queue, call.tier)
-    within = outcome in TIMED and routing is not None and waited <= routing.answer_within
     if outcome is VisitOutcome.ANSWERED:
         estimates.answered(world, visit.queue, call.id)
     else:
@@ -429,26 +411,18 @@ def end_visit(
         call = callbacks.left_again(world, call, visit.queue, outcome)
     if call.placed:
         return evolve(call, visit=None, outcome=outcome if outcome is VisitOutcome.ANSWERED else call.outcome)
-    world.tallies.put(tally_key(visit.queue, visit.day), ended(world.tally(visit.queue, visit.day), outcome, within))
-    world.emit(
-        VisitEnded(
-            seq=world.next_seq(),
-            at=at,
-            call=call.id,
-            queue=visit.queue,
-            tier=call.tier,
-            outcome=outcome,
-            waited=waited,
-            within_target=within,
-            day=visit.day,
-            to=to,
-            reason=reason,
-            estimated=estimated,
-            expected=visit.estimate,
-            lasted=max(0.0, at - visit.began_at),
-            visit=visit.id,
-            position=estimates.position_in(world, call.id, visit),
-        )
+    count_ended(
+        world,
+        call,
+        visit,
+        outcome,
+        at=at,
+        waited=max(0.0, at - call.wait_from),
+        answer_within=routing.answer_within if routing is not None else None,
+        position=estimates.position_in(world, call.id, visit),
+        to=to,
+        reason=reason,
+        estimated=estimated,
     )
     return evolve(call, visit=None, outcome=outcome)
 
