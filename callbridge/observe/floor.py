@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
+from callbridge.core.model.call import Call
 from callbridge.core.model.plan import QueuePlan, Step, TierRouting
 from callbridge.core.model.skills import AtLeast, Requirement
 from callbridge.core.model.tally import Tally, tally_key
@@ -60,6 +61,25 @@ class ObservedFloor:
     """Calls that have left the queue's line while a member's phone rang: the next event says whether they were answered."""
     hung_up: set[str] = field(default_factory=set)
     """Calls whose caller has hung up. app_queue reports every other way out of a queue as abandoned, too."""
+
+    taken: dict[str, str] = field(default_factory=dict)
+    """Channel of a caller -> the call whose place in a queue it was given by an attended transfer. app_queue goes on with this
+    channel, under whose name the call never joined."""
+
+    def call_in_line(self, message: AmiMessage) -> Call | None:
+        """The call that the channel of this message, about a queue, stands for in that queue."""
+        channel = message.get("Uniqueid", "")
+        taken = self.world.calls.get(self.taken.get(channel))
+        if taken is not None and taken.visit is not None and taken.visit.queue == message.get("Queue"):
+            return taken
+        return self.world.calls.get(channel)
+
+    def forget(self, call: str) -> None:
+        """The call has ended."""
+        self.leaving.discard(call)
+        self.hung_up.discard(call)
+        for channel in [channel for channel, taken in self.taken.items() if taken == call]:
+            del self.taken[channel]
 
     def offers_of(self, call: str) -> list[OpenOffer]:
         return [offer for offer in self.offers.values() if offer.call == call]

@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from callbridge.core.model.call import Phase
 from callbridge.core.model.tally import tally_key
 from callbridge.core.model.world import Outcome, World
-from callbridge.observe import calls, members
+from callbridge.observe import calls, members, talks
 from callbridge.observe.floor import AmiMessage, ObservedFloor, agent_id, number_in
 
 HEARD = frozenset(
@@ -93,7 +93,7 @@ def step(floor: ObservedFloor, event: Observed) -> Outcome:
             case QueuesListed(messages=messages):
                 _listed(floor, messages)
             case CallOverdue(call=call):
-                calls.overdue(floor, call)
+                talks.overdue(floor, call)
     except Exception:
         world.undo_to(mark)
         raise
@@ -115,17 +115,17 @@ def _heard(floor: ObservedFloor, message: AmiMessage) -> None:
         case "AgentRingNoAnswer" | "AgentDump":
             calls.not_answered(floor, message)
         case "AgentConnect":
-            calls.connected(floor, message)
+            talks.connected(floor, message)
         case "AgentComplete":
-            calls.completed(floor, message)
+            talks.completed(floor, message)
         case "Hold" | "Unhold" as kind:
-            calls.held(floor, message, on=kind == "Hold")
+            talks.held(floor, message, on=kind == "Hold")
         case "BlindTransfer" | "AttendedTransfer" as kind if message.get("Result") == "Success":
-            calls.transferred(floor, message, attended=kind == "AttendedTransfer")
+            talks.transferred(floor, message, attended=kind == "AttendedTransfer")
         case "HangupRequest" | "SoftHangupRequest":
             calls.caller_hangs_up(floor, message)
         case "Hangup":
-            calls.gone(floor, message)
+            talks.gone(floor, message)
         case "QueueMemberRemoved":
             members.removed(floor, message)
         case "QueueMemberAdded" | "QueueMemberStatus" | "QueueMemberPause":
@@ -147,13 +147,14 @@ def _listed(floor: ObservedFloor, messages: Sequence[AmiMessage]) -> None:
         if member.in_call
     }
     floor.leaving.clear()
+    standing = {(floor.taken.get(channel, channel), queue) for channel, queue in entries}
     for call in world.calls.values():
-        waits = call.visit is not None and (call.id, call.visit.queue) in entries
-        talks = call.phase is Phase.TALKING and call.segment is not None and (call.segment.agent, call.segment.queue) in in_call
-        if not waits and not talks:
-            calls.end_call(floor, call, estimated=True)
-    for (key, name), entry in entries.items():
-        known = world.calls.get(key)
+        waits = call.visit is not None and (call.id, call.visit.queue) in standing
+        in_talk = call.phase is Phase.TALKING and call.segment is not None and (call.segment.agent, call.segment.queue) in in_call
+        if not waits and not in_talk:
+            talks.end_call(floor, call, estimated=True)
+    for (_, name), entry in entries.items():
+        known = floor.call_in_line(entry)
         if known is None or known.visit is None or known.visit.queue != name:
             calls.joined(floor, entry, since=world.now - number_in(entry, "Wait"))
     members.listed(floor, kinds["QueueMember"])

@@ -18,10 +18,27 @@ _ENDINGS = {
 
 
 def of_log(text: str) -> dict[str, list[tuple[Told, float | None]]]:
-    """By uniqueid, in order; with the seconds that the log gives, where it gives some."""
+    """By uniqueid, in order; with the seconds that the log gives, where it gives some.
+
+    When a caller is given the place of a member who consulted a queue, the log goes on under another channel than the one that
+    entered, and may name the wrong one for the talk that ends: what it says then belongs to the call that did enter, or talks."""
     calls: dict[str, list[tuple[Told, float | None]]] = {}
+    inside: dict[str, list[str]] = {}
+    talking: dict[tuple[str, str], list[str]] = {}
     for line in text.splitlines():
         _, call, queue, member, event, *data = line.split("|")
+        if event == "ENTERQUEUE":
+            inside.setdefault(queue, []).append(call)
+        elif event in _ENDINGS:
+            talks = talking[queue, member]
+            call = call if call in talks else talks[0]
+            talks.remove(call)
+        elif call not in inside.get(queue, ()):
+            (call,) = inside.get(queue) or (call,)
+        if event == "CONNECT":
+            talking.setdefault((queue, member), []).append(call)
+        if event in ("CONNECT", "ABANDON", *_EXITS):
+            inside[queue].remove(call)
         told: tuple[Told, float | None] | None = None
         if event == "ENTERQUEUE":
             told = ("entered", queue, ""), None
@@ -34,7 +51,7 @@ def of_log(text: str) -> dict[str, list[tuple[Told, float | None]]]:
         elif event == "RINGNOANSWER":
             told = ("not answered", queue, member), float(data[0]) / 1000
         elif event in _ENDINGS:
-            talked = {"BLINDTRANSFER": 3, "ATTENDEDTRANSFER": 3}.get(event, 1)
+            talked = 1 if event.startswith("COMPLETE") else 4 if data[0] == "LINK" else 3
             told = (_ENDINGS[event], queue, member), float(data[talked])
         if told is not None:
             calls.setdefault(call, []).append(told)

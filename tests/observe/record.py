@@ -14,6 +14,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+from tests.lab.audio import Softphone
 from tests.lab.pbx import Pbx, PhoneSpec
 from tests.lab.sip import Call, Callers, Phone, PhoneScript
 
@@ -32,10 +33,10 @@ QUEUES = (
     f"[closed]\nstrategy=linear\n{_QUEUE.replace('joinempty=yes', 'joinempty=no')}"
 )
 NAMES = ("support", "sales", "slow", "all", "local", "both", "empty", "closed")
+_NUMBERS = "".join(f"exten => q-{name},1,Answer()\n same => n,Queue({name},tT)\n same => n,Hangup()\n" for name in NAMES)
 DIALPLAN = (
-    "[from-trunk](+)\n"
-    + "".join(f"exten => q-{name},1,Answer()\n same => n,Queue({name},tT)\n same => n,Hangup()\n" for name in NAMES)
-    + "exten => q-two,1,Answer()\n same => n,Queue(slow,tT,,,3)\n same => n,Queue(support,tT)\n same => n,Hangup()\n"
+    f"[from-phones](+)\n{_NUMBERS}[from-trunk](+)\n{_NUMBERS}"
+    "exten => q-two,1,Answer()\n same => n,Queue(slow,tT,,,3)\n same => n,Queue(support,tT)\n same => n,Hangup()\n"
     + "exten => q-late,1,Answer()\n same => n,Queue(empty,tT,,,2)\n same => n,Hangup()\n"
     + "[members]\nexten => _X!,1,Dial(PJSIP/${EXTEN},20)\n"
     + "[elsewhere]\nexten => echo,1,Answer()\n same => n,Echo()\n"
@@ -102,8 +103,18 @@ async def app_queue_pbx(version: int) -> AsyncIterator[Pbx]:
 
 
 class Recorder:
-    def __init__(self, pbx: Pbx, ear: Ear, ops: Ear) -> None:
-        self.pbx, self.ear, self.ops = pbx, ear, ops
+    def __init__(self, pbx: Pbx, ear: Ear, ops: Ear, phones: dict[str, Phone]) -> None:
+        self.pbx, self.ear, self.ops, self.phones = pbx, ear, ops, phones
+
+    @asynccontextmanager
+    async def softphone(self, name: str) -> AsyncIterator[Softphone]:
+        """One with a transfer key in the place of the phone that is there."""
+        await self.phones[name].stop()
+        try:
+            async with Softphone(self.pbx, name) as phone:
+                yield phone
+        finally:
+            await self.phones[name].start()
 
     async def record(self, name: str, scene: Callable[[Recorder], Awaitable[None]]) -> None:
         log = self.pbx.folder / "log" / "queue_log"
@@ -198,6 +209,65 @@ async def _attended(r: Recorder) -> None:
     await _transfer(r, {"Action": "Atxfer"}, "4930115")
 
 
+async def _by_phone(r: Recorder, member: str, queue: str, number: str, transfer: Callable[[Softphone], Awaitable[None]]) -> None:
+    since = len(r.ear.heard)
+    async with r.softphone(member) as phone, Callers(r.pbx, [_one(queue, number, 7.0)]) as callers:
+        await r.event("AgentConnect", since)
+        await asyncio.sleep(1.5)
+        await transfer(phone)
+        await callers.wait(40.0)
+
+
+def _blindly(target: str) -> Callable[[Softphone], Awaitable[None]]:
+    async def transfer(phone: Softphone) -> None:
+        phone.transfer(target)
+
+    return transfer
+
+
+def _after_a_consult(target: str) -> Callable[[Softphone], Awaitable[None]]:
+    async def transfer(phone: Softphone) -> None:
+        phone.hold()
+        consult = await phone.call(target)
+        await phone.until_state("CONFIRMED", consult)
+        await asyncio.sleep(1.0)
+        phone.transfer_to(consult)
+
+    return transfer
+
+
+async def _phone_blind(r: Recorder) -> None:
+    await _by_phone(r, "1001", "support", "4930116", _blindly("echo"))
+
+
+async def _phone_blind_to_queue(r: Recorder) -> None:
+    await _by_phone(r, "1001", "support", "4930117", _blindly("q-sales"))
+
+
+async def _phone_attended(r: Recorder) -> None:
+    await _by_phone(r, "1001", "support", "4930118", _after_a_consult("1002"))
+
+
+async def _phone_attended_to_queue(r: Recorder) -> None:
+    await _by_phone(r, "1001", "support", "4930119", _after_a_consult("q-both"))
+
+
+async def _phone_attended_to_line(r: Recorder) -> None:
+    await _by_phone(r, "1001", "support", "4930123", _after_a_consult("q-empty"))
+
+
+async def _phone_attended_to_application(r: Recorder) -> None:
+    await _by_phone(r, "1001", "support", "4930120", _after_a_consult("echo"))
+
+
+async def _local_phone_blind(r: Recorder) -> None:
+    await _by_phone(r, "1003", "local", "4930121", _blindly("echo"))
+
+
+async def _local_phone_attended(r: Recorder) -> None:
+    await _by_phone(r, "1003", "local", "4930122", _after_a_consult("1002"))
+
+
 SCENES: dict[str, Callable[[Recorder], Awaitable[None]]] = {
     "answered": _answered,
     "abandoned": _abandoned,
@@ -208,6 +278,14 @@ SCENES: dict[str, Callable[[Recorder], Awaitable[None]]] = {
     "members": _members,
     "blind-transfer": _blind,
     "attended-transfer": _attended,
+    "phone-blind": _phone_blind,
+    "phone-blind-to-queue": _phone_blind_to_queue,
+    "phone-attended": _phone_attended,
+    "phone-attended-to-queue": _phone_attended_to_queue,
+    "phone-attended-to-line": _phone_attended_to_line,
+    "phone-attended-to-application": _phone_attended_to_application,
+    "local-phone-blind": _local_phone_blind,
+    "local-phone-attended": _local_phone_attended,
 }
 
 
@@ -219,10 +297,10 @@ async def main(version: int, only: list[str]) -> None:
         ear, ops = Ear(pbx.ami_port), Ear(pbx.ami_port, pbx.ami_user, pbx.ami_secret)
         await ear.open()
         await ops.open()
-        phones = [Phone(pbx, name, script) for name, script in scripts.items()]
-        for phone in phones:
+        phones = {name: Phone(pbx, name, script) for name, script in scripts.items()}
+        for phone in phones.values():
             await phone.start()
-        recorder = Recorder(pbx, ear, ops)
+        recorder = Recorder(pbx, ear, ops, phones)
         try:
             for name, scene in SCENES.items():
                 if not only or name in only:
@@ -232,7 +310,7 @@ async def main(version: int, only: list[str]) -> None:
                         print(name, "FAILED: a time limit", flush=True)
                         await pbx.hang_up_all()
         finally:
-            for phone in phones:
+            for phone in phones.values():
                 await phone.stop()
             await ear.close()
             await ops.close()

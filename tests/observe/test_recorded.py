@@ -15,7 +15,7 @@ WITH_CALLS = [name for name in SCENES if not name.endswith("-members")]
 
 def test_both_versions_have_recordings() -> None:
     assert {name.partition("-")[0] for name in SCENES} == {"16", "22"}
-    assert len(SCENES) == 18
+    assert len(SCENES) == 34
 
 
 @pytest.mark.parametrize("name", WITH_CALLS)
@@ -75,3 +75,31 @@ def test_a_blind_transfer_is_told_with_its_target_and_ends_the_talk_not_the_call
     assert (transfer["agent"], transfer["target"], transfer["attended"]) == ("1001", "echo@elsewhere", False)
     at = {fact["type"]: fact["at"] for fact in told}
     assert at["call_ended"] - at["talk_ended"] > 3.0
+
+
+@pytest.mark.parametrize("version", ["22", "16"])
+def test_a_transfer_by_the_members_phone_is_told_with_its_target(version: str) -> None:
+    targets = {
+        "phone-blind": "echo@from-phones",
+        "phone-blind-to-queue": "q-sales@from-phones",
+        "phone-attended": "1002",
+        "phone-attended-to-line": "q-empty",
+        "phone-attended-to-application": "echo",
+        "local-phone-blind": "echo@from-phones",
+        "local-phone-attended": "1002",
+    }
+    for scene, target in targets.items():
+        told = Replay().all(recorded(f"{version}-{scene}")).told
+        transfers = [(fact["target"], fact["party"]) for fact in told if fact["type"] == "call_transferred"]
+        assert (scene, transfers) == (scene, [(target, "agent")])
+
+
+@pytest.mark.parametrize("version", ["22", "16"])
+def test_a_caller_who_is_given_the_place_in_a_line_waits_in_it_until_the_caller_hangs_up(version: str) -> None:
+    replay = Replay().all(recorded(f"{version}-phone-attended-to-line"))
+    visits = [(fact["queue"], fact["outcome"]) for fact in replay.told if fact["type"] == "visit_ended"]
+    assert visits == [("support", "answered"), ("empty", "abandoned")]
+    ended = [fact["at"] for fact in replay.told if fact["type"] == "call_ended"]
+    assert len(ended) == 2
+    assert max(ended) - min(ended) < 0.1
+    assert replay.floor.taken == {}
