@@ -74,6 +74,7 @@ from callbridge.core.model.events import (
     PlanChanged,
     PlaybackEnded,
     RecordingEnded,
+    RecordingScored,
     ReferralRead,
     StoreChanged,
     SwitchTurned,
@@ -88,7 +89,7 @@ from callbridge.core.model.world import Outcome, World
 from callbridge.core.outbound import callback_calls, campaigns, dialer
 from callbridge.core.recovery import order_failures, quarantine, snapshots
 from callbridge.core.reload import plan_change
-from callbridge.core.requests import agent_requests, audit, feature_codes
+from callbridge.core.requests import agent_requests, audit, feature_codes, scores
 from callbridge.core.routing import announcements, audio, devices, offers, phone_replies
 from callbridge.core.transfers import supervision, transfers
 
@@ -252,6 +253,8 @@ def _apply(world: World, event: AnyEvent) -> None:
             slices.begin(world, plan_change.changed(world, event))
         case TokenUsed():
             audit.token_used(world, event)
+        case RecordingScored():
+            scores.scored(world, event)
         case EntityFaulted():
             quarantine.faulted(world, event)
         case _:

@@ -68,7 +68,7 @@ class Process:
         self.store: Store = MemoryStore() if redis is None else RedisStore(redis)
         url = settings.database.url.get_secret_value() if settings.database is not None and settings.history.keep else None
         self.reports = ReportService(url, lambda: report_site(self.settings))
-        self.quality = QualityService(url, lambda: quality_site(self.settings), self.metrics.quality)
+        self.quality = QualityService(url, lambda: quality_site(self.settings))
         self.recordings = RecordingService(url, lambda: self.settings.metrics.recordings)
         self._failing = False
         self._reloads = Reloads(self)

@@ -22,6 +22,7 @@ from callbridge.adapters.http.explain_routes import Explainer
 from callbridge.adapters.ledger import CampaignLedger, LedgerTerms
 from callbridge.adapters.lookups.last_agents import LastAgents
 from callbridge.adapters.pbx_link import NotSent
+from callbridge.adapters.quality.feed import ScoreFeed
 from callbridge.adapters.store import Saved
 from callbridge.adapters.system.garbage import postponed
 from callbridge.adapters.views.board import Board
@@ -33,6 +34,7 @@ from callbridge.core.model.plan import Plan
 from callbridge.core.model.world import World
 from callbridge.core.recovery import snapshots
 from callbridge.core.reload import plan_change
+from callbridge.core.requests.scores import scores_published
 from callbridge.runtime import Clock, Performers, Runtime
 from callbridge.runtime.evacuation import Evacuated
 from callbridge.runtime.pulse import Pulse
@@ -328,7 +330,7 @@ async def _start(term: Term, process: Process, taken: Taken) -> None:
         await asyncio.sleep(0)  # let it reach the inbox
         for each in recalled:
             runtime.post(each)
-        _run(term)
+        _run(term, process)
         await adopted  # from now on requests see the configured queues and agents
     finally:
         adopted.cancel()
@@ -341,7 +343,7 @@ async def _adopt_plan(term: Term) -> None:
         raise PlanNotAdopted("internal error while the configuration was applied; see the log")
 
 
-def _run(term: Term) -> None:
+def _run(term: Term, process: Process) -> None:
     parts = term.parts
     parts.run("pulse", term.pulse.run())
     parts.run(RUNTIME, term.runtime.run())
@@ -349,4 +351,6 @@ def _run(term: Term) -> None:
     term.callers.start()
     if term.ledger is not None:
         parts.run("ledger", term.ledger.run())
+    scores = ScoreFeed(process.quality, term.runtime.post, term.clock.now, lambda: scores_published(term.world))
+    parts.run("scores", scores.run())
     term.links.start(parts)

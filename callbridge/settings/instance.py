@@ -262,7 +262,7 @@ class MetricsConfig(ConfigSection):
     disk's free space is exported and whose files the API plays."""
 
     label_agents: bool = False
-    """Whether the seconds spent in each state are also counted per agent, for at most 500 agents."""
+    """Whether the seconds spent in each state and the scores of recordings are also counted per agent, for at most 500 agents."""
     recordings: pathlib.Path | None = None
     """Folder in which the PBX writes recordings; when given, the free space of its disk is published, and supervisors can play
     recordings by the API. Example: `/var/spool/asterisk/monitor`"""

@@ -158,6 +158,7 @@ def plan(settings: models.Settings) -> core.Plan:
         numbers=settings.numbers,
         call_back_to=settings.callbacks.numbers,
         do_not_call=settings.do_not_call,
+        score_forms=tuple(settings.quality.forms) if settings.quality.samples else (),
         outside=settings.outside.dial if settings.outside is not None else "",
         keys=dict(settings.keys),
         consult_queue=settings.consult_queue,

@@ -18,6 +18,7 @@ from callbridge.core.model.facts import (
     CallEnded,
     CallerChanged,
     CallRecorded,
+    CallScored,
     OfferMade,
     RecordingFailed,
     SurveyAlerted,
@@ -26,8 +27,8 @@ from callbridge.core.model.facts import (
     TalkBegan,
 )
 
-EventName = Literal["offer", "caller", "answer", "end", "alert", "survey", "recording"]
-EVENTS: tuple[EventName, ...] = ("offer", "caller", "answer", "end", "alert", "survey", "recording")
+EventName = Literal["offer", "caller", "answer", "end", "alert", "survey", "recording", "score"]
+EVENTS: tuple[EventName, ...] = ("offer", "caller", "answer", "end", "alert", "survey", "recording", "score")
 PLACEHOLDERS = ("number", "name", "tier", "queue", "agent", "call", "uniqueid")
 """What a link may ask for."""
 
@@ -47,6 +48,13 @@ TOLD: Mapping[type[AnyFact], WebhookEvent] = {
     TalkBegan: WebhookEvent(name="answer", says=("queue", "agent", "waited")),
     CallEnded: WebhookEvent(name="end", says=("outcome", "segments", "lasted")),
     CallRecorded: WebhookEvent(name="recording", says=("file", "agent", "queue", "lasted", "paused")),
+    CallScored: WebhookEvent(
+        name="score",
+        says=(
+            *("review", "recording", "sample", "form", "by", "agent", "queue", "score", "fatal_accuracy", "non_fatal_accuracy"),
+            *("failed", "calibrates", "rescored"),
+        ),
+    ),
     SurveyMissed: WebhookEvent(name="survey", says=("survey", "agent", "queue")),
     AgentAlerted: WebhookEvent(name="alert", says=("kind", "agent", "queue", "reason", "limit", "count", "device")),
     SwitchChanged: WebhookEvent(name="alert", kind="switch", says=("switch", "on", "by")),

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from prometheus_client import CollectorRegistry
 from sqlalchemy import create_engine, text
 
 from callbridge.adapters.http import ApiToken, HttpSettings, TokenRole
@@ -173,29 +172,6 @@ async def test_without_a_database_or_with_one_that_is_away_it_says_so(tmp_path: 
         with closing(quality):
             async with client_of(ToyDesk(quality=quality), SETTINGS) as client:
                 assert (await ask(client, "samples", status=503))["detail"] == detail
-
-
-async def test_each_recording_is_counted_once_by_its_first_score(tmp_path: Path) -> None:
-    url = f"sqlite:///{tmp_path}/history.db"
-    recorded(url, ("ann",), 2)
-    registry = CollectorRegistry()
-    with closing(quality_service(url, registry)) as quality:
-        async with client_of(ToyDesk(quality=quality), SETTINGS) as client:
-            for mark in ("pass", "fail"):
-                one = await taken(client, "eve")
-                await ask(client, f"reviews/{one['id']}/score", body={"marks": {"greeting": 4, "identified": mark}})
-            await ask(client, f"reviews/{one['id']}/dispute", body={"reason": "had been identified before"})
-            await ask(client, f"reviews/{one['id']}/score", body={"marks": MARKS})
-            second = await taken(client, "dan", calibrate=True)
-            await ask(client, f"reviews/{second['id']}/score", "dan", body={"marks": MARKS})
-
-    def reviews(fatal: str) -> float | None:
-        labels = {"queue": "support", "form": "service", "fatal": fatal}
-        return registry.get_sample_value("callbridge_quality_reviews_total", labels)
-
-    assert (reviews("no"), reviews("yes")) == (1, 1)
-    assert registry.get_sample_value("callbridge_quality_score_count", {"form": "service"}) == 2
-    assert registry.get_sample_value("callbridge_quality_score_sum", {"form": "service"}) == pytest.approx(0.8)
 
 
 async def test_a_reader_does_not_wait_for_a_locked_database(tmp_path: Path) -> None:

@@ -122,6 +122,7 @@ def everything() -> Plan:
         lookups={"crm": 2.0},
         campaigns={"spring": replace(base.campaigns["spring"], dispositions={"sold": Disposition("sold")})},
         reasons={"lunch": Reason("lunch")},
+        score_forms=("service",),
     )
 
 

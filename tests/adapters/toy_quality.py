@@ -8,12 +8,9 @@ from contextlib import closing
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from prometheus_client import CollectorRegistry
-
 from callbridge.adapters.database.history_tables import recordings
 from callbridge.adapters.history import HistoryStore, People
 from callbridge.adapters.history.recordings import RecordingService
-from callbridge.adapters.metrics.quality import QualityMetrics
 from callbridge.adapters.quality.forms import Criterion, FormSection, ScoreForm
 from callbridge.adapters.quality.sampling import SamplePeriod, SampleTerms
 from callbridge.adapters.quality.service import QualityService, QualitySite, WrittenReview, draw_due
@@ -88,7 +85,6 @@ def toy_recordings() -> RecordingService:
     return RecordingService(url, lambda: file.parent.parent, lambda: TOMORROW)
 
 
-def quality_service(url: str | None, registry: CollectorRegistry | None = None) -> QualityService:
+def quality_service(url: str | None) -> QualityService:
     """It is the day after."""
-    metrics = QualityMetrics(registry or CollectorRegistry())
-    return QualityService(url, lambda: QUALITY_SITE, metrics, lambda: TOMORROW)
+    return QualityService(url, lambda: QUALITY_SITE, lambda: TOMORROW)

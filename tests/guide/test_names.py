@@ -85,7 +85,14 @@ def test_the_fields_of_facts_are_those_of_the_page(name: str) -> None:
 
 def test_webhooks_have_the_events_and_facts_of_their_page() -> None:
     here = page("webhooks.md")
-    assert tuple(spans_of(row[0])[0] for row in here.rows("event")) == (*EVENTS[:3], "end", "survey", "recording", "alert")
+    assert tuple(spans_of(row[0])[0] for row in here.rows("event")) == (
+        *EVENTS[:3],
+        "end",
+        "survey",
+        "recording",
+        "score",
+        "alert",
+    )
     assert set(EVENTS) == {spans_of(row[0])[0] for row in here.rows("event")}
     assert FACT_TYPES & set(here.spans()) == FACTS
 

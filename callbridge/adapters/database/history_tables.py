@@ -287,8 +287,8 @@ changes = Table(
     Index("changes_call", "call"),
 )
 """Who asked for what, and what became of it: requests, switches, campaigns, refused callbacks, renamed queues, opt-outs,
-reloads, log-ins to the API, erased persons. ``role``, ``origin``: of the token that was used, and the address that it was used
-from. ``details``: a JSON list."""
+reloads, log-ins to the API, erased persons, scores of recordings. ``role``, ``origin``: of the token that was used, and the
+address that it was used from. ``details``: a JSON list, of a score an object."""
 
 legal_holds = Table(
     "legal_holds",

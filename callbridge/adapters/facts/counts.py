@@ -7,7 +7,7 @@ loop) is in ``metrics`` and begins at zero with every start.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, assert_never, get_args
 
 from callbridge.core.model.agent import State
@@ -26,6 +26,7 @@ from callbridge.core.model.facts import (
     CallDiverted,
     CallRecorded,
     CallRepeated,
+    CallScored,
     ConferenceEnded,
     DifferenceFound,
     DispositionSet,
@@ -53,6 +54,7 @@ _LONG_WAITS = (60, 300, 600, 900, 1800, 3600, 7200, 14400, 28800, 86400, 172800)
 _TALKS = (5, 15, 30, 60, 120, 180, 300, 600, 900, 1800, 3600, 7200)
 _IDLE = (1, 2, 5, 10, 20, 30, 45, 60, 90, 120, 180, 300, 600)
 _DELAY = (0.1, 0.2, 0.3, 0.5, 0.75, 1, 1.25, 1.5, 1.75, 2, 3, 5)
+_SHARES = (0.0, 0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.95, 1.0)
 QUICK = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5)
 
 
@@ -118,7 +120,6 @@ AGENT_SECONDS = _counter("agent_state_seconds", "Time that agents spent in each 
 EACH_AGENTS_SECONDS = _counter(
     "agent_state_seconds", "Time that agents spent in each state.", "state", "reason", "agent", free="reason agent"
 )
-"""With the opt-in ``metrics.label_agents``, instead of the former."""
 ALERTS = _counter("agent_alerts", "Agent alerts raised, by kind.", "kind")
 REQUESTS_REFUSED = _counter("requests_refused", "Requests refused, by request.", "request", free="request")
 DIFFERENCES = _counter("audit_differences", "Differences found between callbridge's state and the PBX.", "pbx", "kind")
@@ -133,13 +134,22 @@ DELAY = _histogram("dialer_connect_delay_seconds", "Time from the customer's ans
 DISPOSITIONS = _counter("dialer_dispositions", "Dispositions set, by code.", "campaign", "code")
 OPT_OUTS = _counter("dialer_opt_outs", "Opt-outs: numbers added to the do-not-call list.", "reason", free="reason")
 
-_BOTH = tuple(value for value in vars().values() if isinstance(value, Family))
+REVIEWS = _counter("quality_reviews", "Recordings scored; fatal: a fatal criterion was not met.", "queue", "form", "fatal")
+SCORE = _histogram("quality_score", "Scores of recordings, 0 to 1.", _SHARES, "queue", "form")
+POINTS = _histogram("quality_points", "Points of recordings without fatal criteria, 0 to 1.", _SHARES, "queue", "form")
+EACH_AGENTS_REVIEWS = _counter(REVIEWS.name, REVIEWS.text, *REVIEWS.labels, "agent", free="agent")
+EACH_AGENTS_SCORE = replace(SCORE, labels=(*SCORE.labels, "agent"), free=frozenset({"agent"}))
+EACH_AGENTS_POINTS = replace(POINTS, labels=(*POINTS.labels, "agent"), free=frozenset({"agent"}))
+
+_ALL = tuple(value for value in vars().values() if isinstance(value, Family))
+_EACH_AGENTS = (EACH_AGENTS_SECONDS, EACH_AGENTS_REVIEWS, EACH_AGENTS_SCORE, EACH_AGENTS_POINTS)
+"""With the opt-in ``metrics.label_agents``, instead of those of the same names without the label."""
 
 
 def families(*, label_agents: bool) -> tuple[Family, ...]:
     """Every metric that facts feed."""
-    left_out = AGENT_SECONDS if label_agents else EACH_AGENTS_SECONDS
-    return tuple(family for family in _BOTH if family is not left_out)
+    left_out = (AGENT_SECONDS, REVIEWS, SCORE, POINTS) if label_agents else _EACH_AGENTS
+    return tuple(family for family in _ALL if family not in left_out)
 
 
 def seconds(state: str, reason: str, agent: str, lasted: float) -> Iterator[Growth]:
@@ -270,6 +280,22 @@ def _of_campaigns(fact: _OfCampaigns) -> Iterator[Growth]:
             assert_never(fact)
 
 
+def _of_quality(fact: CallScored) -> Iterator[Growth]:
+    """Each recording once; ``Totals`` keeps the families with the agent, or those without."""
+    if fact.calibrates or fact.rescored:
+        return
+    fatal = "yes" if fact.failed else "no"
+    yield REVIEWS, (fact.queue, fact.form, fatal), 1.0
+    yield EACH_AGENTS_REVIEWS, (fact.queue, fact.form, fatal, fact.agent), 1.0
+    of_form, of_agent = (fact.queue, fact.form), (fact.queue, fact.form, fact.agent)
+    if fact.score is not None:
+        yield SCORE, of_form, fact.score
+        yield EACH_AGENTS_SCORE, of_agent, fact.score
+    if fact.non_fatal_accuracy is not None:
+        yield POINTS, of_form, fact.non_fatal_accuracy
+        yield EACH_AGENTS_POINTS, of_agent, fact.non_fatal_accuracy
+
+
 _READERS: dict[type, Callable[[Any], Iterator[Growth]]] = {
     kind: read
     for kinds, read in (
@@ -281,7 +307,7 @@ _READERS: dict[type, Callable[[Any], Iterator[Growth]]] = {
         (_OfCampaigns, _of_campaigns),
     )
     for kind in get_args(kinds)
-}
+} | {CallScored: _of_quality}
 
 
 def counts(fact: AnyFact) -> Iterator[Growth]:

@@ -62,6 +62,7 @@ def series(plan: Plan) -> Iterator[Series]:
         yield from _of_queue(plan, queue)
         yield from _of_tiers(queue)
         yield from _overflows(plan, queue)
+        yield from _of_scores(plan, queue.name)
         if queue.survey in plan.surveys:
             yield from _of_survey(queue.name, plan.flows.get(SURVEY + queue.survey))
     for flow in plan.flows.values():
@@ -124,6 +125,13 @@ def _of_queue(plan: Plan, queue: QueuePlan) -> Iterator[Series]:
     }.items():
         if media:
             yield c.PROMPTS, (f"queue:{queue.name}/{what}",)
+
+
+def _of_scores(plan: Plan, queue: str) -> Iterator[Series]:
+    for form in plan.score_forms:
+        for family in (c.SCORE, c.POINTS):
+            yield family, (queue, form)
+        yield from _each(c.REVIEWS, (queue, form), ("yes", "no"))
 
 
 def _directions(plan: Plan) -> tuple[str, ...]:

@@ -334,6 +334,13 @@ def _api_logged_in(fact: Envelope, data: Fields, _people: People) -> Iterator[Hi
     yield _change(fact, data, "login", {"role": data["role"], "origin": data["origin"]})
 
 
+def _call_scored(fact: Envelope, data: Fields, _people: People) -> Iterator[HistoryChange]:
+    """The score itself is the reviews': this says who gave it, and up to which it is published."""
+    said = ("change", "recording", "sample", "form_version", "score", "fatal_accuracy", "non_fatal_accuracy", "failed")
+    details = json.dumps({name: data[name] for name in (*said, "calibrates", "rescored")})
+    yield _change(fact, data, "score", {"request": data["form"], "target": str(data["review"]), "details": details})
+
+
 def _change(fact: Envelope, data: Fields, kind: str, values: dict[str, Any]) -> HistoryChange:
     about = {"kind": kind, "at": fact.at, "call": fact.call, "agent": data["agent"], "queue": data["queue"]}
     return RowChange(changes, (fact.id,), about | {"by": data.get("by", "")} | values)
@@ -382,6 +389,7 @@ _ROWS: dict[str, _Told] = {
     "opted_out": _opted_out,
     "config_reloaded": _config_reloaded,
     "api_logged_in": _api_logged_in,
+    "call_scored": _call_scored,
 }
 WANTED = frozenset(_ROWS)
 """The types of facts that the history keeps."""

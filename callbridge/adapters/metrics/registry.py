@@ -22,7 +22,6 @@ from callbridge.adapters.files.disk import FreeSpace
 from callbridge.adapters.metrics.dialer import DialerGauges, LedgerGauges
 from callbridge.adapters.metrics.exposition import Exposition
 from callbridge.adapters.metrics.history import HistoryGauge
-from callbridge.adapters.metrics.quality import QualityMetrics
 from callbridge.adapters.metrics.queue_gauges import PREFIX, QueueGauges
 from callbridge.adapters.metrics.reports import ReportMetrics
 from callbridge.adapters.system.threads import Threads
@@ -86,7 +85,6 @@ class Metrics:
         self._dialer = DialerGauges()
         self.registry.register(self._dialer)
         self.reports = ReportMetrics(self.registry)
-        self.quality = QualityMetrics(self.registry)
         self.history = HistoryGauge()
         self.registry.register(self.history)
         self.campaigns: Callable[[], Sequence[CampaignFigures]] = tuple

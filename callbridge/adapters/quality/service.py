@@ -4,10 +4,11 @@ writer nor a long report waits for them."""
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
 from sqlalchemy.exc import SQLAlchemyError
@@ -72,12 +73,6 @@ def draw_due(store: QualityStore, site: QualitySite, sample: str, now: float) ->
         store.draw(terms, period, now)
 
 
-class ReviewWatcher(Protocol):
-    """Counts reviews."""
-
-    def review_scored(self, queue: str, form: str, score: float | None, *, fatal: bool) -> None: ...
-
-
 class QualityService:
     """``url``: of the database with the history; None: there is none. ``site`` is asked at each request, ``wall`` is the clock on
     the wall. Every method raises QualityAway when the database is away or too much waits for it, TimeoutError without an
@@ -87,10 +82,10 @@ class QualityService:
         self,
         url: str | None,
         site: Callable[[], QualitySite],
-        watcher: ReviewWatcher,
         wall: Callable[[], float] = time.time,
     ) -> None:
-        self._url, self._site, self._watcher, self._wall = url, site, watcher, wall
+        self._url, self._site, self._wall = url, site, wall
+        self._scored = asyncio.Event()
         self._threads = Threads("quality", 1, MOST_REVIEWS_WAITING)
         self._database: Database | None = None
 
@@ -140,21 +135,19 @@ class QualityService:
         return await self._run(work)
 
     async def score(self, review_id: int, reviewer: str, written: WrittenReview) -> FormScore:
-        """The watcher hears of it, unless it is a second opinion or one after a dispute: the report tells
-        these apart. Raises NoReview, BadMark, and UnknownSample when its form is no longer there."""
+        """Raises NoReview, BadMark, and UnknownSample when its form is no longer there."""
         site, now = self._site(), self._wall()
 
-        def work(store: QualityStore) -> tuple[dict[str, Any], FormScore]:
+        def work(store: QualityStore) -> FormScore:
             row = store.review(review_id)
             if row["form"] not in site.forms:
                 raise UnknownSample(f"the form {row['form']} is no longer in the configuration")
             review = written.by_form(site.forms[row["form"]])
             store.score(review_id, reviewer, review, now)
-            return row, review.result
+            return review.result
 
-        row, result = await self._run(work)
-        if row["scored_at"] is None and not row["calibrates"]:
-            self._watcher.review_scored(row["queue"], row["form"], result.score, fatal=bool(result.failed))
+        result = await self._run(work)
+        self._scored.set()
         return result
 
     async def dispute(self, review_id: int, by: str, reason: str) -> None:
@@ -162,14 +155,37 @@ class QualityService:
         now = self._wall()
         await self._run(lambda store: store.dispute(review_id, by, reason, now))
 
+    # -- for what publishes them --------------------------------------------------------------------------------
+
+    @property
+    def is_configured(self) -> bool:
+        return self._url is not None and bool(self._site().samples)
+
+    async def wait_for_scores(self, at_most: float) -> None:
+        """Until this process has taken a score, or for so many seconds."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(at_most):
+                await self._scored.wait()
+        self._scored.clear()
+
+    async def scored_after(self, change: int) -> list[dict[str, Any]]:
+        """The next scores in the order in which they were written, whoever wrote them; empty: there are none."""
+        return await self._run(lambda store: store.scored_after(change))
+
+    async def published(self) -> int:
+        """The last change of which the history has the fact."""
+        return await self._run(lambda store: store.published())
+
     async def _run(self, work: Callable[[QualityStore], Found]) -> Found:
-        if self._url is None or not self._site().samples:
+        if self._url is None or not self.is_configured:
             raise QualityAway("nothing is reviewed: the configuration needs 'database:' and 'quality:' with samples")
         url = self._url
 
         def connected() -> Found:
             if self._database is None:
-                self._database = Database(url, REVIEW_WITHIN)
+                database = Database(url, REVIEW_WITHIN)
+                database.open()  # the history may not have been written yet
+                self._database = database
             return work(QualityStore(self._database.engine))
 
         try:

@@ -4,6 +4,7 @@ short ones; all raise SQLAlchemyError."""
 from __future__ import annotations
 
 import contextlib
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,12 +12,16 @@ from typing import Any
 from sqlalchemy import Connection, Engine, and_, delete, exists, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
-from callbridge.adapters.database.history_tables import calls, recordings
+from callbridge.adapters.database.history_tables import calls, changes, recordings
 from callbridge.adapters.database.quality_tables import quality_marks, quality_samples, quality_scores
 from callbridge.adapters.quality.forms import FormScore, ScoreForm
 from callbridge.adapters.quality.sampling import Period, PooledRecording, SampleTerms, draw
 
 _ROWS_AT_ONCE = 500
+_DAY = 86_400
+_CHANGE_TRIES = 20
+SCORE_CHANGE = "score"
+"""The kind of the history's rows about scores."""
 
 
 class NoReview(ValueError):
@@ -133,6 +138,13 @@ class QualityStore:
 
     def score(self, review_id: int, reviewer: str, review: Review, now: float) -> None:
         """Write a score down; again after a dispute, which is settled by it. Raises NoReview."""
+        for _ in range(_CHANGE_TRIES):
+            with contextlib.suppress(IntegrityError):  # somebody else has written the next change at the same moment
+                self._score(review_id, reviewer, review, now)
+                return
+        self._score(review_id, reviewer, review, now)
+
+    def _score(self, review_id: int, reviewer: str, review: Review, now: float) -> None:
         with self._engine.begin() as link:
             row = self._row(link, review_id)
             if row.reviewer != reviewer:
@@ -146,6 +158,7 @@ class QualityStore:
             values: dict[str, Any] = {"points": result.points, "failed": len(result.failed), "score": result.score}
             values |= {"scored_at": now, "comment": review.comment, "form_version": review.form.version}
             values |= {"settled_at": now} if disputed else {}
+            values["change"] = _next_change(link, now)
             link.execute(update(quality_scores).where(quality_scores.c.id == review_id).values(**values))
             link.execute(delete(quality_marks).where(quality_marks.c.score == review_id))
             link.execute(insert(quality_marks), [{"score": review_id} | row for row in _marks(review)])
@@ -160,6 +173,29 @@ class QualityStore:
                 raise NoReview(f"review {review_id} was disputed before, by {row.disputed_by}")
             values = {"disputed_at": now, "disputed_by": by, "dispute": reason}
             link.execute(update(quality_scores).where(quality_scores.c.id == review_id).values(**values))
+
+    # -- what is published ----------------------------------------------------------------------------------------
+
+    def scored_after(self, change: int, most: int = 100) -> list[dict[str, Any]]:
+        """Scores that were written after this one, in their order, each with ``failed_criteria``. One that was written again
+        is there once, as it is now."""
+        own, marks = quality_scores.c, quality_marks.c
+        wanted = select(quality_scores).where(own.change > change).order_by(own.change).limit(most)
+        with self._engine.begin() as link:
+            rows = [dict(row) for row in link.execute(wanted).mappings()]
+            for row in rows:
+                failed = select(marks.criterion).where(marks.score == row["id"], marks.fatal, marks.mark == 0.0)
+                row["failed_criteria"] = tuple(link.scalars(failed.order_by(marks.criterion)))
+        return rows
+
+    def published(self) -> int:
+        """The change of the last score that the history has as a fact; 0: none."""
+        own = changes.c
+        wanted = select(own.details).where(own.kind == SCORE_CHANGE).order_by(own.at.desc(), own.fact.desc()).limit(20)
+        with self._engine.begin() as link:
+            return max((int(json.loads(text)["change"]) for text in link.scalars(wanted)), default=0)
+
+    # -- lists --------------------------------------------------------------------------------------------------
 
     def form_of(self, review_id: int) -> str:
         """Raises NoReview."""
@@ -176,8 +212,6 @@ class QualityStore:
         if row is None:
             raise UnknownReview(f"there is no review {review_id}")
         return row
-
-    # -- lists --------------------------------------------------------------------------------------------------
 
     def progress(self, sample: str) -> list[dict[str, Any]]:
         """By period, the newest first: recordings drawn, taken, and scored."""
@@ -249,6 +283,13 @@ def _not_seen(sample: str, reviewer: str) -> Any:
     there = own.file != ""  # else the caller's data were erased
     others = select(quality_samples).where(own.sample == sample, own.agent != reviewer, there, ~seen)
     return others.order_by(own.period, own.place).limit(1)
+
+
+def _next_change(link: Connection, now: float) -> int:
+    """One more than the last. Of two who find the same one the index lets one wait and try again, so nobody who reads a change
+    has missed one before it. The first is of the day, in milliseconds: so another database goes on above the last one."""
+    last = link.scalar(select(func.max(quality_scores.c.change)))
+    return int(now // _DAY * _DAY * 1000) if last is None else last + 1
 
 
 def _marks(review: Review) -> list[dict[str, Any]]:

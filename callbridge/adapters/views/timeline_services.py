@@ -116,6 +116,14 @@ def _disposition_set(fact: Fact, plan: Plan, arrived: float) -> str:
     return f"disposition set by {fact['by']}: {fact['code']}"
 
 
+def _call_scored(fact: Fact, plan: Plan, arrived: float) -> str:
+    score = "nothing applied" if fact["score"] is None else f"{float(fact['score']):.1%}"
+    failed = f"; failed: {str(fact['failed']).replace(',', ', ')}" if fact["failed"] else ""
+    again = " again" if fact["rescored"] else ""
+    whose = f"the conversation with {fact['agent']}" if fact.get("agent") else "the conversation"
+    return f"{whose} is scored{again} by {fact['by']}, form {fact['form']}: {score}{failed}"
+
+
 def _callback_ended(fact: Fact, plan: Plan, arrived: float) -> str:
     outcome, reason = str(fact["outcome"]), str(fact.get("reason", "")).replace("_", " ")
     why = f" ({reason})" if reason else ""
@@ -141,6 +149,7 @@ SERVICE_SENTENCES: Sentences = {
     "voicemail_left": _voicemail_left,
     "callback_requested": _callback_requested,
     "callback_refused": _callback_refused,
+    "call_scored": _call_scored,
     "attempt_made": _attempt_made,
     "attempt_ended": _attempt_ended,
     "disposition_set": _disposition_set,

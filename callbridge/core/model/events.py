@@ -604,6 +604,29 @@ class TokenUsed(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RecordingScored(Event):
+    """A reviewer has scored a recording, or scored it again after a dispute (``rescored``). ``change``: the number of the score,
+    which grows with each that is written. ``points``: 0 to 1, of the criteria that are not fatal; ``failed``: the fatal criteria
+    that were not met. ``calibrates``: a second opinion."""
+
+    change: int
+    review: int
+    recording: str
+    sample: str
+    call: str
+    agent: str
+    queue: str
+    form: str
+    form_version: str
+    by: str
+    score: float | None
+    points: float | None
+    failed: tuple[str, ...] = ()
+    calibrates: bool = False
+    rescored: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class EntityFaulted(Event):
     """A bug of ours: the step of this entity raised. The core quarantines the entity as gently as it can."""
 
@@ -668,5 +691,6 @@ AnyEvent = (
     | DayBegan
     | PlanChanged
     | TokenUsed
+    | RecordingScored
     | EntityFaulted
 )

@@ -592,6 +592,28 @@ class ApiLoggedIn(Fact):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CallScored(Fact):
+    """``by`` has scored the recording of an agent's share of a call, by a form. ``score`` is ``non_fatal_accuracy`` (0 to 1;
+    None: nothing applied), or 0 with a failed fatal criterion; ``fatal_accuracy`` 1 or 0. ``failed``: the fatal criteria that
+    were not met, joined by commas. ``calibrates``: a second opinion, ``rescored``: after a dispute. ``change`` numbers the
+    scores."""
+
+    review: int
+    change: int
+    recording: Plain
+    sample: Plain
+    form: Plain
+    form_version: Plain
+    by: Plain
+    fatal_accuracy: float
+    score: float | None = None
+    non_fatal_accuracy: float | None = None
+    failed: Plain = ""
+    calibrates: bool = False
+    rescored: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class EntityQuarantined(Fact):
     kind: Plain
     id: RowKey
@@ -713,5 +735,6 @@ AnyFact = (
     | OptedOut
     | ConfigReloaded
     | ApiLoggedIn
+    | CallScored
     | EntityQuarantined
 )

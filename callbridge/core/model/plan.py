@@ -494,6 +494,8 @@ class Plan:
     prompts: Prompts = Prompts()
     trunks: frozenset[str] = frozenset()
     """Endpoints that are no phones: callers from there cannot dial feature codes."""
+    score_forms: tuple[str, ...] = ()
+    """Names of the forms by which recordings are scored: scores are counted by them."""
 
     def renamed_queues(self) -> dict[str, str]:
         """Names that queues had before -> their names now."""

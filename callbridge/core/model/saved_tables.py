@@ -17,6 +17,7 @@ from callbridge.core.model.attempt import Attempt, Campaign, PendingBlock
 from callbridge.core.model.call import Call
 from callbridge.core.model.callback import Callback, KeptPlace
 from callbridge.core.model.leg import Leg
+from callbridge.core.model.score_cursor import ScoreCursor
 from callbridge.core.model.switch import Switch
 from callbridge.core.model.table import Table
 from callbridge.core.model.tally import Tally, tally_key
@@ -53,6 +54,7 @@ class SavedTables:
     attempts: Annotated[Table[Attempt], _Saved(kind="attempt")]
     blocks: Annotated[Table[PendingBlock], _Saved(kind="block")]
     """On their way to the do-not-call list."""
+    score_cursors: Annotated[Table[ScoreCursor], _Saved(kind="score_cursor")]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

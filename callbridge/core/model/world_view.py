@@ -15,6 +15,7 @@ from callbridge.core.model.device_record import DeviceRecord
 from callbridge.core.model.leg import Leg
 from callbridge.core.model.matcher import GroupKey
 from callbridge.core.model.plan import Plan, QueuePlan, TierRouting
+from callbridge.core.model.score_cursor import ScoreCursor
 from callbridge.core.model.skills import Profile, Requirement
 from callbridge.core.model.switch import Switch
 
@@ -88,6 +89,9 @@ class WorldView(Protocol):
 
     @property
     def switches(self) -> TableView[Switch]: ...
+
+    @property
+    def score_cursors(self) -> TableView[ScoreCursor]: ...
 
     @property
     def callbacks(self) -> TableView[Callback]: ...
