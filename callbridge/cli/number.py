@@ -40,7 +40,7 @@ DONE = 0
 PATIENCE = 5.0
 """Seconds that Redis is waited for."""
 
-Known = dict[str, Any]
+NumberFacts = dict[str, Any]
 
 
 class NotAsked(Exception):
@@ -58,7 +58,7 @@ def number(settings: Settings, text: str, *, as_json: bool) -> int:
     return DONE
 
 
-async def found(settings: Settings, text: str) -> Known:
+async def found(settings: Settings, text: str) -> NumberFacts:
     """Everything; ``not_asked`` says of what could not be asked why."""
     read = settings.numbers.read(text)
     who = settings.numbers.identity(text)
@@ -87,7 +87,7 @@ async def found(settings: Settings, text: str) -> Known:
     return known
 
 
-def _as_read(settings: Settings, read: PhoneNumber) -> Known:
+def _as_read(settings: Settings, read: PhoneNumber) -> NumberFacts:
     return {
         "written": read.written,
         "e164": read.e164,
@@ -145,7 +145,7 @@ async def _last_agent(settings: Settings, text: str) -> Mapping[str, str]:
         await memory.close()
 
 
-async def _callbacks(settings: Settings, who: str) -> list[Known]:
+async def _callbacks(settings: Settings, who: str) -> list[NumberFacts]:
     """Those that are owed, by the saved state."""
     redis = redis_settings(settings)
     if redis is None:
@@ -163,7 +163,7 @@ async def _callbacks(settings: Settings, who: str) -> list[Known]:
     return [shown(callback, masked=settings.log.mask_numbers) for callback in same]
 
 
-def _ledger(settings: Settings, e164: str) -> dict[str, list[Known]]:
+def _ledger(settings: Settings, e164: str) -> dict[str, list[NumberFacts]]:
     if settings.database is None:
         raise NotAsked("there is no section 'database:'")
     file = file_of(settings.database.url.get_secret_value())
@@ -183,11 +183,11 @@ def _quiet(_logger: object, _method: str, _event: object) -> Any:
 # -- for people -------------------------------------------------------------------------------------------------------
 
 
-def printable_text(known: Known) -> str:
+def printable_text(known: NumberFacts) -> str:
     return "\n".join(printable(f"{name:<13} {text}".rstrip()) for name, text in _lines(known))
 
 
-def _lines(known: Known) -> list[tuple[str, str]]:
+def _lines(known: NumberFacts) -> list[tuple[str, str]]:
     e164 = known["e164"] or f"none: {known['fault']}"
     compared = "" if known["e164"] or not known["identity"] else f"; compared as {known['identity']}"
     lines = [("written", known["written"]), ("number", e164 + compared), ("kind", known["kind"])]
@@ -210,7 +210,7 @@ def _lines(known: Known) -> list[tuple[str, str]]:
     return lines + [("not asked", f"{name}: {why}") for name, why in known["not_asked"].items()]
 
 
-def _blocked(entry: Known) -> str:
+def _blocked(entry: NumberFacts) -> str:
     if entry["source"] == "configuration":
         return "by the configuration"
     scope = f"by campaign {entry['campaign']}" if entry["campaign"] else "by all campaigns"
@@ -218,7 +218,7 @@ def _blocked(entry: Known) -> str:
     return f"{scope} since {moment(entry['at'])} ({entry['reason']}, by {entry['by']}){until}"
 
 
-_TEXTS: dict[str, Callable[[Known], str]] = {
+_TEXTS: dict[str, Callable[[NumberFacts], str]] = {
     "callbacks": lambda row: f"{row['id']}: queue {row['queue']}, {row['state']}, tried {row['attempts']} times",
     "leads": lambda row: f"{row['campaign']}: {row['state']} {row['reason']}".rstrip(),
     "attempts": lambda row: f"{moment(row['at'])} {row['campaign']}: {row['outcome'] or 'under way'}",

@@ -30,9 +30,9 @@ from callbridge.core.model.events import (
     DispositionRequested,
     EntityFaulted,
     FeatureDialled,
-    Heard,
     OrderFailed,
     PbxLost,
+    PbxReport,
     PbxSnapshot,
     PlanChanged,
     StoreChanged,
@@ -400,7 +400,7 @@ class Runtime:
         age = self._age(self._inbox[0])
         if age < RESYNC_AGE and len(self._inbox) < INBOX_LIMIT:
             return
-        ours = [event for event in self._inbox if not isinstance(event, Heard)]
+        ours = [event for event in self._inbox if not isinstance(event, PbxReport)]
         if len(ours) == len(self._inbox):
             return  # no event of a PBX is waiting: a snapshot would not help
         log.error("overload: events discarded for a new snapshot", age=round(age, 3), waiting=len(self._inbox))

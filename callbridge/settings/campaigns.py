@@ -10,7 +10,18 @@ from callbridge.core.model.attempt import OUTCOMES
 from callbridge.core.model.plan import CallFirst, DialMode
 from callbridge.settings.section import ConfigSection
 from callbridge.settings.spelling import Unit
-from callbridge.settings.values import DialString, Digit, Duration, FlowMedia, Language, Lasting, Name, OwnNumber, PhoneKey, Text
+from callbridge.settings.values import (
+    DialString,
+    Digit,
+    Duration,
+    FlowMedia,
+    LanguageCode,
+    Lasting,
+    Name,
+    OwnNumber,
+    PhoneKey,
+    Text,
+)
 
 DAY = 86400.0
 RETRIES: dict[str, float] = {
@@ -136,7 +147,7 @@ class CampaignConfig(ConfigSection):
     """How often and when a lead is dialled."""
     message: FlowMedia | None = None
     """Sound that people hear who answer and find no agent free. Example: `spring-message`"""
-    language: Language | None = None
+    language: LanguageCode | None = None
     """Language of the message."""
     opt_out: PhoneKey | None = "9"
     """Key by which people who hear the message put themselves on the do-not-call list; empty: none."""

@@ -17,7 +17,7 @@ from callbridge.settings.values import (
     DialplanPlace,
     Duration,
     FlowMedia,
-    Language,
+    LanguageCode,
     Lasting,
     Name,
     Pattern,
@@ -113,7 +113,7 @@ class SetConfig(ConfigSection):
 
     tier: Name | None = None
     """Tier that the caller gets. Example: `gold`"""
-    language: Language | None = None
+    language: LanguageCode | None = None
     """Language that the call gets."""
     head_start: Duration | None = None
     """The caller is ranked as if having waited this much longer, on top of the tier's head start. Example: `5m`"""
@@ -366,7 +366,7 @@ class FlowConfig(ConfigSection):
 
     start: Name | None = None
     """Node that the flow begins with; by default the first. Example: `hours`"""
-    language: Language | None = None
+    language: LanguageCode | None = None
     """Language that the call gets."""
     music: Text = "default"
     """Class of `musiconhold.conf` that is heard while nothing is said. Example: `default`"""

@@ -55,7 +55,7 @@ from callbridge.settings.values import (
     EntryName,
     Keys,
     Name,
-    Phone,
+    PhoneName,
     Region,
     Text,
     filled,
@@ -174,7 +174,7 @@ class Settings(ConfigSection):
     Example: `"{tier} {queue} {name}"`"""
     prompts: PromptsConfig = PromptsConfig()
     """What agents hear who dial a feature code."""
-    trunks: tuple[Phone, ...] = ()
+    trunks: tuple[PhoneName, ...] = ()
     """Endpoints that are trunks and not phones: nobody logs in there or dials feature codes. Example: `[PJSIP/trunk]`"""
 
     _resolver: Callable[[Settings], Plan] = PrivateAttr()

@@ -24,7 +24,7 @@ from callbridge.settings.values import (
     Lasting,
     Name,
     PhoneKey,
-    Requirement,
+    SkillRequirement,
     Text,
     WithoutPlus,
     WrittenText,
@@ -89,7 +89,7 @@ class TargetConfig(ConfigSection):
 class StepConfig(ConfigSection):
     """One step of a queue: the skills that are required while it lasts."""
 
-    skills: Requirement
+    skills: SkillRequirement
     """Skills that an agent needs to be offered the caller during this step. Example: `support >= 3 and (english or
     expert >= 2)`"""
     lasts: Lasting | None = Field(default=None, alias="for")

@@ -10,7 +10,7 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from callbridge.settings.section import ConfigSection
 from callbridge.settings.spelling import Spelt
-from callbridge.settings.values import Language, Text
+from callbridge.settings.values import LanguageCode, Text
 
 OURS = "callbridge/"
 """The folder of the PBX's sounds in which ours are: ``play: callbridge/welcome``."""
@@ -58,9 +58,9 @@ class SpeechConfig(ConfigSection):
     )
     """Command that writes a WAV file, with `{voice}`, `{file}` and `{text}`. Example: `espeak-ng -v {voice} -w {file}
     {text}`"""
-    voices: dict[Language, Text]
+    voices: dict[LanguageCode, Text]
     """Languages, and the voice of each as the command names it. Example: `{en: en-gb, zh: cmn}`"""
-    texts: dict[PromptFileName, dict[Language, SpokenText]] = {}
+    texts: dict[PromptFileName, dict[LanguageCode, SpokenText]] = {}
     """Prompts by name, each as text by language. Example: `{welcome: {en: Welcome.}}`"""
 
     @model_validator(mode="after")

@@ -21,12 +21,12 @@ from callbridge.settings.values import (
     Domain,
     Duration,
     Hint,
-    Language,
+    LanguageCode,
     Lasting,
-    Level,
     Media,
     Name,
-    Phone,
+    PhoneName,
+    SkillLevel,
     Text,
 )
 
@@ -36,11 +36,11 @@ class AgentConfig(ConfigSection):
 
     name: Text | None = None
     """Name that people are shown; by default the agent's id. Example: `Alice Morgan`"""
-    skills: dict[Name, Level] = {}
+    skills: dict[Name, SkillLevel] = {}
     """Skills and their levels, from 1 (learner) to 5 (expert). Example: `{support: 5, english: 3}`"""
-    phone: Phone | None = None
+    phone: PhoneName | None = None
     """Endpoint of the PBX that rings, required unless `phones` is given; one agent per phone."""
-    phones: list[Phone] = []
+    phones: list[PhoneName] = []
     """Endpoints of an agent with several phones, instead of `phone`: all that can be reached ring at the same time,
     and the first to answer has the call. Example: `[PJSIP/1001, PJSIP/1001-web]`"""
     hint: Hint | None = None
@@ -54,7 +54,7 @@ class AgentConfig(ConfigSection):
     pin: SecretStr | None = None
     """PIN for logging in at a phone, 3 to 12 digits; without one the agent can log in only at the phone named here.
     Example: `"4711"`"""
-    language: Language | None = None
+    language: LanguageCode | None = None
     """Language of the prompts that the agent hears."""
     supervisor: bool = False
     """Whether the agent may listen to, whisper into, join and take over calls."""

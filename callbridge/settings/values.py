@@ -287,7 +287,7 @@ Name = Annotated[str, BeforeValidator(_text), AfterValidator(_name), text("name"
 EntryName = Annotated[str, BeforeValidator(_text), AfterValidator(_entry_name), text("name", "^[A-Za-z0-9-]{2,64}$")]
 AriName = Annotated[str, AfterValidator(_ari_name), text("name", "^[A-Za-z0-9][A-Za-z0-9_.]{0,31}$", "callbridge")]
 PbxName = Annotated[str, BeforeValidator(_text), AfterValidator(_pbx_name), text("name", _LETTERS, "pbx1")]
-Phone = Annotated[str, AfterValidator(_phone), text("endpoint", r"^[A-Za-z][A-Za-z0-9]*/[^\s,&/|]+$", "PJSIP/1001")]
+PhoneName = Annotated[str, AfterValidator(_phone), text("endpoint", r"^[A-Za-z][A-Za-z0-9]*/[^\s,&/|]+$", "PJSIP/1001")]
 Domain = Annotated[str, BeforeValidator(_text), AfterValidator(_domain), text("host", r"^(\*|[\w.:\[\]-]+)$", "pbx.example.com")]
 Hint = Annotated[str, BeforeValidator(_text), AfterValidator(_hint), text("hint", r"^[^\s@,&]+@[^\s@,&]+$", "1001@ext-local")]
 Media = Annotated[str, AfterValidator(_media), text("sound", example="agent-loginok")]
@@ -304,7 +304,7 @@ OwnNumber = Annotated[
 ValueName = Annotated[str, AfterValidator(_value_name), text("name", "^[a-z][a-z0-9_]{0,31}$", "customer")]
 Display = Annotated[str, AfterValidator(_display)]
 Digit = Annotated[str, BeforeValidator(_text), AfterValidator(_digit), text("digit", "^[0-9]$", "1")]
-Language = Annotated[str, AfterValidator(_language), text("language", "^[A-Za-z0-9_-]{1,32}$", "en")]
+LanguageCode = Annotated[str, AfterValidator(_language), text("language", "^[A-Za-z0-9_-]{1,32}$", "en")]
 DialplanPlace = Annotated[
     str, AfterValidator(_place), text("context,extension", r"^[\w.-]+\s*,\s*[\w.*#+-]+$", "callbridge-fallback,support")
 ]
@@ -320,8 +320,8 @@ HttpUrl = Annotated[str, _url("http", "https"), text("URL", "^https?://", "http:
 WholeUrl = Annotated[str, _url("https", "http", whole=True), text("URL", "^https?://", "https://crm.example/callers/{caller}")]
 """A URL whose every character counts, a slash at its end too."""
 RedisUrl = Annotated[str, _url("redis", "rediss", "unix"), text("URL", "^(rediss?|unix)://", "redis://127.0.0.1:6379/0")]
-Level = Annotated[int, Field(ge=1, le=5), Unit("level")]
+SkillLevel = Annotated[int, Field(ge=1, le=5), Unit("level")]
 Port = Annotated[int, Field(ge=1, le=65535)]
-Requirement = Annotated[
+SkillRequirement = Annotated[
     InstanceOf[skills.Requirement], BeforeValidator(_requirement), text("skill requirement", example="support >= 3 and english")
 ]

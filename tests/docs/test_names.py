@@ -89,6 +89,11 @@ def test_no_alias_of_a_type_has_two_meanings() -> None:
     assert sum(len(list(aliases(source))) for source in SOURCES.values()) > 20
 
 
+def test_no_alias_of_a_type_has_the_name_of_a_class() -> None:
+    of_classes = {name for source in SOURCES.values() for name in classes(source)}
+    assert [(place, name) for place, source in SOURCES.items() for name, _ in aliases(source) if name in of_classes] == []
+
+
 def test_an_alias_with_a_second_meaning_is_found() -> None:
     found = different_values({"a.py": "Row = list[float]", "b.py": "Row = list[str]", "c.py": "Row = TypeVar('Row')"}, aliases)
     assert found == {"Row": {"a.py": "list[float]", "b.py": "list[str]"}}

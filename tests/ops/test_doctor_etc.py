@@ -10,7 +10,7 @@ import pytest
 from callbridge.cli.conf_files import read_conf
 from callbridge.cli.doctor import endpoints, etc_files, examine, rules
 from callbridge.cli.doctor.findings import Finding, fault, ok, warning
-from callbridge.cli.doctor.freepbx import Tree, tree_of
+from callbridge.cli.doctor.freepbx import FreePbxTree, tree_of
 from callbridge.settings.loading import load
 from callbridge.wire.asterisk_conf import parse
 from tests.ops.importing import tree
@@ -153,7 +153,7 @@ def test_advice_about_other_things_stays_as_it_is(etc: Path) -> None:
 def test_files_that_people_write_themselves_need_no_such_advice(tmp_path: Path) -> None:
     tree(tmp_path, {"ari.conf": "[general]\n#include users.conf\n", "users.conf": "", "http.conf": "[general]\n"})
     assert tree_of(tmp_path) is None
-    assert Tree().advised(warning("ari.conf", "x", "do")).todo == "do"
+    assert FreePbxTree().advised(warning("ari.conf", "x", "do")).todo == "do"
 
 
 def test_what_the_files_of_the_program_say_is_followed_through_their_includes(etc: Path) -> None:

@@ -9,7 +9,7 @@ from pydantic import Field
 from callbridge.adapters.http.request_bodies import PLAIN_TEXT, Body
 from callbridge.adapters.http.response_bodies import Absent, Count, ResponseBody
 
-Criterion = Annotated[str, Field(min_length=1, max_length=64, pattern=PLAIN_TEXT)]
+CriterionName = Annotated[str, Field(min_length=1, max_length=64, pattern=PLAIN_TEXT)]
 Comment = Annotated[str, Field(max_length=1000, pattern=PLAIN_TEXT)]
 HeardAt = Annotated[float, Field(ge=0, le=86_400, allow_inf_nan=False)]
 _MOST_CRITERIA = 200
@@ -26,11 +26,11 @@ class ScoreBody(Body):
     """``marks``: of each criterion its points, `pass`, `fail` or `na`. ``remarks`` and ``heard_at`` (seconds into the recording)
     are by criterion, too. ``comment`` is about the whole."""
 
-    marks: dict[Criterion, Annotated[float, Field(allow_inf_nan=False)] | Annotated[str, Field(max_length=30)]] = Field(
+    marks: dict[CriterionName, Annotated[float, Field(allow_inf_nan=False)] | Annotated[str, Field(max_length=30)]] = Field(
         min_length=1, max_length=_MOST_CRITERIA, examples=[{"greeting": 5, "identified": "pass"}]
     )
-    remarks: dict[Criterion, Comment] = Field(default={}, max_length=_MOST_CRITERIA)
-    heard_at: dict[Criterion, HeardAt] = Field(default={}, max_length=_MOST_CRITERIA)
+    remarks: dict[CriterionName, Comment] = Field(default={}, max_length=_MOST_CRITERIA)
+    heard_at: dict[CriterionName, HeardAt] = Field(default={}, max_length=_MOST_CRITERIA)
     comment: Comment = ""
 
 

@@ -31,7 +31,7 @@ _LAST_SAVE = 0.5
 _SAID_AGAIN = 60.0
 """Seconds after which a reader that still fails is worth another line in the log."""
 
-Start = Callable[[str, Coroutine[Any, Any, None]], asyncio.Task[None]]
+StartTask = Callable[[str, Coroutine[Any, Any, None]], asyncio.Task[None]]
 """Runs a part of callbridge under a name."""
 
 
@@ -85,7 +85,7 @@ class ReaderObserver(Protocol):
 class OutboxReaders:
     """All readers of an outbox in this process."""
 
-    def __init__(self, outbox: Outbox, start: Start, observer: ReaderObserver) -> None:
+    def __init__(self, outbox: Outbox, start: StartTask, observer: ReaderObserver) -> None:
         self._outbox = outbox
         self._start = start
         self._observer = observer

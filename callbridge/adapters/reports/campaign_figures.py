@@ -64,14 +64,14 @@ class CampaignList:
 
 FiguresOfCampaigns = dict[tuple[str, str], DiallingFigures]
 """(label of the interval, campaign) -> figures."""
-Lists = dict[str, CampaignList]
+CampaignLists = dict[str, CampaignList]
 
 
-def find_campaigns(engine: Engine, query: ReportQuery) -> tuple[FiguresOfCampaigns, Lists]:
+def find_campaigns(engine: Engine, query: ReportQuery) -> tuple[FiguresOfCampaigns, CampaignLists]:
     """Raises SQLAlchemyError and BadPeriod."""
     labels = labels_of(query.pieces())
     found: FiguresOfCampaigns = defaultdict(DiallingFigures)
-    lists: Lists = defaultdict(CampaignList)
+    lists: CampaignLists = defaultdict(CampaignList)
     with engine.connect() as link:
         _add_attempts(link, query, labels, found, lists)
         _add_leads(link, query, labels, found, lists)
@@ -90,7 +90,7 @@ def _chosen(query: ReportQuery, campaign: ColumnElement[str]) -> tuple[ColumnEle
 
 
 def _add_attempts(
-    link: Connection, query: ReportQuery, labels: Mapping[int, str], found: FiguresOfCampaigns, lists: Lists
+    link: Connection, query: ReportQuery, labels: Mapping[int, str], found: FiguresOfCampaigns, lists: CampaignLists
 ) -> None:
     own = attempts.c
     slot, inside = slot_of(own.at).label("slot"), case((own.at >= query.begin, 1), else_=0).label("inside")
@@ -114,7 +114,9 @@ def _add_attempts(
         one.codes[row.disposition] += row.number
 
 
-def _add_leads(link: Connection, query: ReportQuery, labels: Mapping[int, str], found: FiguresOfCampaigns, lists: Lists) -> None:
+def _add_leads(
+    link: Connection, query: ReportQuery, labels: Mapping[int, str], found: FiguresOfCampaigns, lists: CampaignLists
+) -> None:
     own = leads.c
     done = case((own.state == "done", 1), else_=0).label("done")
     state = select(own.campaign, done, own.attempts, func.count().label("number")).where(*_chosen(query, own.campaign))

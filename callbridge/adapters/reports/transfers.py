@@ -16,15 +16,15 @@ from callbridge.adapters.reports.slots import labels_of, slot_of
 OUT, IN = "out", "in"
 _NAMES = 6
 """Columns that say what is counted: agent, queue, direction, kind, party, result."""
-Counts = Counter[Key]
+TransferCounts = Counter[Key]
 
 
-def find_transfers(engine: Engine, query: ReportQuery) -> tuple[Counts, Counts]:
+def find_transfers(engine: Engine, query: ReportQuery) -> tuple[TransferCounts, TransferCounts]:
     """(interval, agent, queue, direction, kind, other party, result) -> how many; and (interval, agent, queue) -> talks. Raises
     SQLAlchemyError."""
     labels = labels_of(query.pieces())
-    found: Counts = Counter()
-    talks: Counts = Counter()
+    found: TransferCounts = Counter()
+    talks: TransferCounts = Counter()
     with engine.connect() as link:
         for row in link.execute(_out(query)):
             key = (row.agent or "", row.queue or "", OUT, row.kind or "", row.target or "", row.result or "")

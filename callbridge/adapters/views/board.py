@@ -24,8 +24,8 @@ from callbridge.core.model.tally import Tally, tally_key
 from callbridge.core.model.world_view import WorldView
 
 View = dict[str, str | int | float]
-Kind = Literal["queue", "agent", "call"]
-ViewKey = tuple[Kind, str]
+BoardKind = Literal["queue", "agent", "call"]
+ViewKey = tuple[BoardKind, str]
 
 ENDED = "ended"
 KEPT_ENDED = 3600.0

@@ -9,9 +9,9 @@ from typing import Any
 from callbridge.core.model.plan import Plan
 from callbridge.core.model.skills import AllOf, AnyOf, AtLeast, Profile, Requirement, SkillNode
 
-Fact = Mapping[str, Any]
+FactFields = Mapping[str, Any]
 """A fact as plain data, see ``timelines.plain_fact``."""
-Sentences = Mapping[str, Callable[[Fact, Plan, float], str]]
+Sentences = Mapping[str, Callable[[FactFields, Plan, float], str]]
 """For a type of fact: its sentence, from the fact, the present plan and the time at which the call arrived."""
 
 
@@ -86,7 +86,7 @@ PHONE_FAULTS = {
 """What is wrong with a phone that cannot be called, and where to look."""
 
 
-def agent_in(fact: Fact, plan: Plan) -> str:
+def agent_in(fact: FactFields, plan: Plan) -> str:
     """The agent of a fact, with the name."""
     agent = str(fact.get("agent", ""))
     known = plan.agents.get(agent)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from callbridge.adapters.views.phrasing import PHONE_FAULTS, ExplainedLine, Fact, Sentences, agent_in, count, span
+from callbridge.adapters.views.phrasing import PHONE_FAULTS, ExplainedLine, FactFields, Sentences, agent_in, count, span
 from callbridge.adapters.views.timeline_services import SERVICE_SENTENCES
 from callbridge.adapters.views.timeline_talks import TALK_SENTENCES
 from callbridge.core.model.agent import State
@@ -69,7 +69,7 @@ _TROUBLES = {
 }
 
 
-def in_words(facts: Iterable[Fact], plan: Plan) -> list[ExplainedLine]:
+def in_words(facts: Iterable[FactFields], plan: Plan) -> list[ExplainedLine]:
     """The timeline, oldest first: one line for each fact about the call."""
     timeline: list[ExplainedLine] = []
     arrived = 0.0
@@ -85,12 +85,12 @@ def in_words(facts: Iterable[Fact], plan: Plan) -> list[ExplainedLine]:
     return timeline
 
 
-def _unknown(fact: Fact, plan: Plan, arrived: float) -> str:
+def _unknown(fact: FactFields, plan: Plan, arrived: float) -> str:
     details = ", ".join(f"{key} {value}" for key, value in fact.items() if key not in _ENVELOPE and value not in ("", None))
     return f"{fact.get('type', '?')}: {details}"
 
 
-def _arrived(fact: Fact, plan: Plan, arrived: float) -> str:
+def _arrived(fact: FactFields, plan: Plan, arrived: float) -> str:
     tier = fact["tier"]
     why = "the number is in no tier list" if tier == plan.default_tier else "from the tier lists, by number"
     if fact.get("campaign"):
@@ -102,28 +102,28 @@ def _arrived(fact: Fact, plan: Plan, arrived: float) -> str:
     return f"{found} at entry {fact['entry']}{number}; tier {tier} ({why})"
 
 
-def _adopted(fact: Fact, plan: Plan, arrived: float) -> str:
+def _adopted(fact: FactFields, plan: Plan, arrived: float) -> str:
     whom = f"agent {fact['agent']}" if fact.get("agent") else "an unknown party"
     return f"found in a conversation with {whom} after the saved state was lost; it continues, and counts for no queue"
 
 
-def _caller_changed(fact: Fact, plan: Plan, arrived: float) -> str:
+def _caller_changed(fact: FactFields, plan: Plan, arrived: float) -> str:
     who, tier, phone = fact["number"] or "somebody without a number", fact["tier"], fact.get("phone")
     by = f"transferred here by {phone}" if phone else "transferred here by a phone"
     return f"{by}: the caller is {who} from here on; tier {tier}"
 
 
-def _inaudible(fact: Fact, plan: Plan, arrived: float) -> str:
+def _inaudible(fact: FactFields, plan: Plan, arrived: float) -> str:
     outcome, lasted = str(fact["outcome"]), span(float(fact["lasted"]))
     return f"no audio from the caller for {lasted}, not offered meanwhile: {_INAUDIBLE.get(outcome, outcome)}"
 
 
-def _diverted(fact: Fact, plan: Plan, arrived: float) -> str:
+def _diverted(fact: FactFields, plan: Plan, arrived: float) -> str:
     reason = str(fact["reason"])
     return f"sent to the dialplan: {_DIVERSION_TEXTS.get(reason, reason.replace('_', ' '))}"
 
 
-def _visit_began(fact: Fact, plan: Plan, arrived: float) -> str:
+def _visit_began(fact: FactFields, plan: Plan, arrived: float) -> str:
     offset = float(fact["rank"]) - arrived
     order = (
         f"{span(offset)} after its arrival" if offset >= 0 else f"{span(-offset)} before its arrival, because of its head start"
@@ -133,13 +133,13 @@ def _visit_began(fact: Fact, plan: Plan, arrived: float) -> str:
     return f"waits in queue {fact['queue']}; ranked as if due {order}"
 
 
-def _step_began(fact: Fact, plan: Plan, arrived: float) -> str:
+def _step_began(fact: FactFields, plan: Plan, arrived: float) -> str:
     if str(fact["needs"]).startswith("agent "):
         return f"waits for {fact['needs']} only, before the first step begins"
     return f"step {int(fact['step']) + 1}: can be offered to agents with {fact['needs'] or 'any skills'}"
 
 
-def _offer_made(fact: Fact, plan: Plan, arrived: float) -> str:
+def _offer_made(fact: FactFields, plan: Plan, arrived: float) -> str:
     needs, queue = str(fact["needs"]), plan.queues.get(str(fact["queue"]))
     if needs.startswith("pulled by"):
         why = needs
@@ -153,7 +153,7 @@ def _offer_made(fact: Fact, plan: Plan, arrived: float) -> str:
     return f"offered to {agent_in(fact, plan)} after waiting {span(float(fact['waited']))}: {why}{since}"
 
 
-def _offer_ended(fact: Fact, plan: Plan, arrived: float) -> str:
+def _offer_ended(fact: FactFields, plan: Plan, arrived: float) -> str:
     result, cause = str(fact["result"]), int(fact.get("cause") or 0)
     said = _TROUBLES.get(str(fact.get("trouble", ""))) or _OFFER_ENDED.get(result, result)
     text = said.format(rang=span(float(fact["rang_for"])))
@@ -161,7 +161,7 @@ def _offer_ended(fact: Fact, plan: Plan, arrived: float) -> str:
     return f"{agent_in(fact, plan)}: {text}" + (f" (cause {cause})" if shown else "")
 
 
-def _visit_ended(fact: Fact, plan: Plan, arrived: float) -> str:
+def _visit_ended(fact: FactFields, plan: Plan, arrived: float) -> str:
     outcome, waited, queue = str(fact["outcome"]), span(float(fact["waited"])), fact["queue"]
     about = " (time estimated)" if fact.get("estimated") else ""
     match outcome:
@@ -181,11 +181,11 @@ def _visit_ended(fact: Fact, plan: Plan, arrived: float) -> str:
     return f"queue {queue}: {text}{about}"
 
 
-def _repeated(fact: Fact, plan: Plan, arrived: float) -> str:
+def _repeated(fact: FactFields, plan: Plan, arrived: float) -> str:
     return f"calls again: talked to {agent_in(fact, plan)} in queue {fact['queue']} {span(float(fact['after']))} before"
 
 
-def _announced(fact: Fact, plan: Plan, arrived: float) -> str:
+def _announced(fact: FactFields, plan: Plan, arrived: float) -> str:
     if fact["what"] != "position":
         return _SAID.get(str(fact["what"]), str(fact["what"]))
     minutes = fact.get("minutes")
@@ -193,29 +193,29 @@ def _announced(fact: Fact, plan: Plan, arrived: float) -> str:
     return f"hears position {fact['position']}{wait}"
 
 
-def _connecting(fact: Fact, plan: Plan, arrived: float) -> str:
+def _connecting(fact: FactFields, plan: Plan, arrived: float) -> str:
     return f"{agent_in(fact, plan)} has picked up; the customer is being called"
 
 
-def _ended(fact: Fact, plan: Plan, arrived: float) -> str:
+def _ended(fact: FactFields, plan: Plan, arrived: float) -> str:
     segments = count(int(fact.get("segments") or 0), "agent") + " talked to the caller"
     return f"call ended after {span(float(fact['lasted']))}: {str(fact['outcome']).replace('_', ' ') or 'no visit'}, {segments}"
 
 
-def _granted(fact: Fact, plan: Plan, arrived: float) -> str:
+def _granted(fact: FactFields, plan: Plan, arrived: float) -> str:
     to = f" to {str(fact['to']).replace(':', ' ', 1)}" if fact.get("to") else ""
     return f"{fact.get('by') or 'somebody'} requested: {str(fact['request']).replace('_', ' ')}{to}"
 
 
-def _refused(fact: Fact, plan: Plan, arrived: float) -> str:
+def _refused(fact: FactFields, plan: Plan, arrived: float) -> str:
     return f"{fact.get('by') or 'somebody'} requested: {str(fact['request']).replace('_', ' ')}; refused: {fact['reason']}"
 
 
-def _given_up(fact: Fact, plan: Plan, arrived: float) -> str:
+def _given_up(fact: FactFields, plan: Plan, arrived: float) -> str:
     return f"the PBX did not execute {fact['order']} ({fact['why']}{' ' + str(fact['detail']) if fact.get('detail') else ''})"
 
 
-def _quarantined(fact: Fact, plan: Plan, arrived: float) -> str:
+def _quarantined(fact: FactFields, plan: Plan, arrived: float) -> str:
     return f"internal error in callbridge: the {fact['kind']} was quarantined; please report it"
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from callbridge.adapters.views.phrasing import Fact, Sentences, count, span
+from callbridge.adapters.views.phrasing import FactFields, Sentences, count, span
 from callbridge.core.model.attempt import OUTCOMES
 from callbridge.core.model.plan import Plan
 
@@ -46,65 +46,65 @@ _ATTEMPT_TEXTS = {
 }
 
 
-def _flow_began(fact: Fact, plan: Plan, arrived: float) -> str:
+def _flow_began(fact: FactFields, plan: Plan, arrived: float) -> str:
     reason = str(fact["reason"])
     return f"enters flow {fact['flow']}: {_STARTED.get(reason, 'left a queue, ' + reason.replace('_', ' '))}"
 
 
-def _flow_stepped(fact: Fact, plan: Plan, arrived: float) -> str:
+def _flow_stepped(fact: FactFields, plan: Plan, arrived: float) -> str:
     return (f"pressed {fact['key']}; " if fact.get("key") else "") + f"at {fact['flow']}/{fact['node']}"
 
 
-def _flow_ended(fact: Fact, plan: Plan, arrived: float) -> str:
+def _flow_ended(fact: FactFields, plan: Plan, arrived: float) -> str:
     result, to = str(fact["result"]), str(fact.get("to", "")).replace(":", " ", 1)
     where = f"leads to {to}" if to else _FLOW_ENDED.get(result, result)
     return f"flow {fact['flow']} ends after {span(float(fact['lasted']))}: {where}"
 
 
-def _prompt_failed(fact: Fact, plan: Plan, arrived: float) -> str:
+def _prompt_failed(fact: FactFields, plan: Plan, arrived: float) -> str:
     return f"prompt could not be played: {str(fact['where']).replace(':', ' ', 1)}; check that the sound file is on the PBX"
 
 
-def _survey_answered(fact: Fact, plan: Plan, arrived: float) -> str:
+def _survey_answered(fact: FactFields, plan: Plan, arrived: float) -> str:
     return f"survey {fact['survey']}: answered {fact['answer']} to {fact['question']}"
 
 
-def _survey_alerted(fact: Fact, plan: Plan, arrived: float) -> str:
+def _survey_alerted(fact: FactFields, plan: Plan, arrived: float) -> str:
     return f"survey {fact['survey']}: alert for the answer {fact['answer']} to {fact['question']}"
 
 
-def _survey_missed(fact: Fact, plan: Plan, arrived: float) -> str:
+def _survey_missed(fact: FactFields, plan: Plan, arrived: float) -> str:
     return f"survey {fact['survey']}: not asked, the caller hung up first"
 
 
-def _survey_ended(fact: Fact, plan: Plan, arrived: float) -> str:
+def _survey_ended(fact: FactFields, plan: Plan, arrived: float) -> str:
     return f"survey {fact['survey']}: {fact['result']}, {count(int(fact['answers']), 'answer')}"
 
 
-def _voicemail_left(fact: Fact, plan: Plan, arrived: float) -> str:
+def _voicemail_left(fact: FactFields, plan: Plan, arrived: float) -> str:
     return f"left a message of {span(float(fact['lasted']))} for queue {fact['queue']}: {fact['recording']}"
 
 
-def _callback_requested(fact: Fact, plan: Plan, arrived: float) -> str:
+def _callback_requested(fact: FactFields, plan: Plan, arrived: float) -> str:
     by = f", requested by {fact['by']}" if fact.get("by") else ""
     who = f" by agent {fact['agent']}" if fact.get("agent") else ""
     return f"callback scheduled{who} from queue {fact['queue']}, keeping the caller's place in line{by}: {fact['callback']}"
 
 
-def _callback_refused(fact: Fact, plan: Plan, arrived: float) -> str:
+def _callback_refused(fact: FactFields, plan: Plan, arrived: float) -> str:
     return f"asks for a callback from queue {fact['queue']}, which is refused: {fact['reason']}"
 
 
-def _callback_tried(fact: Fact, plan: Plan, arrived: float) -> str:
+def _callback_tried(fact: FactFields, plan: Plan, arrived: float) -> str:
     result = str(fact["result"])
     return f"callback, attempt {fact['attempt']}: the customer {_TRY_TEXTS.get(result, result)}"
 
 
-def _attempt_made(fact: Fact, plan: Plan, arrived: float) -> str:
+def _attempt_made(fact: FactFields, plan: Plan, arrived: float) -> str:
     return f"dialled for lead {fact['lead']}; the probability that no agent would be free was {float(fact['risk']):.1%}"
 
 
-def _attempt_ended(fact: Fact, plan: Plan, arrived: float) -> str:
+def _attempt_ended(fact: FactFields, plan: Plan, arrived: float) -> str:
     outcome = str(fact["outcome"])
     if outcome != "answered":
         return f"attempt ended: the customer {_ATTEMPT_TEXTS.get(outcome, outcome)}"
@@ -112,11 +112,11 @@ def _attempt_ended(fact: Fact, plan: Plan, arrived: float) -> str:
     return f"attempt ended: connected to an agent after {float(fact['delay']):.2f} s{late}"
 
 
-def _disposition_set(fact: Fact, plan: Plan, arrived: float) -> str:
+def _disposition_set(fact: FactFields, plan: Plan, arrived: float) -> str:
     return f"disposition set by {fact['by']}: {fact['code']}"
 
 
-def _call_scored(fact: Fact, plan: Plan, arrived: float) -> str:
+def _call_scored(fact: FactFields, plan: Plan, arrived: float) -> str:
     score = "nothing applied" if fact["score"] is None else f"{float(fact['score']):.1%}"
     failed = f"; failed: {str(fact['failed']).replace(',', ', ')}" if fact["failed"] else ""
     again = " again" if fact["rescored"] else ""
@@ -124,7 +124,7 @@ def _call_scored(fact: Fact, plan: Plan, arrived: float) -> str:
     return f"{whose} is scored{again} by {fact['by']}, form {fact['form']}: {score}{failed}"
 
 
-def _callback_ended(fact: Fact, plan: Plan, arrived: float) -> str:
+def _callback_ended(fact: FactFields, plan: Plan, arrived: float) -> str:
     outcome, reason = str(fact["outcome"]), str(fact.get("reason", "")).replace("_", " ")
     why = f" ({reason})" if reason else ""
     tries = count(int(fact["attempts"]), "attempt")
@@ -132,7 +132,7 @@ def _callback_ended(fact: Fact, plan: Plan, arrived: float) -> str:
     return f"callback {how}{why}, {since} after it was scheduled, {tries}"
 
 
-def _lookup_ended(fact: Fact, plan: Plan, arrived: float) -> str:
+def _lookup_ended(fact: FactFields, plan: Plan, arrived: float) -> str:
     how = "answered" if fact["result"] == "found" else "returned no usable answer"
     return f"lookup {fact['lookup']} {how}, after {span(float(fact['lasted']))}"
 

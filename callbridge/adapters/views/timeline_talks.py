@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from callbridge.adapters.views.phrasing import Fact, Sentences, agent_in, span
+from callbridge.adapters.views.phrasing import FactFields, Sentences, agent_in, span
 from callbridge.core.model.plan import Plan
 
 _ENDED_BY = {
@@ -52,15 +52,15 @@ _OFFER_ENDED = {
 }
 
 
-def _talk_began(fact: Fact, plan: Plan, arrived: float) -> str:
+def _talk_began(fact: FactFields, plan: Plan, arrived: float) -> str:
     return f"connected to {agent_in(fact, plan)}" + (" (time estimated)" if fact.get("estimated") else "")
 
 
-def _wrap_up_ended(fact: Fact, plan: Plan, arrived: float) -> str:
+def _wrap_up_ended(fact: FactFields, plan: Plan, arrived: float) -> str:
     return f"{agent_in(fact, plan)} finished the wrap-up after {span(float(fact['lasted']))}"
 
 
-def _talk_ended(fact: Fact, plan: Plan, arrived: float) -> str:
+def _talk_ended(fact: FactFields, plan: Plan, arrived: float) -> str:
     by = str(fact["ended_by"])
     held = f", {span(float(fact['hold_seconds']))} of it on hold" if fact.get("hold_seconds") else ""
     about = " (time estimated)" if fact.get("estimated") else ""
@@ -68,16 +68,16 @@ def _talk_ended(fact: Fact, plan: Plan, arrived: float) -> str:
     return f"conversation with {agent_in(fact, plan)} ended after {talked}: {_ENDED_BY.get(by, by)}{about}"
 
 
-def _recorded(fact: Fact, plan: Plan, arrived: float) -> str:
+def _recorded(fact: FactFields, plan: Plan, arrived: float) -> str:
     paused = f", {span(float(fact['paused']))} of it paused" if fact.get("paused") else ""
     return f"recorded {span(float(fact['lasted']))}{paused}: {fact['file']}"
 
 
-def _not_recorded(fact: Fact, plan: Plan, arrived: float) -> str:
+def _not_recorded(fact: FactFields, plan: Plan, arrived: float) -> str:
     return f"the recording {fact['file']} failed: {fact['why']}"
 
 
-def _transferred(fact: Fact, plan: Plan, arrived: float) -> str:
+def _transferred(fact: FactFields, plan: Plan, arrived: float) -> str:
     how = "after a consult" if fact.get("attended") else "blind"
     to, party = fact["target"] or "somebody", fact.get("party", "agent")
     if party == "customer":
@@ -86,7 +86,7 @@ def _transferred(fact: Fact, plan: Plan, arrived: float) -> str:
     return f"transferred {how} to {to} by {by}"
 
 
-def _transfer_started(fact: Fact, plan: Plan, arrived: float) -> str:
+def _transfer_started(fact: FactFields, plan: Plan, arrived: float) -> str:
     to, who = _target(fact), agent_in(fact, plan)
     match fact["kind"]:
         case "consult":
@@ -97,28 +97,28 @@ def _transfer_started(fact: Fact, plan: Plan, arrived: float) -> str:
             return f"{who} transfers the call to {to}; the caller hears music"
 
 
-def _transfer_ended(fact: Fact, plan: Plan, arrived: float) -> str:
+def _transfer_ended(fact: FactFields, plan: Plan, arrived: float) -> str:
     result, lasted = str(fact["result"]), span(float(fact["lasted"]))
     return f"{_target(fact)}: {_TRANSFER_TEXTS.get(result, result)} after {lasted}"
 
 
-def _conference_began(fact: Fact, plan: Plan, arrived: float) -> str:
+def _conference_began(fact: FactFields, plan: Plan, arrived: float) -> str:
     return f"conference: the caller, {agent_in({'agent': fact['by']}, plan)} and {_target(fact)} talk"
 
 
-def _conference_ended(fact: Fact, plan: Plan, arrived: float) -> str:
+def _conference_ended(fact: FactFields, plan: Plan, arrived: float) -> str:
     return f"conference over: {_target(fact)} talked with the caller for {span(float(fact['talked']))}"
 
 
-def _target(fact: Fact) -> str:
+def _target(fact: FactFields) -> str:
     return str(fact["to"]).replace(":", " ", 1)
 
 
-def _supervision_started(fact: Fact, plan: Plan, arrived: float) -> str:
+def _supervision_started(fact: FactFields, plan: Plan, arrived: float) -> str:
     return f"{fact['by'] or 'somebody'} at {fact['phone']}: {_MODES.get(str(fact['mode']), fact['mode'])} {agent_in(fact, plan)}"
 
 
-def _supervision_ended(fact: Fact, plan: Plan, arrived: float) -> str:
+def _supervision_ended(fact: FactFields, plan: Plan, arrived: float) -> str:
     mode, lasted = str(fact["mode"]), span(float(fact["lasted"]))
     return f"{fact['by'] or 'somebody'} at {fact['phone']}: stopped {_SUPERVISED.get(mode, mode)} after {lasted}"
 

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from callbridge.adapters.outbox import OutboxReader, OutboxReaders
 from callbridge.adapters.outbox.envelope import Envelope
-from callbridge.adapters.outbox.readers import Start
+from callbridge.adapters.outbox.readers import StartTask
 from callbridge.adapters.system.tasks import end
 from callbridge.adapters.webhooks.body import FACTS, WebhookSettings
 from callbridge.adapters.webhooks.delivery import Webhook, WebhookObserver
@@ -43,7 +43,7 @@ class WebhookReader(OutboxReader):
 class WebhookFeeds:
     """All webhooks: started, changed by a reload, ended."""
 
-    def __init__(self, start: Start, observer: WebhookObserver, readers: OutboxReaders) -> None:
+    def __init__(self, start: StartTask, observer: WebhookObserver, readers: OutboxReaders) -> None:
         self._start = start
         self._observer = observer
         self._readers = readers

@@ -27,7 +27,7 @@ _ON_PAGES: Mapping[str, str] = {"max_contacts": "the extension's page, tab Advan
 
 
 @dataclass(slots=True)
-class Tree:
+class FreePbxTree:
     """A folder of Asterisk's files that a program writes. ``confs``: each plain file with all that it includes."""
 
     confs: dict[str, Conf] = field(default_factory=dict)
@@ -55,9 +55,9 @@ class Tree:
         return f"FreePBX may write {name} again, and it does not include {wanted} here: put it into {name} and look after updates"
 
 
-def tree_of(etc: Path) -> Tree | None:
+def tree_of(etc: Path) -> FreePbxTree | None:
     """The files of a program such as FreePBX; None where people write them themselves."""
-    tree = Tree()
+    tree = FreePbxTree()
     for name in _CUSTOM:
         try:
             tree.confs[name] = read_conf(etc / name)

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from callbridge.cli.importing.converted import Looks
-from callbridge.cli.importing.queue_calls import Place, QueueCall
+from callbridge.cli.importing.queue_calls import DialplanTarget, QueueCall
 from callbridge.cli.importing.yaml_lines import fresh, key, section, text
 
 AFTER_QUEUE = "callbridge-after-queue"
@@ -26,16 +26,16 @@ class Destinations:
     looks: Looks
     flows: dict[str, str] = field(default_factory=dict)
     """Name of a flow -> its only node."""
-    _names: dict[Place, str] = field(default_factory=dict)
+    _names: dict[DialplanTarget, str] = field(default_factory=dict)
 
-    def overflow(self, place: Place, queue: str) -> str:
+    def overflow(self, place: DialplanTarget, queue: str) -> str:
         """The destination of an overflow rule of this app_queue; empty when there is none that callbridge can reach."""
         if not place.context:
             return f"flow: {self._flow(place, HANG_UP)}"
         node = self._node(place, queue)
         return "" if f"queue: {text(self.queues.get(queue, ''))}" == node else node
 
-    def key(self, place: Place, wanted: str) -> str:
+    def key(self, place: DialplanTarget, wanted: str) -> str:
         """The name of a flow for a key that leads here."""
         return self._flow(place, wanted)
 
@@ -43,13 +43,13 @@ class Destinations:
         flows = [f"{key(name)}: {{nodes: {{away: {{{node}}}}}}}" for name, node in self.flows.items()]
         return section("flows", flows) if flows else []
 
-    def _flow(self, place: Place, wanted: str) -> str:
+    def _flow(self, place: DialplanTarget, wanted: str) -> str:
         if place not in self._names:
             self._names[place] = fresh(wanted, self._names.values(), "flow")
             self.flows[self._names[place]] = self._node(place, wanted) if place.context else 'goodbye: ""'
         return self._names[place]
 
-    def _node(self, place: Place, wanted: str) -> str:
+    def _node(self, place: DialplanTarget, wanted: str) -> str:
         led = next((call.queue for call in self.calls if (call.context, call.extension) == (place.context, place.extension)), "")
         if led in self.queues and place.priority == "1":
             return f"queue: {text(self.queues[led])}"

@@ -44,7 +44,7 @@ _LATER_ARGUMENTS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class DialplanTarget:
     """Where a call goes on; ``context`` is empty where it is hung up."""
 
     context: str = ""
@@ -64,7 +64,7 @@ class QueueCall:
     context: str
     extension: str
     longest_wait: float | None = None
-    after: Place | None = None
+    after: DialplanTarget | None = None
     greeting: list[str] = field(default_factory=list)
     record: bool = False
     music: str = ""
@@ -208,11 +208,11 @@ class _ExtensionReader:
 
     # -- after ------------------------------------------------------------------------------------------------------
 
-    def _after(self, steps: Sequence[DialplanPriority], at: int) -> Place | None:
+    def _after(self, steps: Sequence[DialplanPriority], at: int) -> DialplanTarget | None:
         for step in steps[at + 1 :]:
             hangs_up = step.application in ("macro", "gosub") and _HANGS_UP.match(step.data)
             if step.application in ("hangup", "congestion", "busy") or hangs_up:
-                return Place()
+                return DialplanTarget()
             if step.application == "goto":
                 return self._goto(step, step.data, steps)
             if step.application == "gotoif" and (chosen := self._chosen(step.data)) is not None:
@@ -223,10 +223,10 @@ class _ExtensionReader:
                 self._known[name.strip().lstrip("_")] = resolved(value, self._known)
             elif step.application not in _HOUSEKEEPING:
                 return self._here(step)
-        return Place()
+        return DialplanTarget()
 
-    def _here(self, step: DialplanPriority) -> Place | None:
-        return None if self._extension.startswith("_") else Place(self._context, self._extension, str(step.priority))
+    def _here(self, step: DialplanPriority) -> DialplanTarget | None:
+        return None if self._extension.startswith("_") else DialplanTarget(self._context, self._extension, str(step.priority))
 
     def _chosen(self, data: str) -> str | None:
         """Where a GotoIf leads: empty for the next step, None where that depends on the call. FreePBX's way to the fail-over
@@ -238,7 +238,7 @@ class _ExtensionReader:
         then, otherwise = _branches(places)
         return then if holds else otherwise
 
-    def _goto(self, step: DialplanPriority, where: str, steps: Sequence[DialplanPriority]) -> Place | None:
+    def _goto(self, step: DialplanPriority, where: str, steps: Sequence[DialplanPriority]) -> DialplanTarget | None:
         given = [resolved(each, self._known) for each in arguments(where)]
         if any(UNKNOWN in each for each in given):
             return self._here(step)
@@ -248,7 +248,7 @@ class _ExtensionReader:
             return None
         if not priority.isdigit() and extension == self._extension and context == self._context:
             priority = next((str(each.priority) for each in steps if each.label == priority), priority)
-        return Place(context, extension, priority)
+        return DialplanTarget(context, extension, priority)
 
 
 def _branches(places: str) -> tuple[str, str]:

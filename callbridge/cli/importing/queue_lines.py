@@ -12,7 +12,7 @@ from callbridge.cli.importing.destinations import Destinations
 from callbridge.cli.importing.dialplan import Dialplan
 from callbridge.cli.importing.equivalents import CARRIED, STRATEGIES, WHY, is_no, is_silent, is_yes
 from callbridge.cli.importing.penalties import PenaltyChange, PenaltyStep
-from callbridge.cli.importing.queue_calls import Place, QueueCall
+from callbridge.cli.importing.queue_calls import DialplanTarget, QueueCall
 from callbridge.cli.importing.yaml_lines import clean, comment, key, text
 from callbridge.settings.durations import duration_text
 from callbridge.wire.asterisk_conf import ConfEntry, ConfSection
@@ -226,5 +226,5 @@ def _way_out(queue: SourceQueue, ways: Destinations, looks: Looks) -> str:
     return ways.overflow(places[0], queue.section.name) if places else ""
 
 
-def _place_text(place: Place) -> str:
+def _place_text(place: DialplanTarget) -> str:
     return place.text if place.context else "a hang-up"

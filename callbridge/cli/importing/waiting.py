@@ -14,7 +14,7 @@ from callbridge.cli.importing.converted import Looks
 from callbridge.cli.importing.destinations import Destinations
 from callbridge.cli.importing.dialplan import Dialplan, arguments
 from callbridge.cli.importing.equivalents import is_no
-from callbridge.cli.importing.queue_calls import Place
+from callbridge.cli.importing.queue_calls import DialplanTarget
 from callbridge.settings.durations import duration_text
 from callbridge.wire.asterisk_conf import ConfSection
 
@@ -128,15 +128,15 @@ def keys(section: ConfSection, dialplan: Dialplan | None, ways: Destinations, lo
     yield from _was(section, "context", how if dialplan is not None else f"{how}; --extensions FILE does it", looks)
 
 
-def _exits(dialplan: Dialplan, context: str) -> dict[str, Place]:
+def _exits(dialplan: Dialplan, context: str) -> dict[str, DialplanTarget]:
     """The single keys to which the context answers; a key that only goes on to another place leads there."""
-    found: dict[str, Place] = {}
+    found: dict[str, DialplanTarget] = {}
     for key in KEYS_TO_PRESS:
         steps = dialplan.steps(context, key)
         if steps:
             given = arguments(steps[0].data)
             whole = steps[0].application == "goto" and len(given) == 3 and "$" not in steps[0].data
-            found[key] = Place(*given) if whole and given[2] == "1" else Place(context, key)
+            found[key] = DialplanTarget(*given) if whole and given[2] == "1" else DialplanTarget(context, key)
     return found
 
 

@@ -634,7 +634,7 @@ class EntityFaulted(Event):
     id: str
 
 
-Heard = (
+PbxReport = (
     CallerArrived
     | FeatureDialled
     | LegEntered
@@ -660,7 +660,7 @@ Heard = (
 """Events about a PBX's channels: a new snapshot replaces all of them. Everything else comes only once."""
 
 AnyEvent = (
-    Heard
+    PbxReport
     | OrderFailed
     | AgentRequested
     | CallRequested

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from callbridge.core.model.call import DiversionReason
-from callbridge.core.model.personal import Answers, Content, FreeText, PersonName, PhoneNumber, Plain, RowKey, TargetText
+from callbridge.core.model.personal import Content, FreeText, PersonalNumber, PersonName, Plain, RowKey, SurveyAnswers, TargetText
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,7 +29,7 @@ class CallArrived(Fact):
     leg: Plain
     entry: Plain
     tier: Plain
-    number: PhoneNumber
+    number: PersonalNumber
     name: PersonName
     uniqueid: Plain
     linkedid: Plain
@@ -51,7 +51,7 @@ class CallAdopted(Fact):
     leg: Plain
     entry: Plain
     tier: Plain
-    number: PhoneNumber
+    number: PersonalNumber
     name: PersonName
     arrived_at: float
     began_at: float
@@ -64,7 +64,7 @@ class CallerChanged(Fact):
     talks with the caller (``talking``), or whose phone rings."""
 
     leg: Plain
-    number: PhoneNumber
+    number: PersonalNumber
     name: PersonName
     tier: Plain
     phone: FreeText
@@ -122,7 +122,7 @@ class OfferMade(Fact):
     """0 for a call that we made: no queue counts it."""
     freed_at: float | None = None
     """When a caller was waiting already: the moment that the agent became free (handover)."""
-    collected: Answers = ""
+    collected: SurveyAnswers = ""
     """A JSON object with what the caller typed and the answers of lookups; empty when there is nothing."""
 
 
@@ -216,7 +216,7 @@ class SurveyAlerted(Fact):
     survey: Plain
     question: Plain
     answer: Plain
-    number: PhoneNumber
+    number: PersonalNumber
     segment: int = 0
 
 
@@ -225,7 +225,7 @@ class SurveyMissed(Fact):
     """The caller would have been asked, but hung up first: the survey may be sent in another way."""
 
     survey: Plain
-    number: PhoneNumber
+    number: PersonalNumber
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -246,7 +246,7 @@ class VoicemailLeft(Fact):
 
     recording: Plain
     lasted: float
-    number: PhoneNumber
+    number: PersonalNumber
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -254,7 +254,7 @@ class CallbackRequested(Fact):
     """A callback was requested. ``agent``: the only agent who is to call, if any."""
 
     callback: Plain
-    number: PhoneNumber
+    number: PersonalNumber
     tier: Plain
     rank: float
     expires_at: float
@@ -269,7 +269,7 @@ class CallbackRefused(Fact):
     """The caller asked for a callback in a flow, and there is none; ``reason`` says why. ``recording``: the voicemail in which
     it was requested."""
 
-    number: PhoneNumber
+    number: PersonalNumber
     reason: FreeText
     recording: Plain = ""
 
@@ -294,7 +294,7 @@ class CallbackEnded(Fact):
     reason: FreeText
     waited: float
     attempts: int
-    number: PhoneNumber
+    number: PersonalNumber
     by: Plain = ""
 
 
@@ -636,7 +636,7 @@ class AttemptMade(Fact):
     campaign: Plain
     attempt: Plain
     lead: int
-    number: PhoneNumber
+    number: PersonalNumber
     risk: float
     """The expected probability that no agent is free for the person who answers."""
 
@@ -650,7 +650,7 @@ class AttemptEnded(Fact):
     campaign: Plain
     attempt: Plain
     lead: int
-    number: PhoneNumber
+    number: PersonalNumber
     outcome: Plain
     cause: int = 0
     rang: float = 0.0
@@ -673,7 +673,7 @@ class OptedOut(Fact):
     """A number must not be called again, by one campaign or by all (``campaign`` empty)."""
 
     campaign: Plain
-    number: PhoneNumber
+    number: PersonalNumber
     reason: FreeText
     by: Plain
 

@@ -32,9 +32,9 @@ class Content(Enum):
 
 
 Plain = Annotated[str, Content.PLAIN]
-PhoneNumber = Annotated[str, Content.NUMBER]
+PersonalNumber = Annotated[str, Content.NUMBER]
 PersonName = Annotated[str, Content.NAME]
-Answers = Annotated[str, Content.ANSWERS]
+SurveyAnswers = Annotated[str, Content.ANSWERS]
 TargetText = Annotated[str, Content.TARGET]
 RowKey = Annotated[str, Content.KEY]
 FreeText = Annotated[str, Content.TEXT]
