@@ -21,6 +21,7 @@ from callbridge.adapters.history import HistoryStore, People
 from callbridge.adapters.redis.connection import RedisSettings
 
 from .postgres import new_database
+from .waiting import HANGS
 
 settings.register_profile("busy machine", deadline=None)
 settings.load_profile("busy machine")
@@ -40,7 +41,7 @@ class RedisServer:
             cwd=self.folder,
             stdout=subprocess.DEVNULL,
         )
-        deadline = time.monotonic() + 5
+        deadline = time.monotonic() + HANGS
         while time.monotonic() < deadline:
             try:
                 with socket.create_connection(("127.0.0.1", self.port), 0.2) as peer:
@@ -66,7 +67,9 @@ class RedisServer:
         self.process.send_signal(signal.SIGCONT)
 
     def settings(self, **changes: object) -> RedisSettings:
-        return RedisSettings(url=f"redis://127.0.0.1:{self.port}/0", **changes)  # type: ignore[arg-type]
+        """Patient, unless a test says otherwise: it is about a Redis that does not answer in time."""
+        times = {"connect_timeout": HANGS, "timeout": HANGS}
+        return RedisSettings(url=f"redis://127.0.0.1:{self.port}/0", **(times | changes))  # type: ignore[arg-type]
 
 
 @pytest.fixture(scope="session")
@@ -90,7 +93,7 @@ def redis_server(one_redis: RedisServer) -> RedisServer:
     if one_redis.process is None:
         one_redis.start()
     one_redis.go_on()
-    with socket.create_connection(("127.0.0.1", one_redis.port), 2) as peer:
+    with socket.create_connection(("127.0.0.1", one_redis.port), HANGS) as peer:
         peer.sendall(b"FLUSHALL\r\n")
         assert peer.recv(16).startswith(b"+OK")
     return one_redis

@@ -40,6 +40,7 @@ from tests.adapters.http_desk import probes
 from tests.adapters.toy_ledger import toy_ledger
 from tests.adapters.toy_quality import toy_quality, toy_recordings
 from tests.adapters.toy_reports import toy_reports
+from tests.adapters.waiting import HANGS
 from tests.adapters.worlds import PBX, plan
 
 
@@ -96,7 +97,7 @@ class House:
         return self.clock.now()
 
     async def submit(self, event: SubmittedEvent) -> RequestRefused | None:
-        async with asyncio.timeout(5.0):
+        async with asyncio.timeout(HANGS):
             return await self.runtime.submit(event)
 
     def note(self, event: TokenUsed) -> None:
@@ -196,7 +197,7 @@ def open_house(settings: HttpSettings, callers: int = 30) -> Iterator[tuple[str,
         await house.store.take_over()
         house.begin(callers)
         running = asyncio.create_task(house.runtime.run())
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(HANGS):
             while len(house.views.calls) < callers:
                 await asyncio.sleep(0.01)
         address = socket.create_server(("127.0.0.1", 0))

@@ -24,6 +24,8 @@ from sqlalchemy import create_engine
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.pool import NullPool
 
+from tests.adapters.waiting import HANGS
+
 USER = "postgres"
 NUMBERS = itertools.count()
 RUNNING: list[subprocess.Popen[bytes]] = []
@@ -55,7 +57,7 @@ def stopped() -> Iterator[None]:
 
 
 def url(port: int, database: str) -> str:
-    return f"postgresql+psycopg://{USER}@127.0.0.1:{port}/{database}"
+    return f"postgresql+psycopg://{USER}@127.0.0.1:{port}/{database}?connect_timeout={round(HANGS)}"
 
 
 @functools.cache
@@ -96,7 +98,7 @@ def _begun(words: list[str | Path], folder: Path) -> subprocess.Popen[bytes]:
 
 def _wait_for(port: int) -> None:
     engine = create_engine(url(port, "postgres"), poolclass=NullPool)
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + HANGS
     while True:
         try:
             engine.connect().close()

@@ -110,7 +110,7 @@ async def test_the_receipt_of_a_webhook_is_not_unpacked(unpacked: list[bytes], c
         hook = Webhook(WebhookSettings(name="crm", url=peer.url, secret="x"), Nobody(), wall=lambda: 2.0)
         running = asyncio.create_task(hook.run())
         hook.take(stamped(*story()))
-        await until(lambda: hook.backlog == 0, 5)
+        await until(lambda: hook.backlog == 0)
         await end((running,))
     assert unpacked == []
     assert len(peer.heard) == 3

@@ -11,13 +11,14 @@ from callbridge.adapters.ami.link import AmiSettings
 from callbridge.adapters.system.tasks import end
 from callbridge.observe import AmiHeard, QueuesListed
 from tests.adapters.fake_ami import FakeAmi
+from tests.adapters.waiting import HANGS
 
 LISTING = [{"Event": "QueueParams", "Queue": "support"}, {"Event": "QueueMember", "Queue": "support", "Location": "PJSIP/1001"}]
 JOIN = "Event: QueueCallerJoin\nQueue: support\nUniqueid: c1\n\n"
 
 
 async def until(true: Callable[[], object]) -> None:
-    async with asyncio.timeout(5.0):
+    async with asyncio.timeout(HANGS):
         while not true():
             await asyncio.sleep(0.01)
 

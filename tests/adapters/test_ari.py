@@ -29,7 +29,7 @@ from callbridge.core.model.events import (
 from callbridge.core.model.ids import LegId
 from callbridge.wire.ari import Request
 from tests.adapters.fake_ari import FakeAri
-from tests.adapters.waiting import Counts, running, until
+from tests.adapters.waiting import HANGS, Counts, running, until
 
 LEG = LegId("a/cb-leg-1")
 CALLER = LegId("a/c1")
@@ -220,7 +220,7 @@ async def test_another_owner_ends_the_link_for_good(fake: FakeAri) -> None:
     async with running(rig.ari.run()) as task:
         await rig.synced()
         await fake.say("ApplicationReplaced")
-        await asyncio.wait_for(task, 2.0)
+        await asyncio.wait_for(task, HANGS)
     assert rig.replaced == 1
     assert [type(event) for event in rig.told] == [PbxSnapshot, PbxLost]
     assert len(fake.sockets) == 1
@@ -251,7 +251,7 @@ async def test_a_cancellation_that_meets_a_loss_is_not_forgotten(fake: FakeAri) 
         await rig.synced()
         rig.on_lost = task.cancel
         await fake.say("ApplicationReplaced")
-        await asyncio.wait((task,), timeout=2.0)
+        await asyncio.wait((task,), timeout=HANGS)
         assert task.cancelled()
 
 

@@ -23,7 +23,7 @@ from callbridge.adapters.metrics.registry import Metrics
 from callbridge.settings.instance import HttpLimitsConfig
 from tests.adapters.http_desk import ToyDesk, probes
 from tests.adapters.test_http_attacks import READY, status
-from tests.adapters.waiting import until
+from tests.adapters.waiting import HANGS, until
 
 PARSERS = {"compiled": http_parser.HttpRequestParser, "python": http_parser.HttpRequestParserPy}
 ZEROS = b"\0" * 1_000_000
@@ -76,7 +76,7 @@ async def ask(port: int, *parts: bytes) -> bytes:
     try:
         with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError):
             writer.writelines(parts)
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(HANGS):
                 answer = await reader.readuntil(b"\r\n\r\n")
                 length = re.search(rb"Content-Length: (\d+)", answer)
                 answer += await reader.readexactly(int(length[1]) if length else 0)
@@ -214,7 +214,7 @@ async def test_another_protocol_is_not_spoken(desk: ToyDesk, refused: Counter[st
     async with open_to(desk, refused, ConnectionLimits(unread=64 * 1024)) as port:
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         writer.write(f"GET /healthz HTTP/1.1\r\n{head}Sec-WebSocket-Version: 13\r\n\r\n".encode())
-        async with asyncio.timeout(3):
+        async with asyncio.timeout(HANGS):
             answer = await reader.read()  # and the connection is closed
         assert status(answer) == 200
         writer.close()
@@ -241,7 +241,7 @@ async def test_no_address_takes_all_connections(desk: ToyDesk, refused: Counter[
         async def served() -> bool:
             return (await ask(port, HEALTH)).startswith(b"HTTP/1.1 200")
 
-        async with asyncio.timeout(3):
+        async with asyncio.timeout(HANGS):
             while not await served():
                 await asyncio.sleep(0.01)
         more = [await asyncio.open_connection("127.0.0.1", port, local_addr=("127.0.0.3", 0)) for _ in range(6)]

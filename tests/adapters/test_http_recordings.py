@@ -19,6 +19,7 @@ from callbridge.adapters.http import ApiToken, HttpSettings, TokenRole
 from callbridge.adapters.http.recording_routes import wanted_range
 from tests.adapters.http_desk import Client, ToyDesk, client_of
 from tests.adapters.toy_quality import SOUND, TOMORROW, recorded
+from tests.adapters.waiting import HANGS
 
 SETTINGS = HttpSettings(
     tokens=[
@@ -156,7 +157,7 @@ async def test_only_files_are_played(place: Place) -> None:
     os.mkfifo(place.folder / "pipe.wav")
     for name in ("day", "pipe.wav", "day/none.wav", "a\x00b", ".", "x" * 5000):
         place.names(name)
-        assert (await asyncio.wait_for(place.ask(), 5))[0] == 404
+        assert (await asyncio.wait_for(place.ask(), HANGS))[0] == 404
     assert place.heard() == []
 
 

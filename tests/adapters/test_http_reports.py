@@ -27,6 +27,7 @@ from tests.adapters.days import facts_of
 from tests.adapters.http_desk import Client, ToyDesk, client_of
 from tests.adapters.postgres import new_database
 from tests.adapters.toy_reports import NINE, SITE, one_day, toy_reports, toy_url
+from tests.adapters.waiting import HANGS
 
 SETTINGS = HttpSettings(
     tokens=[
@@ -170,17 +171,17 @@ async def test_more_reports_than_may_wait_are_refused_and_the_others_are_made(mo
     free = threading.Event()
 
     def when_free(*asked: Any) -> Any:
-        assert free.wait(20)
+        assert free.wait(HANGS)
         return make_report(*asked)
 
     monkeypatch.setattr(services, "make_report", when_free)
     reports = toy_reports()
     most = services.REPORTS_AT_ONCE + services.MOST_REPORTS_WAITING
     asked = [asyncio.ensure_future(everything(reports)) for _ in range(most + 3)]
-    done, waiting = await asyncio.wait(asked, return_when=asyncio.FIRST_COMPLETED, timeout=20)
+    done, waiting = await asyncio.wait(asked, return_when=asyncio.FIRST_COMPLETED, timeout=HANGS)
     assert "too many reports" in str(done.pop().exception())
     free.set()
-    await asyncio.wait(waiting, timeout=20)
+    await asyncio.wait(waiting, timeout=HANGS)
     results = [one for one in asked if one.exception() is None]
     assert len(results) == most
     rows = [json.loads(b"".join(one.result())) for one in results]
@@ -197,7 +198,7 @@ async def test_a_reader_who_leaves_and_one_who_is_slow_free_their_thread(monkeyp
     await leaving.aclose()
     slow = reports.stream(asked, ReportForm.JSON)
     assert await anext(slow) == b"piece"
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(HANGS):
         while reports._threads._open:
             await asyncio.sleep(0.02)
     await slow.aclose()

@@ -24,6 +24,7 @@ from callbridge.core.model.dial_rules import DAY, DialLimits, Frequency
 from callbridge.core.model.events import AnyEvent, AttemptClosed, AttemptsReserved, LeadsFound, NumberBlocked
 from callbridge.core.model.orders import BlockNumber, CloseAttempt, FindLeads, OfLedger, ReserveAttempts
 from tests.adapters.postgres import new_database
+from tests.adapters.waiting import HANGS
 
 T0 = 1_000_000.0
 TERMS = LedgerTerms(
@@ -249,7 +250,7 @@ async def told_by(book: LedgerStore, *orders: OfLedger) -> tuple[list[AnyEvent],
     running = asyncio.create_task(keeper.run())
     for order in orders:
         keeper.perform(order)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(HANGS):
         while keeper.waiting:
             await asyncio.sleep(0.01)
     await end((running,))

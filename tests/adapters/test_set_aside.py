@@ -27,7 +27,7 @@ from callbridge.core.model.tally import Tally
 from tests.adapters.conftest import RedisServer
 from tests.adapters.reading import drained
 from tests.adapters.test_store import META, delta, numbers
-from tests.adapters.waiting import running
+from tests.adapters.waiting import HANGS, running
 from tests.adapters.worlds import Busy, agent, call, customer_leg
 
 WORLD = "callbridge:{main}:"
@@ -224,7 +224,7 @@ async def test_what_the_readers_of_the_outbox_write_is_looked_after(redis: Redis
     await redis.hset(f"{WORLD}timelines_cursor", "x", "y")
     await redis.set("callbridge:facts", "x")
     async with running(store.aside.watch()):
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(HANGS):
             while len(await aside(redis)) < 5:
                 await asyncio.sleep(0.01)
     assert set(await aside(redis)) == {"cursors", "owed", "outbox", "timelines_cursor", "facts"}
@@ -240,7 +240,7 @@ async def test_a_public_hash_of_the_wrong_type_does_not_stop_the_others(
     told: list[bool] = []
     projection = RedisProjection(redis_server.settings(), board, aside=store.aside, told=told.append)
     async with running(projection.run()):
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(HANGS):
             while not (told and told[-1]):
                 await asyncio.sleep(0.01)
     assert await redis.hget("callbridge:queue:q0", "waiting") is not None

@@ -17,6 +17,7 @@ from callbridge.core.model.facts import RequestRefused
 from callbridge.core.model.saved_tables import SAVED_TABLES
 from callbridge.core.model.world import World
 from tests.adapters.conftest import RedisServer
+from tests.adapters.waiting import HANGS
 from tests.adapters.worlds import Busy, agent, call, customer_leg, plan
 from tests.core.samples import row_of
 
@@ -46,9 +47,7 @@ def same(world: World, saved: Saved | None) -> bool:
 
 @pytest.fixture(params=["memory", "redis"])
 async def store(request: pytest.FixtureRequest) -> AsyncIterator[Store]:
-    made: Store = (
-        MemoryStore() if request.param == "memory" else RedisStore(request.getfixturevalue("redis_server").settings(timeout=0.3))
-    )
+    made: Store = MemoryStore() if request.param == "memory" else RedisStore(request.getfixturevalue("redis_server").settings())
     yield made
     await made.close()
 
@@ -143,7 +142,7 @@ Pair = tuple[RedisStore, RedisStore]
 
 @pytest.fixture
 async def pair(redis_server: RedisServer) -> AsyncIterator[Pair]:
-    ours, theirs = RedisStore(redis_server.settings(timeout=0.3)), RedisStore(redis_server.settings(timeout=0.3))
+    ours, theirs = RedisStore(redis_server.settings()), RedisStore(redis_server.settings())
     yield ours, theirs
     await ours.close()
     await theirs.close()
@@ -218,8 +217,11 @@ async def test_a_save_cut_off_while_redis_hangs_corrupts_nothing(redis_server: R
         await asyncio.wait_for(ours.save(delta(2, 2, gone=(1,))), 0.05)
     with pytest.raises(SnapshotOwed):
         await ours.save(delta(3, 3))
+    patience = ours._redis.connection_pool.connection_kwargs
+    patience["socket_timeout"] = 0.1
     with pytest.raises(StoreDown):
         await ours.save_all(whole(4, 3))
+    patience["socket_timeout"] = HANGS
     redis_server.go_on()
     await ours.save_all(whole(5, 4, 5))
     await ours.save(delta(6, 6))

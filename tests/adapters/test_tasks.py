@@ -14,6 +14,7 @@ from callbridge.adapters.redis.outbox import RedisOutbox
 from callbridge.adapters.system.tasks import end
 from tests.adapters.conftest import RedisServer
 from tests.adapters.reading import at_work
+from tests.adapters.waiting import HANGS
 
 
 async def test_a_task_that_forgets_a_cancellation_ends_all_the_same() -> None:
@@ -59,7 +60,7 @@ async def test_a_copy_of_facts_ends_wherever_it_is(redis_server: RedisServer, tu
     for number in range(1, 20):
         await redis.xadd(settings.private("outbox"), entry, id=f"1-{number}")
     stream, outbox = FactStream(settings), RedisOutbox(settings)
-    async with asyncio.timeout(5), at_work(outbox, stream):
+    async with asyncio.timeout(HANGS), at_work(outbox, stream):
         for _ in range(turns):
             await asyncio.sleep(0)
     await outbox.close()

@@ -9,6 +9,7 @@ import threading
 import pytest
 
 from callbridge.adapters.system.threads import Threads, ThreadsBusy
+from tests.adapters.waiting import HANGS
 
 
 class Stuck:
@@ -22,12 +23,12 @@ class Stuck:
     def __call__(self) -> str:
         self.begun += 1
         self.threads.append(threading.get_ident())
-        assert self.let_go.wait(30)
+        assert self.let_go.wait(HANGS)
         return "done"
 
 
 async def begun(stuck: Stuck, count: int) -> None:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(HANGS):
         while stuck.begun < count:
             await asyncio.sleep(0.005)
 
@@ -78,6 +79,6 @@ async def test_threads_end_with_those_who_had_them() -> None:
         end(threads)
         del threads
         gc.collect()
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(HANGS):
             while alive():
                 await asyncio.sleep(0.005)

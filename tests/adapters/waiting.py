@@ -9,8 +9,12 @@ from typing import Any
 
 from callbridge.adapters.system.tasks import end
 
+HANGS = 60.0
+"""Seconds after which what a test waits for is taken never to happen. It is no promise of the product: a test process that gets a
+tenth of a core takes ten times as long for everything. What has to be prompt is shown otherwise (tests/README.md, *Time*)."""
 
-async def until(holds: Callable[[], object], limit: float = 3.0) -> None:
+
+async def until(holds: Callable[[], object], limit: float = HANGS) -> None:
     async with asyncio.timeout(limit):
         while not holds():
             await asyncio.sleep(0.001)

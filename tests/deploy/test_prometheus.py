@@ -13,6 +13,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from callbridge.adapters.metrics.registry import Metrics
 from callbridge.adapters.views.board import Board
+from tests.adapters.waiting import HANGS
 from tests.deploy.files import DEPLOY, PROMETHEUS, metrics_of, queries, recorded_of, rules
 
 UNIT_TESTS = Path(__file__).with_name("alerts.yml")
@@ -30,7 +31,7 @@ def promtool() -> str:
 
 
 def run(*command: str | Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(command, capture_output=True, text=True, timeout=30)
+    return subprocess.run(command, capture_output=True, text=True, timeout=3 * HANGS)  # up to half a minute on a busy machine
 
 
 def exported() -> set[str]:

@@ -17,6 +17,7 @@ import aiohttp
 import pytest
 import pytest_asyncio
 
+from tests.adapters.waiting import HANGS
 from tests.deploy.files import DEPLOY
 from tests.lab.ports import PortBlock
 
@@ -38,7 +39,7 @@ def verify(analyze: str, folder: Path, spoil: tuple[str, str] = ("", "")) -> sub
         (folder / unit.name).write_text(unit.read_text().replace(BINARY, sys.executable).replace(*spoil))
     command = [analyze, "verify", "--man=no", *(str(folder / unit.name) for unit in UNITS)]
     return subprocess.run(
-        command, capture_output=True, text=True, timeout=30, env=os.environ | {"SYSTEMD_UNIT_PATH": f"{folder}:"}
+        command, capture_output=True, text=True, timeout=HANGS, env=os.environ | {"SYSTEMD_UNIT_PATH": f"{folder}:"}
     )
 
 
@@ -56,7 +57,7 @@ def test_a_misspelt_setting_is_noticed(analyze: str, tmp_path: Path) -> None:
 def test_the_service_is_hardened(analyze: str, tmp_path: Path) -> None:
     for name in ("callbridge.service", "callbridge-rescue.service"):
         command = [analyze, "security", "--offline=true", "--no-pager", "--threshold=20", str(DEPLOY / "systemd" / name)]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=30)
+        done = subprocess.run(command, capture_output=True, text=True, timeout=HANGS)
         assert done.returncode == 0, done.stdout[-300:] + done.stderr
 
 
@@ -107,7 +108,7 @@ class Service:
         async with aiohttp.ClientSession() as session, session.get(f"http://127.0.0.1:{self.port}{path}") as answer:
             return answer.status, await answer.json()
 
-    async def until(self, beginning: str, limit: float = 40.0) -> str:
+    async def until(self, beginning: str, limit: float = 2 * HANGS) -> str:
         async with asyncio.timeout(limit):
             while True:
                 message = (await asyncio.get_running_loop().sock_recv(self.line, 4096)).decode()
@@ -135,7 +136,7 @@ async def test_the_service_tells_its_manager_all_that_the_unit_waits_for(service
         await service.until("READY=1")
         running.send_signal(signal.SIGTERM)
         await service.until("STOPPING=1")
-        assert await asyncio.wait_for(running.wait(), 10) == 0
+        assert await asyncio.wait_for(running.wait(), HANGS) == 0
     finally:
         if running.returncode is None:
             running.kill()
@@ -147,20 +148,20 @@ async def test_the_service_says_what_it_waits_for_and_is_ready_only_when_it_serv
     with socket.socket() as nobody:
         nobody.bind(("127.0.0.1", 0))  # and nobody listens
         url = f"redis://127.0.0.1:{nobody.getsockname()[1]}/0"
-        service.write(redis={"url": url, "wait_at_start": 2})
+        service.write(redis={"url": url, "wait_at_start": 10})
         running = await service.start(WATCHDOG_USEC="600000")
         try:
             heard = await service.until("STATUS=")
             assert heard.startswith("STATUS=starting: Redis cannot be reached")
             status, ready = await service.ask("/readyz")
             assert (status, ready["ready"]) == (503, False)
-            assert "of 2 s" in ready["missing"][0]
+            assert "of 10 s" in ready["missing"][0]
             assert (await service.ask("/healthz"))[0] == 200
             await service.until("READY=1")
             assert "the store is behind: Redis cannot be reached" in await service.until("WATCHDOG=1")
             assert "Redis cannot be reached" in str((await service.ask("/readyz"))[1]["missing"])
             running.send_signal(signal.SIGTERM)
-            assert await asyncio.wait_for(running.wait(), 10) == 0
+            assert await asyncio.wait_for(running.wait(), HANGS) == 0
         finally:
             if running.returncode is None:
                 running.kill()

@@ -18,6 +18,7 @@ from typing import TextIO
 import pytest
 
 from callbridge.cli import main
+from tests.adapters.waiting import HANGS
 from tests.ops.server import Toy, serving
 
 AGENT = {"id": "1001", "name": "王小明", "state": "not_ready", "reason": "lunch", "since": 0.0, "phone": "PJSIP/1001", "call": ""}
@@ -202,7 +203,7 @@ def process(toy: Toy, *words: str, stdout: int | TextIO) -> subprocess.Popen[str
 def test_a_full_disk_is_one_line(toy: Toy) -> None:
     toy.knows("/api/agents", [AGENT])
     with open("/dev/full", "w") as full, process(toy, "agents", stdout=full) as child:
-        assert child.communicate(timeout=20)[1] == "callbridge: cannot write the output: No space left on device\n"
+        assert child.communicate(timeout=HANGS)[1] == "callbridge: cannot write the output: No space left on device\n"
         assert child.returncode == 1
 
 
@@ -214,7 +215,7 @@ def _drain(terminal: int) -> None:
 
 def test_top_wants_a_terminal_or_once(toy: Toy) -> None:
     with process(toy, "top", stdout=subprocess.PIPE) as child:
-        assert "top --once" in child.communicate(timeout=20)[1]
+        assert "top --once" in child.communicate(timeout=HANGS)[1]
         assert child.returncode == 1
 
 
@@ -224,11 +225,11 @@ def test_ctrl_c_is_one_line_and_ends_the_wallboard_quietly(toy: Toy) -> None:
     with process(toy, "top", stdout=terminal) as child:
         os.close(terminal)
         threading.Thread(target=_drain, args=(master,), daemon=True).start()
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + HANGS
         while not toy.asked and time.monotonic() < deadline:
             time.sleep(0.05)
         child.send_signal(signal.SIGINT)
-        assert child.communicate(timeout=20)[1] == ""
+        assert child.communicate(timeout=HANGS)[1] == ""
         assert child.returncode == 0
 
 

@@ -20,6 +20,7 @@ from callbridge.adapters.history import HistoryStore, People, archive
 from callbridge.cli import main
 from tests.adapters.days import facts_of
 from tests.adapters.postgres import new_database
+from tests.adapters.waiting import HANGS
 from tests.ops.test_reloading import config
 
 SEED = 203
@@ -229,7 +230,7 @@ def test_a_dump_of_postgresql_made_while_it_is_written_goes_on_without_a_fact_mi
     def tool(name: str, url: str, *words: str) -> None:
         at = make_url(url)
         server = ["-h", str(at.host), "-p", str(at.port), "-U", str(at.username), "-d", str(at.database)]
-        subprocess.run([folder / name, *server, *words], check=True, capture_output=True, timeout=60)
+        subprocess.run([folder / name, *server, *words], check=True, capture_output=True, timeout=HANGS)
 
     written_meanwhile(url, lambda: tool("pg_dump", url, "-Fc", "-f", str(tmp_path / "dump")))
     tool("pg_restore", other, str(tmp_path / "dump"))

@@ -19,6 +19,7 @@ from callbridge.core.model.plan import AgentOrder, AnnouncementPlan, ToQueue
 from callbridge.settings.loading import load
 from callbridge.settings.models import Settings
 from callbridge.wire.asterisk_conf import parse
+from tests.adapters.waiting import HANGS
 from tests.examples import examples
 
 REAL = """\
@@ -309,7 +310,7 @@ def test_a_full_disk_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "queues.conf").write_text(f"[600]\nstrategy=leastrecent\n{members}")
     with open("/dev/full", "w") as full:
         command = [sys.executable, "-m", "callbridge", "import", str(tmp_path / "queues.conf")]
-        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False, timeout=30)
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False, timeout=HANGS)
     assert (done.returncode, done.stderr) == (1, "callbridge: cannot write the output: No space left on device\n")
 
 

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from tests.adapters.waiting import HANGS
 from tests.settings.conftest import RIGHT
 
 NOT_NEEDED = (
@@ -29,6 +30,6 @@ def test_rescue_imports_neither_a_database_nor_what_serves(tmp_path: Path) -> No
     path = tmp_path / "callbridge.yaml"
     path.write_text(RIGHT.replace(":8088", ":1") + "database: {url: 'sqlite:////nowhere/x.db'}\n")
     command = [sys.executable, "-c", RUN, str(path), " ".join(NOT_NEEDED)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=50, check=True)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=HANGS, check=True)
     assert done.stdout.split() == ["1"], "the PBX is not there, and nothing else was looked for"
     assert "the PBX cannot be queried" in done.stderr

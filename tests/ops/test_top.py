@@ -24,6 +24,7 @@ from callbridge.cli.fitting import fit, fit_list
 from callbridge.cli.keyboard import HOME, PAGE_DOWN, PAGE_UP
 from callbridge.cli.scrolling import Scroll
 from callbridge.cli.top import Watch, live
+from tests.adapters.waiting import HANGS
 from tests.ops.server import Toy, serving
 
 NOW = 1_800_000_000.0
@@ -249,7 +250,7 @@ def test_once_without_a_server_fails_in_one_line(capsys: pytest.CaptureFixture[s
 
 
 def eventually(true: Any) -> None:
-    deadline = time.monotonic() + 15
+    deadline = time.monotonic() + HANGS
     while not true():
         assert time.monotonic() < deadline
         time.sleep(0.02)
@@ -304,7 +305,7 @@ def test_keys_at_a_real_terminal_page_hide_and_end_it() -> None:
 
         def until(sign: bytes) -> None:
             nonlocal heard
-            deadline = time.monotonic() + 20
+            deadline = time.monotonic() + HANGS
             while sign not in heard:
                 assert time.monotonic() < deadline, heard[-2000:]
                 if select.select([master], [], [], 0.1)[0]:
@@ -320,7 +321,7 @@ def test_keys_at_a_real_terminal_page_hide_and_end_it() -> None:
             os.write(master, b"\x1b[H")
             until(b"more agents")
             os.write(master, b"q")
-            assert process.wait(10) == 0
+            assert process.wait(HANGS) == 0
         finally:
             process.kill()
             process.wait()

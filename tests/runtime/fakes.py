@@ -18,6 +18,7 @@ from callbridge.core.model.orders import Order
 from callbridge.core.model.world import World
 from callbridge.runtime import Clock, Runtime
 from callbridge.runtime.saver import Saver
+from tests.adapters.waiting import HANGS
 from tests.core.story import PBX, agent, plan, queue, routing
 
 Told = TypeVar("Told")
@@ -125,7 +126,7 @@ class House:
     def seen(self, kind: type[Told]) -> list[Told]:
         return [fact for fact in self.memory.facts if isinstance(fact, kind)]
 
-    async def until(self, true: Callable[[], object], limit: float = 5.0) -> None:
+    async def until(self, true: Callable[[], object], limit: float = HANGS) -> None:
         async with asyncio.timeout(limit):
             while not true():
                 await asyncio.sleep(0.005)

@@ -17,6 +17,7 @@ from callbridge.core.model.world import World
 from callbridge.runtime import evacuation, loop
 from callbridge.runtime.evacuation import Evacuated
 from callbridge.runtime.loop import Fatal
+from tests.adapters.waiting import HANGS
 from tests.core.story import PBX
 from tests.runtime.fakes import PLAN, House, house
 from tests.runtime.test_loop import _caller, _raise_for
@@ -123,7 +124,7 @@ async def test_orders_of_the_batch_that_failed_are_not_lost(monkeypatch: pytest.
         for name in names[:5]:
             one.runtime.post(LegRinging(at=one.runtime.clock.now(), leg=leg_id(PBX, name)))
         with pytest.raises(Fatal):
-            await asyncio.wait_for(asyncio.shield(one.running), 30)
+            await asyncio.wait_for(asyncio.shield(one.running), HANGS)
         assert (await one.runtime.evacuate()).left == 0
         assert set(_sent(one)) == {leg_id(PBX, name) for name in names}
 

@@ -41,6 +41,7 @@ from callbridge.core.reload import plan_change
 from callbridge.core.routing import offers
 from callbridge.runtime import loop
 from callbridge.runtime.loop import Fatal
+from tests.adapters.waiting import HANGS
 from tests.core.story import PBX, routing
 from tests.runtime.fakes import PLAN, House, house, snapshot
 
@@ -111,7 +112,7 @@ async def test_a_deadline_is_met_by_itself() -> None:
         await _with_bob(one)
         one.runtime.post(_caller(one.runtime.clock.now(), "ann"))
         await one.until(lambda: _rings(one))
-        await one.until(lambda: one.seen(OfferEnded), limit=6)
+        await one.until(lambda: one.seen(OfferEnded))
         assert [fact.result for fact in one.seen(OfferEnded)] == ["offline"]
 
 
@@ -262,7 +263,7 @@ async def test_five_faults_in_ten_seconds_are_fatal_and_the_waiting_go_to_the_fa
         for name in names[:5]:
             one.runtime.post(LegRinging(at=one.runtime.clock.now(), leg=leg_id(PBX, name)))
         with pytest.raises(Fatal):
-            await asyncio.wait_for(asyncio.shield(one.running), 5)
+            await asyncio.wait_for(asyncio.shield(one.running), HANGS)
         await one.runtime.evacuate()
         left = {order.leg for order in one.line.sent if isinstance(order, LeaveToDialplan)}
         assert left == {leg_id(PBX, name) for name in names}
@@ -272,7 +273,7 @@ async def test_a_snapshot_that_raises_is_fatal(monkeypatch: pytest.MonkeyPatch) 
     _raise_for(monkeypatch, lambda event: type(event).__name__ == "PbxSnapshot")
     async with house() as one:
         with pytest.raises(Fatal):
-            await asyncio.wait_for(asyncio.shield(one.running), 5)
+            await asyncio.wait_for(asyncio.shield(one.running), HANGS)
 
 
 async def test_who_arrives_when_we_are_a_second_behind_goes_to_the_fallback() -> None:
@@ -315,7 +316,7 @@ async def test_the_world_is_saved_now_and_then_even_when_nothing_happens() -> No
     async with house() as one:
         await one.until(lambda: one.store.deltas)
         before = one.store.deltas[-1]
-        await one.until(lambda: len(one.store.deltas) > 2, limit=4)
+        await one.until(lambda: len(one.store.deltas) > 2)
         assert one.store.deltas[-1].meta.now > before.meta.now + 0.9
 
 
@@ -326,7 +327,7 @@ async def test_the_watcher_hears_that_the_store_is_back_without_another_change()
         one.runtime.post(_caller(one.runtime.clock.now(), "ann"))
         await one.until(lambda: one.memory.behind and one.memory.behind[-1])
         one.store.open.set()
-        await one.until(lambda: not one.memory.behind[-1], limit=3)
+        await one.until(lambda: not one.memory.behind[-1])
 
 
 async def test_a_new_day_begins_at_the_zone_s_midnight_with_figures_at_zero(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -413,7 +414,7 @@ async def test_the_rest_of_a_reload_that_raises_is_fatal(monkeypatch: pytest.Mon
         monkeypatch.setattr(campaigns, "adopt", lambda _: 1 / 0)
         one.runtime.post(PlanChanged(at=one.runtime.clock.now(), plan=_slower(), force=True))
         with pytest.raises(Fatal, match="the rest of a snapshot or a reload could not be stepped"):
-            async with asyncio.timeout(5.0):
+            async with asyncio.timeout(HANGS):
                 await one.running
 
 

@@ -8,6 +8,7 @@ import pytest
 
 from callbridge.runtime import pulse
 from callbridge.runtime.pulse import BEAT_EVERY, BEAT_LATE, TURN, Pulse
+from tests.adapters.waiting import HANGS
 
 
 class Time:
@@ -60,6 +61,6 @@ async def test_it_beats_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
     made = Pulse(lambda: 0.0)
     monkeypatch.setattr(made, "look", looked.set)
     beating = asyncio.create_task(made.run())
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(HANGS):
         await looked.wait()
     beating.cancel()
