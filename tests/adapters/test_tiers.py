@@ -15,6 +15,7 @@ import pytest
 from callbridge.adapters.files.tiers import BadTierFile, TierFile, read_tiers
 from callbridge.core.model.numbers import SPREADSHEET
 from callbridge.wire.phone_numbers import PhoneNumbers, Written
+from tests.adapters.waiting import HANGS
 
 TIERS = ("diamond", "gold", "silver", "standard")
 
@@ -113,11 +114,11 @@ async def test_a_changed_file_is_read_again_once_it_keeps_still(tmp_path: pathli
     fresh = tmp_path / "fresh"
     fresh.write_text("+442,silver\n+443,gold\n")
     os.replace(fresh, path)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(HANGS):
         while book.tier_of("+443") != "gold":
             await asyncio.sleep(0.01)
     path.unlink()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(HANGS):
         while not said:
             await asyncio.sleep(0.01)
     await asyncio.sleep(0.1)
@@ -143,15 +144,15 @@ async def test_loading_many_rows_leaves_the_loop_free(tmp_path: pathlib.Path) ->
     book, lags = book_of(path, said), list[float]()
 
     async def tick() -> None:
-        while True:
-            due = time.monotonic() + 0.002
+        while True:  # what the loading calculates between two turns of the loop: other processes do not count
+            began = time.process_time()
             await asyncio.sleep(0.002)
-            lags.append(time.monotonic() - due)
+            lags.append(time.process_time() - began)
 
     ticking = asyncio.create_task(tick())
-    start = time.monotonic()
+    start = time.process_time()
     assert await book.load()
-    took = time.monotonic() - start
+    took = time.process_time() - start
     ticking.cancel()
     assert len(book) > 199_000
     assert took < 20

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from time import perf_counter
+from time import process_time
 
 from callbridge.core.engine import step
 from callbridge.core.model.facts import VisitBegan, VisitEnded
@@ -93,9 +93,9 @@ def test_five_thousand_waiting_cost_less_than_a_millisecond() -> None:
         step(story.world, story.arrival(f"c{number}"))
     samples = []
     for number in range(20):
-        began = perf_counter()
+        began = process_time()
         outcome = step(story.world, story.arrival(f"late{number}"))
-        samples.append(perf_counter() - began)
+        samples.append(process_time() - began)
         (told,) = [fact for fact in outcome.facts if isinstance(fact, VisitBegan)]
         assert told.position == 5_001 + number
     assert sorted(samples)[10] < 0.001

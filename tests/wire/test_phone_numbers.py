@@ -240,8 +240,8 @@ def test_an_arrival_costs_next_to_nothing() -> None:
     """A hundred calls a second from a few thousand customers."""
     numbers = PhoneNumbers("GB")
     callers = [f"020794{n:05d}" for n in range(2000)] * 50
-    start = time.perf_counter()
+    start = time.process_time()
     for caller in callers:
         numbers.identity(caller)
-    each = (time.perf_counter() - start) / len(callers)
+    each = (time.process_time() - start) / len(callers)
     assert each < 50e-6, f"{each * 1e6:.1f} us each"
