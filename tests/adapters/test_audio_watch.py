@@ -17,6 +17,8 @@ from callbridge.core.model.events import AnyEvent, CallerAudible
 from callbridge.core.model.ids import LegId
 from callbridge.core.model.orders import WatchAudio
 from callbridge.wire.ari import Request, requests
+from tests.adapters.waiting import HANGS
+from tests.virtual_time import virtual_time
 
 ONE, TWO = LegId("a/one"), LegId("a/two")
 AGAIN = 0.02
@@ -60,13 +62,13 @@ class Asterisk:
         self.watch.watch(order, *requests(order, app="app"))
 
     async def until_told(self, *legs: LegId) -> None:
-        async with asyncio.timeout(2):
+        async with asyncio.timeout(HANGS):
             while len(self.told) < len(legs):
                 await asyncio.sleep(0.001)
         assert [event.leg for event in self.told if isinstance(event, CallerAudible)] == list(legs)
 
     async def until_quiet(self) -> None:
-        async with asyncio.timeout(2):
+        async with asyncio.timeout(HANGS):
             while self.watch._watched:
                 await asyncio.sleep(0.001)
 
@@ -87,6 +89,7 @@ def quickly(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(audio, "ASK_PAUSE", 0.0)
 
 
+@virtual_time
 async def test_a_leg_is_asked_about_until_audio_comes_and_never_again() -> None:
     pbx = Asterisk(one=[received(0), received(0), received(1)])
     async with pbx.running():
@@ -97,6 +100,7 @@ async def test_a_leg_is_asked_about_until_audio_comes_and_never_again() -> None:
     assert all(later - sooner >= AGAIN for sooner, later in zip(pbx.at, pbx.at[1:], strict=False))
 
 
+@virtual_time
 async def test_nobody_is_asked_about_before_it_is_worth_it() -> None:
     pbx = Asterisk(one=[received(7)])
     async with pbx.running():
@@ -119,6 +123,7 @@ async def test_nobody_is_asked_about_before_it_is_worth_it() -> None:
     ],
     ids=["no_rtp", "no_info", "no_such_request", "list", "nothing", "html", "refused"],
 )
+@virtual_time
 async def test_where_there_is_no_telling_a_leg_is_audible(reply: Reply | OrderTrouble) -> None:
     pbx = Asterisk(one=[reply])
     async with pbx.running():
@@ -127,6 +132,7 @@ async def test_where_there_is_no_telling_a_leg_is_audible(reply: Reply | OrderTr
     assert pbx.asked == ["one"]
 
 
+@virtual_time
 async def test_a_leg_that_is_gone_is_not_asked_about_again() -> None:
     pbx = Asterisk(one=[received(0), GONE])
     async with pbx.running():
@@ -135,6 +141,7 @@ async def test_a_leg_that_is_gone_is_not_asked_about_again() -> None:
     assert (pbx.asked, pbx.told) == (["one"] * 2, [])
 
 
+@virtual_time
 async def test_a_watch_ends_with_its_time() -> None:
     pbx = Asterisk(one=[received(0)])
     async with pbx.running():
@@ -145,6 +152,7 @@ async def test_a_watch_ends_with_its_time() -> None:
 
 
 @pytest.mark.parametrize("trouble", [NotSent("down"), TimedOut("late")], ids=["unsent", "late"])
+@virtual_time
 async def test_a_question_that_was_not_answered_is_asked_again(trouble: OrderTrouble) -> None:
     pbx = Asterisk(one=[trouble, received(1)])
     async with pbx.running():
@@ -153,6 +161,7 @@ async def test_a_question_that_was_not_answered_is_asked_again(trouble: OrderTro
     assert pbx.asked == ["one"] * 2
 
 
+@virtual_time
 async def test_a_second_order_for_a_leg_is_no_second_watch() -> None:
     pbx = Asterisk(one=[received(0), received(0), received(1)])
     async with pbx.running():
@@ -162,6 +171,7 @@ async def test_a_second_order_for_a_leg_is_no_second_watch() -> None:
     assert pbx.asked == ["one"] * 3
 
 
+@virtual_time
 async def test_with_the_link_every_watch_ends_and_may_begin_again() -> None:
     pbx = Asterisk(one=[received(0)], two=[received(1)])
     pbx.order(ONE)
@@ -173,6 +183,7 @@ async def test_with_the_link_every_watch_ends_and_may_begin_again() -> None:
     assert pbx.asked == ["two"]
 
 
+@virtual_time
 async def test_who_has_just_come_does_not_wait_for_a_thousand_silent_callers(monkeypatch: pytest.MonkeyPatch) -> None:
     silent = [f"s{number}" for number in range(1000)]
     replies: dict[str, list[Reply | OrderTrouble]] = {name: [received(0)] for name in silent}
@@ -180,7 +191,7 @@ async def test_who_has_just_come_does_not_wait_for_a_thousand_silent_callers(mon
     async with pbx.running():
         for name in silent:
             pbx.order(LegId(f"a/{name}"))
-        async with asyncio.timeout(2):
+        async with asyncio.timeout(HANGS):
             while len(pbx.asked) < len(silent):
                 await asyncio.sleep(0.001)
         monkeypatch.setattr(audio, "ASK_PAUSE", 0.001)  # all of them are due again: it takes a second to ask them

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
-import time
 from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from typing import Any
@@ -14,7 +14,7 @@ from redis.asyncio import Redis
 
 from callbridge.adapters.outbox.envelope import BEGINNING
 from callbridge.adapters.redis import projection as redis_projection
-from callbridge.adapters.redis.connection import connect
+from callbridge.adapters.redis.connection import RedisSettings, connect
 from callbridge.adapters.redis.fact_stream import FactStream
 from callbridge.adapters.redis.projection import RedisProjection
 from callbridge.adapters.redis.store import RedisStore
@@ -26,8 +26,10 @@ from callbridge.core.model.events import AgentRequest, AgentRequested, PlanChang
 from callbridge.core.model.world import World
 from tests.adapters.conftest import RedisServer
 from tests.adapters.reading import at_work, drained
+from tests.adapters.waiting import HANGS
 from tests.adapters.worlds import Busy, plan
 from tests.examples import seeds
+from tests.virtual_time import virtual_time
 
 STATES = ("ready", "ringing", "connecting", "talking", "wrap_up", "not_ready", "busy_elsewhere", "offline")
 OUTCOMES = {"offered", "answered", "abandoned", "short_abandoned", "overflowed", "failed"}
@@ -84,7 +86,7 @@ def as_stored(view: View | None) -> dict[bytes, bytes]:
     return {key.encode(): str(value).encode() for key, value in view.items()}
 
 
-async def until(holds: Callable[[], object], seconds: float = 5.0) -> None:
+async def until(holds: Callable[[], object], seconds: float = HANGS) -> None:
     async with asyncio.timeout(seconds):
         while True:
             found = holds()
@@ -173,11 +175,11 @@ async def redis(redis_server: RedisServer) -> AsyncIterator[Redis]:
 class Running:
     """A busy world with its board and projection."""
 
-    def __init__(self, server: RedisServer, seed: int = 3) -> None:
+    def __init__(self, server: RedisServer, seed: int = 3, timeout: float = HANGS) -> None:
         self.busy = Busy(seed)
         self.board = Board.of(self.busy.world)
         self.health: list[bool] = []
-        self.projection = RedisProjection(server.settings(timeout=0.2), self.board, told=self.health.append)
+        self.projection = RedisProjection(server.settings(timeout=timeout), self.board, told=self.health.append)
 
     def change(self, times: int = 1) -> None:
         for _ in range(times):
@@ -190,13 +192,18 @@ class Running:
         return True
 
 
-@pytest.fixture
-async def running(redis_server: RedisServer) -> AsyncIterator[Running]:
-    made = Running(redis_server)
+@contextlib.asynccontextmanager
+async def writing(made: Running) -> AsyncIterator[Running]:
     task = asyncio.create_task(made.projection.run())
     yield made
     await end((task,))
     await made.projection.close()
+
+
+@pytest.fixture
+async def running(redis_server: RedisServer) -> AsyncIterator[Running]:
+    async with writing(Running(redis_server)) as made:
+        yield made
 
 
 async def test_redis_shows_what_a_scan_shows(running: Running, redis: Redis) -> None:
@@ -225,11 +232,14 @@ async def test_subscribers_get_the_whole_queue_at_most_forty_times_a_second(runn
         running.change(3)
         await asyncio.sleep(0.002)
     await until(lambda: running.equals(redis))
-    messages = []
-    while (message := await listener.get_message(timeout=0.1)) is not None:
-        messages.append(json.loads(message["data"]))
+    messages: list[dict[str, Any]] = []
+    shown = running.board.queue("q0")
+    assert shown is not None
+    async with asyncio.timeout(HANGS):
+        while not messages or messages[-1] != {"queue": "q0"} | dict(shown):
+            message = await listener.get_message(timeout=1.0)
+            messages += [json.loads(message["data"])] if message is not None else []
     assert 2 <= len(messages) <= 40 * (asyncio.get_running_loop().time() - began) + 2
-    assert {key: value for key, value in messages[-1].items() if key != "queue"} == running.board.queue("q0")
     assert [message["seq"] for message in messages] == sorted(message["seq"] for message in messages)
     await listener.aclose()
 
@@ -255,17 +265,20 @@ async def test_a_dead_redis_costs_freshness_only(redis_server: RedisServer, runn
     await until(lambda: False in running.health)
     running.change(200)
     redis_server.start()
+    await redis.connection_pool.disconnect()  # our own connection is gone, too
     await until(lambda: running.equals(redis))
-    assert running.health[-1]
+    await until(lambda: running.health[-1])
 
 
-async def test_a_hanging_redis_does_not_hold_a_change(redis_server: RedisServer, running: Running, redis: Redis) -> None:
-    await until(lambda: running.equals(redis))
-    redis_server.pause()
-    running.change(200)
-    await until(lambda: False in running.health)
-    redis_server.go_on()
-    await until(lambda: running.equals(redis))
+async def test_a_hanging_redis_does_not_hold_a_change(redis_server: RedisServer, redis: Redis) -> None:
+    running = Running(redis_server, timeout=0.2)
+    async with writing(running):
+        await until(lambda: running.equals(redis))
+        redis_server.pause()
+        running.change(200)
+        await until(lambda: False in running.health)
+        redis_server.go_on()
+        await until(lambda: running.equals(redis))
 
 
 @pytest.mark.slow
@@ -295,25 +308,34 @@ async def test_a_call_that_ended_while_redis_was_away_is_there_ended(
         running.change()
     await until(lambda: False in running.health)
     redis_server.start()
+    await redis.connection_pool.disconnect()
     for name in list(running.board.ended)[ended:]:
         await until(lambda name=name: redis.exists(f"callbridge:call:{name}"))  # type: ignore[misc]
         assert await redis.hget(f"callbridge:call:{name}", "state") == b"ended"
         assert 3590 <= await redis.ttl(f"callbridge:call:{name}") <= 3600
 
 
-async def test_the_first_change_after_quiet_is_there_at_once(
-    running: Running, redis: Redis, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(redis_projection, "FLUSHES", 3)  # a pause so long that even on a busy machine none is mistaken for it
-    await until(lambda: running.equals(redis))
-    took = []
-    for _ in range(5):
-        await asyncio.sleep(0.4)
-        began = time.perf_counter()
-        running.change()
-        await until(lambda: running.equals(redis))
-        took.append(time.perf_counter() - began)
-    assert sorted(took)[2] < 0.15
+@virtual_time
+async def test_the_first_change_after_quiet_is_written_at_once_and_the_next_after_a_pause() -> None:
+    clock = asyncio.get_running_loop().time
+    written: list[float] = []
+
+    class Noted(RedisProjection):
+        async def flush(self) -> None:
+            written.append(clock())
+
+    projection = Noted(RedisSettings(), Board.of(Busy(3).world))
+    task = asyncio.create_task(projection.run())
+    await asyncio.sleep(1.0)
+    written.clear()
+    began = clock()
+    for _ in range(10):
+        projection.touch([("queue", "q0")])
+        await asyncio.sleep(0.001)
+    await asyncio.sleep(1.0)
+    assert written == [began, pytest.approx(began + 1 / redis_projection.FLUSHES)]
+    await end((task,))
+    await projection.close()
 
 
 async def test_only_what_changed_is_written(redis_server: RedisServer, redis: Redis) -> None:
@@ -353,7 +375,7 @@ async def test_the_public_stream_has_every_fact_once_and_masked(redis_server: Re
 
 
 async def test_the_public_stream_goes_on_after_redis_came_back(redis_server: RedisServer, redis: Redis) -> None:
-    settings = redis_server.settings(timeout=0.2)
+    settings = redis_server.settings()
     store, stream, busy = RedisStore(settings), FactStream(settings), Busy(6)
     await store.take_over()
     async with at_work(store.outbox, stream):

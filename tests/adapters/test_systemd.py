@@ -11,6 +11,7 @@ import pytest
 from callbridge.adapters.ami.link import Ami, AmiSettings
 from callbridge.adapters.ari.link import Ari, AriSettings
 from callbridge.adapters.system.systemd import Manager
+from tests.virtual_time import virtual_time
 
 PID = 4711
 
@@ -81,6 +82,7 @@ async def test_a_reload_before_the_start_is_over_does_not_say_ready(ear: Ear, ad
     assert ear.heard() == []
 
 
+@virtual_time
 async def test_signs_of_life_come_three_times_as_often_as_asked(ear: Ear, address: str) -> None:
     await watched(manager(address, usec="300000", meant_for=str(PID)), 0.35, [True])
     signs = ear.heard()
@@ -88,11 +90,13 @@ async def test_signs_of_life_come_three_times_as_often_as_asked(ear: Ear, addres
     assert signs[0] == "WATCHDOG=1\nSTATUS=pbx pbx1: no ARI link"
 
 
+@virtual_time
 async def test_nobody_hears_of_us_while_we_are_not_alive(ear: Ear, address: str) -> None:
     await watched(manager(address, usec="90000"), 0.3, [True, False])
     assert len(ear.heard()) == 1
 
 
+@virtual_time
 async def test_the_watchdog_of_another_process_is_not_ours(ear: Ear, address: str) -> None:
     await watched(manager(address, usec="30000", meant_for=str(PID + 1)), 0.15, [True])
     assert len(ear.heard()) == 1  # the status

@@ -13,7 +13,9 @@ from callbridge.core.model.tally import Tally
 from callbridge.core.model.world import World
 from callbridge.runtime import saver as module
 from callbridge.runtime.saver import Saver
+from tests.adapters.waiting import HANGS
 from tests.runtime.fakes import PLAN, Breakable
+from tests.virtual_time import virtual_time
 
 FACT = WrapUpEnded(seq=1, at=1.0, agent="bob", lasted=1.0)
 
@@ -37,7 +39,7 @@ def _tally(saver: Saver, offered: int, queue: str = "support") -> dict[tuple[str
 
 
 async def _until(true: Callable[[], object]) -> None:
-    async with asyncio.timeout(3):
+    async with asyncio.timeout(HANGS):
         while not true():
             await asyncio.sleep(0.005)
 
@@ -56,16 +58,17 @@ async def test_a_batch_is_saved_before_save_returns() -> None:
     await saver.close()
 
 
+@virtual_time
 async def test_a_slow_store_costs_the_budget_once_and_then_nothing() -> None:
     saver, store, _ = await _saver()
     store.open.clear()
     loop = asyncio.get_running_loop()
     began = loop.time()
     assert not await saver.save(_tally(saver, 1), [])
-    assert 0.04 < loop.time() - began < 0.5
+    assert loop.time() - began == pytest.approx(module.BUDGET)
     began = loop.time()
     assert not await saver.save(_tally(saver, 2), [])
-    assert loop.time() - began < 0.04
+    assert loop.time() == began
     assert saver.degraded
     store.open.set()
     await saver.close()
