@@ -19,13 +19,14 @@ from callbridge.adapters.lookups.last_agents import LastAgents
 from callbridge.adapters.store import MemoryStore, StoreDown
 from callbridge.core.model.call import Phase
 from callbridge.core.reload import plan_change
+from callbridge.runtime import evacuation
 from callbridge.runtime.saver import Saver
 from callbridge.service import serving
 from callbridge.service.process import EVACUATION, Process
 from callbridge.service.publisher import Publisher
 from callbridge.settings.loading import load
 from tests.adapters.fake_ari import FakeAri
-from tests.adapters.waiting import until
+from tests.adapters.waiting import HANGS, until
 
 CALLER = {"id": "c1", "name": "PJSIP/trunk-1", "state": "Ring"}
 SENT = "POST /channels/c1/continue?context=callbridge-fallback&extension=support&priority=1"
@@ -38,7 +39,7 @@ class Rig:
         self.fake, self.process, self.running, self._log = fake, process, running, log
 
     async def exit_code(self) -> int:
-        return await asyncio.wait_for(asyncio.shield(self.running), 10)
+        return await asyncio.wait_for(asyncio.shield(self.running), HANGS)
 
 
 @contextlib.asynccontextmanager
@@ -159,8 +160,9 @@ async def test_a_pbx_link_that_raises_ends_it_and_its_callers_are_left_to_rescue
 ) -> None:
     async with rig(tmp_path) as one:
         await a_caller_waits(one)
+        monkeypatch.setattr(evacuation, "EVACUATION_TIMEOUT", 10 * HANGS)
         monkeypatch.setattr(Ari, "_receive", _fails)
-        assert await asyncio.wait_for(one.exit_code(), 6) == 1  # nothing is waited for that cannot come
+        assert await asyncio.wait_for(one.exit_code(), HANGS) == 1  # nothing is waited for that cannot come
         assert [line for line in one.fake.asked if line.startswith("DELETE /channels")] == []
 
 
@@ -173,7 +175,7 @@ async def test_a_start_whose_configuration_is_not_adopted_serves_nobody(tmp_path
         process = Process(load(config), config, io.StringIO())  # type: ignore[arg-type]
         running = asyncio.create_task(serving._serve(process))
         try:
-            assert await asyncio.wait_for(asyncio.shield(running), 10) == 1
+            assert await asyncio.wait_for(asyncio.shield(running), HANGS) == 1
         finally:
             process.stop(0)
             await asyncio.wait((running,))

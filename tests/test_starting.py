@@ -37,6 +37,7 @@ from callbridge.settings.loading import load
 from callbridge.settings.models import Settings
 from tests.adapters.conftest import RedisServer
 from tests.adapters.test_store import delta, numbers
+from tests.adapters.waiting import HANGS
 
 Look = Callable[[], Awaitable[list[OwnershipSeen]]]
 
@@ -76,9 +77,9 @@ async def redis(server: RedisServer) -> AsyncIterator[Redis]:
 
 @contextlib.asynccontextmanager
 async def starting(
-    server: RedisServer, wait: float = 30.0, look: Look = no_pbx
+    server: RedisServer, wait: float = 10 * HANGS, look: Look = no_pbx
 ) -> AsyncIterator[tuple[Start, asyncio.Task[Taken], list[str]]]:
-    store, said = RedisStore(server.settings(timeout=0.3)), list[str]()
+    store, said = RedisStore(server.settings()), list[str]()
     start = Start(store, wait, said.append, look)
     task = asyncio.create_task(start.take_over())
     try:
@@ -90,7 +91,7 @@ async def starting(
 
 
 async def until_missing(start: Start, words: str) -> str:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(HANGS):
         while words not in start.missing()[0]:
             await asyncio.sleep(0.01)
     return start.missing()[0]
@@ -108,10 +109,10 @@ async def test_a_redis_that_is_away_is_waited_for_and_that_is_said(server: Redis
     async with starting(server) as (start, task, said):
         assert start.missing() == ["starting"]
         missing = await until_missing(start, "cannot be reached")
-        assert re.fullmatch(r"Redis cannot be reached: ConnectionError: .* \(waited \d+ s of 30 s\)", missing)
+        assert re.fullmatch(r"Redis cannot be reached: ConnectionError: .* \(waited \d+ s of 600 s\)", missing)
         assert said[0].startswith("starting: Redis cannot be reached")
         server.start()
-        taken = await asyncio.wait_for(task, 5)
+        taken = await asyncio.wait_for(task, HANGS)
         assert (taken.saved, taken.behind) == (None, "")
 
 
@@ -142,7 +143,7 @@ async def test_a_redis_that_refuses_is_waited_for_and_named_so(server: RedisServ
         await asyncio.sleep(0.2)
         assert not task.done()
         await redis.execute_command(*cure)  # type: ignore[no-untyped-call]
-        taken = await asyncio.wait_for(task, 5)
+        taken = await asyncio.wait_for(task, HANGS)
         assert numbers(taken.saved) == [1]
 
 
@@ -158,8 +159,8 @@ async def test_after_its_time_a_start_goes_on_without_the_store(server: RedisSer
     server.kill()
     async with starting(server, wait=0.7) as (_, task, _):
         began = asyncio.get_running_loop().time()
-        taken = await asyncio.wait_for(task, 5)
-        assert 0.6 < asyncio.get_running_loop().time() - began < 3.0
+        taken = await asyncio.wait_for(task, HANGS)
+        assert asyncio.get_running_loop().time() - began > 0.6
     assert taken.saved is None
     assert "cannot be reached" in taken.behind
     assert taken.token > 1e12
@@ -170,7 +171,7 @@ async def test_what_cannot_be_read_costs_no_time(server: RedisServer, redis: Red
     await redis.delete("callbridge:{main}:meta")
     await redis.set("callbridge:{main}:meta", "x")
     async with starting(server) as (_, task, _):
-        taken = await asyncio.wait_for(task, 2)
+        taken = await asyncio.wait_for(task, HANGS)
     assert (taken.behind, taken.saved is not None and taken.saved.rows["calls"]) == ("", [])
 
 
@@ -178,7 +179,7 @@ async def test_a_world_of_an_older_version_is_to_be_saved_whole_first(server: Re
     await owner_s_world(server)
     await redis.hset("callbridge:{main}:meta", "schema", "2")
     async with starting(server) as (_, task, _):
-        taken = await asyncio.wait_for(task, 5)
+        taken = await asyncio.wait_for(task, HANGS)
     assert (taken.behind, numbers(taken.saved)) == (OLDER_WORLD, [1])
 
 
@@ -188,7 +189,7 @@ async def test_a_world_of_a_newer_version_ends_the_start_and_its_owner_stays(ser
     before = await redis.hgetall("callbridge:{main}:meta")
     async with starting(server) as (_, task, _):
         with pytest.raises(FutureSchema):
-            await asyncio.wait_for(task, 2)
+            await asyncio.wait_for(task, HANGS)
     assert await redis.hgetall("callbridge:{main}:meta") == before
 
 
@@ -270,7 +271,7 @@ async def test_a_start_that_is_half_done_is_not_ready(tmp_path: Path, monkeypatc
         assert seen == [["loading what was saved"]]
         assert set(term.board.agents) == {"ann"}  # who asks now is told of nobody that he is unknown
         assert process.missing() == ["pbx pbx1: no ARI link", "pbx pbx1: no AMI link"]
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(HANGS):
             while not term.runtime.silent:
                 await asyncio.sleep(0.01)
         assert process.unhealthy() == []
@@ -358,7 +359,7 @@ async def a_living_owner(server: RedisServer, settings: RedisSettings | None = N
 
 @pytest.fixture
 def soon(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("callbridge.service.starting.OWNER_SILENT", 0.3)
+    monkeypatch.setattr("callbridge.service.starting.OWNER_SILENT", 1.0)  # an owner saves twenty times a second
     monkeypatch.setattr("callbridge.service.starting.STAMPED", 0.5)
 
 
@@ -370,11 +371,11 @@ async def test_who_is_not_let_in_by_the_pbx_displaces_nobody_who_serves(server: 
         start, task, _ = await stack.enter_async_context(starting(server, wait=0.1, look=refused))
         missing = await until_missing(start, "another instance is serving")
         assert missing.startswith("pbx pbx1: 401 Unauthorized; ")
-        await asyncio.sleep(1.0)
+        await asyncio.sleep(2.5)
         assert not task.done()
         assert await owner.holds()
         await life.aclose()
-        taken = await asyncio.wait_for(task, 5)
+        taken = await asyncio.wait_for(task, HANGS)
         assert numbers(taken.saved) == [1]
         assert taken.token > owner.token
 
@@ -406,15 +407,17 @@ async def test_who_cannot_open_the_ledger_displaces_nobody_who_serves(server: Re
 async def test_a_single_instance_starts_though_its_pbx_is_down(server: RedisServer) -> None:
     await owner_s_world(server)
     async with starting(server, look=refused) as (_, task, _):
-        assert numbers((await asyncio.wait_for(task, 3)).saved) == [1]
+        assert numbers((await asyncio.wait_for(task, HANGS)).saved) == [1]
 
 
-async def test_who_can_serve_takes_over_at_once_from_who_serves(server: RedisServer) -> None:
+async def test_who_can_serve_takes_over_at_once_from_who_serves(server: RedisServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("callbridge.service.starting.OWNER_SILENT", 10 * HANGS)
+
     async def stamped() -> list[OwnershipSeen]:
         return [OwnershipSeen(pbx="pbx1", stamp="a:1")]
 
     async with a_living_owner(server) as owner, starting(server, look=stamped) as (_, task, _):
-        taken = await asyncio.wait_for(task, 1)
+        taken = await asyncio.wait_for(task, HANGS)
         assert taken.token > owner.token
         assert await owner.holds() is False
 
@@ -434,7 +437,7 @@ async def test_who_cannot_reach_the_store_leaves_an_owner_alone_who_stamps(serve
         await asyncio.sleep(1.5)
         assert not task.done()
         beating = False
-        assert "cannot be reached" in (await asyncio.wait_for(task, 5)).behind
+        assert "cannot be reached" in (await asyncio.wait_for(task, HANGS)).behind
 
 
 @pytest.mark.usefixtures("soon")
@@ -447,7 +450,7 @@ async def test_the_stamp_is_watched_before_the_store_is_done_without(server: Red
     async with starting(server, wait=0.0, look=stamped) as (_, task, _):
         await asyncio.sleep(0.3)
         assert not task.done()
-        assert (await asyncio.wait_for(task, 5)).behind
+        assert (await asyncio.wait_for(task, HANGS)).behind
 
 
 async def test_a_port_that_is_taken_is_named_with_what_to_do() -> None:

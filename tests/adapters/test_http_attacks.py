@@ -15,10 +15,11 @@ import structlog
 
 from callbridge.adapters.http import BODY_LIMIT, ConnectionLimits, HttpSettings, listening, make_app, request_bodies
 from callbridge.adapters.http.rate_limit import RateLimit
+from callbridge.adapters.system.tasks import end
 from callbridge.cli.client import ApiError, Client
 from tests.adapters.http_desk import ToyDesk, probes
 from tests.adapters.http_house import arrival
-from tests.adapters.waiting import until
+from tests.adapters.waiting import HANGS, until
 
 pytestmark = pytest.mark.slow
 
@@ -65,20 +66,33 @@ def desk() -> ToyDesk:
     return ToyDesk()
 
 
+QUIET = 300
+"""Turns of the loop in which nothing comes, a millisecond or more each: the server is on the same loop, so it has as many."""
+
+
 async def send(port: int, *parts: bytes, stay: bool = True) -> bytes:
     """All that comes back until the server closes, or says nothing more. ``stay=False``: gone without listening."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     answer = bytearray()
+
+    async def listen() -> None:
+        with contextlib.suppress(ConnectionError):
+            while more := await reader.read(65536):
+                answer.extend(more)
+
+    listening = asyncio.create_task(listen())
     try:
         for part in parts:
             writer.write(part)
             with contextlib.suppress(ConnectionError):
                 await writer.drain()
-        with contextlib.suppress(TimeoutError, ConnectionError):
-            async with asyncio.timeout(0.3 if stay else 0.0):
-                while more := await reader.read(65536):
-                    answer += more
+        quiet = 0 if stay else QUIET
+        while quiet < QUIET and not listening.done():
+            before = len(answer)
+            await asyncio.sleep(0.001)
+            quiet = quiet + 1 if len(answer) == before else 0
     finally:
+        await end((listening,))
         writer.transport.abort()
     return bytes(answer)
 
@@ -169,9 +183,9 @@ async def test_a_body_that_does_not_come_is_not_waited_for(desk: ToyDesk, monkey
 @pytest.mark.parametrize("part", [b"GET /", b"GET /healthz HTTP/1.1\r\nHost: x\r\n", READY.encode()])
 async def test_who_trickles_a_request_is_cut_off(desk: ToyDesk, part: bytes) -> None:
     loop = asyncio.get_running_loop()
-    async with open_to(desk, ConnectionLimits(asking=0.3)) as port:
-        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    async with open_to(desk, ConnectionLimits(asking=0.3, idle=10 * HANGS)) as port:
         began = loop.time()
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
         writer.write(part)
         with contextlib.suppress(ConnectionError):
             while not reader.at_eof() and not writer.is_closing():
@@ -179,14 +193,14 @@ async def test_who_trickles_a_request_is_cut_off(desk: ToyDesk, part: bytes) -> 
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(0.02):
                         await reader.read(1)
-        assert 0.25 < loop.time() - began < 0.8
+        assert 0.25 < loop.time() - began < HANGS
         writer.transport.abort()
         await still_well(port)
 
 
 async def test_the_second_request_of_a_connection_may_not_trickle_either(desk: ToyDesk) -> None:
     loop = asyncio.get_running_loop()
-    async with open_to(desk, ConnectionLimits(asking=0.3, idle=20.0)) as port:
+    async with open_to(desk, ConnectionLimits(asking=0.3, idle=10 * HANGS)) as port:
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         writer.write(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
         await reader.readuntil(b"}")
@@ -197,7 +211,7 @@ async def test_the_second_request_of_a_connection_may_not_trickle_either(desk: T
         writer.write(b"GET /he")
         with contextlib.suppress(ConnectionError):
             assert await reader.read() == b""
-        assert 0.25 < loop.time() - began < 0.8
+        assert 0.25 < loop.time() - began < HANGS
         writer.transport.abort()
 
 
@@ -206,7 +220,7 @@ async def test_an_idle_connection_is_closed(desk: ToyDesk) -> None:
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         writer.write(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
         await reader.readuntil(b"}")
-        async with asyncio.timeout(1):
+        async with asyncio.timeout(HANGS):
             with contextlib.suppress(ConnectionError):
                 assert await reader.read() == b""
         writer.transport.abort()
@@ -300,7 +314,8 @@ async def test_a_slow_reader_of_a_long_answer_is_cut_off(desk: ToyDesk) -> None:
             answered = -1
             while desk.looked != answered:  # the server goes on as long as the system takes its answers
                 answered = desk.looked
-                await asyncio.sleep(0.8)
+                for _ in range(160):  # so many turns of the loop, in which the server can do something
+                    await asyncio.sleep(0.005)
             read = 0
             with contextlib.suppress(ConnectionError):
                 while more := await loop.sock_recv(slow, 65536):

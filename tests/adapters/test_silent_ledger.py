@@ -9,7 +9,6 @@ import asyncio
 import contextlib
 import socket
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
@@ -47,11 +46,9 @@ from callbridge.core.model.orders import BlockNumber, CloseAttempt, FindLeads, R
 from callbridge.wire.phone_numbers import PhoneNumbers
 from tests.adapters.postgres import new_database, stopped
 from tests.adapters.test_ledger import T0, TERMS, attempt, fill, number
+from tests.adapters.waiting import HANGS
 from tests.core.test_campaigns import begin as begin_campaign
 from tests.core.test_campaigns import house
-
-PROMPT = 1.0
-"""Seconds within which what has nothing to do with the ledger is done, on a crowded machine."""
 
 
 class Stuck(LedgerStore):
@@ -156,7 +153,7 @@ class Running:
     def of(self, kind: type[object]) -> list[Any]:
         return [event for event in self.told if isinstance(event, kind)]
 
-    async def until(self, wanted: Callable[[], object], limit: float = 10.0) -> None:
+    async def until(self, wanted: Callable[[], object], limit: float = HANGS) -> None:
         async with asyncio.timeout(limit):
             while not wanted():
                 await asyncio.sleep(0.005)
@@ -169,39 +166,37 @@ def reserve(book: LedgerStore, count: int) -> list[str]:
     return names
 
 
-async def nothing_else_waits(metrics: Metrics) -> float:
-    """Seconds that the slowest of a scrape, a name's address and a job of the loop's executor took."""
-
-    async def timed(work: Any) -> float:
-        began = time.monotonic()
-        await work
-        return time.monotonic() - began
-
-    resolved = asyncio.get_running_loop().getaddrinfo("localhost", 80, type=socket.SOCK_STREAM)
-    return max(await asyncio.gather(timed(metrics.render()), timed(resolved), timed(asyncio.to_thread(lambda: None))))
+async def nothing_else_waits(metrics: Metrics) -> None:
+    """A scrape, a name's address and a job of the loop's executor come to their end while a database (or a disk) is silent."""
+    async with asyncio.timeout(HANGS):
+        resolved = asyncio.get_running_loop().getaddrinfo("localhost", 80, type=socket.SOCK_STREAM)
+        await asyncio.gather(metrics.render(), resolved, asyncio.to_thread(lambda: None))
 
 
-async def test_requests_about_campaigns_keep_nothing_else_waiting_and_those_too_many_are_refused_at_once(stuck: Stuck) -> None:
+async def test_requests_about_campaigns_keep_nothing_else_waiting_and_those_too_many_are_refused_at_once(
+    stuck: Stuck, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(writer, "PING_EVERY", 10 * HANGS)  # nobody knows yet that it does not answer
     async with Running() as running:
         await running.until(lambda: "open" in stuck.asked)
         metrics = Metrics(Board(), lambda: 0.0)
         stuck.answers.clear()
         stuck.can_be_cut = False
-        began = time.monotonic()
         waiting = [asyncio.create_task(running.desk().campaign("spring")) for _ in range(20)]
-        await running.until(lambda: sum(task.done() for task in waiting) == 20 - service.READERS - service.MAX_WAITING_REQUESTS)
-        assert {str(task.exception()) for task in waiting if task.done()} == {
-            "the database is busy with other requests: try again later"
-        }
-        assert stuck.asked.count("count") == service.READERS
-        assert await nothing_else_waits(metrics) < PROMPT
-        done, _ = await asyncio.wait(waiting, timeout=5)
-        assert len(done) == 20
+        said: list[str] = []
+        for task in waiting:
+            task.add_done_callback(lambda task: said.append(str(task.exception())))
+        await nothing_else_waits(metrics)
+        await running.until(lambda: len(said) == 20)
         assert all(isinstance(task.exception(), NoLedger) for task in waiting)
-        assert time.monotonic() - began < 3
+        busy = ["the database is busy with other requests: try again later"]
+        most = service.READERS + service.MAX_WAITING_REQUESTS
+        assert said[:-most] == busy * (20 - most), "they are told before anybody is given up"
+        assert busy[0] not in said[-most:]
+        assert stuck.asked.count("count") == service.READERS
         stuck.answers.set()
         found: dict[str, object] | None = None
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(HANGS):
             while found is None:
                 with contextlib.suppress(NoLedger):
                     found = await running.desk().campaign("spring")
@@ -299,9 +294,7 @@ async def test_what_raises_is_told_so_that_it_is_tried_again_later(stuck: Stuck)
 async def test_a_start_does_not_wait_for_it_and_what_was_left_open_is_closed_when_it_answers(stuck: Stuck) -> None:
     names = reserve(stuck, 3)
     stuck.answers.clear()
-    began = time.monotonic()
     async with Running(alive=frozenset({"a3"})) as running:
-        assert time.monotonic() - began < 2
         assert running.told == []
         assert "does not answer" in running.ledger.trouble()
         running.ledger.perform(FindLeads(campaign="spring", count=2))
@@ -332,14 +325,13 @@ async def test_a_database_that_is_none_any_more_ends_nothing_but_campaigns(stuck
 
 
 async def test_an_end_does_not_wait_for_it(stuck: Stuck) -> None:
-    began = time.monotonic()
     async with Running() as running:
         await running.until(lambda: "open" in stuck.asked)
         stuck.answers.clear()
         stuck.can_be_cut = False
         for index in range(1, 30):
             running.ledger.perform(CloseAttempt(attempt=attempt(f"a{index}", index), at=T0))
-    assert time.monotonic() - began < 3
+    assert not stuck.answers.is_set()
 
 
 async def test_a_disk_for_recordings_that_is_stuck_costs_one_figure_and_one_thread(
@@ -349,18 +341,16 @@ async def test_a_disk_for_recordings_that_is_stuck_costs_one_figure_and_one_thre
 
     def usage(folder: Path) -> object:
         looks.append(str(folder))
-        assert let_go.wait(30)
+        assert let_go.wait(HANGS)
         raise OSError
 
     monkeypatch.setattr("callbridge.adapters.files.disk.shutil.disk_usage", usage)
     monkeypatch.setattr("callbridge.adapters.files.disk.DISK_TIMEOUT", 0.05)
     metrics = Metrics(Board(), lambda: 0.0, recordings=tmp_path)
-    began = time.monotonic()
     texts = [await metrics.render() for _ in range(10)]
-    assert time.monotonic() - began < 5
     assert all(b"callbridge_recording_disk_free_bytes NaN" in text for text in texts)
     assert len(looks) == 1
-    assert await nothing_else_waits(Metrics(Board(), lambda: 0.0)) < PROMPT
+    await nothing_else_waits(Metrics(Board(), lambda: 0.0))
     let_go.set()
 
 
@@ -378,9 +368,9 @@ async def test_the_gauges_are_there_where_a_ledger_is() -> None:
 
 @pytest.mark.slow
 async def test_a_postgresql_that_stands_still_stops_nothing_and_is_caught_up_with(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(writer, "WRITE_WITHIN", 2.0)
+    monkeypatch.setattr(writer, "WRITE_WITHIN", 5.0)
     monkeypatch.setattr(writer, "PING_EVERY", 1.0)
-    url, metrics = new_database(), Metrics(Board(), lambda: 0.0)
+    url, metrics = new_database().partition("?")[0], Metrics(Board(), lambda: 0.0)
     with closing(LedgerStore(url)) as book:
         book.open()
         fill(book, 100)
@@ -389,26 +379,24 @@ async def test_a_postgresql_that_stands_still_stops_nothing_and_is_caught_up_wit
             metrics.ledger = running.ledger.figures
             assert (await running.desk().campaign("spring") or {})["leads"] == {"ready": 40, "dialling": 60}
             with stopped():
-                began = time.monotonic()
                 waiting = [asyncio.create_task(running.desk().campaign("spring")) for _ in range(12)]
                 for index, name in enumerate(names, 1):
                     running.ledger.perform(CloseAttempt(attempt=attempt(name, index), at=T0))
                 running.ledger.perform(FindLeads(campaign="spring", count=5))
-                slowest = 0.0
-                while time.monotonic() - began < 8:
-                    slowest = max(slowest, await nothing_else_waits(metrics))
+                await nothing_else_waits(metrics)
+                assert not running.ledger.trouble(), "they were done before anybody had given the database up"
+                while not (running.ledger.trouble() and all(task.done() for task in waiting)):
+                    await nothing_else_waits(metrics)
                     await asyncio.sleep(0.2)
-                assert slowest < PROMPT
-                assert all(task.done() and isinstance(task.exception(), NoLedger) for task in waiting)
-                assert running.ledger.trouble()
+                assert all(isinstance(task.exception(), NoLedger) for task in waiting)
                 up, pending = running.ledger.figures()
                 assert (up, pending) == (False, 61)
                 assert b"\ncallbridge_ledger_up 0.0\n" in await metrics.render()
-                began = time.monotonic()
+                monkeypatch.setattr(requests, "LEDGER_TIMEOUT", 10 * HANGS)
                 with pytest.raises(NoLedger, match="since"):
-                    await running.desk().campaign("spring")
-                assert time.monotonic() - began < PROMPT
-            await running.until(lambda: not running.ledger.writer.waiting, limit=20)
+                    async with asyncio.timeout(HANGS):
+                        await running.desk().campaign("spring")
+            await running.until(lambda: not running.ledger.writer.waiting)
             assert sorted(event.attempt for event in running.of(AttemptClosed)) == sorted(names)
             assert book.outcomes("spring", 0.0) == {"busy": 60}
             assert running.ledger.trouble() == ""
@@ -418,20 +406,17 @@ async def test_a_postgresql_that_stands_still_stops_nothing_and_is_caught_up_wit
 @pytest.mark.slow
 async def test_a_start_beside_a_postgresql_that_stands_still_goes_on_and_so_does_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(service, "OPEN_AGAIN", 0.5)
-    url = new_database()
+    url = new_database().partition("?")[0]  # with callbridge's own patience
     with closing(LedgerStore(url)) as book:
         book.open()
         fill(book, 2)
         reserve(book, 1)
-        with stopped():
-            began = time.monotonic()
-            async with Running(url):
-                took = time.monotonic() - began
-            assert time.monotonic() - began < service.START_WITHIN + 5
+        with stopped():  # for as long as it takes
+            async with asyncio.timeout(HANGS), Running(url):
+                pass
             running = await Running(url).__aenter__()
-        assert took < service.START_WITHIN + 3
         running.ledger.perform(ReserveAttempts(campaign="spring", attempts=(("b1", 2),)))
-        await running.until(lambda: running.of(AttemptsReserved), limit=20)
+        await running.until(lambda: running.of(AttemptsReserved))
         assert book.outcomes("spring", 0.0) == {"unknown": 1, "under way": 1}
         await running.__aexit__()
 
@@ -440,7 +425,7 @@ async def test_a_start_beside_a_postgresql_that_stands_still_goes_on_and_so_does
 
 
 async def test_a_start_is_told_why_the_ledger_cannot_be_opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(trial, "TRIAL_TIMEOUT", 0.5)
+    monkeypatch.setattr(trial, "TRIAL_TIMEOUT", HANGS)
     url = f"sqlite:///{tmp_path}/x.db"
     assert await trouble_of(url) == ""
     assert "unable to open" in await trouble_of(f"sqlite:///{tmp_path}/no/such/folder/x.db")
@@ -448,7 +433,6 @@ async def test_a_start_is_told_why_the_ledger_cannot_be_opened(tmp_path: Path, m
         link.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")
     with pytest.raises(BadDatabase, match="newer"):
         await trouble_of(url)
+    monkeypatch.setattr(trial, "TRIAL_TIMEOUT", 0.5)
     with socket.create_server(("127.0.0.1", 0)) as silent:
-        began = time.monotonic()
         assert await trouble_of(f"postgresql+psycopg://u@127.0.0.1:{silent.getsockname()[1]}/x") == "no answer within 0.5 s"
-        assert time.monotonic() - began < 0.5 + PROMPT
