@@ -8,11 +8,13 @@ from pathlib import Path
 
 import pytest
 
+from tests.adapters.waiting import HANGS
+
 ROOT = Path(__file__).parent.parent
 pytestmark = pytest.mark.slow
 
 
-def run(folder: Path, **modules: str) -> tuple[int, str]:
+def run(folder: Path, *more: str, **modules: str) -> tuple[int, str]:
     for name, source in modules.items():
         (folder / f"test_{name}.py").write_text(source)
     (folder / "pytest.ini").write_text("[pytest]\n")
@@ -28,9 +30,10 @@ def run(folder: Path, **modules: str) -> tuple[int, str]:
         "no:schemathesis",
         "-q",
         "-ra",
+        *more,
         str(folder),
     ]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=50)
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=HANGS)
     return done.returncode, done.stdout + done.stderr
 
 
@@ -54,3 +57,28 @@ def test_a_process_that_dies_is_a_failure_and_its_tests_are_named(tmp_path: Path
     assert status not in (0, 1), text
     assert "tests were not run: ['" in text
     assert "test_a.py::test_end" in text
+
+
+CONFTEST = """
+from pathlib import Path
+from tests import conftest
+conftest.RERUNS = Path(__file__).parent / "build" / "reruns.txt"
+pytest_runtest_logreport = conftest.pytest_runtest_logreport
+"""
+
+
+def test_what_the_first_attempt_of_a_forked_test_showed_is_kept_and_said_in_short(tmp_path: Path) -> None:
+    """Of one that passes at its second attempt, and of one that fails again."""
+    (tmp_path / "conftest.py").write_text(CONFTEST)
+    source = "tried = []\ndef test_it():\n    tried.append(1)\n    assert len(tried) > {least}, 'attempt ' + str(len(tried))\n"
+    status, text = run(tmp_path, "--reruns", "1", a=source.format(least=1), b=source.format(least=2))
+    assert (status, "1 failed, 1 passed, 2 rerun" in text) == (1, True), text
+    kept = tmp_path / "build" / "reruns.txt"
+    blocks = kept.read_text().split("== ")[1:]
+    assert sorted(block.split("::")[0].rpartition("/")[2] for block in blocks) == ["test_a.py", "test_b.py"]
+    assert all("AssertionError: attempt 1" in block for block in blocks)
+    short = subprocess.run(["awk", "-f", ROOT / ".ci" / "in_short.awk", kept], capture_output=True, text=True, check=True).stdout
+    lines = short.splitlines()
+    assert len(lines) == 6, short
+    assert [line.split()[-1] for line in lines[1::3]] == ["AssertionError"] * 2
+    assert [line.split(maxsplit=1)[1] for line in lines[2::3]] == ["AssertionError: attempt 1"] * 2
