@@ -23,6 +23,9 @@ from tests.lab.redis import RedisServer
 
 Fact = dict[str, Any]
 
+STARTS = 60.0
+"""Seconds after which a start is taken to hang. It imports and opens much, so beside other labs it takes ten times as long."""
+
 QUICK: dict[str, Any] = {
     "short_abandon": 1,
     "short_talk": 0,
@@ -129,12 +132,12 @@ class Callbridge:
             command: list[str | Path] = [sys.executable, "-m", *self.module, "serve", "-c", self.path]
             self._process = await Process.start(command, self.log)
 
-    async def start(self, limit: float = 15.0) -> None:
+    async def start(self, limit: float = STARTS) -> None:
         """Start, and return when it is ready to take calls."""
         await self.launch()
         await self.until_ready(limit)
 
-    async def until_ready(self, limit: float = 15.0) -> None:
+    async def until_ready(self, limit: float = STARTS) -> None:
         async with asyncio.timeout(limit):
             while not await self.ready():
                 if not self.process.running:
