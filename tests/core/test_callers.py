@@ -177,16 +177,16 @@ def test_a_phone_that_rings_shows_the_customer() -> None:
     assert story.call("customer").phase is Phase.TALKING
 
 
-def test_in_a_conversation_the_customer_is_told_and_the_pbx_shows_it() -> None:
+def test_in_a_conversation_the_customer_is_told_and_shown() -> None:
     story = one_queue(agent("bob"))
-    desk, _ = story.talk("desk")
+    desk, talker = story.talk("desk")
     half = leg_id(PBX, "half")
     given(story, desk, by=half, name="Local/_attended@transfer-00000001;2")
     assert story.only(IdentifyCaller).leg == half
     answer(story, leg=half)
     changed = story.fact(CallerChanged)
     assert (changed.agent, changed.queue, changed.talking) == ("bob", "support", True)
-    assert story.all_sent(ShowCaller) == []
+    assert story.only(ShowCaller) == ShowCaller(leg=talker, number="+49301", name="Erika")
     assert story.call("half").number == "+49301"
 
 

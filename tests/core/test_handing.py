@@ -47,6 +47,7 @@ from callbridge.core.model.orders import (
     Order,
     Play,
     Ring,
+    ShowCaller,
     Snoop,
     StartMusic,
     StartRinging,
@@ -654,6 +655,7 @@ def test_a_supervisor_takes_over() -> None:
     story.act(CallRequest.TAKE_OVER, by="eva")
     assert story.fact(TalkEnded).ended_by == "taken_over"
     assert story.bob in story.hung_up() and leg not in story.hung_up()
+    assert story.only(ShowCaller).leg == leg
     story.happens(LegJoined(at=story.now, leg=leg, bridge=bridge or ""))
     assert story.call().phase == "outside"
     story.gone(leg)

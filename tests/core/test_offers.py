@@ -18,7 +18,7 @@ from callbridge.core.model.events import (
     Why,
 )
 from callbridge.core.model.facts import AgentChanged, OfferEnded, OfferMade, OrderGivenUp, TalkBegan, VisitEnded
-from callbridge.core.model.orders import Bridge, DropBridge, HangUp, LeaveToDialplan, Play, Ring, StartMusic
+from callbridge.core.model.orders import Bridge, DropBridge, HangUp, LeaveToDialplan, Play, Ring, ShowCaller, StartMusic
 from callbridge.core.model.plan import AUTO_ANSWER, ConnectMode, Headers, Penalty, PhoneRules
 from tests.core.story import Story, agent, one_queue, plan, queue
 
@@ -347,6 +347,7 @@ def test_a_nailed_up_agent_hears_a_beep_and_then_the_caller() -> None:
     story.happens(PlaybackEnded(at=story.now, leg=session.leg, playback=beep.playback, failed=False))
     bridge = story.only(Bridge)
     assert bridge.legs == (customer, session.leg)
+    assert story.only(ShowCaller).leg == session.leg, "the line was not rung for this caller"
     story.join(bridge)
     assert story.state("bob") == "talking"
 

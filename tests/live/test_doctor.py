@@ -160,6 +160,17 @@ async def test_missing_contexts_are_named(pbx: Pbx, tmp_path: Path) -> None:
     assert missing == "dialplan: context nowhere does not exist"
 
 
+async def test_a_dialplan_that_does_not_keep_withheld_numbers_off_the_phones_is_named(pbx: Pbx, tmp_path: Path) -> None:
+    try:
+        await pbx.cli("dialplan remove context callbridge-connected-line")
+        said = faults(await found(tmp_path, config(pbx)))
+    finally:
+        path = pbx.folder / "etc" / "extensions.conf"
+        path.write_text(path.read_text())
+        await pbx.cli("dialplan reload")
+    assert said == ["dialplan: context callbridge-connected-line does not exist"]
+
+
 async def test_a_context_that_hands_no_call_over_is_found_out(pbx: Pbx, tmp_path: Path) -> None:
     try:
         await pbx.cli("dialplan remove extension _[A-Za-z0-9][A-Za-z0-9]!@callbridge-inbound")
@@ -266,12 +277,11 @@ async def test_trunks_dial_strings_and_shared_accounts_are_compared_with_pjsip(p
         "trunks: PJSIP/trnk of trunks is not an endpoint of the PBX",
         "trunks: PJSIP/carrier of outside.dial is not an endpoint of the PBX",
     ]
-    assert not any("max_contacts" in text or "trust_id_outbound" in text for text in of(findings, "phones"))
+    assert not any("max_contacts" in text for text in of(findings, "phones"))
     path = pbx.folder / "etc" / "pjsip.conf"
     before = path.read_text()
     changed = before.replace("[1001]\ntype=aor\n", "[1001]\ntype=aor\nmax_contacts=3\n")
-    changed = changed.replace("[1002](lab-phone)\n", "[1002](lab-phone)\ntrust_id_outbound=yes\n")
-    assert changed.count("max_contacts=3") == changed.count("trust_id_outbound=yes") == 1
+    assert changed.count("max_contacts=3") == 1
     path.write_text(changed)
     try:
         await pbx.cli("module reload res_pjsip.so")
@@ -281,8 +291,6 @@ async def test_trunks_dial_strings_and_shared_accounts_are_compared_with_pjsip(p
         await pbx.cli("module reload res_pjsip.so")
     (said,) = [text for text in of(findings, "phones") if "max_contacts" in text]
     assert said.startswith("ok: PJSIP/1001: max_contacts is above 1: all devices at the account ring")
-    (said,) = [text for text in of(findings, "phones") if "trust_id_outbound" in text]
-    assert said.startswith("warning: PJSIP/1002: trust_id_outbound is on")
 
 
 async def test_a_sound_that_is_transcoded_for_every_caller_is_named(pbx: Pbx, tmp_path: Path) -> None:

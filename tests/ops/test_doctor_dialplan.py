@@ -165,14 +165,6 @@ def test_phones_at_which_several_devices_may_register_are_named() -> None:
     ]
 
 
-def test_phones_to_which_the_pbx_itself_tells_withheld_numbers_are_named() -> None:
-    phones = {"PJSIP/1001": {"trust_id_outbound": "true"}, "PJSIP/1002": {"trust_id_outbound": "false"}, "PJSIP/1003": {}}
-    assert shown(*endpoints.told_by_the_pbx(phones)) == [
-        "warning: PJSIP/1001: trust_id_outbound is on: after a transfer the PBX may show a withheld number there for a moment"
-    ]
-    assert shown(*endpoints.told_by_the_pbx({"PJSIP/1002": phones["PJSIP/1002"]})) == []
-
-
 def test_an_agent_whose_phone_only_chan_sip_knows_is_told_so() -> None:
     findings = [*rules.phones({"PJSIP/1001": "ann"}, {"SIP/1001": "online"})]
     assert shown(*findings) == [

@@ -1,10 +1,14 @@
 """Orders as requests: exactly what goes over the wire."""
 
+from pathlib import Path
+
 import pytest
 
 from callbridge.core.model import orders as o
 from callbridge.core.model.ids import LegId
 from callbridge.wire.ari import Request, event_socket, requests
+
+ROOT = Path(__file__).parents[2]
 
 LEG = LegId("a/c 1/2")
 CUSTOMER = LegId("a/cust")
@@ -100,10 +104,13 @@ def variables(**changes: object) -> dict[str, str]:
 
 def test_a_phone_that_rings_is_shown_another_caller() -> None:
     show = o.ShowCaller(leg=LegId("a/cb-leg-1"), number="+4930", name='Er"ika, <x>')
-    (request,) = requests(show, app="app")
-    path = "/channels/cb-leg-1/variable?variable=CONNECTEDLINE%28all%29&value=%22Er%27ika%20%20%28x%29%22%20%3C%2B4930%3E"
-    assert (request.method, request.path, request.body) == ("POST", path, None)
-    assert 500 in request.pardons
+    first, second, last = requests(show, app="app")
+    shown = "&value=%22Er%27ika%20%20%28x%29%22%20%3C%2B4930%3E"
+    assert first.path == f"/channels/cb-leg-1/variable?variable=CALLBRIDGE_SHOWN{shown}", "kept before it is shown"
+    assert "variable=CONNECTED_LINE_SEND_SUB&value=callbridge-connected-line,s,1" in second.path
+    path = f"/channels/cb-leg-1/variable?variable=CONNECTEDLINE%28all%29{shown}"
+    assert (last.method, last.path, last.body) == ("POST", path, None)
+    assert all(500 in request.pardons for request in (first, second, last))
 
 
 def test_the_phone_shows_the_caller_and_the_call_is_linked_to_him() -> None:
@@ -120,6 +127,18 @@ def test_a_withheld_number_is_anonymous_outside_and_a_word_on_our_own_phones() -
     inside = variables(number="withheld", name="gold support withheld")
     assert inside["CONNECTEDLINE(all)"] == '"gold support withheld" <withheld>'
     assert "CONNECTEDLINE(num-pres)" not in inside
+
+
+@pytest.mark.parametrize("role", ["agent", "session", "supervisor", "outside", "customer"])
+@pytest.mark.parametrize("number", ["4930", "withheld"])
+def test_a_phone_keeps_what_it_shows_whatever_asterisk_has_to_say(role: str, number: str) -> None:
+    found = variables(role=role, number=number, name="Ada")
+    extension = "anonymous" if (role, number) == ("outside", "withheld") else "s"
+    ours = role != "customer"
+    assert found.get("CONNECTED_LINE_SEND_SUB") == (f"callbridge-connected-line,{extension},1" if ours else None)
+    assert found.get("CALLBRIDGE_SHOWN") == (found["CONNECTEDLINE(all)"] if ours else None)
+    dialplan = (ROOT / "dialplan" / "callbridge.conf").read_text().partition("[callbridge-connected-line]")[2]
+    assert f"exten => {extension},1,Set(CONNECTEDLINE(all,i)=${{CALLBRIDGE_SHOWN}})" in dialplan
 
 
 def test_a_leg_says_what_it_is_for_and_nothing_that_could_be_misread() -> None:

@@ -99,15 +99,6 @@ def several_contacts(contacts: Mapping[str, int], single: Container[str] = ()) -
         yield warning("phones", said, todo)
 
 
-def told_by_the_pbx(phones: Mapping[str, Mapping[str, str]]) -> Iterator[Finding]:
-    """``phones``: endpoint -> its settings. With ``trust_id_outbound`` Asterisk tells a phone numbers that callers withhold, whom
-    a receptionist transfers in mid-talk before anybody else can know of it."""
-    told = [phone for phone, settings in phones.items() if settings.get("trust_id_outbound", "").lower() in ("true", "yes", "on")]
-    if told:
-        said = f"{_first(told)}: trust_id_outbound is on: after a transfer the PBX may show a withheld number there for a moment"
-        yield warning("phones", said, "pjsip.conf: trust_id_outbound = no for agents' phones")
-
-
 def called_at_one_device(settings: Settings) -> set[str]:
     """The phones of which the PBX chooses a device: those that answer by themselves or are nailed up."""
     agents = settings.agents.values()

@@ -21,6 +21,7 @@ from callbridge.core.model.plan import AMD_CONTEXT, MACHINE_CONTEXT, SAFE_HARBOU
 from callbridge.settings.instance import PbxConfig
 from callbridge.settings.media import sounds
 from callbridge.settings.models import Settings
+from callbridge.wire.ari import CONNECTED_LINE_CONTEXT
 from callbridge.wire.asterisk_conf import Conf, ConfEntry, ConfSection
 
 CONFS = ("ari.conf", "http.conf", "manager.conf", "stasis.conf", "musiconhold.conf")
@@ -120,9 +121,6 @@ async def _ari(ari: AriSession, patient: Patient) -> AsyncIterator[Finding]:
         yield finding
     for finding in endpoints.several_contacts(most, endpoints.called_at_one_device(patient.settings)):
         yield finding
-    if not patient.settings.withheld_numbers.show:
-        for finding in endpoints.told_by_the_pbx({phone: patient.endpoints.settings.get(phone, {}) for phone in patient.phones}):
-            yield finding
     async for finding in _sounds(ari, patient):
         yield finding
 
@@ -275,7 +273,8 @@ async def _clock(ami: AmiSession, _patient: Patient) -> AsyncIterator[Finding]:
 
 
 async def _contexts(ami: AmiSession, patient: Patient) -> AsyncIterator[Finding]:
-    wanted = dict.fromkeys((*CONTEXTS, patient.settings.fallback.context, *_of_campaigns(patient.settings)))
+    settings = patient.settings
+    wanted = dict.fromkeys((*CONTEXTS, settings.fallback.context, CONNECTED_LINE_CONTEXT, *_of_campaigns(settings)))
     for context in wanted:
         try:
             lines = await ami.ask("ShowDialPlan", Context=context)
@@ -283,7 +282,7 @@ async def _contexts(ami: AmiSession, patient: Patient) -> AsyncIterator[Finding]
             if "permission" in str(refusal).lower():
                 yield unseen("dialplan", f"context {context}: ShowDialPlan is refused", "manager.conf: write = reporting,agent")
             else:
-                todo = "extensions.conf: #include callbridge.conf, then `dialplan reload`"
+                todo = "extensions.conf: #include callbridge.conf (copy it again after an update), then `dialplan reload`"
                 yield fault("dialplan", f"context {context} does not exist", todo)
         else:
             yield _context(context, lines, patient.settings.instance.app)

@@ -33,6 +33,7 @@ MODULES: Mapping[str, str] = {
 """Calls fail if any of these is missing."""
 HELPFUL_MODULES: Mapping[str, str] = {
     "app_queue": "the fallback queue while callbridge is away",
+    "app_stack": "keeping withheld numbers off agents' phones when the other party of a conversation changes",
     "app_playback": "the apology while callbridge is away",
     "bridge_native_rtp": "without it all audio passes through the PBX core",
     "bridge_softmix": "recording and three-way calls",

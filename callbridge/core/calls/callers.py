@@ -15,10 +15,10 @@ from callbridge.core.model.events import CallerIdentified, LookedUp
 from callbridge.core.model.facts import CallerChanged
 from callbridge.core.model.leg import Leg, LegRole
 from callbridge.core.model.numbers import WITHHELD
-from callbridge.core.model.orders import IdentifyCaller, ShowCaller
+from callbridge.core.model.orders import IdentifyCaller
 from callbridge.core.model.rows import evolve
 from callbridge.core.model.world import World
-from callbridge.core.routing import offers, visits
+from callbridge.core.routing import displays, visits
 
 ASKED_FOR = 30.0
 """Seconds for which the PBX is asked again when it has not answered, or nobody is at the other half of a Local channel yet."""
@@ -109,17 +109,16 @@ def _follow(world: World, call: Call, tier: str) -> None:
 
 
 def _show(world: World, call: Call) -> None:
-    """Tell the phone that rings. In a conversation Asterisk itself does; but it may not know that a number is withheld."""
-    offer = call.offer
-    if call.phase is Phase.TALKING and call.segment is not None and call.number == WITHHELD:
-        leg, queue = call.segment.leg, call.segment.queue
+    """Tell the phones that ring, or talk: they show what we say and nothing that Asterisk says by itself."""
+    offer, transfer = call.offer, call.transfer
+    if call.segment is not None:
+        displays.show(world, call, call.segment.leg, call.segment.queue)
     elif call.phase is Phase.OFFERED and offer is not None and offer.stage is OfferStage.RINGING and not offer.nailed:
-        leg, queue = offer.leg, call.visit.queue if call.visit is not None else ""
-    else:
-        return
-    plan = world.plan.queues.get(queue)
-    name = offers.shown(world, call, plan.name if plan is not None else "")
-    world.order(ShowCaller(leg=leg, number=call.number, name=name))
+        displays.show(world, call, offer.leg, call.visit.queue if call.visit is not None else "")
+    if transfer is not None and transfer.agent and transfer.leg is not None:
+        leg = world.legs.get(transfer.leg)
+        if leg is not None and (leg.role is LegRole.AGENT or transfer.reached):
+            displays.show(world, call, leg.id, transfer.target_queue)
 
 
 def looked_up(world: World, event: LookedUp) -> None:

@@ -21,7 +21,7 @@ from callbridge.core.model.orders import Bridge, DropBridge, Play, Ring, StartMu
 from callbridge.core.model.plan import REMEMBERED, ConnectMode, Penalty, QueuePlan
 from callbridge.core.model.rows import evolve
 from callbridge.core.model.world import World
-from callbridge.core.routing import announcements, answers, devices, phone_replies, segments, visits
+from callbridge.core.routing import announcements, answers, devices, displays, phone_replies, segments, visits
 
 SAFETY = dialling.SAFETY
 JOIN_CHECK = 5.0
@@ -110,7 +110,7 @@ def _ring(world: World, call: Call, agent: Agent, leg: LegId, queue: QueuePlan) 
         call=call.id,
         originator=call.leg if call.leg in world.legs else None,
         number=call.number,
-        name=shown(world, call, queue.name),
+        name=displays.shown(world, call, queue.name),
         auto_answer=agent.connect is ConnectMode.AUTO_ANSWER,
         headers=asking_to_answer(world, agent),
     )
@@ -122,16 +122,6 @@ def asking_to_answer(world: World, agent: Agent) -> tuple[tuple[str, str], ...]:
         return ()
     plan = world.plan.agents.get(agent.id)
     return (plan.auto_answer if plan is not None else ()) or world.plan.phones.auto_answer
-
-
-def shown(world: World, call: Call, queue: str) -> str:
-    """The name on the agent's display. What callers call themselves is put in last: it may look like a field."""
-    known = {"{tier}": call.tier, "{queue}": queue, "{number}": call.number}
-    head, field, tail = world.plan.display.partition("{name}")
-    for name, value in known.items():
-        head, tail = head.replace(name, value), tail.replace(name, value)
-    whole = f"{head}{call.name if field else ''}{tail}"
-    return " ".join(part for part in whole.split(" ") if part)
 
 
 def _beep(world: World, leg: LegId) -> Play:
@@ -291,6 +281,7 @@ def join(world: World, call: Call) -> None:
     )
     queue = call.visit.queue if call.visit is not None else ""
     world.order(Bridge(bridge=bridge, legs=(call.leg, offer.leg), call=call.id, queue=queue, agent=offer.agent))
+    displays.show_on_line(world, call, offer.leg, queue)
 
 
 def withdraw(

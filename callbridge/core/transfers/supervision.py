@@ -15,7 +15,7 @@ from callbridge.core.model.leg import Leg, LegRole
 from callbridge.core.model.orders import Bridge, DropBridge, Ring, Snoop
 from callbridge.core.model.rows import evolve
 from callbridge.core.model.world import World
-from callbridge.core.routing import offers, segments
+from callbridge.core.routing import displays, offers, segments
 from callbridge.core.transfers import transfers
 
 SUPERVISOR_RINGS_FOR = 20.0
@@ -171,6 +171,7 @@ def _take_over(world: World, call: Call, one: Supervision) -> None:
         agent_states.change(world, agent, work=Work.OFFERED, call=call.id, leg=one.leg)
     bridge, name = call.bridge or world.mint("bridge"), agent.id if agent is not None else ""
     world.order(Bridge(bridge=bridge, legs=(call.leg, one.leg), call=call.id, queue=segment.queue, agent=name))
+    displays.show(world, call, one.leg, segment.queue)
     to, kind, seq = f"agent:{agent.id}" if agent is not None else f"phone:{one.phone}", TransferKind.BLIND, world.next_seq()
     by, queue = segment.agent, segment.queue
     world.emit(TransferStarted(seq=seq, at=world.now, call=call.id, agent=by, queue=queue, to=to, kind=kind, leg=one.leg))

@@ -14,7 +14,7 @@ from callbridge.core.model.orders import DropBridge, Play, Ring
 from callbridge.core.model.plan import ConnectMode, Target, ToAgent, ToNumber, ToQueue
 from callbridge.core.model.rows import evolve
 from callbridge.core.model.world import World
-from callbridge.core.routing import devices, offers
+from callbridge.core.routing import devices, displays, offers
 from callbridge.core.transfers import conferences
 
 TARGET_RINGS_FOR = 20.0
@@ -94,7 +94,7 @@ def _ring(world: World, call: Call, leg: LegId, phone: str, agent: Agent | None,
         call=call.id,
         originator=call.leg,
         number=call.number,
-        name=offers.shown(world, call, queue),
+        name=displays.shown(world, call, queue),
         auto_answer=agent is not None and agent.connect is ConnectMode.AUTO_ANSWER,
         headers=offers.asking_to_answer(world, agent) if agent is not None else (),
     )

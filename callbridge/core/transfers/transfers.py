@@ -35,7 +35,7 @@ from callbridge.core.model.orders import Bridge, DropBridge, Play, StartMusic, S
 from callbridge.core.model.plan import ConsultQueue, Target, ToAgent, ToNumber, ToQueue
 from callbridge.core.model.rows import evolve
 from callbridge.core.model.world import World
-from callbridge.core.routing import announcements, answers, offers, segments
+from callbridge.core.routing import announcements, answers, displays, offers, segments
 from callbridge.core.transfers import conferences, queue_consults, records, returns, targets
 
 NOBODY_FREE = "nobody_free"
@@ -198,6 +198,7 @@ def _join(world: World, call: Call, transfer: Transfer) -> None:
     first = call.segment.leg if call.segment is not None else call.leg
     bridge, agent = call.bridge or world.mint("bridge"), call.segment.agent if call.segment is not None else transfer.agent
     world.order(Bridge(bridge=bridge, legs=(first, transfer.leg), call=call.id, queue=transfer.queue, agent=agent))
+    displays.show_on_line(world, call, transfer.leg, transfer.target_queue)
     records.put(world, evolve(call, bridge=bridge, transfer=evolve(transfer, until=world.now + offers.JOIN_CHECK)))
 
 

@@ -1,6 +1,7 @@
 """ARI as messages: WebSocket frames to events, orders to HTTP requests, lists to snapshots; nothing here does I/O."""
 
 from callbridge.wire.ari.caller_id import caller_of, questions_of, taken_off
+from callbridge.wire.ari.display import CONNECTED_LINE_CONTEXT
 from callbridge.wire.ari.events import ECHO, SILENCED, Heard, read
 from callbridge.wire.ari.listing import (
     Lists,
@@ -36,6 +37,7 @@ from callbridge.wire.ari.shapes import Malformed
 from callbridge.wire.ari.stranded import Stranded, stamped, stranded
 
 __all__ = [
+    "CONNECTED_LINE_CONTEXT",
     "ECHO",
     "PEER",
     "REFERRED_BY",

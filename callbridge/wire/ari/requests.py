@@ -46,9 +46,9 @@ from callbridge.core.model.orders import (
     Subscribe,
     WatchAudio,
 )
+from callbridge.wire.ari import display
 from callbridge.wire.ari.events import ECHO, SILENCED
 from callbridge.wire.ari.referrals import REFER_TO, REFERRED_BY
-from callbridge.wire.text import NAME_LIMIT, NUMBER_LIMIT, clean
 
 BRIDGE_TYPE = "mixing,dtmf_events"
 
@@ -65,7 +65,6 @@ _REASONS = frozenset({"normal", "busy", "congestion", "no_answer", "answered_els
 
 _PLAIN = re.compile(r"[\w.:@/+ -]*")
 """Characters allowed in an argument of an application."""
-_HARMLESS = str.maketrans({'"': "'", "\\": "/", ",": " ", ";": " ", "<": "(", ">": ")", "$": " ", "{": "(", "}": ")"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +140,7 @@ def requests(
         case ReadReferral(leg=leg):
             return tuple(variable_request(channel_of(leg), name) for name in (REFER_TO, REFERRED_BY))
         case ShowCaller(leg=leg, number=number, name=name):
-            return (set_variable(channel_of(leg), "CONNECTEDLINE(all)", _party(number, name)),)
+            return tuple(set_variable(channel_of(leg), *each) for each in display.shows(number, name))
         case FindParty(leg=leg) | IdentifyCaller(leg=leg):
             return (Request("GET", _path("channels", channel_of(leg)), pardons=_PARDON_NOT_FOUND),)
         case WatchAudio(leg=leg):
@@ -185,25 +184,16 @@ def _ring_variables(order: Ring) -> dict[str, str]:
     variables = {"CALLBRIDGE_ROLE": order.role}
     if order.call:
         variables["CALLBRIDGE_CALL"] = order.call
-    if party := _party(order.number, order.name):
-        variables["CONNECTEDLINE(all)"] = party
-    if order.number == WITHHELD and order.role == "outside":  # the carrier is to see an anonymous caller, not a word of ours
-        variables |= {"CONNECTEDLINE(num-pres)": "prohib", "CONNECTEDLINE(name-pres)": "prohib"}
+    if shown := display.party(order.number, order.name):
+        # A carrier is to see an anonymous caller, not a word of ours.
+        anonymous = order.number == WITHHELD and order.role == "outside"
+        kept = display.kept(shown, anonymous=anonymous)
+        variables |= kept if order.role != "customer" else {display.CONNECTED_LINE: shown}
     if order.phone.startswith("PJSIP/") and order.role != "customer":  # a carrier need not see our headers
         if order.call:
             variables["PJSIP_HEADER(add,X-Callbridge-Call)"] = order.call
         variables |= {f"PJSIP_HEADER(add,{name})": text for name, text in order.headers}
     return variables
-
-
-def _party(number: str, name: str) -> str:
-    """As CONNECTEDLINE(all) takes it; empty when there is nothing to show."""
-    number, name = _shown(number, NUMBER_LIMIT), _shown(name, NAME_LIMIT)
-    return f'"{name or number}" <{number}>' if number or name else ""
-
-
-def _shown(value: str, limit: int) -> str:
-    return clean(value.translate(_HARMLESS), limit)
 
 
 def _bridge(order: Bridge, app: str, bridge_type: str, inside: Container[str] | None) -> tuple[Request, ...]:
