@@ -165,13 +165,13 @@ async def test_marks_that_the_form_does_not_have_are_refused(client: Client, bod
 
 
 async def test_without_a_database_or_with_one_that_is_away_it_says_so(tmp_path: Path) -> None:
-    for quality, detail in (
-        (quality_service(None), "nothing is reviewed: the configuration needs 'database:' and 'quality:' with samples"),
-        (quality_service(f"sqlite:///{tmp_path}/none/history.db"), "the database: unable to open database file"),
+    for quality, status, detail in (
+        (quality_service(None), 501, "nothing is reviewed: add the sections 'database:' and 'quality:' with samples"),
+        (quality_service(f"sqlite:///{tmp_path}/none/history.db"), 503, "the database: unable to open database file"),
     ):
         with closing(quality):
             async with client_of(ToyDesk(quality=quality), SETTINGS) as client:
-                assert (await ask(client, "samples", status=503))["detail"] == detail
+                assert (await ask(client, "samples", status=status))["detail"] == detail
 
 
 async def test_a_reader_does_not_wait_for_a_locked_database(tmp_path: Path) -> None:

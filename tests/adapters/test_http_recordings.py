@@ -204,7 +204,14 @@ async def test_the_recordings_of_a_call_are_listed(place: Place) -> None:
 async def test_without_a_folder_or_a_history_it_says_so(place: Place) -> None:
     place.at = None
     status, body, _ = await place.ask()
-    assert (status, b"no recordings here" in body) == (503, True)
+    assert (status, b"add the folder 'metrics: {recordings: ...}' to the configuration" in body) == (501, True)
+    with closing(RecordingService(None, lambda: None)) as none:
+        async with (
+            client_of(ToyDesk(recordings=none), SETTINGS) as client,
+            client.get("/api/recordings?call=c", headers={"Authorization": "Bearer eve"}) as answer,
+        ):
+            detail = (await answer.json())["detail"]
+    assert (answer.status, detail) == (501, "there is no history: add the section 'database:' to the configuration")
 
 
 async def test_files_are_closed_and_only_so_many_are_open(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,6 +9,7 @@ import json
 import threading
 from collections.abc import AsyncIterator
 from contextlib import closing
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from openpyxl import load_workbook
 
 from callbridge.adapters.history import HistoryStore, People
 from callbridge.adapters.http import ApiToken, HttpSettings, TokenRole
+from callbridge.adapters.ledger import LedgerRequests
 from callbridge.adapters.report_forms import service as services
 from callbridge.adapters.report_forms.forms import ReportForm
 from callbridge.adapters.report_forms.service import ReportService
@@ -136,9 +138,27 @@ async def test_what_is_wrong_is_said_in_one_line(client: Client, path: str, stat
 
 
 async def test_without_a_history_it_is_said(tmp_path: Any) -> None:
-    for url, words in ((None, "there is no history: the"), (f"sqlite:///{tmp_path}/x/none.db", "the history cannot be read: ")):
+    for url, words in ((None, "there is no history: add the section"), (f"sqlite:///{tmp_path}/x/none.db", "the history cannot be read: ")):
         with pytest.raises(NoHistory, match=words):
             await everything(ReportService(url, lambda: SITE))
+
+
+async def test_what_the_configuration_does_not_have_is_not_implemented_rather_than_away() -> None:
+    """Nobody needs to try again: the answer says which section is to be added."""
+
+    class WithoutDatabase(ToyDesk):
+        def reports(self) -> ReportService:
+            return reports
+
+        def ledger(self) -> LedgerRequests:
+            return replace(super().ledger(), store=None)
+
+    with closing(ReportService(None, lambda: SITE)) as reports:
+        async with client_of(WithoutDatabase(), SETTINGS) as client:
+            for path in ("reports/queues", "do-not-call"):
+                async with client.get(f"/api/{path}", headers={"Authorization": "Bearer boss"}) as answer:
+                    assert (answer.status, "Retry-After" in answer.headers) == (501, False)
+                    assert "add the section 'database:' to the configuration" in (await answer.json())["detail"]
 
 
 async def everything(reports: ReportService, name: str = "queues") -> list[bytes]:

@@ -155,8 +155,8 @@ async def answers(bridge: Callbridge) -> list[str]:
 
 async def answer(bridge: Callbridge, path: str) -> str:
     async with aiohttp.ClientSession() as session, session.get(bridge.url + path) as response:
-        # 503: nothing is kept or reviewed here.
-        away = {503} if path.startswith(("/api/quality", "/api/recordings")) else set()
+        # 501: nothing is kept or reviewed here.
+        away = {501} if path.startswith(("/api/quality", "/api/recordings")) else set()
         assert response.status in {200, 404} | away, (path, response.status)
         return path + await response.text()
 

@@ -45,6 +45,11 @@ class BadDatabase(RuntimeError):
     """The database cannot be used; the message says why, in one line and without its password."""
 
 
+class NotConfigured(Exception):
+    """A part of callbridge that the configuration does not have: trying again helps nobody. The message says which section is to
+    be added. The errors of such parts are of this kind, too."""
+
+
 class NotAnswering(BadDatabase):
     """It may be usable, but is away, or cannot be opened now."""
 

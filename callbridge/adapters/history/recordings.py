@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 from sqlalchemy import Engine, insert, select
 from sqlalchemy.exc import SQLAlchemyError
 
-from callbridge.adapters.database import BadDatabase, Database, cause_of
+from callbridge.adapters.database import BadDatabase, Database, NotConfigured, cause_of
 from callbridge.adapters.database.history_tables import changes, recordings
 from callbridge.adapters.system.threads import Threads, ThreadsBusy
 
@@ -43,6 +43,10 @@ class NoRecording(LookupError):
 
 class RecordingsAway(RuntimeError):
     """Nothing can be played now; the message says why."""
+
+
+class RecordingsNotConfigured(RecordingsAway, NotConfigured):
+    """Nothing can be played here."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +83,7 @@ class RecordingService:
         """Open it for ``by``, which is a row of ``changes`` before anything is heard. Raises NoRecording and RecordingsAway."""
         folder, now = self._folder(), self._wall()
         if folder is None:
-            raise RecordingsAway("no recordings here: the configuration has no folder 'metrics: {recordings: ...}'")
+            raise RecordingsNotConfigured("no recordings here: add the folder 'metrics: {recordings: ...}' to the configuration")
         if self._open >= MOST_PLAYED:
             raise RecordingsAway(_BUSY)
         self._open += 1
@@ -135,7 +139,7 @@ class RecordingService:
 
     async def _ask(self, work: Callable[[Engine], Found]) -> Found:
         if self._url is None:
-            raise RecordingsAway("there is no history: the configuration has no section 'database:'")
+            raise RecordingsNotConfigured("there is no history: add the section 'database:' to the configuration")
         url = self._url
 
         def connected() -> Found:

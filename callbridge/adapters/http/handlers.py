@@ -23,7 +23,7 @@ from callbridge.adapters.http.limits import Refusals
 from callbridge.adapters.http.openapi import document
 from callbridge.adapters.http.person_schemas import PersonBody
 from callbridge.adapters.http.probes import Probes
-from callbridge.adapters.http.problems import Problem, problems
+from callbridge.adapters.http.problems import Problem, problems, unavailable
 from callbridge.adapters.http.quality_routes import QualityHandlers
 from callbridge.adapters.http.rate_limit import RateLimit
 from callbridge.adapters.http.recording_routes import RecordingHandlers
@@ -323,7 +323,7 @@ class _Handlers:
         try:
             found = await self._backend.ledger().campaign(request.match_info["name"])
         except NoLedger as trouble:
-            raise Problem(503, str(trouble)) from None
+            raise unavailable(trouble) from None
         if found is None:
             raise Problem(404, "no such campaign")
         return web.json_response(found)
@@ -352,7 +352,7 @@ class _Handlers:
         try:
             entered, refused = await self._backend.ledger().add_leads(name, body.leads)
         except NoLedger as trouble:
-            raise Problem(503, str(trouble)) from None
+            raise unavailable(trouble) from None
         rows = [{"number": number, "why": why} for number, why in refused]
         return web.json_response({"entered": entered, "refused": rows})
 
@@ -367,7 +367,7 @@ class _Handlers:
         try:
             return web.json_response(await self._backend.ledger().blocks())
         except NoLedger as trouble:
-            raise Problem(503, str(trouble)) from None
+            raise unavailable(trouble) from None
 
     async def block(self, request: web.Request) -> web.Response:
         body, by = await body_of(request, BlockBody), caller().by
@@ -378,7 +378,7 @@ class _Handlers:
         except ValueError as wrong:
             raise Problem(409, str(wrong)) from None
         except NoLedger as trouble:
-            raise Problem(503, str(trouble)) from None
+            raise unavailable(trouble) from None
         return web.json_response(self._backend.ledger().shown({**body.model_dump(), "by": by, "at": self._backend.now()}))
 
     async def person(self, request: web.Request) -> web.Response:
@@ -399,7 +399,7 @@ class _Handlers:
         except ValueError as wrong:
             raise Problem(409, str(wrong)) from None
         except NoLedger as trouble:
-            raise Problem(503, str(trouble)) from None
+            raise unavailable(trouble) from None
         if not gone:
             raise Problem(404, "this number is not on the do-not-call list")
         return web.json_response(self._backend.ledger().shown(body.model_dump()))

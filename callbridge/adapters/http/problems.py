@@ -8,6 +8,8 @@ import structlog
 from aiohttp import hdrs, web
 from aiohttp.typedefs import Handler
 
+from callbridge.adapters.database import NotConfigured
+
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
 PROBLEM_JSON = "application/problem+json"
@@ -31,6 +33,13 @@ class Problem(Exception):
         if self.retry_after is not None:
             response.headers[hdrs.RETRY_AFTER] = str(max(1, round(self.retry_after)))
         return response
+
+
+def unavailable(trouble: Exception) -> Problem:
+    """Of what cannot be used now, and may be tried again; or of what the configuration does not have."""
+    if isinstance(trouble, NotConfigured):
+        return Problem(501, str(trouble))
+    return Problem(503, str(trouble), retry_after=10)
 
 
 _UNREAD = (413, 415)

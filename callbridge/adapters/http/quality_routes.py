@@ -12,10 +12,10 @@ from aiohttp import web
 
 from callbridge.adapters.http import quality_schemas as schemas
 from callbridge.adapters.http.auth import caller
-from callbridge.adapters.http.problems import Problem
+from callbridge.adapters.http.problems import Problem, unavailable
 from callbridge.adapters.http.request_bodies import PLAIN_TEXT, body_of
 from callbridge.adapters.http.response_bodies import ResponseBody
-from callbridge.adapters.http.route import STAFF, SUPERVISORS, Query, get, post
+from callbridge.adapters.http.route import NOT_NOW, STAFF, SUPERVISORS, Query, get, post
 from callbridge.adapters.quality.forms import BadMark
 from callbridge.adapters.quality.service import QualityAway, QualityService, UnknownSample, WrittenReview
 from callbridge.adapters.quality.store import NoReview, UnknownReview
@@ -30,7 +30,7 @@ QUALITY_ROUTES = (
         "list the samples of recordings, by period, and how far each is reviewed",
         list[schemas.SampleView],
         roles=SUPERVISORS,
-        faults=(503,),
+        faults=NOT_NOW,
     ),
     post(
         "/api/quality/next",
@@ -39,7 +39,7 @@ QUALITY_ROUTES = (
         schemas.OpenReviewView,
         roles=SUPERVISORS,
         body=schemas.NextReviewBody,
-        faults=(404, 503),
+        faults=(404, *NOT_NOW),
     ),
     get(
         "/api/quality/reviews",
@@ -48,7 +48,7 @@ QUALITY_ROUTES = (
         list[schemas.ReviewView],
         roles=STAFF,
         query=(Query("agent", "only reviews of this agent", _NAME), Query("reviewer", "only reviews by this reviewer", _NAME)),
-        faults=(503,),
+        faults=NOT_NOW,
     ),
     get(
         "/api/quality/reviews/{id}",
@@ -56,7 +56,7 @@ QUALITY_ROUTES = (
         "get a review with its marks",
         schemas.ReviewDetails,
         roles=STAFF,
-        faults=(404, 503),
+        faults=(404, *NOT_NOW),
     ),
     post(
         "/api/quality/reviews/{id}/score",
@@ -65,7 +65,7 @@ QUALITY_ROUTES = (
         schemas.ReviewScored,
         roles=SUPERVISORS,
         body=schemas.ScoreBody,
-        faults=(404, 409, 503),
+        faults=(404, 409, *NOT_NOW),
     ),
     post(
         "/api/quality/reviews/{id}/dispute",
@@ -74,7 +74,7 @@ QUALITY_ROUTES = (
         schemas.ReviewDisputed,
         roles=STAFF,
         body=schemas.DisputeBody,
-        faults=(404, 409, 503),
+        faults=(404, 409, *NOT_NOW),
     ),
 )
 
@@ -151,7 +151,7 @@ def _refusals() -> Iterator[None]:
     except BadMark as wrong:
         raise Problem(400, str(wrong)) from None
     except QualityAway as trouble:
-        raise Problem(503, str(trouble), retry_after=10) from None
+        raise unavailable(trouble) from None
 
 
 def _review_id(request: web.Request) -> int:

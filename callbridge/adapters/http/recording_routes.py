@@ -10,10 +10,10 @@ from aiohttp import hdrs, web
 
 from callbridge.adapters.history.recordings import NoRecording, OpenRecording, RecordingsAway, RecordingService
 from callbridge.adapters.http.auth import caller
-from callbridge.adapters.http.problems import Problem, hardened
+from callbridge.adapters.http.problems import Problem, hardened, unavailable
 from callbridge.adapters.http.request_bodies import PLAIN_TEXT
 from callbridge.adapters.http.response_bodies import Absent, ResponseBody
-from callbridge.adapters.http.route import SUPERVISORS, Query, get
+from callbridge.adapters.http.route import NOT_NOW, SUPERVISORS, Query, get
 
 AUDIO = {
     ".wav": "audio/wav",
@@ -58,7 +58,7 @@ RECORDING_ROUTES = (
         list[RecordingView],
         roles=SUPERVISORS,
         query=(Query("call", "the call ID", {"type": "string", "pattern": PLAIN_TEXT}, required=True),),
-        faults=(503,),
+        faults=NOT_NOW,
     ),
     get(
         "/api/recordings/{id}",
@@ -69,7 +69,7 @@ RECORDING_ROUTES = (
         query=(
             Query("Range", "the bytes to be sent: bytes=0-1023, bytes=1024-, bytes=-1024", {"type": "string"}, place="header"),
         ),
-        faults=(404, 503, 504),
+        faults=(404, *NOT_NOW, 504),
         media="audio/wav",
         other_media=tuple(sorted({*AUDIO.values(), _OTHER} - {"audio/wav"})),
         ranges=True,
@@ -88,7 +88,7 @@ class RecordingHandlers:
         try:
             rows = await self._service.of_call(call)
         except RecordingsAway as away:
-            raise Problem(503, str(away), retry_after=10) from None
+            raise unavailable(away) from None
         listed = [{name: "" if value is None else value for name, value in row.items()} for row in rows]
         return web.json_response([{"id": row.pop("fact"), **row} for row in listed])
 
@@ -101,7 +101,7 @@ class RecordingHandlers:
         except NoRecording as missing:
             raise Problem(404, str(missing)) from None
         except RecordingsAway as away:
-            raise Problem(503, str(away), retry_after=10) from None
+            raise unavailable(away) from None
         try:
             return await self._sent(request, opened)
         finally:

@@ -8,7 +8,7 @@ from typing import Any
 from aiohttp import hdrs, web
 
 from callbridge.adapters.http.auth import Caller, TokenRole
-from callbridge.adapters.http.problems import Problem, hardened
+from callbridge.adapters.http.problems import Problem, hardened, unavailable
 from callbridge.adapters.report_forms.forms import MEDIA, SUFFIX, ReportForm
 from callbridge.adapters.report_forms.service import ReportService
 from callbridge.adapters.report_forms.words import Language
@@ -23,7 +23,7 @@ async def catalogue_answer(reports: ReportService, who: Caller) -> web.Response:
     try:
         listed = await reports.catalogue()
     except NoHistory as trouble:
-        raise Problem(503, str(trouble), retry_after=10) from None
+        raise unavailable(trouble) from None
     return web.json_response([one for one in listed if _allowed(CATALOGUE[one["name"]], who)])
 
 
@@ -51,7 +51,7 @@ async def report_answer(request: web.Request, reports: ReportService, who: Calle
         if response.prepared:
             raise ConnectionAbortedError from trouble
         if isinstance(trouble, NoHistory):
-            raise Problem(503, str(trouble), retry_after=10) from None
+            raise unavailable(trouble) from None
         raise Problem(404 if isinstance(trouble, NoSuchName) else 400, str(trouble)) from None
     finally:
         await pieces.aclose()

@@ -13,6 +13,8 @@ EVERYBODY = frozenset(TokenRole)
 WATCHERS = EVERYBODY - {TokenRole.AGENT}
 STAFF = EVERYBODY - {TokenRole.VIEWER}
 SUPERVISORS = frozenset({TokenRole.SUPERVISOR, TokenRole.ADMIN})
+NOT_NOW = (501, 503)
+"""What the history or the ledger is asked for: the configuration has no database, or it does not answer now."""
 ADMINS = frozenset({TokenRole.ADMIN})
 
 

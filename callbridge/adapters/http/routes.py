@@ -13,7 +13,7 @@ from callbridge.adapters.http.auth import TokenRole
 from callbridge.adapters.http.explain_routes import MAX_WAITING_SHOWN
 from callbridge.adapters.http.quality_routes import QUALITY_ROUTES
 from callbridge.adapters.http.recording_routes import RECORDING_ROUTES
-from callbridge.adapters.http.route import ADMINS, STAFF, SUPERVISORS, WATCHERS, Query, Route, get, post
+from callbridge.adapters.http.route import ADMINS, NOT_NOW, STAFF, SUPERVISORS, WATCHERS, Query, Route, get, post
 from callbridge.adapters.report_forms.forms import MEDIA, ReportForm
 from callbridge.adapters.report_forms.words import Language
 from callbridge.adapters.reports.intervals import By
@@ -191,7 +191,7 @@ ROUTES: tuple[Route, ...] = (
         "reports",
         "list the reports with their options and columns",
         list[response_bodies.ReportView],
-        faults=(503,),
+        faults=NOT_NOW,
     ),
     get(
         "/api/reports/{name}",
@@ -199,7 +199,7 @@ ROUTES: tuple[Route, ...] = (
         "get a report on the history; an agent token returns only that agent's figures. Moments are epoch seconds",
         list[dict[str, str | float | None]],
         query=_REPORT,
-        faults=(404, 503),
+        faults=(404, *NOT_NOW),
         other_media=tuple(sorted({media for media in MEDIA.values() if media != "application/json"})),
     ),
     *map(_of_agents, AGENT_ROUTES),
@@ -240,7 +240,7 @@ ROUTES: tuple[Route, ...] = (
         "get a campaign with the figures of its database",
         response_bodies.CampaignDetailsView,
         roles=WATCHERS,
-        faults=(404, 503),
+        faults=(404, *NOT_NOW),
     ),
     *(
         post(
@@ -265,7 +265,7 @@ ROUTES: tuple[Route, ...] = (
         response_bodies.LeadsEntered,
         roles=SUPERVISORS,
         body=request_bodies.LeadsBody,
-        faults=(404, 503),
+        faults=(404, *NOT_NOW),
     ),
     post(
         "/api/agents/{id}/disposition",
@@ -282,7 +282,7 @@ ROUTES: tuple[Route, ...] = (
         "get the do-not-call list, newest first",
         list[response_bodies.Blocked],
         roles=SUPERVISORS,
-        faults=(503,),
+        faults=NOT_NOW,
     ),
     post(
         "/api/do-not-call",
@@ -291,7 +291,7 @@ ROUTES: tuple[Route, ...] = (
         response_bodies.Blocked,
         roles=SUPERVISORS,
         body=request_bodies.BlockBody,
-        faults=(404, 409, 503),
+        faults=(404, 409, *NOT_NOW),
     ),
     post(
         "/api/do-not-call/remove",
@@ -300,7 +300,7 @@ ROUTES: tuple[Route, ...] = (
         response_bodies.Unblocked,
         roles=SUPERVISORS,
         body=request_bodies.UnblockBody,
-        faults=(404, 409, 503),
+        faults=(404, 409, *NOT_NOW),
     ),
     *(
         post(

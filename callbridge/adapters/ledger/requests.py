@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
+from callbridge.adapters.database import NotConfigured
 from callbridge.adapters.facts.privacy import mask, scrub
 from callbridge.adapters.ledger.block_list import BlockEntry
 from callbridge.adapters.ledger.leads import LeadReader, Loaded, enter_rows
@@ -33,6 +34,10 @@ Found = TypeVar("Found")
 
 class NoLedger(RuntimeError):
     """There are no campaigns, or their database is unavailable; the message says which."""
+
+
+class LedgerNotConfigured(NoLedger, NotConfigured):
+    """There are none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,7 +135,7 @@ class LedgerRequests:
 
     def _open(self) -> LedgerStore:
         if self.store is None:
-            raise NoLedger("no ledger is configured, so there are no campaigns")
+            raise LedgerNotConfigured("there is no ledger of campaigns: add the section 'database:' to the configuration")
         if trouble := self.trouble():
             raise NoLedger(trouble)  # at once: repeated requests must not fill the threads
         return self.store

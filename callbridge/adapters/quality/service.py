@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from callbridge.adapters.database import BadDatabase, Database, cause_of
+from callbridge.adapters.database import BadDatabase, Database, NotConfigured, cause_of
 from callbridge.adapters.quality.forms import BadMark, Criterion, FormScore, ScoreForm, score
 from callbridge.adapters.quality.sampling import SampleTerms, past_periods
 from callbridge.adapters.quality.store import QualityStore, Remark, Review
@@ -32,6 +32,10 @@ Found = TypeVar("Found")
 
 class QualityAway(RuntimeError):
     """Nothing can be reviewed now; the message says why."""
+
+
+class QualityNotConfigured(QualityAway, NotConfigured):
+    """Nothing is reviewed here."""
 
 
 class UnknownSample(ValueError):
@@ -178,7 +182,7 @@ class QualityService:
 
     async def _run(self, work: Callable[[QualityStore], Found]) -> Found:
         if self._url is None or not self.is_configured:
-            raise QualityAway("nothing is reviewed: the configuration needs 'database:' and 'quality:' with samples")
+            raise QualityNotConfigured("nothing is reviewed: add the sections 'database:' and 'quality:' with samples")
         url = self._url
 
         def connected() -> Found:

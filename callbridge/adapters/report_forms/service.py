@@ -22,7 +22,7 @@ from callbridge.adapters.database import BadDatabase, Database, cause_of
 from callbridge.adapters.database.metadata import metadata
 from callbridge.adapters.report_forms.forms import ReportForm, written
 from callbridge.adapters.report_forms.words import Language
-from callbridge.adapters.reports.asking import NoHistory, ReportRequest, ReportSite, make_report
+from callbridge.adapters.reports.asking import HistoryNotConfigured, NoHistory, ReportRequest, ReportSite, make_report
 from callbridge.adapters.reports.registry import REPORTS
 from callbridge.adapters.reports.report import ReportQuery
 from callbridge.adapters.system.threads import Threads, ThreadsBusy
@@ -102,7 +102,7 @@ class ReportService:
     def database(self) -> Database:
         """The history's. Raises NoHistory."""
         if self._url is None:
-            raise NoHistory("there is no history: the configuration has no section 'database:'")
+            raise HistoryNotConfigured("there is no history: add the section 'database:' to the configuration")
         self._database = self._database or Database(self._url, PIECE_WITHIN)
         return self._database
 

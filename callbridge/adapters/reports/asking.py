@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import Engine
 
+from callbridge.adapters.database import NotConfigured
 from callbridge.adapters.reports.call_details import UnknownCall
 from callbridge.adapters.reports.intervals import BadPeriod, By, moment_of
 from callbridge.adapters.reports.names import UnknownName, check_names
@@ -25,6 +26,10 @@ class BadReportRequest(ValueError):
 
 class NoHistory(Exception):
     """There is none, or it cannot be read now; the message says why, in one line."""
+
+
+class HistoryNotConfigured(NoHistory, NotConfigured):
+    """There is none, and there will be none until the configuration has one."""
 
 
 class NoSuchName(BadReportRequest):
