@@ -14,10 +14,11 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from callbridge.adapters.database import BadDatabase, Database, cause_of, file_of
 from callbridge.adapters.quality.forms import BadMark, Criterion, ScoreForm
-from callbridge.adapters.quality.service import WrittenReview, draw_due, state_of
-from callbridge.adapters.quality.store import NoReview, QualityStore
+from callbridge.adapters.quality.service import WrittenReview, draw_due, settle_callback, state_of
+from callbridge.adapters.quality.store import ENTERED, NoReview, QualityStore
 from callbridge.cli.tables import cell, moment, render, table_of
-from callbridge.service.quality_settings import quality_site, score_forms
+from callbridge.service.fatal_callbacks import FatalCallbacks
+from callbridge.service.quality_settings import fatal_callbacks, quality_site, score_forms
 from callbridge.settings.durations import seconds
 from callbridge.settings.faults import did_you_mean, printable
 from callbridge.settings.models import Settings
@@ -106,16 +107,20 @@ def _score(settings: Settings, store: QualityStore, options: argparse.Namespace)
     form = _form(settings, store.form_of(int(options.what)))
     marks, remarks = dict(_pairs(options.mark, "mark")), dict(_pairs(options.remark, "remark"))
     heard = {name: _seconds(text) for name, text in _pairs(options.heard_at, "heard-at")}
-    review = WrittenReview(marks=marks, remarks=remarks, heard_at=heard, comment=options.comment).by_form(form)
-    result = review.result
-    store.score(int(options.what), options.reviewer, review, time.time())
+    written = WrittenReview(marks=marks, remarks=remarks, heard_at=heard, comment=options.comment)
+    review, number = written.by_form(form, fatal_callbacks(settings).get(form.name, "")), int(options.what)
+    store.score(number, options.reviewer, review, time.time())
+    settle_callback(store, number, FatalCallbacks(lambda: settings))
+    row, result = store.review(number), review.result
     if options.json:
-        print(
-            json.dumps({"id": int(options.what), "score": result.score, "points": result.points, "failed": list(result.failed)})
-        )
+        said = {"id": number, "score": result.score, "points": result.points, "failed": list(result.failed)}
+        print(json.dumps(said | {"callback": row["callback"] or "", "callback_outcome": row["callback_outcome"] or ""}))
         return
     failed = f", fatal: {', '.join(result.failed)}" if result.failed else ""
-    print(printable(f"review {options.what}: score {_share(result.score)}{failed}"))
+    print(printable(f"review {number}: score {_share(result.score)}{failed}"))
+    if row["callback"] and result.failed:
+        outcome = "the customer is a lead" if row["callback_outcome"] == ENTERED else row["callback_outcome"]
+        print(printable(f"callback by campaign {row['callback']}: {outcome}"))
 
 
 def _dispute(_settings: Settings, store: QualityStore, options: argparse.Namespace) -> None:

@@ -30,6 +30,7 @@ from callbridge.service import observing
 from callbridge.service import term as terms
 from callbridge.service.adapter_settings import ownership_check, redis_settings
 from callbridge.service.alerting import Alerting
+from callbridge.service.fatal_callbacks import FatalCallbacks
 from callbridge.service.parts import Parts
 from callbridge.service.quality_settings import quality_site
 from callbridge.service.reloading import Reloads
@@ -68,7 +69,7 @@ class Process:
         self.store: Store = MemoryStore() if redis is None else RedisStore(redis)
         url = settings.database.url.get_secret_value() if settings.database is not None and settings.history.keep else None
         self.reports = ReportService(url, lambda: report_site(self.settings))
-        self.quality = QualityService(url, lambda: quality_site(self.settings))
+        self.quality = QualityService(url, lambda: quality_site(self.settings), FatalCallbacks(lambda: self.settings))
         self.recordings = RecordingService(url, lambda: self.settings.metrics.recordings)
         self._failing = False
         self._reloads = Reloads(self)

@@ -13,7 +13,15 @@ from callbridge.settings.quality import FormSectionConfig
 
 def quality_site(settings: Settings) -> QualitySite:
     zone = ZoneInfo(settings.instance.timezone)
-    return QualitySite(samples=sample_terms(settings), forms=score_forms(settings), zone=zone)
+    return QualitySite(
+        samples=sample_terms(settings), forms=score_forms(settings), zone=zone, callbacks=fatal_callbacks(settings)
+    )
+
+
+def fatal_callbacks(settings: Settings) -> dict[str, str]:
+    """Form -> the campaign that calls back the customer when a fatal criterion failed."""
+    wanted = {name: form.on_fatal.callback for name, form in settings.quality.forms.items()}
+    return {name: callback.campaign for name, callback in wanted.items() if callback is not None}
 
 
 def sample_terms(settings: Settings) -> dict[str, SampleTerms]:

@@ -58,11 +58,28 @@ class FormSectionConfig(ConfigSection):
     """What is judged in it. Example: `[{name: greeting, points: 5}]`"""
 
 
+class FatalCallbackConfig(ConfigSection):
+    """Call the customer back."""
+
+    campaign: Name
+    """Campaign that the customer becomes a lead of. Example: `apologies`"""
+
+
+class OnFatalConfig(ConfigSection):
+    """What else is done when a fatal criterion was not met."""
+
+    callback: FatalCallbackConfig | None = None
+    """Enter the customer's number as a lead of a campaign, once for each call; not a withheld number, nor one that must not be
+    called. Example: `{campaign: apologies}`"""
+
+
 class ScoreFormConfig(ConfigSection):
     """A form by which recordings are scored. The score is the mean of the sections' shares of points, by weight."""
 
     sections: Annotated[tuple[FormSectionConfig, ...], AfterValidator(filled)]
     """Its parts, in order."""
+    on_fatal: OnFatalConfig = OnFatalConfig()
+    """What is done when a fatal criterion was not met; a second review is a matter of the sample (`second_review`)."""
 
     @model_validator(mode="after")
     def _named_once(self) -> Self:

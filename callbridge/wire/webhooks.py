@@ -52,7 +52,7 @@ TOLD: Mapping[type[AnyFact], WebhookEvent] = {
         name="score",
         says=(
             *("review", "recording", "sample", "form", "by", "agent", "queue", "score", "fatal_accuracy", "non_fatal_accuracy"),
-            *("failed", "calibrates", "rescored"),
+            *("failed", "calibrates", "rescored", "callback", "callback_outcome"),
         ),
     ),
     SurveyMissed: WebhookEvent(name="survey", says=("survey", "agent", "queue")),

@@ -75,7 +75,7 @@ async def test_a_review_is_of_the_tokens_user_from_next_to_score(client: Client)
     assert await taken(client, "eve") == one
     body = {"marks": MARKS, "remarks": {"greeting": "no name"}, "heard_at": {"greeting": 1.5}, "comment": "good"}
     assert await ask(client, f"reviews/{one['id']}/score", body=body) == {
-        "id": one["id"], "score": 0.8, "points": 0.8, "failed": [],
+        "id": one["id"], "score": 0.8, "points": 0.8, "failed": [], "callback": "", "callback_outcome": "",
     }  # fmt: skip
     scored = await ask(client, f"reviews/{one['id']}")
     assert (scored["state"], scored["score"], scored["comment"], scored["failed"]) == ("scored", 0.8, "good", 0)

@@ -138,7 +138,8 @@ async def test_what_is_wrong_is_said_in_one_line(client: Client, path: str, stat
 
 
 async def test_without_a_history_it_is_said(tmp_path: Any) -> None:
-    for url, words in ((None, "there is no history: add the section"), (f"sqlite:///{tmp_path}/x/none.db", "the history cannot be read: ")):
+    away = f"sqlite:///{tmp_path}/x/none.db"
+    for url, words in ((None, "there is no history: add the section"), (away, "the history cannot be read: ")):
         with pytest.raises(NoHistory, match=words):
             await everything(ReportService(url, lambda: SITE))
 

@@ -19,7 +19,7 @@ from callbridge.adapters.quality import feed
 from callbridge.adapters.quality.feed import ScoreFeed
 from callbridge.adapters.quality.sampling import Period, SamplePeriod, SampleTerms
 from callbridge.adapters.quality.service import QualityService, WrittenReview, draw_due
-from callbridge.adapters.quality.store import QualityStore
+from callbridge.adapters.quality.store import OwedCallback, QualityStore
 from callbridge.core.model.events import RecordingScored
 from callbridge.core.model.facts import CallScored
 from tests.adapters.postgres import new_database
@@ -125,6 +125,27 @@ async def test_a_database_that_is_away_delays_scores_only(tmp_path: Path, monkey
             Command(f"sqlite:///{folder}/history.db").score(GOOD, "eve")
             await until(lambda: told)
     assert [one.score for one in told] == [0.8]
+
+
+async def test_a_customer_whom_a_killed_command_left_is_called_back_before_the_score_is_told(url: str) -> None:
+    entered: list[OwedCallback] = []
+
+    def enter(owed: OwedCallback) -> str:
+        entered.append(owed)
+        return "entered"
+
+    told: list[RecordingScored] = []
+    with closing(HistoryStore(url, People())) as history:
+        store = QualityStore(history.database.engine)
+        draw_due(store, QUALITY_SITE, "team", TOMORROW)
+        row = store.next("team", "eve", TOMORROW)
+        assert row is not None
+        store.score(row["id"], "eve", BAD.by_form(FORM, "sorry"), TOMORROW)
+    with closing(QualityService(url, lambda: QUALITY_SITE, enter, lambda: TOMORROW)) as service:
+        async with running(ScoreFeed(service, told.append, lambda: 7.0, lambda: None).run()):
+            await until(lambda: told)
+    assert [(owed.review, owed.call, owed.campaign) for owed in entered] == [(row["id"], row["call"], "sorry")]
+    assert [(one.callback, one.callback_outcome) for one in told] == [("sorry", "entered")]
 
 
 def test_reviewers_at_the_same_moment_have_changes_of_their_own_without_a_gap(url: str) -> None:

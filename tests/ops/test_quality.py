@@ -5,14 +5,20 @@ from __future__ import annotations
 import json
 import time
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import Engine, create_engine, select, update
 
 from callbridge.adapters.database.history_tables import calls, recordings
+from callbridge.adapters.database.ledger_tables import leads
 from callbridge.adapters.history import HistoryStore, People
+from callbridge.adapters.quality.store import OwedCallback
 from callbridge.cli import main
+from callbridge.service.fatal_callbacks import FatalCallbacks
+from callbridge.settings.loading import load
 from tests.settings.conftest import RIGHT
 
 QUALITY = """
@@ -170,3 +176,91 @@ def test_missing_words_are_a_usage_error(quality: Command, words: tuple[str, ...
 def test_without_the_section_nothing_is_reviewed(quality: Command) -> None:
     quality.config.write_text(RIGHT)
     assert quality.refused("list").startswith("callbridge: nothing is reviewed: the configuration needs the sections")
+
+
+CALLBACKS = """
+redis: {url: "redis://127.0.0.1:6379/0"}
+region: GB
+calendars: {day: {week: {mon-sun: "00:00-24:00"}}}
+campaigns:
+  sorry: {queue: support, mode: progressive, first: agent, dial: "PJSIP/{number}@trunk", number: "+442079460999", calendar: day}
+"""
+FAILS = ("--mark", "greeting=5", "--mark", "identified=fail", "--mark", "offer=na")
+
+
+def with_callbacks(quality: Command, number: str, more: str = "") -> None:
+    """A failed fatal criterion has the customer called back; every call is from this number."""
+    text = quality.config.read_text().replace("    service:\n", "    service:\n      on_fatal: {callback: {campaign: sorry}}\n")
+    quality.config.write_text(text + CALLBACKS + more)
+    with closing(engine_of(quality).connect()) as link:
+        link.execute(update(calls).values(number=number, name="Ann"))
+        link.commit()
+
+
+def engine_of(quality: Command) -> Engine:
+    return create_engine(f"sqlite:///{quality.config.parent}/history.db")
+
+
+def leads_of(quality: Command) -> list[dict[str, Any]]:
+    with closing(engine_of(quality).connect()) as link:
+        return [dict(row) for row in link.execute(select(leads)).mappings()]
+
+
+def failed(quality: Command, reviewer: str = "eve") -> dict[str, Any]:
+    row = quality.json("next", "team", "--reviewer", reviewer)
+    scored: dict[str, Any] = quality.json("score", str(row["id"]), "--reviewer", reviewer, *FAILS)
+    return scored | {"call": row["call"]}
+
+
+def test_a_failed_fatal_criterion_makes_the_customer_a_lead_once_for_a_call(quality: Command) -> None:
+    with_callbacks(quality, "+442079460123")
+    first = failed(quality)
+    assert (first["callback"], first["callback_outcome"]) == ("sorry", "entered")
+    (lead,) = leads_of(quality)
+    assert (lead["campaign"], lead["number"], lead["name"], lead["state"]) == ("sorry", "+442079460123", "Ann", "ready")
+    assert json.loads(lead["details"]) == {"review": "1", "reviewed_call": first["call"]}
+    second = failed(quality, "zoe")  # the second opinion about the same call
+    assert (second["call"], second["callback_outcome"]) == (first["call"], "another review of the call has it done")
+    assert len(leads_of(quality)) == 1
+    quality("dispute", "1", "--by", "ann", "--reason", "was asked")
+    again = quality("score", "1", "--reviewer", "eve", *FAILS).splitlines()
+    assert again == ["review 1: score 0.0%, fatal: identified", "callback by campaign sorry: the customer is a lead"]
+    assert len(leads_of(quality)) == 1
+    (row,) = quality.json("list", "--reviewer", "eve")
+    assert (row["callback"], row["callback_outcome"]) == ("sorry", "entered")
+
+
+def test_whoever_enters_the_lead_once_more_finds_it(quality: Command) -> None:
+    """As the serving callbridge, which has read the score before the command was done."""
+    with_callbacks(quality, "+442079460123")
+    enter = FatalCallbacks(lambda: load(quality.config))
+    owed = OwedCallback(1, "c1", "sorry", "+442079460123", "Ann")
+    assert [enter(owed), enter(owed)] == ["entered", "entered"]
+    assert enter(replace(owed, review=2, call="c2")) == "the campaign has this number already"
+    assert len(leads_of(quality)) == 1
+
+
+@pytest.mark.parametrize(
+    ("number", "more", "why"),
+    [
+        ("withheld", "", "the number is withheld or not known"),
+        ("", "", "the number is withheld or not known"),
+        ("+442079460123", "", "on the do-not-call list"),
+        ("+44*****123", "history: {numbers: hashed, key: 0123456789abcdef0123456789abcdef}", "the history keeps no numbers"),
+    ],
+)
+def test_nobody_is_called_back_who_cannot_or_must_not_be_called(quality: Command, number: str, more: str, why: str) -> None:
+    with_callbacks(quality, number, more)
+    block = ("campaign", "block", "+442079460123", "--reason", "asked", "-c", str(quality.config))
+    assert main([*block]) == 0
+    quality.capsys.readouterr()
+    said = failed(quality)
+    assert said["callback"] == "sorry" and said["callback_outcome"].startswith(why)
+    assert leads_of(quality) == []
+
+
+def test_a_passed_review_calls_nobody_back(quality: Command) -> None:
+    with_callbacks(quality, "+442079460123")
+    quality.json("next", "team", "--reviewer", "eve")
+    said = quality.json("score", "1", "--reviewer", "eve", *MARKS)
+    assert (said["callback"], leads_of(quality)) == ("", [])

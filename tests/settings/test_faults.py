@@ -67,6 +67,7 @@ WRONG = [
     ("rate in percent", ("skills: [", "database: {}\nquality: {samples: {team: {rate: x%, form: f}}, forms: {f: {sections: [{name: s, criteria: [{name: a}]}]}}}\nskills: ["), "cb.yaml:6: quality.samples.team.rate: expected a share such as 10% or 0.1, not 'x%'"),
     ("fatal points", ("skills: [", "database: {}\nquality: {samples: {team: {rate: 10%, form: f}}, forms: {f: {sections: [{name: s, criteria: [{name: a, fatal: yes, points: 3}]}]}}}\nskills: ["), "cb.yaml:6: quality.forms.f.sections[0].criteria[0]: a fatal criterion is passed or failed and has no points"),
     ("criterion twice", ("skills: [", "database: {}\nquality: {samples: {team: {rate: 10%, form: f}}, forms: {f: {sections: [{name: s, criteria: [{name: a}, {name: a}]}]}}}\nskills: ["), "cb.yaml:6: quality.forms.f: two criteria have the name 'a'"),
+    ("callback's campaign", ("skills: [", "database: {}\nquality: {samples: {team: {rate: 1, form: f}}, forms: {f: {on_fatal: {callback: {campaign: sorry}}, sections: [{name: s, criteria: [{name: a}]}]}}}\nskills: ["), "cb.yaml:6: quality.forms.f.on_fatal.callback.campaign: no such campaign: 'sorry' (hint: none is configured)"),
     ("sample's form", ("skills: [", "database: {}\nquality: {samples: {team: {rate: 1, form: g}}}\nskills: ["), "cb.yaml:6: quality.samples.team.form: no such form: 'g' (hint: none is configured)"),
     # names
     ("entry name", ("  help: {", "  he_lp: {"), "cb.yaml:7: entries.he_lp: 'he_lp' cannot be an entry: the dialplan needs two or more of A-Z, a-z, 0-9 and dash (at most 64)"),

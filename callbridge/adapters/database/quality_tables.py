@@ -59,6 +59,8 @@ quality_scores = Table(
     Column("dispute", Text),
     Column("settled_at", Float),
     Column("change", BigInteger),
+    Column("callback", String(64)),
+    Column("callback_outcome", Text),
     UniqueConstraint("reviewer", "recording"),
     Index("quality_scores_change", "change", unique=True),
     Index("quality_scores_recorded", "recorded_at", "agent"),
@@ -67,7 +69,9 @@ quality_scores = Table(
 """One review, from when the recording was given to the reviewer; no recording is given twice to the same. ``points``: 0 to 1, of
 the criteria that are not fatal; ``failed``: how many fatal ones were not met. ``calibrates``: somebody else has reviewed it for
 the sample. A dispute is settled when it is scored again. ``change``: grows with every score that is written, whichever row it is
-in, so that who reads them in this order misses none; none: scored by a version that did not number them."""
+in, so that who reads them in this order misses none; none: scored by a version that did not number them. ``callback``: the
+campaign that is to call the customer back, because a fatal criterion failed; ``callback_outcome``: ``entered``, or why not; none:
+not done yet."""
 
 quality_marks = Table(
     "quality_marks",

@@ -337,8 +337,9 @@ def _api_logged_in(fact: Envelope, data: Fields, _people: People) -> Iterator[Hi
 def _call_scored(fact: Envelope, data: Fields, _people: People) -> Iterator[HistoryChange]:
     """The score itself is the reviews': this says who gave it, and up to which it is published."""
     said = ("change", "recording", "sample", "form_version", "score", "fatal_accuracy", "non_fatal_accuracy", "failed")
-    details = json.dumps({name: data[name] for name in (*said, "calibrates", "rescored")})
-    yield _change(fact, data, "score", {"request": data["form"], "target": str(data["review"]), "details": details})
+    details = json.dumps({name: data[name] for name in (*said, "calibrates", "rescored", "callback_outcome")})
+    values = {"request": data["form"], "target": str(data["review"]), "campaign": data["callback"], "details": details}
+    yield _change(fact, data, "score", values)
 
 
 def _change(fact: Envelope, data: Fields, kind: str, values: dict[str, Any]) -> HistoryChange:

@@ -114,9 +114,11 @@ class QualityHandlers:
         marks = {name: str(mark) for name, mark in body.marks.items()}
         written = WrittenReview(marks=marks, remarks=body.remarks, heard_at=body.heard_at, comment=body.comment)
         with _refusals():
-            result = await self._quality.score(number, caller().by, written)
-        scored = {"id": number, "score": result.score, "points": result.points, "failed": list(result.failed)}
-        return _answer(schemas.ReviewScored, scored)
+            scored = await self._quality.score(number, caller().by, written)
+        result = scored.result
+        answer: dict[str, Any] = {"id": number, "score": result.score, "points": result.points, "failed": list(result.failed)}
+        answer |= {"callback": scored.callback, "callback_outcome": scored.callback_outcome}
+        return _answer(schemas.ReviewScored, answer)
 
     async def dispute_review(self, request: web.Request) -> web.Response:
         number, body = _review_id(request), await body_of(request, schemas.DisputeBody)

@@ -75,7 +75,8 @@ class MarkView(ResponseBody):
 
 class ReviewView(ResponseBody):
     """``recording``: its ID. ``score`` and ``points`` (of the criteria that are not fatal): 0 to 1; ``failed``: how many fatal
-    criteria were not met. ``calibrates``: somebody else has reviewed the recording, too."""
+    criteria were not met. ``calibrates``: somebody else has reviewed the recording, too. ``callback``: the campaign that is to
+    call the customer back, because a fatal criterion failed; ``callback_outcome``: `entered`, or why not."""
 
     id: int
     sample: str
@@ -100,6 +101,8 @@ class ReviewView(ResponseBody):
     disputed_by: str
     dispute: str
     settled_at: float | Absent
+    callback: str
+    callback_outcome: str
 
 
 class OpenReviewView(ReviewView):
@@ -115,12 +118,14 @@ class ReviewDetails(ReviewView):
 
 
 class ReviewScored(ResponseBody):
-    """``failed``: the fatal criteria that were not met."""
+    """``failed``: the fatal criteria that were not met. ``callback``, ``callback_outcome``: as of a review."""
 
     id: int
     score: float | Absent
     points: float | Absent
     failed: list[str]
+    callback: str
+    callback_outcome: str
 
 
 class ReviewDisputed(ResponseBody):

@@ -81,6 +81,11 @@ class LedgerStore(BlockList, LedgerFigures):
                 known |= {row["number"] for row in new if not _entered(link, row)}
         return known
 
+    def details_of(self, campaign: str, number: str) -> str | None:
+        """What the lead with this number was entered with, as JSON; None: there is none."""
+        with self._engine.begin() as link:
+            return link.scalar(select(leads.c.details).where(leads.c.campaign == campaign, leads.c.number == number))
+
     def find(
         self,
         campaign: str,

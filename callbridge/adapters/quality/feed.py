@@ -68,5 +68,7 @@ def event_of(row: Mapping[str, Any], at: float) -> RecordingScored:
         by=row["reviewer"],
         failed=row["failed_criteria"],
         rescored=row["settled_at"] is not None,
+        callback=row["callback"] or "",
+        callback_outcome=row["callback_outcome"] or "",
         **{name: row[name] for name in same},
     )

@@ -7,7 +7,7 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
@@ -16,7 +16,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from callbridge.adapters.database import BadDatabase, Database, NotConfigured, cause_of
 from callbridge.adapters.quality.forms import BadMark, Criterion, FormScore, ScoreForm, score
 from callbridge.adapters.quality.sampling import SampleTerms, past_periods
-from callbridge.adapters.quality.store import QualityStore, Remark, Review
+from callbridge.adapters.quality.store import OwedCallback, QualityStore, Remark, Review
 from callbridge.adapters.system.threads import Threads, ThreadsBusy
 
 REVIEW_WITHIN = 10.0
@@ -49,6 +49,8 @@ class QualitySite:
     samples: Mapping[str, SampleTerms]
     forms: Mapping[str, ScoreForm]
     zone: ZoneInfo
+    callbacks: Mapping[str, str] = field(default_factory=dict)
+    """Form -> the campaign that calls the customer back when a fatal criterion failed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,14 +62,14 @@ class WrittenReview:
     heard_at: Mapping[str, float]
     comment: str = ""
 
-    def by_form(self, form: ScoreForm) -> Review:
-        """Raises BadMark."""
+    def by_form(self, form: ScoreForm, callback: str = "") -> Review:
+        """``callback``: the campaign for customers in whose call a fatal criterion failed. Raises BadMark."""
         known = {one.name for one in form.criteria()}
         for name in (*self.remarks, *self.heard_at):
             if name not in known:
                 raise BadMark(f"the form {form.name} has no criterion {name!r:.80}")
         said = {name: Remark(comment=self.remarks.get(name, ""), heard_at=self.heard_at.get(name)) for name in known}
-        return Review(form=form, result=score(form, self.marks), comment=self.comment, remarks=said)
+        return Review(form=form, result=score(form, self.marks), callback=callback, comment=self.comment, remarks=said)
 
 
 def draw_due(store: QualityStore, site: QualitySite, sample: str, now: float) -> None:
@@ -77,18 +79,40 @@ def draw_due(store: QualityStore, site: QualitySite, sample: str, now: float) ->
         store.draw(terms, period, now)
 
 
+EnterCallback = Callable[[OwedCallback], str]
+"""Makes a lead of the customer; returns ``entered``, or why not. The same one again is the same lead. Blocks, and raises
+SQLAlchemyError and BadDatabase."""
+
+
+def settle_callback(store: QualityStore, review_id: int, enter: EnterCallback) -> None:
+    """Have the customer called back, if that is still to be done."""
+    owed = store.callback_of(review_id)
+    if owed is not None:
+        store.settle_callback(review_id, enter(owed))
+
+
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """``callback``: the campaign that is to call the customer back, with what came of it; empty: none."""
+
+    result: FormScore
+    callback: str
+    callback_outcome: str
+
+
 class QualityService:
     """``url``: of the database with the history; None: there is none. ``site`` is asked at each request, ``wall`` is the clock on
-    the wall. Every method raises QualityAway when the database is away or too much waits for it, TimeoutError without an
-    answer in time."""
+    the wall, ``enter`` makes leads of customers who are called back. Every method raises QualityAway when the database is away or
+    too much waits for it, TimeoutError without an answer in time."""
 
     def __init__(
         self,
         url: str | None,
         site: Callable[[], QualitySite],
+        enter: EnterCallback,
         wall: Callable[[], float] = time.time,
     ) -> None:
-        self._url, self._site, self._wall = url, site, wall
+        self._url, self._site, self._enter, self._wall = url, site, enter, wall
         self._scored = asyncio.Event()
         self._threads = Threads("quality", 1, MOST_REVIEWS_WAITING)
         self._database: Database | None = None
@@ -138,21 +162,23 @@ class QualityService:
 
         return await self._run(work)
 
-    async def score(self, review_id: int, reviewer: str, written: WrittenReview) -> FormScore:
+    async def score(self, review_id: int, reviewer: str, written: WrittenReview) -> Scored:
         """Raises NoReview, BadMark, and UnknownSample when its form is no longer there."""
         site, now = self._site(), self._wall()
 
-        def work(store: QualityStore) -> FormScore:
+        def work(store: QualityStore) -> Scored:
             row = store.review(review_id)
             if row["form"] not in site.forms:
                 raise UnknownSample(f"the form {row['form']} is no longer in the configuration")
-            review = written.by_form(site.forms[row["form"]])
+            review = written.by_form(site.forms[row["form"]], site.callbacks.get(row["form"], ""))
             store.score(review_id, reviewer, review, now)
-            return review.result
+            settle_callback(store, review_id, self._enter)
+            row = store.review(review_id)
+            return Scored(review.result, row["callback"] or "", row["callback_outcome"] or "")
 
-        result = await self._run(work)
+        scored = await self._run(work)
         self._scored.set()
-        return result
+        return scored
 
     async def dispute(self, review_id: int, by: str, reason: str) -> None:
         """Raises NoReview."""
@@ -173,8 +199,17 @@ class QualityService:
         self._scored.clear()
 
     async def scored_after(self, change: int) -> list[dict[str, Any]]:
-        """The next scores in the order in which they were written, whoever wrote them; empty: there are none."""
-        return await self._run(lambda store: store.scored_after(change))
+        """The next scores in the order in which they were written, whoever wrote them; empty: there are none. Customers who are
+        to be called back become leads before, if who wrote the score has not come to it."""
+
+        def work(store: QualityStore) -> list[dict[str, Any]]:
+            rows = store.scored_after(change)
+            owed = [row["id"] for row in rows if row["callback"] is not None and row["callback_outcome"] is None]
+            for review_id in owed:
+                settle_callback(store, review_id, self._enter)
+            return store.scored_after(change) if owed else rows
+
+        return await self._run(work)
 
     async def published(self) -> int:
         """The last change of which the history has the fact."""

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import Connection, Engine, and_, delete, exists, func, insert, select, update
+from sqlalchemy import Connection, Engine, and_, delete, exists, func, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from callbridge.adapters.database.history_tables import calls, changes, recordings
@@ -20,6 +20,8 @@ from callbridge.adapters.quality.sampling import Period, PooledRecording, Sample
 _ROWS_AT_ONCE = 500
 _DAY = 86_400
 _CHANGE_TRIES = 20
+ENTERED = "entered"
+"""The outcome of a callback that is a lead of its campaign."""
 SCORE_CHANGE = "score"
 """The kind of the history's rows about scores."""
 
@@ -46,8 +48,21 @@ class Review:
 
     form: ScoreForm
     result: FormScore
+    callback: str = ""
+    """The campaign that calls the customer back if a fatal criterion failed."""
     comment: str = ""
     remarks: Mapping[str, Remark] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class OwedCallback:
+    """The customer of a call in which a fatal criterion failed, as the history knows them."""
+
+    review: int
+    call: str
+    campaign: str
+    number: str
+    name: str
 
 
 class QualityStore:
@@ -159,6 +174,8 @@ class QualityStore:
             values |= {"scored_at": now, "comment": review.comment, "form_version": review.form.version}
             values |= {"settled_at": now} if disputed else {}
             values["change"] = _next_change(link, now)
+            if result.failed and review.callback and not row.callback:
+                values |= {"callback": review.callback, "callback_outcome": _no_callback(link, row.call)}
             link.execute(update(quality_scores).where(quality_scores.c.id == review_id).values(**values))
             link.execute(delete(quality_marks).where(quality_marks.c.score == review_id))
             link.execute(insert(quality_marks), [{"score": review_id} | row for row in _marks(review)])
@@ -173,6 +190,23 @@ class QualityStore:
                 raise NoReview(f"review {review_id} was disputed before, by {row.disputed_by}")
             values = {"disputed_at": now, "disputed_by": by, "dispute": reason}
             link.execute(update(quality_scores).where(quality_scores.c.id == review_id).values(**values))
+
+    # -- callbacks of customers -----------------------------------------------------------------------------------
+
+    def callback_of(self, review_id: int) -> OwedCallback | None:
+        """What there is to be done about the customer of a review; None: nothing any more."""
+        own = quality_scores.c
+        wanted = select(own.id, own.call, own.callback, calls.c.number, calls.c.name)
+        wanted = wanted.join_from(quality_scores, calls, calls.c.call == own.call, isouter=True)
+        owed = and_(own.id == review_id, own.callback.is_not(None), own.callback_outcome.is_(None))
+        with self._engine.begin() as link:
+            row = link.execute(wanted.where(owed)).one_or_none()
+        return None if row is None else OwedCallback(row.id, row.call, row.callback, row.number or "", row.name or "")
+
+    def settle_callback(self, review_id: int, outcome: str) -> None:
+        open_one = and_(quality_scores.c.id == review_id, quality_scores.c.callback_outcome.is_(None))
+        with self._engine.begin() as link:
+            link.execute(update(quality_scores).where(open_one).values(callback_outcome=outcome))
 
     # -- what is published ----------------------------------------------------------------------------------------
 
@@ -283,6 +317,14 @@ def _not_seen(sample: str, reviewer: str) -> Any:
     there = own.file != ""  # else the caller's data were erased
     others = select(quality_samples).where(own.sample == sample, own.agent != reviewer, there, ~seen)
     return others.order_by(own.period, own.place).limit(1)
+
+
+def _no_callback(link: Connection, call: str) -> str | None:
+    """Why the customer is not called back for this call; None: they are."""
+    own = quality_scores.c
+    called = select(own.id).where(own.call == call, own.callback.is_not(None))
+    called = called.where(or_(own.callback_outcome.is_(None), own.callback_outcome == ENTERED)).limit(1)
+    return "another review of the call has it done" if link.scalar(called) is not None else None
 
 
 def _next_change(link: Connection, now: float) -> int:

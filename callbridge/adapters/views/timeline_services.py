@@ -121,7 +121,10 @@ def _call_scored(fact: FactFields, plan: Plan, arrived: float) -> str:
     failed = f"; failed: {str(fact['failed']).replace(',', ', ')}" if fact["failed"] else ""
     again = " again" if fact["rescored"] else ""
     whose = f"the conversation with {fact['agent']}" if fact.get("agent") else "the conversation"
-    return f"{whose} is scored{again} by {fact['by']}, form {fact['form']}: {score}{failed}"
+    callback, outcome = fact.get("callback"), fact.get("callback_outcome")
+    how = "the customer is called back" if outcome == "entered" else f"the customer is not called back, {outcome}"
+    called = f"; campaign {callback}: {how}" if callback else ""
+    return f"{whose} is scored{again} by {fact['by']}, form {fact['form']}: {score}{failed}{called}"
 
 
 def _callback_ended(fact: FactFields, plan: Plan, arrived: float) -> str:

@@ -607,7 +607,8 @@ class TokenUsed(Event):
 class RecordingScored(Event):
     """A reviewer has scored a recording, or scored it again after a dispute (``rescored``). ``change``: the number of the score,
     which grows with each that is written. ``points``: 0 to 1, of the criteria that are not fatal; ``failed``: the fatal criteria
-    that were not met. ``calibrates``: a second opinion."""
+    that were not met. ``calibrates``: a second opinion. ``callback``: the campaign that calls the customer back,
+    ``callback_outcome``: what came of it."""
 
     change: int
     review: int
@@ -624,6 +625,8 @@ class RecordingScored(Event):
     failed: tuple[str, ...] = ()
     calibrates: bool = False
     rescored: bool = False
+    callback: str = ""
+    callback_outcome: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

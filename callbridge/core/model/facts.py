@@ -611,6 +611,10 @@ class CallScored(Fact):
     failed: Plain = ""
     calibrates: bool = False
     rescored: bool = False
+    callback: Plain = ""
+    """The campaign that is to call the customer back, because a fatal criterion failed."""
+    callback_outcome: FreeText = ""
+    """``entered``, or why the customer is no lead."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

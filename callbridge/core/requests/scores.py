@@ -40,5 +40,7 @@ def scored(world: World, event: RecordingScored) -> None:
             failed=",".join(event.failed),
             calibrates=event.calibrates,
             rescored=event.rescored,
+            callback=event.callback,
+            callback_outcome=event.callback_outcome,
         )
     )
