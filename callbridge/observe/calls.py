@@ -18,7 +18,7 @@ from callbridge.core.model.ids import leg_id
 from callbridge.core.model.rows import evolve
 from callbridge.core.routing.visit_counts import count_begun, count_ended
 from callbridge.observe import members
-from callbridge.observe.floor import SOURCE, AmiMessage, ObservedFloor, OpenOffer, agent_id, known_text, number_in
+from callbridge.observe.floor import AmiMessage, ObservedFloor, OpenOffer, known_text, number_in
 
 _RESULTS = {
     "BUSY": "rejected",
@@ -29,6 +29,8 @@ _RESULTS = {
 }
 """DIALSTATUS -> the result of the offer; any other that is no answer is ``no_answer``."""
 ANSWER, CANCEL = "ANSWER", "CANCEL"
+AWAIT_CONNECT = 2.0
+"""Seconds for which a caller who leaves the line may have been answered by a phone whose ringing we have not heard begin."""
 
 
 # -- arriving and waiting ---------------------------------------------------------------------------------------------
@@ -56,7 +58,7 @@ def joined(floor: ObservedFloor, message: AmiMessage, *, since: float | None = N
 
 
 def _arrived(floor: ObservedFloor, message: AmiMessage, at: float, *, found: bool) -> Call:
-    world, key = floor.world, message["Uniqueid"]
+    world, queue, key = floor.world, message["Queue"], message["Uniqueid"]
     written = known_text(message.get("CallerIDNum", ""))
     call = Call(
         id=key,
@@ -81,7 +83,7 @@ def _arrived(floor: ObservedFloor, message: AmiMessage, at: float, *, found: boo
             uniqueid=key,
             linkedid=message.get("Linkedid", ""),
             found_waiting=found,
-            source=SOURCE,
+            source=floor.source_of(queue),
         )
     )
     return call
@@ -114,6 +116,8 @@ def left(floor: ObservedFloor, message: AmiMessage) -> None:
         return
     if floor.offers_of(call.id):
         floor.leaving.add(call.id)
+    elif call.id in floor.perhaps_rung:
+        floor.world.calls.put(call.id, evolve(call, deadline=floor.world.now + AWAIT_CONNECT))
     else:
         unanswered(floor, call)
 
@@ -157,7 +161,8 @@ def end_visit(
         estimated=estimated,
     )
     floor.leaving.discard(call.id)
-    call = evolve(call, visit=None, phase=Phase.LEAVING, outcome=outcome)
+    floor.perhaps_rung.discard(call.id)
+    call = evolve(call, visit=None, deadline=None, phase=Phase.LEAVING, outcome=outcome)
     world.calls.put(call.id, call)
     return call
 
@@ -171,7 +176,8 @@ def called(floor: ObservedFloor, message: AmiMessage) -> None:
     call = floor.call_in_line(message)
     if call is None or call.visit is None or not channel:
         return
-    agent, seq = agent_id(message.get("Interface", "")), world.next_seq()
+    floor.perhaps_rung.discard(call.id)  # app_queue rings for a caller again only when that is over
+    agent, seq = floor.agent_of(message.get("Interface", "")), world.next_seq()
     members.meet(floor, message)
     world.emit(
         OfferMade(

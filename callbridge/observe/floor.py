@@ -5,7 +5,7 @@ None of it is saved: after a restart the PBX lists members and callers again, an
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
 from callbridge.core.model.call import Call
@@ -14,8 +14,24 @@ from callbridge.core.model.skills import AtLeast, Requirement
 from callbridge.core.model.tally import Tally, tally_key
 from callbridge.core.model.world import World
 
-SOURCE = "app_queue"
 AmiMessage = Mapping[str, str]
+APP_QUEUE, FALLBACK = "app_queue", "fallback"
+"""Sources of calls: queues of the PBX's own, and the one that stands in for callbridge."""
+
+
+def _nobody(_name: str) -> str:
+    return ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Beside:
+    """What stands beside an observed floor in the same process: queues and agents of callbridge's own. ``fallback``: the queue
+    that stands in for them; ``agent_at``: the agent who uses the phone ``PJSIP/1001`` now, or ""; ``known``: this agent's id, or
+    "" for somebody else. Their states are told by callbridge's own floor, never by this one."""
+
+    fallback: str = ""
+    agent_at: Callable[[str], str] = _nobody
+    known: Callable[[str], str] = _nobody
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,18 +69,38 @@ class ObservedFloor:
     world: World
     pbx: str
     answer_within: float = 20.0
+    queues: frozenset[str] = frozenset()
+    """Those to be observed; empty: all that the PBX has."""
+    beside: Beside = Beside()
     offers: dict[str, OpenOffer] = field(default_factory=dict)
     """By the member's channel."""
     members: dict[tuple[str, str], ObservedMember] = field(default_factory=dict)
     """By queue and interface."""
     leaving: set[str] = field(default_factory=set)
     """Calls that have left the queue's line while a member's phone rang: the next event says whether they were answered."""
+    perhaps_rung: set[str] = field(default_factory=set)
+    """Calls that waited when the queues were listed: phones may have been ringing for them already."""
     hung_up: set[str] = field(default_factory=set)
     """Calls whose caller has hung up. app_queue reports every other way out of a queue as abandoned, too."""
 
     taken: dict[str, str] = field(default_factory=dict)
     """Channel of a caller -> the call whose place in a queue it was given by an attended transfer. app_queue goes on with this
     channel, under whose name the call never joined."""
+
+    def observes(self, message: AmiMessage) -> bool:
+        """Is it about a queue that is observed, or about no queue in particular?"""
+        queue = message.get("Queue", "")
+        return not self.queues or not queue or queue in self.queues
+
+    def source_of(self, queue: str) -> str:
+        return FALLBACK if queue == self.beside.fallback else APP_QUEUE
+
+    def agent_of(self, interface: str) -> str:
+        """Whose phone it is: an agent of callbridge's own, or the extension that the interface names."""
+        return self.beside.agent_at(interface) or agent_id(interface)
+
+    def is_ours(self, agent: str) -> bool:
+        return bool(self.beside.known(agent))
 
     def call_in_line(self, message: AmiMessage) -> Call | None:
         """The call that the channel of this message, about a queue, stands for in that queue."""
@@ -78,6 +114,7 @@ class ObservedFloor:
         """The call has ended."""
         self.leaving.discard(call)
         self.hung_up.discard(call)
+        self.perhaps_rung.discard(call)
         for channel in [channel for channel, taken in self.taken.items() if taken == call]:
             del self.taken[channel]
 

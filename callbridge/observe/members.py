@@ -14,7 +14,7 @@ from callbridge.core.model.facts import AgentChanged
 from callbridge.core.model.plan import ConnectMode
 from callbridge.core.model.rows import evolve
 from callbridge.core.model.skills import profile
-from callbridge.observe.floor import AmiMessage, ObservedFloor, ObservedMember, agent_id
+from callbridge.observe.floor import AmiMessage, ObservedFloor, ObservedMember
 
 _OFFLINE = frozenset({"4", "5"})
 """AST_DEVICE_INVALID, AST_DEVICE_UNAVAILABLE."""
@@ -42,21 +42,21 @@ def changed(floor: ObservedFloor, message: AmiMessage) -> None:
     if member.queue and member.interface:
         floor.add_queue(member.queue)
         floor.members[member.queue, member.interface] = member
-        review(floor, agent_id(member.interface))
+        review(floor, floor.agent_of(member.interface))
 
 
 def removed(floor: ObservedFloor, message: AmiMessage) -> None:
     member = member_of(message)
     if floor.members.pop((member.queue, member.interface), None) is not None:
-        review(floor, agent_id(member.interface))
+        review(floor, floor.agent_of(member.interface))
 
 
 def listed(floor: ObservedFloor, messages: Iterable[AmiMessage]) -> None:
     """All members there are now; those that are missing have been removed meanwhile."""
-    before = {agent_id(interface) for _, interface in floor.members} | set(floor.world.agents)
+    before = {floor.agent_of(interface) for _, interface in floor.members} | set(floor.world.agents)
     found = [member_of(message) for message in messages]
     floor.members = {(member.queue, member.interface): member for member in found}
-    for agent in sorted(before | {agent_id(member.interface) for member in found}):
+    for agent in sorted(before | {floor.agent_of(member.interface) for member in found}):
         review(floor, agent)
 
 
@@ -70,15 +70,18 @@ def meet(floor: ObservedFloor, message: AmiMessage) -> None:
 def talk_over(floor: ObservedFloor, agent: str, queue: str) -> None:
     """The next status of the member may be late, or the same as before: it is in no call of this queue now."""
     for key, member in floor.members.items():
-        if member.queue == queue and agent_id(member.interface) == agent and member.in_call:
+        if member.queue == queue and floor.agent_of(member.interface) == agent and member.in_call:
             floor.members[key] = replace(member, in_call=False)
     review(floor, agent)
 
 
 def review(floor: ObservedFloor, key: str) -> None:
     """The agent's row as it follows from all memberships, offers and talks; a fact when the published state differs."""
+    if floor.is_ours(key):
+        floor.world.agents.drop(key)  # it was somebody else's before
+        return
     world = floor.world
-    mine = [member for member in floor.members.values() if agent_id(member.interface) == key]
+    mine = [member for member in floor.members.values() if floor.agent_of(member.interface) == key]
     old = world.agents.get(key)
     if old is None and not mine:
         return

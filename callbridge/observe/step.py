@@ -22,7 +22,7 @@ from callbridge.core.model.call import Phase
 from callbridge.core.model.tally import tally_key
 from callbridge.core.model.world import Outcome, World
 from callbridge.observe import calls, members, talks
-from callbridge.observe.floor import AmiMessage, ObservedFloor, agent_id, number_in
+from callbridge.observe.floor import AmiMessage, ObservedFloor, number_in
 
 HEARD = frozenset(
     {
@@ -78,7 +78,16 @@ class CallOverdue:
     call: str
 
 
-Observed = AmiHeard | QueuesListed | CallOverdue
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallTaken:
+    """A caller has come, or come back, into callbridge's own hands: what follows is told of a call of its own."""
+
+    at: float
+    day: str
+    call: str
+
+
+Observed = AmiHeard | QueuesListed | CallOverdue | CallTaken
 
 
 def step(floor: ObservedFloor, event: Observed) -> Outcome:
@@ -89,11 +98,14 @@ def step(floor: ObservedFloor, event: Observed) -> Outcome:
         _day_began(world, event.day)
         match event:
             case AmiHeard(message=message):
-                _heard(floor, message)
+                if floor.observes(message):
+                    _heard(floor, message)
             case QueuesListed(messages=messages):
-                _listed(floor, messages)
+                _listed(floor, [message for message in messages if floor.observes(message)])
             case CallOverdue(call=call):
                 talks.overdue(floor, call)
+            case CallTaken(call=call):
+                talks.taken(floor, call)
     except Exception:
         world.undo_to(mark)
         raise
@@ -142,7 +154,7 @@ def _listed(floor: ObservedFloor, messages: Sequence[AmiMessage]) -> None:
         floor.add_queue(queue.get("Queue", ""), number_in(queue, "ServiceLevel"))
     entries = {(entry.get("Uniqueid", ""), entry.get("Queue", "")): entry for entry in kinds["QueueEntry"]}
     in_call = {
-        (agent_id(member.interface), member.queue)
+        (floor.agent_of(member.interface), member.queue)
         for member in (members.member_of(message) for message in kinds["QueueMember"])
         if member.in_call
     }
@@ -157,6 +169,7 @@ def _listed(floor: ObservedFloor, messages: Sequence[AmiMessage]) -> None:
         known = floor.call_in_line(entry)
         if known is None or known.visit is None or known.visit.queue != name:
             calls.joined(floor, entry, since=world.now - number_in(entry, "Wait"))
+    floor.perhaps_rung = {call.id for call in world.calls.rows().values() if call.visit is not None}
     members.listed(floor, kinds["QueueMember"])
 
 

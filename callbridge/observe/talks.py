@@ -8,7 +8,7 @@ from callbridge.core.model.ids import leg_id
 from callbridge.core.model.rows import evolve
 from callbridge.observe import members
 from callbridge.observe.calls import end_offer, end_visit, left_unanswered, unanswered
-from callbridge.observe.floor import AmiMessage, ObservedFloor, agent_id
+from callbridge.observe.floor import AmiMessage, ObservedFloor
 
 _ENDED_BY = {"caller": "customer", "agent": "agent", "transfer": "transfer"}
 AWAIT_COMPLETE = 2.0
@@ -24,7 +24,7 @@ def connected(floor: ObservedFloor, message: AmiMessage) -> None:
     call = floor.call_in_line(message)
     if call is None or call.visit is None:
         return
-    visit, agent = call.visit, agent_id(message.get("Interface", ""))
+    visit, agent = call.visit, floor.agent_of(message.get("Interface", ""))
     offer = floor.offers.get(channel)
     call = end_visit(floor, call, VisitOutcome.ANSWERED)
     for each in floor.offers_of(call.id):
@@ -107,17 +107,19 @@ def _place_taken(floor: ObservedFloor, message: AmiMessage) -> None:
 def _completed_call(floor: ObservedFloor, message: AmiMessage) -> Call | None:
     """Which talk of this member it was. The member's channel tells, if the message names it: it does not once that has ended.
     The caller's channel is missing then, too, or another one that has taken the caller's place in a transfer."""
-    theirs, channel = (message.get("Queue", ""), agent_id(message.get("Interface", ""))), message.get("DestUniqueid", "")
+    queue, channel = message.get("Queue", ""), message.get("DestUniqueid", "")
     talks = {
         call.segment.leg: call
         for call in floor.world.calls.rows().values()
-        if call.segment is not None and (call.segment.queue, call.segment.agent) == theirs
+        if call.segment is not None and call.segment.queue == queue
     }
     by_caller = (call for call in talks.values() if call.id == message.get("Uniqueid"))
     named = talks.get(leg_id(floor.pbx, channel)) or next(by_caller, None)
     if named is not None or channel:
         return named
-    left = [call for call in talks.values() if call.deadline is not None] or list(talks.values())
+    agent = floor.agent_of(message.get("Interface", ""))
+    theirs = [call for call in talks.values() if call.segment is not None and call.segment.agent == agent]
+    left = [call for call in theirs if call.deadline is not None] or theirs
     return left[0] if left and (len(left) == 1 or not message.get("Uniqueid")) else None
 
 
@@ -183,10 +185,19 @@ def _channel_gone(floor: ObservedFloor, call: Call) -> None:
 
 
 def overdue(floor: ObservedFloor, key: str) -> None:
-    """The caller's channel has ended, and nothing came that says who ended the talk."""
+    """Nothing came that says who ended the talk of a caller whose channel has ended, or that a caller who left was answered."""
     call = floor.world.calls.get(key)
-    if call is not None and call.deadline is not None:
+    if call is not None and call.visit is not None:
+        unanswered(floor, call)
+    elif call is not None and call.deadline is not None:
         end_call(floor, call, at=call.deadline - AWAIT_COMPLETE)
+
+
+def taken(floor: ObservedFloor, key: str) -> None:
+    """callbridge itself has the caller now."""
+    call = floor.world.calls.get(key)
+    if call is not None:
+        end_call(floor, call)
 
 
 def end_call(floor: ObservedFloor, call: Call, *, at: float | None = None, estimated: bool = False) -> None:

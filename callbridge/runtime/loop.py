@@ -347,7 +347,7 @@ class Runtime:
                 at=event.at,
                 exc_info=fault.error,
             )
-            _merge(outcome, self._give_up(fault.kind, fault.id))
+            merge(outcome, self._give_up(fault.kind, fault.id))
 
     def _give_up(self, kind: str, key: str) -> Outcome:
         self._count_fault()
@@ -434,7 +434,7 @@ class Runtime:
                 self.post(ClockMoved(at=self.clock.now(), offset=offset))
 
 
-def _merge(outcome: Outcome, more: Outcome) -> None:
+def merge(outcome: Outcome, more: Outcome) -> None:
     outcome.orders += more.orders
     outcome.facts += more.facts
     outcome.changed |= more.changed

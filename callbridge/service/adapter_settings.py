@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from callbridge.adapters.ami.fallback_queue import FallbackSettings
 from callbridge.adapters.ami.link import AmiSettings
 from callbridge.adapters.ari.link import AriSettings
@@ -83,6 +85,14 @@ def ami_settings(pbx: PbxConfig) -> AmiSettings:
         host=pbx.ami.host,
         port=pbx.ami.port,
     )
+
+
+def listener_settings(settings: Settings, pbx: PbxConfig) -> AmiSettings:
+    """As whom we listen to the queues of the PBX's own."""
+    ami, observe = ami_settings(pbx), settings.observe
+    if observe is None or observe.user is None or observe.secret is None:
+        return ami
+    return replace(ami, user=observe.user, secret=observe.secret.get_secret_value())
 
 
 def fallback_settings(settings: Settings, pbx: str) -> FallbackSettings:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from functools import partial
+from zoneinfo import ZoneInfo
 
+from callbridge.adapters.ami.app_queue import AppQueueLink
 from callbridge.adapters.ami.contacts import Contacts
 from callbridge.adapters.ami.fallback_queue import FallbackQueue
 from callbridge.adapters.ami.hints import Hints
@@ -20,10 +22,15 @@ from callbridge.core.model.ids import pbx_of
 from callbridge.core.model.orders import DropBridge, InspectPhone, OfPbx, OfRecording, Ring
 from callbridge.core.model.switch import BYPASS
 from callbridge.core.model.world import World
+from callbridge.observe import AmiHeard, QueuesListed
 from callbridge.runtime import Clock
-from callbridge.service.adapter_settings import ami_settings, ari_settings, fallback_settings
+from callbridge.runtime.clock import day_of
+from callbridge.service.adapter_settings import ami_settings, ari_settings, fallback_settings, listener_settings
 from callbridge.service.parts import Parts
 from callbridge.settings.models import Settings
+
+LISTENER = "observe"
+"""What metrics call the link that only listens, beside the one that orders."""
 
 
 def _phones(world: World) -> set[str]:
@@ -47,6 +54,7 @@ class Links:
         self._hints: dict[str, Hints] = {}
         self._kept_up: dict[str, asyncio.Task[None]] = {}
         self.fallbacks: list[FallbackQueue] = []
+        self._listeners: dict[str, AppQueueLink] = {}
 
     def open(
         self,
@@ -79,6 +87,20 @@ class Links:
             self._contacts[pbx.name] = Contacts(ami, partial(_phones, world), post=post, now=clock.now)
             self.fallbacks.append(self._fallback(settings, pbx.name, world, clock, accepting))
 
+    def listen_to(self, settings: Settings, clock: Clock, see: Callable[[AmiHeard | QueuesListed], None]) -> None:
+        """Create the links that only listen to the queues of every PBX's own."""
+        zone, name = ZoneInfo(settings.instance.timezone), LISTENER if self._ami else Ami.link
+        for pbx in settings.pbx:
+            self._metrics.expect(pbx.name, (name,))
+            self._listeners[pbx.name] = AppQueueLink(
+                listener_settings(settings, pbx),
+                see=see,
+                now=clock.now,
+                day=lambda: day_of(clock.wall(), zone),
+                observer=self._metrics,
+                link=name,
+            )
+
     def _fallback(self, settings: Settings, pbx: str, world: World, clock: Clock, accepting: Callable[[], bool]) -> FallbackQueue:
         def serving() -> bool:
             heard = self._ari[pbx].fresh and pbx not in world.down
@@ -92,6 +114,8 @@ class Links:
             parts.run(f"ami {name}", self._ami[name].run())
             parts.run(f"contacts {name}", self._contacts[name].run())
             parts.run(f"hints {name}", self._hints[name].run())
+        for name, listener in self._listeners.items():
+            parts.run(f"{listener.link} {name}", listener.run())
         for fallback in self.fallbacks:
             parts.run(f"fallback {fallback.settings.pbx}", fallback.run())
 
@@ -131,10 +155,13 @@ class Links:
 
     def missing(self) -> list[str]:
         missing = [f"pbx {name}: no ARI link" for name, link in self._ari.items() if not link.fresh]
-        return missing + [f"pbx {name}: no AMI link" for name, link in self._ami.items() if not link.up]
+        missing += [f"pbx {name}: no AMI link" for name, link in self._ami.items() if not link.up]
+        return missing + [
+            f"pbx {name}: no AMI link to observe its queues" for name, link in self._listeners.items() if not link.up
+        ]
 
     def unhealthy(self) -> list[str]:
         """Links that are no longer being retried. An unavailable PBX is not a fault of ours."""
         links = [("ARI", name, link.alive) for name, link in self._ari.items()]
-        links += [("AMI", name, link.alive) for name, link in self._ami.items()]
+        links += [("AMI", name, link.alive) for name, link in [*self._ami.items(), *self._listeners.items()]]
         return [f"pbx {name}: the {kind} link is no longer being retried" for kind, name, alive in links if not alive]

@@ -2,32 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
-from callbridge.adapters.ami.app_queue import AppQueueLink
 from callbridge.adapters.files.tiers import TierFile
 from callbridge.adapters.http.explain_routes import Explainer
 from callbridge.adapters.lookups.last_agents import LastAgents
 from callbridge.adapters.metrics.registry import Metrics
 from callbridge.adapters.pbx_link import NotSent
-from callbridge.adapters.store import Saved
 from callbridge.adapters.views.board import Board
-from callbridge.core.model.call import Call
 from callbridge.core.model.facts import AnyFact
 from callbridge.core.model.orders import Order
-from callbridge.core.model.tally import Tally
 from callbridge.core.model.world import World
-from callbridge.observe import AmiHeard, ObservedFloor, QueuesListed
 from callbridge.runtime import Clock
-from callbridge.runtime.clock import day_of
 from callbridge.runtime.observing import ObservingRuntime
 from callbridge.runtime.pulse import Pulse
 from callbridge.service import term as terms
-from callbridge.service.adapter_settings import ami_settings, hook_settings, redis_settings
+from callbridge.service.adapter_settings import hook_settings, redis_settings
 from callbridge.service.callers import CallerSources, tier_file
 from callbridge.service.links import Links
+from callbridge.service.observed import restored
 from callbridge.service.parts import Parts
 from callbridge.service.publisher import Publisher, boot_name
 from callbridge.service.starting import Taken
@@ -36,33 +31,6 @@ from callbridge.settings.models import Settings
 
 if TYPE_CHECKING:
     from callbridge.service.process import Process
-
-
-class ObservedLinks(Links):
-    """The one link to each PBX: AMI, to listen only."""
-
-    def __init__(self, metrics: Metrics) -> None:
-        super().__init__(metrics)
-        self._queues: dict[str, AppQueueLink] = {}
-
-    def listen_to(self, settings: Settings, clock: Clock, see: Callable[[AmiHeard | QueuesListed], None]) -> None:
-        zone = ZoneInfo(settings.instance.timezone)
-        for pbx in settings.pbx:
-            self._metrics.expect(pbx.name, ("ami",))
-            self._queues[pbx.name] = AppQueueLink(
-                ami_settings(pbx), see=see, now=clock.now, day=lambda: day_of(clock.wall(), zone), observer=self._metrics
-            )
-
-    def start(self, parts: Parts) -> None:
-        for name, link in self._queues.items():
-            parts.run(f"ami {name}", link.run())
-
-    def missing(self) -> list[str]:
-        return [f"pbx {name}: no AMI link" for name, link in self._queues.items() if not link.up]
-
-    def unhealthy(self) -> list[str]:
-        gone = [name for name, link in self._queues.items() if not link.alive]
-        return [f"pbx {name}: the AMI link is no longer being retried" for name in gone]
 
 
 class _QueuesFound:
@@ -96,12 +64,13 @@ async def begin(process: Process, taken: Taken) -> Term:
 def _build(process: Process, taken: Taken) -> Term:
     settings, saved = process.settings, taken.saved
     clock = Clock(not_before=saved.meta.now if saved else 0.0)
-    floor = _floor(settings, saved)
-    world = floor.world
+    plan = settings.plan()
+    world = World(plan, boot_name(), terms.EIGHT_DIGITS)
+    floor = restored(world, saved, settings, saved.rows if saved is not None else {})
     board = Board.of(world, masked=settings.log.mask_numbers)
     totals = terms.make_totals(process, world.plan, saved)
     terms.show_world(process, world, board, totals, clock)
-    parts, links = Parts(process.part_failed), ObservedLinks(process.metrics)
+    parts, links = Parts(process.part_failed), Links(process.metrics)
     memory = LastAgents(clock.now, board.number_of, redis=redis_settings(settings))
     readers = terms.make_readers(process, parts, world, board, taken.token, memory, links, clock)
     saver = terms.make_saver(process, world, totals)
@@ -134,22 +103,6 @@ def _build(process: Process, taken: Taken) -> Term:
         explainer=Explainer(world, board, process.timelines, clock.now, readers.archive),
         parts=parts,
     )
-
-
-def _floor(settings: Settings, saved: Saved | None) -> ObservedFloor:
-    """With what was saved; the queues of the saved rows are known before the PBX lists them."""
-    plan = settings.plan()
-    world = World(plan, boot_name(), terms.EIGHT_DIGITS)
-    floor = ObservedFloor(world, plan.pbxs[0])
-    if saved is not None:
-        world.now, world.seq, world.day = saved.meta.now, saved.meta.seq, saved.meta.day
-        tallies: list[Tally] = saved.rows["tallies"]
-        calls: list[Call] = saved.rows["calls"]
-        for queue in {tally.queue for tally in tallies} | {call.visit.queue for call in calls if call.visit is not None}:
-            floor.add_queue(queue)
-        world.restore(saved.rows)
-        world.commit()
-    return floor
 
 
 async def _start(term: Term, settings: Settings, taken: Taken) -> None:

@@ -170,7 +170,7 @@ class LivePersons:
         owed = [one.id for one in world.callbacks.values() if number in (one.who, numbers.identity(one.number))]
         for callback in owed:
             await self._submit(CallbackChangeRequested(at=at, change=CallbackChange.CANCEL, callback=callback, by=by))
-        going_on = [one.id for one in world.calls.values() if is_of(one.number)]
+        going_on = [one.id for one in (*world.calls.values(), *world.observed_calls.values()) if is_of(one.number)]
         calls = self._timelines.of_number(is_of) - set(going_on)
         forgotten = self._timelines.erase(calls)
         known = await self._term.callers.memory.forget(number)

@@ -35,14 +35,17 @@ from callbridge.core.model.world import World
 from callbridge.core.recovery import snapshots
 from callbridge.core.reload import plan_change
 from callbridge.core.requests.scores import scores_published
+from callbridge.observe import ObservedFloor
 from callbridge.runtime import Clock, Performers, Runtime
 from callbridge.runtime.evacuation import Evacuated
+from callbridge.runtime.observing import BesideRuntime
 from callbridge.runtime.pulse import Pulse
 from callbridge.runtime.saver import Saver
 from callbridge.service.adapter_settings import history_days, history_people, hook_settings, ledger_terms, redis_settings
 from callbridge.service.callers import CallerSources, tier_file
 from callbridge.service.fact_readers import FactReaders
 from callbridge.service.links import Links
+from callbridge.service.observed import counted, floor_beside, forget_observed
 from callbridge.service.parts import Parts
 from callbridge.service.publisher import boot_name
 from callbridge.service.starting import Taken
@@ -154,14 +157,17 @@ def _build(process: Process, taken: Taken) -> Term:
     plan, redis = settings.plan(), redis_settings(settings)
     clock = Clock(not_before=saved.meta.now if saved else 0.0)
     world = _world(plan, saved)
+    floor = floor_beside(world, saved, settings) if settings.observe is not None else None
+    if floor is None:
+        forget_observed(world)
     board = Board.of(world, masked=settings.log.mask_numbers)
-    totals = make_totals(process, plan, saved)
+    totals = make_totals(process, counted(plan, floor), saved)
     show_world(process, world, board, totals, clock)
     parts, links, performers = Parts(process.part_failed), Links(process.metrics), Performers()
     memory = LastAgents(clock.now, board.number_of, redis=redis)
     readers = make_readers(process, parts, world, board, taken.token, memory, links, clock)
     saver = make_saver(process, world, totals)
-    runtime = _runtime(settings, world, clock, saver, performers, links, readers)
+    runtime = _runtime(settings, world, clock, saver, performers, links, readers, floor)
     callers = CallerSources(parts, runtime.post, clock.now, memory, redis=redis)
     ledger = _ledger(settings, runtime, process)
     links.open(
@@ -175,6 +181,8 @@ def _build(process: Process, taken: Taken) -> Term:
         on_replaced=process.replaced,
         last_heard_at=saved.meta.now if saved else None,
     )
+    if isinstance(runtime, BesideRuntime):
+        links.listen_to(settings, clock, runtime.see)
     _register(performers, links, callers, ledger)
     process.metrics.history.is_up = history_is_written(readers.history)
     return Term(
@@ -249,9 +257,9 @@ def _survivors(world: World, token: int) -> Survivors:
     """What goes on of all that the history may hold as open."""
     return Survivors(
         token=token,
-        calls=frozenset(world.calls.rows()),
+        calls=frozenset(world.calls.rows()) | frozenset(world.observed_calls.rows()),
         callbacks=frozenset(world.callbacks.rows()),
-        agents={one.id: published(one)[0] for one in world.agents.values()},
+        agents={one.id: published(one)[0] for one in (*world.observed_agents.values(), *world.agents.values())},
     )
 
 
@@ -273,9 +281,16 @@ def make_saver(process: Process, world: World, totals: Totals) -> Saver:
 
 
 def _runtime(
-    settings: Settings, world: World, clock: Clock, saver: Saver, performers: Performers, links: Links, readers: FactReaders
+    settings: Settings,
+    world: World,
+    clock: Clock,
+    saver: Saver,
+    performers: Performers,
+    links: Links,
+    readers: FactReaders,
+    floor: ObservedFloor | None,
 ) -> Runtime:
-    return Runtime(
+    runtime = (Runtime if floor is None else BesideRuntime)(
         world,
         clock,
         saver,
@@ -286,6 +301,9 @@ def _runtime(
         zone=ZoneInfo(settings.instance.timezone),
         watcher=readers.publisher,
     )
+    if isinstance(runtime, BesideRuntime) and floor is not None:
+        runtime.watch(floor)
+    return runtime
 
 
 def _ledger(settings: Settings, runtime: Runtime, process: Process) -> CampaignLedger | None:

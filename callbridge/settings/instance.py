@@ -177,6 +177,19 @@ class PbxConfig(ConfigSection):
         return ",".join(types)
 
 
+class ObserveConfig(ConfigSection):
+    """Queues of the PBX's own (app_queue) that are observed beside callbridge's: their calls are in the same figures."""
+
+    queues: tuple[Text, ...] = ()
+    """Names of the queues; without it the one of `fallback.queue`, and with `callbridge observe` all that the PBX has. Example:
+    `[callbridge-fallback, reception]`"""
+    user: Text | None = None
+    """User of `manager.conf` with `read = agent,call` as whom callbridge listens, beside the one of `pbx`, who is sent nothing of
+    queues; `callbridge observe` needs none. Example: `callbridge-observer`"""
+    secret: SecretStr | None = None
+    """Secret of this user."""
+
+
 class RedisConfig(ConfigSection):
     """Where the state is saved and facts are published."""
 

@@ -27,6 +27,7 @@ from callbridge.settings.instance import (
     InstanceConfig,
     LogConfig,
     MetricsConfig,
+    ObserveConfig,
     PbxConfig,
     RedisConfig,
     WebhookConfig,
@@ -160,6 +161,8 @@ class Settings(ConfigSection):
     """An alert is raised when an agent misses this many offers in a row, and at every multiple."""
     fallback: FallbackConfig = FallbackConfig()
     """Where calls go when callbridge cannot handle them."""
+    observe: ObserveConfig | None = None
+    """Queues of the PBX's own that are observed beside callbridge's, such as the fallback queue; without this section none."""
     outside: OutsideConfig | None = None
     """How agents and supervisors reach outside numbers; without this section they cannot."""
     keys: dict[Keys, TransferKeys] = {}

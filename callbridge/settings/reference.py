@@ -32,6 +32,7 @@ FILES: dict[str, tuple[str, ...]] = {
             "reports",
             "cost",
             "fallback",
+            "observe",
             "beep",
             "callbacks",
         ),

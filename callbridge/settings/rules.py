@@ -12,7 +12,16 @@ from urllib.parse import urlsplit
 
 from callbridge.core.model import skills
 from callbridge.core.model.plan import Plan, ToQueue
-from callbridge.settings import campaign_rules, flow_rules, models, pbx_rules, phone_rules, quality_rules, report_rules
+from callbridge.settings import (
+    campaign_rules,
+    flow_rules,
+    models,
+    observe_rules,
+    pbx_rules,
+    phone_rules,
+    quality_rules,
+    report_rules,
+)
 from callbridge.settings.document import Document, Path, mapping, where
 from callbridge.settings.durations import duration_text
 from callbridge.settings.faults import Fault, did_you_mean
@@ -42,6 +51,7 @@ def faults(settings: models.Settings, document: Document) -> Iterator[Fault]:
         campaign_rules.faults,
         quality_rules.faults,
         report_rules.faults,
+        observe_rules.faults,
     ):
         yield from rule(settings, document)
 

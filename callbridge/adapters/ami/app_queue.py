@@ -28,8 +28,10 @@ class AppQueueLink(Ami):
         now: Callable[[], float],
         day: Callable[[], str],
         observer: LinkObserver | None = None,
+        link: str = Ami.link,
     ) -> None:
         super().__init__(replace(settings, events="agent,call"), post=_nothing, now=now, observer=observer)
+        self.link = link
         self._see = see
         self._day = day
         self._during_list: list[AmiHeard] | None = None

@@ -105,6 +105,9 @@ class AmiConnection(Manager):  # type: ignore[misc]
 class Ami:
     """One PBX over AMI. ``run`` keeps the link; ``send_action`` sends one action."""
 
+    link = "ami"
+    """What metrics call it."""
+
     def __init__(
         self,
         settings: AmiSettings,
@@ -293,5 +296,5 @@ class Ami:
     def _set_up(self, up: bool) -> None:
         if up is not self._up:
             self._up = up
-            self._observer.link(self.settings.name, "ami", up)
-            log.info("ami link changed", pbx=self.settings.name, up=up)
+            self._observer.link(self.settings.name, self.link, up)
+            log.info("ami link changed", pbx=self.settings.name, link=self.link, up=up)

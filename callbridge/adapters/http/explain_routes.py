@@ -25,6 +25,7 @@ from callbridge.core.model.call import Call
 from callbridge.core.model.switch import BYPASS
 from callbridge.core.model.world_view import WorldView
 
+_OBSERVED = (ExplainedLine(code="observed", text="of a queue of the PBX's own: observed, and not decided about"),)
 MAX_WAITING_SHOWN = 20
 """Callers listed per queue unless more or fewer are asked for."""
 
@@ -59,13 +60,17 @@ class Explainer:
 
     async def agent(self, name: str) -> dict[str, Any] | None:
         calls = await self._lines(MAX_LOOKED_AT)
-        lines = explain_agent(self._world, name, self._now(), calls, self._show)
-        return None if lines is None else {"id": name, **(self._board.agent(name) or {}), "lines": _plain(lines)}
+        lines, view = explain_agent(self._world, name, self._now(), calls, self._show), self._board.agent(name)
+        if lines is None and view is None:
+            return None
+        return {"id": name, **(view or {}), "lines": _plain(_OBSERVED if lines is None else lines)}
 
     async def queue(self, name: str) -> dict[str, Any] | None:
         calls = await self._lines()
-        lines = explain_queue(self._world, name, self._now(), calls, self._show)
-        return None if lines is None else {"name": name, **(self._board.queue(name) or {}), "lines": _plain(lines)}
+        lines, view = explain_queue(self._world, name, self._now(), calls, self._show), self._board.queue(name)
+        if lines is None and view is None:
+            return None
+        return {"name": name, **(view or {}), "lines": _plain(_OBSERVED if lines is None else lines)}
 
     async def call(self, name: str) -> dict[str, Any] | None:
         """A living or ended call; one that began before a restart is completed from the archive."""
@@ -88,8 +93,8 @@ class Explainer:
     async def waiting(self, limit: int | None = None) -> dict[str, Any]:
         """The first ``limit`` callers of every queue, in the order in which they are served; how many there are in all; and
         what needs a supervisor's attention."""
-        calls = list(self._world.calls.rows().values())
-        heads, totals = await asyncio.to_thread(_heads, calls, MAX_WAITING_SHOWN if limit is None else limit)
+        calls, observed = list(self._world.calls.rows().values()), list(self._world.observed_calls.rows().values())
+        heads, totals = await asyncio.to_thread(_heads, calls + observed, MAX_WAITING_SHOWN if limit is None else limit)
         now, world = self._now(), self._world
         lines = (in_order(world, line) for line in heads.values())
         rows = [self._row(one, now) for line in lines for one in line]
@@ -117,7 +122,7 @@ class Explainer:
     def _at_present(self, name: str) -> Sequence[ExplainedLine]:
         call, now = self._world.calls.get(name), self._now()
         if call is None:
-            return ()
+            return _OBSERVED if name in self._world.observed_calls else ()
         if call.flow_position is not None:
             place = " ".join(
                 filter(

@@ -177,6 +177,10 @@ class Board:
         self._callbacks: dict[str, Callback] = {}
         self._paces: dict[str, Pace] = {}
         self._queues: dict[str, _Queue] = {}
+        self._observed: set[str] = set()
+        """Of them those of the PBX's own, observed beside ours."""
+        self._members: set[str] = set()
+        """The agents who work there, and are not ours."""
         self._stamps: dict[ViewKey, Stamp] = {}
         self._belongs: dict[Profile, frozenset[str]] = {}
         self._stamp = Stamp()
@@ -201,11 +205,18 @@ class Board:
             touched |= {("queue", name) for name in self._queues}
         for (table, key), row in changed.items():
             match table:
-                case "calls":
+                case "calls" | "observed_calls":
                     self._call_changed(key, row if isinstance(row, Call) else None, touched)
                 case "agents":
+                    self._members.discard(key)
                     self._agent_changed(key, row if isinstance(row, Agent) else None, touched)
-                case "tallies":
+                case "observed_agents" if key not in world.agents:
+                    self._members.add(key)
+                    self._agent_changed(key, row if isinstance(row, Agent) else None, touched)
+                case "observed_tallies" if isinstance(row, Tally):
+                    self._observe(row.queue)
+                    self._tally_changed(key, row, touched)
+                case "tallies" | "observed_tallies":
                     self._tally_changed(key, row if isinstance(row, Tally) else None, touched)
                 case "callbacks":
                     self._callback_changed(key, row if isinstance(row, Callback) else None, touched)
@@ -223,7 +234,7 @@ class Board:
 
     @property
     def queues(self) -> Iterable[str]:
-        """The names of the configured queues."""
+        """The names of the configured and the observed queues."""
         return self._queues.keys()
 
     def alive(self) -> set[ViewKey]:
@@ -243,7 +254,7 @@ class Board:
                 return self.call(name)
 
     def queue(self, name: str) -> View | None:
-        """The view of a queue; None when it is not configured."""
+        """The view of a queue; None when it is neither configured nor observed."""
         queue = self._queues.get(name)
         if queue is None:
             return None
@@ -286,7 +297,8 @@ class Board:
 
     def figures(self) -> dict[str, QueueFigures]:
         """A copy of the figures shown by the metric gauges."""
-        waiting = (self.calls[key] for queue in self._queues.values() for key in queue.waiting)
+        ours = [queue for name, queue in self._queues.items() if name in self._plan.queues]
+        waiting = (self.calls[key] for queue in ours for key in queue.waiting)
         unserved = without_agent(self._world, waiting) if self._world is not None else {}
         return {
             name: QueueFigures(
@@ -315,7 +327,9 @@ class Board:
         return found
 
     def _due(self, name: str, queue: _Queue) -> dict[str, tuple[float, ...]]:
-        plan = self._plan.queues[name]
+        plan = self._plan.queues.get(name)
+        if plan is None:
+            return {}
         found: dict[str, list[float]] = {tier: [] for tier in plan.routings}
         for key, since in queue.waiting.items():
             tier = self.calls[key].tier
@@ -332,10 +346,11 @@ class Board:
     # -- changes ------------------------------------------------------------------------------------------------
 
     def _adopt(self, plan: Plan) -> set[ViewKey]:
-        gone: set[ViewKey] = {("queue", name) for name in self._queues if name not in plan.queues}
+        names = {**dict.fromkeys(plan.queues), **dict.fromkeys(self._observed)}
+        gone: set[ViewKey] = {("queue", name) for name in self._queues if name not in names}
         self._plan = plan
         self._belongs.clear()
-        self._queues = {name: _Queue() for name in plan.queues}
+        self._queues = {name: _Queue() for name in names}
         for agent in self.agents.values():
             self._count(agent, +1)
         for key, call in self.calls.items():
@@ -390,10 +405,22 @@ class Board:
             if agent is not None:
                 touched |= {("queue", name) for name in self._count(agent, change)}
 
-    def _count(self, agent: Agent, change: int) -> frozenset[str]:
+    def _observe(self, name: str) -> None:
+        """A queue of the PBX's own turns out to be there."""
+        if name not in self._observed:
+            self._observed.add(name)
+            self._queues.setdefault(name, _Queue())
+
+    def _queues_of(self, agent: Agent) -> frozenset[str]:
+        if agent.id in self._members:
+            return frozenset(queue for queue, _ in agent.profile if queue in self._queues)
         belongs = self._belongs.get(agent.profile)
         if belongs is None:
             belongs = self._belongs[agent.profile] = queues_for(self._plan, agent.profile)
+        return belongs
+
+    def _count(self, agent: Agent, change: int) -> frozenset[str]:
+        belongs = self._queues_of(agent)
         state = published(agent)[0].value
         for name in belongs:
             self._queues[name].states[state] += change

@@ -76,7 +76,8 @@ def _waiter(
     alike = {} if alike is None else alike
     key = waiting_groups.of_call(call, visit)
     if key not in alike:
-        alike[key] = world.matcher.routing(visit.queue, call.tier), world.matcher.needs_of(key)
+        observed = call.id in world.observed_calls
+        alike[key] = (None, "") if observed else (world.matcher.routing(visit.queue, call.tier), world.matcher.needs_of(key))
     routing, needs = alike[key]
     return Waiter(call=call, position=position, routing=routing, needs=needs)
 

@@ -40,7 +40,7 @@ class CallArrived(Fact):
     found_waiting: bool = False
     """Its arrival was missed: found in the PBX after a restart without a saved world."""
     source: Plain = "callbridge"
-    """``app_queue``: a call of a queue of the PBX's own that is only observed."""
+    """``app_queue``: a call of a queue of the PBX's own that is only observed; ``fallback``: of the one that stands in for us."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -55,6 +55,11 @@ class SavedTables:
     blocks: Annotated[Table[PendingBlock], _Saved(kind="block")]
     """On their way to the do-not-call list."""
     score_cursors: Annotated[Table[ScoreCursor], _Saved(kind="score_cursor")]
+    observed_tallies: Annotated[Table[Tally], _Saved(kind="observed_tally", key=_tally)]
+    observed_agents: Annotated[Table[Agent], _Saved(kind="observed_agent")]
+    observed_calls: Annotated[Table[Call], _Saved(kind="observed_call")]
+    """Of queues of the PBX's own that are observed beside ours (``observe``): kept here for the one that saves, and never decided
+    about."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

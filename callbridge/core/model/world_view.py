@@ -88,6 +88,9 @@ class WorldView(Protocol):
     def calls(self) -> TableView[Call]: ...
 
     @property
+    def observed_calls(self) -> TableView[Call]: ...
+
+    @property
     def switches(self) -> TableView[Switch]: ...
 
     @property
