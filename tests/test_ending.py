@@ -7,6 +7,7 @@ import contextlib
 import io
 import json
 import socket
+import sqlite3
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any, NoReturn
@@ -29,6 +30,7 @@ from tests.adapters.fake_ari import FakeAri
 from tests.adapters.waiting import HANGS, until
 
 CALLER = {"id": "c1", "name": "PJSIP/trunk-1", "state": "Ring"}
+ANOTHER = CALLER | {"id": "c2", "name": "PJSIP/trunk-2"}
 SENT = "POST /channels/c1/continue?context=callbridge-fallback&extension=support&priority=1"
 
 
@@ -43,11 +45,11 @@ class Rig:
 
 
 @contextlib.asynccontextmanager
-async def rig(folder: Path) -> AsyncIterator[Rig]:
+async def rig(folder: Path, **more: object) -> AsyncIterator[Rig]:
     async with FakeAri().serve() as fake:
         drain = io.StringIO()
         config = folder / "callbridge.yaml"
-        config.write_text(json.dumps(_config(fake)))
+        config.write_text(json.dumps(_config(fake) | more))
         process = Process(load(config), config, drain)  # type: ignore[arg-type]
         running = asyncio.create_task(serving._serve(process))
         try:
@@ -81,11 +83,12 @@ def _free_port() -> int:
     return port
 
 
-async def a_caller_waits(one: Rig) -> None:
-    await one.fake.say("StasisStart", args=["inbound", "support"], channel=CALLER)
+async def a_caller_waits(one: Rig, channel: dict[str, str] = CALLER) -> None:
+    await one.fake.say("StasisStart", args=["inbound", "support"], channel=channel)
     term = one.process.term
     assert term is not None
-    await until(lambda: [call.phase for call in term.world.calls.values()] == [Phase.WAITING])
+    await until(lambda: channel["id"] in {call.leg.partition("/")[2] for call in term.world.calls.values()})
+    await until(lambda: {call.phase for call in term.world.calls.values()} == {Phase.WAITING})
 
 
 class Planted(RuntimeError):
@@ -150,7 +153,7 @@ async def test_a_part_that_raises_sends_the_waiting_to_the_fallback(
     async with rig(tmp_path) as one:
         await a_caller_waits(one)
         plant(monkeypatch)
-        await one.fake.say("StasisStart", args=["inbound", "support"], channel=CALLER | {"id": "c2", "name": "PJSIP/trunk-2"})
+        await one.fake.say("StasisStart", args=["inbound", "support"], channel=ANOTHER)
         assert await one.exit_code() == 1
         assert one.fake.asked.count(SENT) == 1
 
@@ -188,6 +191,26 @@ async def test_a_stop_leaves_the_waiting_where_they_are(tmp_path: Path) -> None:
         one.process.stop(0)
         assert await one.exit_code() == 0
         assert SENT not in one.fake.asked
+
+
+async def test_what_happened_right_before_a_stop_is_in_the_history(tmp_path: Path) -> None:
+    """There is no Redis that keeps it for the next start. The reader was cancelled first, and then waited for, for a second."""
+    path = tmp_path / "history.db"
+
+    def calls() -> int:
+        with contextlib.closing(sqlite3.connect(path)) as database:
+            try:
+                return int(database.execute("select count(*) from calls").fetchone()[0])
+            except sqlite3.OperationalError:  # it is being made, or written
+                return 0
+
+    async with rig(tmp_path, database={"url": f"sqlite:///{path}"}) as one:
+        await a_caller_waits(one)
+        await until(lambda: calls() == 1)
+        await a_caller_waits(one, ANOTHER)
+        one.process.stop(0)
+        assert await one.exit_code() == 0
+    assert calls() == 2
 
 
 async def test_who_has_been_replaced_sends_nobody_away(tmp_path: Path) -> None:

@@ -57,7 +57,8 @@ class _InRedis:
 
 
 class FactReaders:
-    """``publisher`` tells those that show the present. ``fallbacks`` may be filled later."""
+    """``publisher`` tells those that show the present. ``fallbacks`` may be filled later. ``parts`` are ours alone: they end in
+    ``close``, after the readers have been handed what is saved, which they could not be if they ended with those of the term."""
 
     def __init__(
         self,
@@ -102,6 +103,7 @@ class FactReaders:
     async def close(self) -> None:
         await self.hooks.close()
         await self._readers.close()
+        await self._parts.close()
         if self.history is not None:
             await self.history.close()
         if self._in_redis is not None:

@@ -72,7 +72,7 @@ def _build(process: Process, taken: Taken) -> Term:
     terms.show_world(process, world, board, totals, clock)
     parts, links = Parts(process.part_failed), Links(process.metrics)
     memory = LastAgents(clock.now, board.number_of, redis=redis_settings(settings))
-    readers = terms.make_readers(process, parts, world, board, taken.token, memory, links, clock)
+    readers = terms.make_readers(process, world, board, taken.token, memory, links, clock)
     saver = terms.make_saver(process, world, totals)
     runtime = ObservingRuntime(
         world,

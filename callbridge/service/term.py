@@ -101,9 +101,10 @@ class Term:
         return await self.runtime.evacuate()
 
     async def end(self) -> None:
-        """Stop listening and acting. Calls stay in the PBX; the next term, here or elsewhere, takes them over."""
+        """Stop listening and acting. Calls stay in the PBX; the next term, here or elsewhere, takes them over. Readers end
+        last: what was saved until then is handed to them."""
         await self.parts.close()
-        closings = [self.readers.close, self.runtime.lanes.close, self.saver.close, self.callers.close]
+        closings = [self.runtime.lanes.close, self.saver.close, self.readers.close, self.callers.close]
         for close in closings + ([self.ledger.close] if self.ledger is not None else []):
             try:
                 await close()
@@ -165,7 +166,7 @@ def _build(process: Process, taken: Taken) -> Term:
     show_world(process, world, board, totals, clock)
     parts, links, performers = Parts(process.part_failed), Links(process.metrics), Performers()
     memory = LastAgents(clock.now, board.number_of, redis=redis)
-    readers = make_readers(process, parts, world, board, taken.token, memory, links, clock)
+    readers = make_readers(process, world, board, taken.token, memory, links, clock)
     saver = make_saver(process, world, totals)
     runtime = _runtime(settings, world, clock, saver, performers, links, readers, floor)
     callers = CallerSources(parts, runtime.post, clock.now, memory, redis=redis)
@@ -234,10 +235,10 @@ def show_world(process: Process, world: World, board: Board, totals: Totals, clo
 
 
 def make_readers(
-    process: Process, parts: Parts, world: World, board: Board, token: int, memory: LastAgents, links: Links, clock: Clock
+    process: Process, world: World, board: Board, token: int, memory: LastAgents, links: Links, clock: Clock
 ) -> FactReaders:
     return FactReaders(
-        parts,
+        Parts(process.part_failed),
         world,
         board,
         token,
