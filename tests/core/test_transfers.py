@@ -217,7 +217,8 @@ def test_a_transfer_to_an_entry_counts_one_call_two_visits_and_two_segments(near
     assert talks == [("bob", 30, "transfer"), ("cid", 40, "customer")]
     (ended,) = story.all_told(CallEnded)
     assert ended.segments == 2
-    assert [fact.outcome for fact in story.all_told(VisitEnded)] == ["answered", "answered"]
+    visits = [(fact.outcome, round(fact.waited, 1), fact.within_target) for fact in story.all_told(VisitEnded)]
+    assert visits == [("answered", 0.0, True), ("answered", 5.1, True)], "the talk with bob was no wait"
     assert (story.tally("support").offered, story.tally("sales").offered) == (1, 1)
     story.wait(60.0)
     assert [fact.queue for fact in story.all_told(WrapUpEnded)] == ["support", "sales"]

@@ -24,7 +24,7 @@ def joined(world: World, call: Call, said_at: float | None = None, *, estimated:
     customer, agents = world.legs.get(call.leg), world.legs.get(offer.leg)
     if customer is None or agents is None or customer.bridge != call.bridge or agents.bridge != call.bridge:
         return
-    queue, visit, waited = call.visit.queue, call.visit.id, world.now - call.waiting_since
+    queue, visit, waited = call.visit.queue, call.visit.id, world.now - call.wait_from
     segment = Segment(
         agent=offer.agent, leg=offer.leg, queue=queue, began_at=world.now, began_said_at=said_at, estimated=estimated
     )

@@ -461,6 +461,8 @@ class Call:
     """Until when the caller, from whom no audio has come yet, is not offered to agents; None: may be offered."""
     queued_at: float | None = None
     """When it came into its first queue: what waits are counted from (a talk with a machine is no wait)."""
+    rejoined_at: float | None = None
+    """When it came back into a queue after a conversation: what waits are counted from until the next one begins."""
     far: LegId | None = None
     transferred_by: str = ""
     """The agent who last transferred the call, from ``transferred_from``: it returns to this agent if nobody answers."""
@@ -534,7 +536,9 @@ class Call:
     def wait_from(self) -> float:
         """Since when the wait of the present visit counts."""
         visit = self.visit
-        return self.waiting_since if visit is None or visit.wait_from is None else visit.wait_from
+        own = None if visit is None else visit.wait_from
+        since = self.rejoined_at if own is None else own
+        return self.waiting_since if since is None else since
 
     @property
     def waiting_since(self) -> float:

@@ -145,7 +145,8 @@ class VisitEnded(Fact):
     tier: Plain
     outcome: Plain
     waited: float
-    """Since the call's arrival, whatever queues it has been in; of a visit that began as a consult, since the consult began."""
+    """Since the call's arrival, whatever queues it has been in; after a conversation, since it came back into a queue; of a visit
+    that began as a consult, since the consult began."""
     within_target: bool
     """Answered, or abandoned, within the target; the service level counts the answered only."""
     day: Plain

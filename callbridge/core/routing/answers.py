@@ -79,7 +79,7 @@ def counted(world: World, call: Call, at: float, *, estimated: bool = False) -> 
     rang_until = leg.up_at if leg is not None and not offer.nailed else None
     emit_offer_ended(world, call, offer, OfferResult.ANSWERED, at=at, rang_until=rang_until)
     call = visits.end_visit(world, call, VisitOutcome.ANSWERED, at=at, estimated=estimated)
-    return evolve(call, offer=None, segments=call.segments + 1, deadline=call.keys_until)
+    return evolve(call, offer=None, segments=call.segments + 1, rejoined_at=None, deadline=call.keys_until)
 
 
 def emit_unheard(world: World, agent: Agent, call: str, result: OfferResult) -> None:

@@ -48,6 +48,8 @@ def begin_visit(
         return leave(world, call, world.plan.fallback_context, call.entry, why)
     if call.queued_at is None:  # a caller who came straight here has waited since the arrival, wherever in the PBX that was
         call = evolve(call, queued_at=world.now if call.ways else call.arrived_at)
+    if call.segments and call.rejoined_at is None:  # the rank keeps the arrival; a talk is no wait
+        call = evolve(call, rejoined_at=world.now)
     more = call.head_start if head_start is None else head_start
     own = None if more is None else head_start_with(routing, None, more)
     rank = rank_of(routing, call.waiting_since, own)
