@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import datetime
 from typing import Any
 
@@ -14,6 +15,7 @@ OLDEST_TIMESTAMP = 86400.0
 """Seconds before now beyond which no caller can have arrived."""
 SKEW = 5.0
 """Seconds by which the PBX's clock may be ahead of ours."""
+_EPOCH = re.compile(r"[0-9]{1,12}(\.[0-9]{1,3})?")
 
 
 class Malformed(ValueError):
@@ -68,8 +70,8 @@ def whole(value: Any) -> int | None:
 
 
 def epoch(value: Any, now: float) -> float | None:
-    """Epoch seconds written as digits, no later than ``now``; None for anything implausible."""
-    if not isinstance(value, str) or not value.isascii() or not value.isdigit() or len(value) > 12:
+    """Epoch seconds written as digits, perhaps with milliseconds, no later than ``now``; None for anything implausible."""
+    if not isinstance(value, str) or not _EPOCH.fullmatch(value):
         return None
     return min(float(value), now) if now - OLDEST_TIMESTAMP <= float(value) <= now + SKEW else None
 
