@@ -124,6 +124,10 @@ class Callbridge:
             raise RuntimeError("callbridge was not started")
         return self._process
 
+    def pids(self) -> list[int]:
+        """Of the process, while it runs."""
+        return [self._process.pid] if self._process is not None and self._process.running else []
+
     async def launch(self) -> None:
         """Start, and return at once."""
         if self.warm:

@@ -89,6 +89,11 @@ class Prometheus:
         time = {} if at is None else {"time": f"{at:.3f}"}
         return list((await self.ask("query", query=expression, **time))["result"])
 
+    async def last_scrape(self) -> float:
+        """When it has asked callbridge last; 0: not yet, or not for minutes."""
+        found = await self.query("timestamp(callbridge_build_info)")
+        return max((float(one["value"][1]) for one in found), default=0.0)
+
     async def close(self) -> None:
         """Stop, and give files and port back."""
         if self._process is not None:

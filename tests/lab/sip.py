@@ -96,6 +96,10 @@ class Sipp:
             raise RuntimeError("not started")
         return self._process
 
+    @property
+    def is_running(self) -> bool:
+        return self._process is not None and self._process.running
+
     def freeze(self) -> None:
         """Let the wire be dead: nothing is answered until `thaw`."""
         self.process.signal(signal.SIGSTOP)
