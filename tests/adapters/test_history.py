@@ -8,6 +8,7 @@ import json
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import closing
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from random import Random
@@ -21,9 +22,10 @@ from callbridge.adapters.facts.codec import FACT_KINDS
 from callbridge.adapters.facts.totals import Totals
 from callbridge.adapters.history import HistoryStore, People, Retention
 from callbridge.adapters.history import store as history_store
+from callbridge.adapters.history.lost import Survivors
 from callbridge.adapters.history.retention import TIMES, old, prune
 from callbridge.adapters.history.rows import WANTED
-from callbridge.adapters.outbox.envelope import Envelope, Stamper
+from callbridge.adapters.outbox.envelope import Envelope, Stamper, place_of
 from callbridge.core.model.call import DiversionReason
 from callbridge.core.model.facts import AnyFact, CallArrived, CallDiverted
 from callbridge.core.model.personal import Content
@@ -266,3 +268,48 @@ def test_what_is_too_old_is_found_by_an_index(tmp_path: Path, name: str) -> None
         with store.database.engine.connect() as link:
             plan = [row[-1] for row in link.exec_driver_sql(f"EXPLAIN QUERY PLAN {sql}")]
     assert not [line for line in plan if line.startswith("SCAN")], plan
+
+
+def survivors_of(facts: Sequence[Envelope], token: int) -> Survivors:
+    """What the world knew when the term with this token began, by what is told of it from then on."""
+    later = [(fact, json.loads(fact.data)) for fact in facts if place_of(fact.id)[0] >= token]
+    agents: dict[str, str] = {}
+    for fact, said in later:
+        if fact.type == "agent_changed":
+            agents.setdefault(said["agent"], said["previous"])
+    for fact in reversed(facts):
+        if fact.type == "agent_changed" and place_of(fact.id)[0] < token:
+            said = json.loads(fact.data)
+            agents.setdefault(said["agent"], said["state"])
+    return Survivors(
+        token=token,
+        calls=frozenset(fact.call for fact, _ in later),
+        callbacks=frozenset(said["callback"] for _, said in later if "callback" in said),
+        agents=agents,
+    )
+
+
+@pytest.mark.parametrize(
+    "seed", [203, 33, *(pytest.param(seed, marks=pytest.mark.slow) for seed in (8, 12, 14, 28, 37, 200, 212))]
+)
+def test_terms_that_die_in_the_middle_write_the_same_rows(tmp_path: Path, seed: int) -> None:
+    """Each term has a writer of its own, which closes what did not survive and begins with what the one before had left."""
+    facts, rng = facts_of(seed), Random(seed)
+    with closing(HistoryStore(f"sqlite:///{tmp_path}/at_once.db", People())) as at_once:
+        at_once.open()
+        at_once.write(facts, 0.0)
+        expected = whole(at_once)
+    tokens = sorted({place_of(fact.id)[0] for fact in facts})
+    assert len(tokens) > 1
+    known, unwritten = {call["call"] for call in expected["calls"] if call["ended_at"] is None}, 0
+    for token in tokens:
+        survivors = survivors_of(facts, token)
+        survivors = replace(survivors, calls=survivors.calls | known)
+        upto = max(at for at, fact in enumerate(facts, 1) if place_of(fact.id)[0] <= token)
+        upto = upto if token == tokens[-1] else rng.randint(unwritten, upto)
+        with closing(HistoryStore(f"sqlite:///{tmp_path}/history.db", People(), survivors=survivors)) as store:
+            store.open()
+            tell_badly(store, facts[unwritten:upto], rng)
+            found = whole(store)
+        unwritten = upto
+    assert found == expected
