@@ -2,6 +2,7 @@
 
 import re
 from contextlib import AsyncExitStack
+from functools import partial
 
 import pytest
 
@@ -27,6 +28,10 @@ def shown(phone: RawPhone) -> list[str]:
     return [one for before, one in zip(["", *said], said, strict=False) if one != before]
 
 
+def _shows(phone: RawPhone, number: str) -> bool:
+    return f"<sip:{number}@" in shown(phone)[-1]
+
+
 async def test_the_line_of_a_nailed_up_agent_shows_each_caller(house: House, pbx: Pbx) -> None:
     settings = floor(
         {"ann": agent(ANN, {"support": 1}, "nailed_up")}, {"support": {"steps": [{"skills": "support"}], "wrap_up": 0}}
@@ -37,7 +42,7 @@ async def test_the_line_of_a_nailed_up_agent_shows_each_caller(house: House, pbx
             async with RawPhone(pbx, number, TRUNK_HOST, pbx.ports.take(TRUNK_HOST), "Ada") as caller:
                 call = await caller.call("support")
                 await bridge.until("talk_began", count=count)
-                await until(lambda number=number: f"<sip:{number}@" in shown(ann)[-1], 5)
+                await until(partial(_shows, ann, number), 5)
                 await caller.hang_up(call)
             await bridge.until("call_ended", count=count)
         await bridge.ask("ann", "logout")
