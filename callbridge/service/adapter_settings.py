@@ -9,6 +9,7 @@ from callbridge.adapters.ami.link import AmiSettings
 from callbridge.adapters.ari.link import AriSettings
 from callbridge.adapters.ari.ownership import OwnershipCheck
 from callbridge.adapters.history import People, Retention
+from callbridge.adapters.history.recording_retention import RecordingTerms
 from callbridge.adapters.http import ApiToken, ConnectionLimits, HttpSettings, TokenRole
 from callbridge.adapters.ledger import LedgerTerms
 from callbridge.adapters.lookups.lookup import LookupSettings
@@ -36,6 +37,14 @@ def history_people(settings: Settings) -> People:
 
 def history_days(settings: Settings) -> Retention:
     return Retention(days=settings.history.days, flow_days=settings.history.flow_days)
+
+
+def recording_terms(settings: Settings) -> RecordingTerms | None:
+    """How long recordings are kept; None: callbridge deletes none."""
+    kept, folder = settings.recordings, settings.metrics.recordings
+    if folder is None or (kept.keep_days is None and not kept.queues):
+        return None
+    return RecordingTerms(folder=folder, days=kept.keep_days, queues=kept.queues)
 
 
 def ledger_terms(settings: Settings) -> dict[str, LedgerTerms]:

@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import asyncio
 import os
+import time
 from pathlib import Path
 
 import structlog
 
 from callbridge.adapters.ari import ownership
+from callbridge.adapters.history.recording_retention import RecordingRetention
 from callbridge.adapters.history.recordings import RecordingService
 from callbridge.adapters.http import ReloadResult
 from callbridge.adapters.ledger import trouble_of
@@ -28,7 +30,7 @@ from callbridge.runtime import Clock
 from callbridge.runtime.loop import Fatal
 from callbridge.service import observing
 from callbridge.service import term as terms
-from callbridge.service.adapter_settings import ownership_check, redis_settings
+from callbridge.service.adapter_settings import ownership_check, recording_terms, redis_settings
 from callbridge.service.alerting import Alerting
 from callbridge.service.fatal_callbacks import FatalCallbacks
 from callbridge.service.parts import Parts
@@ -71,6 +73,7 @@ class Process:
         self.reports = ReportService(url, lambda: report_site(self.settings))
         self.quality = QualityService(url, lambda: quality_site(self.settings), FatalCallbacks(lambda: self.settings))
         self.recordings = RecordingService(url, lambda: self.settings.metrics.recordings)
+        self.retention = RecordingRetention(url, lambda: recording_terms(self.settings), self.metrics.recordings, time.time)
         self._failing = False
         self._reloads = Reloads(self)
         wait = settings.redis.wait_at_start if settings.redis is not None else 0.0
@@ -105,6 +108,7 @@ class Process:
         self.reports.close()
         self.quality.close()
         self.recordings.close()
+        self.retention.close()
         await self.store.close()
 
     async def reload(self, *, dry_run: bool = False, force: bool = False, by: str = "") -> ReloadResult:

@@ -372,4 +372,5 @@ def _run(term: Term, process: Process) -> None:
         parts.run("ledger", term.ledger.run())
     scores = ScoreFeed(process.quality, term.runtime.post, term.clock.now, lambda: scores_published(term.world))
     parts.run("scores", scores.run())
+    parts.run("old recordings", process.retention.run())
     term.links.start(parts)

@@ -270,6 +270,16 @@ class WithheldNumbersConfig(ConfigSection):
     only for those who are entitled to it, such as emergency services."""
 
 
+class RecordingsConfig(ConfigSection):
+    """How long recordings are kept. Their files are deleted then, below the folder `metrics.recordings`; not those of persons
+    with a legal hold, nor those with an open review or dispute."""
+
+    keep_days: Annotated[int, Field(ge=1, le=36_500), Unit("days")] | None = None
+    """Days after which recordings are deleted; without it those of queues in `queues` only. Example: `90`"""
+    queues: dict[Name, Annotated[int, Field(ge=1, le=36_500), Unit("days")]] = {}
+    """Other numbers of days for the recordings of these queues. Example: `{sales: 30}`"""
+
+
 class MetricsConfig(ConfigSection):
     """``label_agents``: seconds by agent, too; for at most 500 agents. ``recordings``: the folder in which the PBX records, whose
     disk's free space is exported and whose files the API plays."""

@@ -29,6 +29,7 @@ from callbridge.settings.instance import (
     MetricsConfig,
     ObserveConfig,
     PbxConfig,
+    RecordingsConfig,
     RedisConfig,
     WebhookConfig,
     WithheldNumbersConfig,
@@ -104,6 +105,8 @@ class Settings(ConfigSection):
     """The log."""
     metrics: MetricsConfig = MetricsConfig()
     """The Prometheus metrics."""
+    recordings: RecordingsConfig = RecordingsConfig()
+    """How long recordings are kept; without this section callbridge deletes none."""
     webhooks: tuple[WebhookConfig, ...] = ()
     """Other systems that receive events as they happen."""
     mail: MailConfig | None = None

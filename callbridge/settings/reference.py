@@ -26,6 +26,7 @@ FILES: dict[str, tuple[str, ...]] = {
             "http",
             "log",
             "metrics",
+            "recordings",
             "webhooks",
             "mail",
             "alerts",

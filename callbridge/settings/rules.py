@@ -20,6 +20,7 @@ from callbridge.settings import (
     pbx_rules,
     phone_rules,
     quality_rules,
+    recording_rules,
     report_rules,
 )
 from callbridge.settings.document import Document, Path, mapping, where
@@ -50,6 +51,7 @@ def faults(settings: models.Settings, document: Document) -> Iterator[Fault]:
         flow_rules.faults,
         campaign_rules.faults,
         quality_rules.faults,
+        recording_rules.faults,
         report_rules.faults,
         observe_rules.faults,
     ):

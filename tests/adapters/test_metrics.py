@@ -95,6 +95,7 @@ CONTRACT = {
     "switch_on": ("gauge", {"switch"}),
     "webhook_deliveries": ("counter", {"hook", "result"}),
     "webhook_backlog": ("gauge", {"hook"}),
+    "recordings_deleted": ("counter", {"queue", "result"}),
     "report_deliveries": ("counter", {"schedule", "result"}),
     "reports_owed": ("gauge", {"schedule"}),
     "quality_reviews": ("counter", {"queue", "form", "fatal"}),

@@ -239,3 +239,28 @@ def test_a_dump_of_postgresql_made_while_it_is_written_goes_on_without_a_fact_mi
 
 def test_the_tables_of_the_history_are_all_exported() -> None:
     assert set(tables.HISTORY_TABLES) <= set(schema.ALL_TABLES)
+
+
+def test_recordings_that_are_old_enough_are_listed_and_then_deleted(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    url, folder = f"sqlite:///{tmp_path}/history.db", tmp_path / "monitor"
+    folder.mkdir()
+    (folder / "a.wav").write_bytes(b"x" * 2_000_000)
+    with closing(Database(url)) as database:
+        database.open()
+        with database.engine.begin() as link:
+            row = {"fact": "1-1", "call": "c", "queue": "support", "agent": "ann", "kind": "talk", "file": "a.wav", "at": 0.0}
+            link.execute(insert(tables.recordings).values(**row))
+    path = tmp_path / "cb.yaml"
+    whole = config(database={"url": url}, metrics={"recordings": str(folder)}, recordings={"keep_days": 30})
+    path.write_text(json.dumps(whole))
+    assert main(["history", "recordings", "--dry-run", "-c", str(path)]) == 0
+    listed, said = capsys.readouterr().out.splitlines()
+    assert listed.startswith("a.wav (support, ")
+    assert said == "1 recordings would be deleted, 2.0 MB; 0 were missing"
+    assert main(["history", "recordings", "--json", "-c", str(path)]) == 0
+    done = json.loads(capsys.readouterr().out)
+    assert ([row["file"] for row in done["files"]], done["bytes"], done["failed"]) == (["a.wav"], 2_000_000, [])
+    assert list(folder.iterdir()) == []
+    path.write_text(json.dumps(config(database={"url": url})))
+    assert main(["history", "recordings", "-c", str(path)]) == 1
+    assert "the configuration has no section 'recordings:'" in capsys.readouterr().err

@@ -227,10 +227,12 @@ recordings = Table(
     Column("lasted", Float),
     Column("paused", Float),
     Column("failure", Text),
+    Column("deleted_at", Float),
     Index("recordings_at", "at"),
     Index("recordings_call", "call"),
 )
-"""``kind``: ``talk`` or ``voicemail``. ``at``: the end. ``failure``: why there is none, or less than there should be."""
+"""``kind``: ``talk`` or ``voicemail``. ``at``: the end. ``failure``: why there is none, or less than there should be.
+``deleted_at``: when the file was deleted, because it was old enough."""
 
 callbacks = Table(
     "callbacks",

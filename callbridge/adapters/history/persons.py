@@ -117,7 +117,7 @@ class PersonRows:
         with self._engine.begin() as link:
             self._refuse_held(link)
             found = dict(self._rows(link))
-            files = sorted({row["file"] for row in found["recordings"] if row["file"]})
+            files = sorted({row["file"] for row in found["recordings"] if row["file"] and row["deleted_at"] is None})
             erased = self._erase(link, [row["call"] for row in found["calls"]])
             notes = {
                 "do_not_call": "kept: the ground on which nobody calls this number",

@@ -32,7 +32,7 @@ _OPENED_WITHIN = 20.0
 _READ_WITHIN = 10.0
 _QUERY_WITHIN = 10.0
 _BUSY = "too many recordings are being played: try again later"
-_LISTED = ("fact", "call", "segment", "queue", "agent", "kind", "file", "at", "lasted", "paused", "failure")
+_LISTED = ("fact", "call", "segment", "queue", "agent", "kind", "file", "at", "lasted", "paused", "failure", "deleted_at")
 
 Found = TypeVar("Found")
 
@@ -173,6 +173,8 @@ def _row(engine: Engine, recording: str) -> dict[str, Any]:
         raise NoRecording("a voicemail is not in the folder of the recordings")
     if not row["file"]:
         raise NoRecording("the person whose recording it was has been erased")
+    if row["deleted_at"] is not None:
+        raise NoRecording("the recording was old enough and has been deleted")
     return dict(row)
 
 

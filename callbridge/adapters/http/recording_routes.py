@@ -35,7 +35,7 @@ _RANGE = re.compile(r"bytes=([0-9]{0,18})-([0-9]{0,18})")
 
 class RecordingView(ResponseBody):
     """``file``: below the PBX's folder `monitor`; absent when the person was erased. ``at``: its end. ``failure``: why there is
-    none, or less than there should be."""
+    none, or less than there should be. ``deleted_at``: when the file was deleted, because it was old enough."""
 
     id: str
     call: str
@@ -48,6 +48,7 @@ class RecordingView(ResponseBody):
     lasted: float | Absent
     paused: float | Absent
     failure: str
+    deleted_at: float | Absent
 
 
 RECORDING_ROUTES = (

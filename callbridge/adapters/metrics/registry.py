@@ -23,6 +23,7 @@ from callbridge.adapters.metrics.dialer import DialerGauges, LedgerGauges
 from callbridge.adapters.metrics.exposition import Exposition
 from callbridge.adapters.metrics.history import HistoryGauge
 from callbridge.adapters.metrics.queue_gauges import PREFIX, QueueGauges
+from callbridge.adapters.metrics.recordings import RecordingMetrics
 from callbridge.adapters.metrics.reports import ReportMetrics
 from callbridge.adapters.system.threads import Threads
 from callbridge.adapters.views.board import Board
@@ -85,6 +86,7 @@ class Metrics:
         self._dialer = DialerGauges()
         self.registry.register(self._dialer)
         self.reports = ReportMetrics(self.registry)
+        self.recordings = RecordingMetrics(self.registry)
         self.history = HistoryGauge()
         self.registry.register(self.history)
         self.campaigns: Callable[[], Sequence[CampaignFigures]] = tuple

@@ -289,7 +289,7 @@ def _pool(terms: SampleTerms, period: Period) -> Any:
         select(own.fact, own.call, own.segment, own.agent, own.queue, calls.c.campaign, own.file, own.at)
         .join(calls, calls.c.call == own.call, isouter=True)
         .where(own.at >= period.begin, own.at < period.end, own.kind == "talk", own.failure.is_(None))
-        .where(func.coalesce(own.agent, "") != "", func.coalesce(own.file, "") != "")
+        .where(func.coalesce(own.agent, "") != "", func.coalesce(own.file, "") != "", own.deleted_at.is_(None))
     )
     for column, names in ((own.agent, terms.agents), (own.queue, terms.queues), (calls.c.campaign, terms.campaigns)):
         wanted = wanted.where(column.in_(names)) if names else wanted
