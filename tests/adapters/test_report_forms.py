@@ -210,6 +210,26 @@ def test_targets_stand_beside_the_figures_of_their_queue() -> None:
     assert "<td>10.0%</td>" in text
 
 
+def test_targets_are_columns_in_csv_and_workbooks() -> None:
+    terms = ReportTerms(queues={"support": QueueTargets(service_level=0.8, aht=90.0), "sales": QueueTargets()})
+    rows = [("09:00", "support", 4, 0.75), ("09:00", "sales", 1, 0.5), ("10:00", "", None, None)]
+    query = replace(QUERY, terms=terms)
+
+    def made(form: ReportForm, language: Language = Language.ENGLISH) -> bytes:
+        return b"".join(written(Report("queues", FigureFamily.COHORT, QUEUE, iter(rows)), query, form, language))
+
+    lines = made(ReportForm.CSV).decode().splitlines()
+    assert lines[0].endswith("service_level,service_level_target"), "aht is no column of this report"
+    assert [line.split(",")[-2:] for line in lines[1:]] == [["0.75", "0.8"], ["0.5", ""], ["", ""]]
+    sheet, definitions = load_workbook(io.BytesIO(made(ReportForm.XLSX))).worksheets
+    assert [cell.value for cell in sheet["E"]] == ["SL target", 0.8, None, None]
+    assert sheet["E2"].number_format == "0.0%"
+    assert "service_level_target" in [cell.value for cell in definitions["A"]]
+    chinese = load_workbook(io.BytesIO(made(ReportForm.XLSX, Language.CHINESE))).worksheets[0]
+    assert chinese["E1"].value == "服务水平目标"
+    assert b"_target" not in made(ReportForm.JSON)
+
+
 def test_a_handle_time_is_better_the_shorter_it_is() -> None:
     columns = (QUEUE[1], ReportColumn("aht", ValueKind.SECONDS, "AHT"), ReportColumn("csat", ValueKind.SHARE, "CSAT"))
     targets = {"support": QueueTargets(aht=300.0, csat=0.9)}

@@ -10,6 +10,7 @@ from callbridge.adapters.report_forms.as_csv import as_csv
 from callbridge.adapters.report_forms.as_html import as_html
 from callbridge.adapters.report_forms.as_json import as_json
 from callbridge.adapters.report_forms.words import Language
+from callbridge.adapters.reports.goals import with_target_columns
 from callbridge.adapters.reports.report import Report, ReportQuery
 
 PIECE = 65_536
@@ -43,11 +44,12 @@ def written(
         case ReportForm.JSON:
             return _gathered(as_json(report))
         case ReportForm.CSV | ReportForm.EXCEL:
+            report = with_target_columns(report, query.terms.queues)
             return _gathered(as_csv(report, query.zone, excel=form is ReportForm.EXCEL, separator=separator))
         case ReportForm.HTML:
             return _gathered(as_html(report, query, language))
         case ReportForm.XLSX:
-            return _workbook(report, query, language)
+            return _workbook(with_target_columns(report, query.terms.queues), query, language)
 
 
 def _gathered(texts: Iterator[str]) -> Iterator[bytes]:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 
-from callbridge.adapters.reports.report import ReportColumn, ReportValue
+from callbridge.adapters.reports.report import Report, ReportColumn, ReportValue
 from callbridge.adapters.reports.terms import QueueTargets
 
 AT_MOST = frozenset({"aht"})
@@ -40,3 +40,29 @@ def goals_of(
             goal = Goal(target, name in AT_MOST)
             found[at] = (goal, goal.is_met(value))
     return found
+
+
+def with_target_columns(report: Report, queues: Mapping[str, QueueTargets]) -> Report:
+    """The same report with a column for each target that any queue has, for forms that have no other place for it."""
+    names = [column.name for column in report.columns]
+    there = [name for name in _TARGETS if name in names and any(getattr(one, name) is not None for one in queues.values())]
+    if "queue" not in names or not there:
+        return report
+    of_queue = names.index("queue")
+    columns = [replace(report.columns[names.index(name)], name=f"{name}_target") for name in there]
+    columns = [replace(one, heading=f"{one.heading} target", definition=_DEFINITIONS[one.name], brief=False) for one in columns]
+
+    def rows() -> Iterator[tuple[ReportValue, ...]]:
+        for row in report.rows:
+            targets = queues.get(str(row[of_queue]), _NONE)
+            yield (*row, *(getattr(targets, name) for name in there))
+
+    return replace(report, columns=(*report.columns, *columns), rows=rows())
+
+
+_NONE = QueueTargets()
+_DEFINITIONS = {
+    "service_level_target": "least service level that the queue should have",
+    "aht_target": "longest average handle time that the queue should have",
+    "csat_target": "least CSAT that the queue should have",
+}
