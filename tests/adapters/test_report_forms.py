@@ -250,7 +250,8 @@ def test_an_empty_report_says_so() -> None:
 def test_every_heading_and_definition_is_there_in_chinese(tmp_path: Path, name: str) -> None:
     with closing(HistoryStore(f"sqlite:///{tmp_path}/history.db", People())) as store:
         store.open()
-        query = ReportQuery(begin=NINE, end=NINE + 3600, now=NINE, zone=BERLIN, by=By.WHOLE)
+        terms = ReportTerms(agent_hour=30.0)
+        query = ReportQuery(begin=NINE, end=NINE + 3600, now=NINE, zone=BERLIN, by=By.WHOLE, terms=terms)
         made = REPORTS[name](store.database.engine, query)
     assert [column.name for column in made.columns if column.name not in HEADINGS] == []
     texts = [name, CATALOGUE[name].summary, *made.notes, *(column.definition for column in made.columns if column.definition)]

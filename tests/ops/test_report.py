@@ -132,6 +132,8 @@ def test_targets_and_cost_of_the_configuration_are_beside_the_figures(config: Pa
     heading, row, note, *_ = said(capsys, config, "queues").splitlines()
     assert (row.split()[-3:], note) == (["33.3%", "0:25", "2:00!"], "!: misses the target of the configuration.")
     assert len(heading.rstrip()) <= 80
+    (queue,) = json.loads(said(capsys, config, "queues", "--json"))
+    assert (queue["handle_cost"], queue["cost_per_answered"]) == (2.0, 1.0), "two talks of 120 s with wrap-up, at 30 an hour"
     (ann,) = json.loads(said(capsys, config, "agents", "--json"))
     assert (ann["cpcm"], ann["logged_in"], ann["talking"]) == (10.0, 3600.0, 180.0)
 

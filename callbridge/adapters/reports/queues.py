@@ -96,6 +96,15 @@ QUEUE_COLUMNS = (
 )
 
 
+COST_COLUMNS = (
+    ReportColumn(
+        "handle_cost", ValueKind.MONEY, "cost", "cost of the agents' time: (talk with hold + wrap-up) x hour", brief=False
+    ),
+    ReportColumn("cost_per_answered", ValueKind.MONEY, "per answ.", "cost of the agents' time / answered", brief=False),
+)
+"""With the cost of an agent's hour. The time in which agents wait belongs to no queue: it is in the agents' cost per minute."""
+
+
 def queues_report(engine: Engine, query: ReportQuery) -> Report:
     return _report(engine, query, "queues", "queue")
 
@@ -114,11 +123,13 @@ def _report(engine: Engine, query: ReportQuery, name: str, of: Of) -> Report:
     found = report_queues(engine, pieces, of, chosen)
     if query.together:
         found = added_up(found, together_name(chosen[of]))
+    cost = query.terms.agent_hour
+    columns = QUEUE_COLUMNS if cost is None else (*QUEUE_COLUMNS, *COST_COLUMNS)
     return Report(
         name,
         FigureFamily.COHORT,
-        (INTERVAL, ReportColumn(of, ValueKind.TEXT, of), *QUEUE_COLUMNS),
-        rows_of(pieces, found, _values, len(QUEUE_COLUMNS)),
+        (INTERVAL, ReportColumn(of, ValueKind.TEXT, of), *columns),
+        rows_of(pieces, found, lambda one: (*_values(one), *_cost(one, cost)), len(columns)),
         Chart.BARS,
         ("offered", "abandoned"),
         ["A visit counts in the interval in which it began. Calls that callbridge made are in no queue's figures."],
@@ -141,6 +152,13 @@ def _values(one: CohortFigures) -> Row:
     speed = (share(one.service_level), seconds(one.asa), seconds(one.aht), share(one.abandon_rate))
     waits = (_longest(one.longest_answered, one.answered), seconds(one.mean_abandoned))
     return (*counts, *speed, *waits, _longest(one.longest_abandoned, one.abandoned), one.segments, seconds(one.hold))
+
+
+def _cost(one: CohortFigures, agent_hour: float | None) -> Row:
+    if agent_hour is None:
+        return ()
+    cost = (one.talked + one.wrap_up) / 3600 * agent_hour
+    return round(cost, 4), round(cost / one.answered, 4) if one.answered else None
 
 
 def _longest(longest: float, number: int) -> float | None:
