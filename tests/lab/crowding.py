@@ -26,17 +26,16 @@ class Crowding:
         self._known: dict[tuple[int, str], int] = {}
         self._waited: list[tuple[float, float]] = []
 
-    async def run(self) -> None:
-        while True:
+    async def run(self, over: asyncio.Event) -> None:
+        """Look, until it is over."""
+        while not over.is_set():
             self._waited.append((time.time(), sum(self._longest(pids()) for pids in self._groups)))
             await asyncio.sleep(EVERY)
 
-    def at(self, moment: float) -> float:
-        """Seconds for which messages about this moment may have waited."""
-        return sum(waited for at, waited in self._waited if moment - BEFORE <= at <= moment + AFTER + EVERY)
-
-    def worst(self) -> float:
-        return max((waited for _, waited in self._waited), default=0.0)
+    def at(self, moment: float, until: float | None = None) -> float:
+        """Seconds for which messages about this moment, or about the time until another, may have waited."""
+        last = (moment if until is None else until) + AFTER + EVERY
+        return sum(waited for at, waited in self._waited if moment - BEFORE <= at <= last)
 
     def _longest(self, pids: Iterable[int]) -> float:
         return max((self._grown(pid) for pid in pids), default=0.0)

@@ -116,9 +116,9 @@ class Books:
 
     def _came_and_left_unseen(self, caller: CallRecord) -> bool:
         """Served by the dialplan's fallback, or by nobody, while callbridge was down: in no figure, as the documents say."""
-        ended = caller.ended_at
+        ended, heard_late = caller.ended_at, self.crowding.at(caller.started_at)
         return ended is not None and any(
-            began - self._slack(began) <= caller.started_at and ended <= back + self._slack(back)
+            began - self._slack(began) <= caller.started_at + heard_late and ended <= back + self._slack(back)
             for began, back in self.breaks.down
         )
 
@@ -156,8 +156,13 @@ class Books:
         )
 
     def _is_excused(self, phone: PhoneRecord, caller: CallRecord) -> bool:
-        """It answered while callbridge was down, and the offer was made again; or the caller's hang-up crossed the answer."""
+        """It answered while callbridge was down, and the offer was made again; or the caller's hang-up crossed the answer; or the
+        agent hung up while the machine was too crowded for a bridge."""
         assert phone.answered_at is not None
+        if phone.ended_at is not None and phone.ended_by == "phone":
+            waited = self.crowding.at(phone.answered_at, phone.ended_at)
+            if phone.ended_at - phone.answered_at <= waited:
+                return True
         slack = self._slack(phone.answered_at)
         crossed = caller.ended_by == "caller" and caller.ended_at is not None and caller.ended_at - phone.answered_at <= slack
         return crossed or self.breaks.during(phone.answered_at, slack)

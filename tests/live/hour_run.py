@@ -7,7 +7,7 @@ import json
 import sqlite3
 import time
 from collections import defaultdict
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass, field
 from typing import Any, Self
@@ -57,8 +57,8 @@ class StreamReader:
     def of(self, kind: str, **fields: Any) -> list[Fact]:
         return [one for one in self.facts if one["event"] == kind and all(one[name] == value for name, value in fields.items())]
 
-    async def run(self) -> None:
-        while True:
+    async def run(self, over: asyncio.Event) -> None:
+        while not over.is_set():
             await self.read()
             await asyncio.sleep(0.1)
 
@@ -85,9 +85,9 @@ class Supervisors:
         self._seen: set[int] = set()
         self._turn = 0
 
-    async def run(self) -> None:
+    async def run(self, over: asyncio.Event) -> None:
         async with asyncio.TaskGroup() as acting:
-            while True:
+            while not over.is_set():
                 for fact in self.stream.of("talk_began", queue="desk") + self.stream.of("visit_began", queue="night"):
                     if fact["seq"] not in self._seen:
                         self._seen.add(fact["seq"])
@@ -162,10 +162,14 @@ async def database_away(url: str) -> AsyncIterator[None]:
 
 
 @asynccontextmanager
-async def helped_by(*work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
-    """These run meanwhile; whatever one of them raises is raised."""
+async def helped_by(*work: Callable[[asyncio.Event], Coroutine[Any, Any, None]]) -> AsyncIterator[None]:
+    """These run meanwhile; whatever one of them raises is raised. They end by themselves: a cancellation can be lost on its way
+    through a client of Redis."""
+    over = asyncio.Event()
     async with asyncio.TaskGroup() as group:
-        tasks = [group.create_task(one) for one in work]
-        yield
-        for task in tasks:
-            task.cancel()
+        for one in work:
+            group.create_task(one(over))
+        try:
+            yield
+        finally:
+            over.set()

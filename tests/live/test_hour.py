@@ -5,7 +5,8 @@ second.
 
 What is excused, and nothing else: a time that is marked as estimated may be wrong by as long as callbridge was down; what an
 agent's phone did in that time with an offer that was made again; who came and left in that time; an answer that the caller's
-hang-up crossed; and the time for which the processes of the lab waited for a processor (``Crowding``).
+hang-up crossed; and the time for which the processes of the lab waited for a processor (``Crowding``): times may differ by it,
+and an agent may hang up before it is over.
 """
 
 from __future__ import annotations
@@ -146,7 +147,7 @@ async def test_every_view_of_an_hour_is_that_of_the_wire(
         hour = Hour(bridge, stream, traffic, prometheus, url, seconds, leads_given)
         supervisors = Supervisors(bridge, stream)
         await traffic.phones_ready(stack)
-        async with helped_by(stream.run(), supervisors.run(), crowding.run()):
+        async with helped_by(stream.run, supervisors.run, crowding.run):
             await command(bridge, "load", "spring", leads(tmp_path, leads_given))
             await command(bridge, "start", "spring")
             await traffic.begin(stack)
