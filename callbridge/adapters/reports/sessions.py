@@ -18,6 +18,8 @@ from callbridge.core.model.agent import State
 
 _DAY = 86_400.0
 _STATES = agent_states.c
+_LOGGED_OUT, _NOT_READY = State.LOGGED_OUT.value, State.NOT_READY.value
+"""As they are kept: a year has millions of states, and plain texts are compared in no time."""
 _by_time = attrgetter("began_at")
 
 
@@ -54,7 +56,8 @@ def _states(link: Connection, query: ReportQuery) -> dict[str, list[Any]]:
     """The states of all sessions that touch the period, by agent, in order of time; also the time logged out before each."""
     found: dict[str, list[Any]] = {}
     of_agents = [_STATES.agent.in_(query.agents)] if query.agents else []
-    for row in link.execute(_select().where(touches(_STATES.began_at, _STATES.ended_at, query.begin, query.end), *of_agents)):
+    touching = touches(_STATES.began_at, _STATES.ended_at, query.begin, query.end)
+    for row in link.execute(_select().where(touching, *of_agents)).all():  # at once: one by one takes three times as long
         found.setdefault(row.agent, []).append(row)
     earliest = link.scalar(select(func.min(_STATES.began_at)))
     if earliest is None:
@@ -102,37 +105,37 @@ def _select() -> Select[Any]:
 
 
 def _logged_in(row: Any) -> bool:
-    return bool(row.state != State.LOGGED_OUT)
+    return bool(row.state != _LOGGED_OUT)
 
 
 def _sessions(states: Iterable[Any], now: float) -> Iterator[Session]:
     """Of one agent. A state's phone is the one at its end, so that of a session is in the time logged out before it."""
     session: Session | None = None
-    phone = ""
-    for row in states:
-        if not _logged_in(row):
+    former = ""
+    for agent, state, reason, phone, began_at, ended_at in states:
+        if state == _LOGGED_OUT:
             if session is not None:
                 yield session
-            session, phone = None, row.phone or ""
+            session, former = None, phone or ""
             continue
         if session is None:
-            session = Session(row.agent, phone or row.phone or "", row.began_at)
-        session.ended_at = row.ended_at
-        lasted = max(0.0, (now if row.ended_at is None else row.ended_at) - row.began_at)
-        session.states[row.state] = session.states.get(row.state, 0.0) + lasted
-        _add_pause(session, row)
+            session = Session(agent, former or phone or "", began_at)
+        session.ended_at = ended_at
+        lasted = (now if ended_at is None else ended_at) - began_at
+        if lasted > 0:
+            session.states[state] = session.states.get(state, 0.0) + lasted
+        if state == _NOT_READY:
+            _add_pause(session, reason or "", began_at, ended_at)
     if session is not None:
         yield session
 
 
-def _add_pause(session: Session, row: Any) -> None:
-    if row.state != State.NOT_READY:
-        return
-    reason, last = row.reason or "", session.pauses[-1] if session.pauses else None
-    if last is not None and last.reason == reason and last.ended_at == row.began_at:
-        last.ended_at = row.ended_at
+def _add_pause(session: Session, reason: str, began_at: float, ended_at: float | None) -> None:
+    last = session.pauses[-1] if session.pauses else None
+    if last is not None and last.reason == reason and last.ended_at == began_at:
+        last.ended_at = ended_at
     else:
-        session.pauses.append(Pause(reason, row.began_at, row.ended_at))
+        session.pauses.append(Pause(reason, began_at, ended_at))
 
 
 _TIMES = (State.READY, State.RINGING, State.TALKING, State.WRAP_UP, State.NOT_READY, State.BUSY_ELSEWHERE, State.OFFLINE)
