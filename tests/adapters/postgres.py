@@ -57,7 +57,13 @@ def stopped() -> Iterator[None]:
 
 
 def url(port: int, database: str) -> str:
+    """Patient, for tests that are not about a server that does not answer; ``impatient`` is for those that are."""
     return f"postgresql+psycopg://{USER}@127.0.0.1:{port}/{database}?connect_timeout={round(HANGS)}"
+
+
+def impatient(url: str) -> str:
+    """With callbridge's own limits, as people write it."""
+    return url.partition("?")[0]
 
 
 @functools.cache
@@ -112,5 +118,5 @@ def _wait_for(port: int) -> None:
 
 def _stop(running: subprocess.Popen[bytes], folder: Path) -> None:
     running.send_signal(signal.SIGINT)  # at once, anybody who is connected
-    running.wait(10)
+    running.wait(HANGS)
     shutil.rmtree(folder, ignore_errors=True)

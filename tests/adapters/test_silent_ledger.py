@@ -44,7 +44,7 @@ from callbridge.core.model.events import (
 )
 from callbridge.core.model.orders import BlockNumber, CloseAttempt, FindLeads, ReserveAttempts
 from callbridge.wire.phone_numbers import PhoneNumbers
-from tests.adapters.postgres import new_database, stopped
+from tests.adapters.postgres import impatient, new_database, stopped
 from tests.adapters.test_ledger import T0, TERMS, attempt, fill, number
 from tests.adapters.waiting import HANGS
 from tests.core.test_campaigns import begin as begin_campaign
@@ -370,7 +370,7 @@ async def test_the_gauges_are_there_where_a_ledger_is() -> None:
 async def test_a_postgresql_that_stands_still_stops_nothing_and_is_caught_up_with(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(writer, "WRITE_WITHIN", 5.0)
     monkeypatch.setattr(writer, "PING_EVERY", 1.0)
-    url, metrics = new_database().partition("?")[0], Metrics(Board(), lambda: 0.0)
+    url, metrics = impatient(new_database()), Metrics(Board(), lambda: 0.0)
     with closing(LedgerStore(url)) as book:
         book.open()
         fill(book, 100)
@@ -406,7 +406,7 @@ async def test_a_postgresql_that_stands_still_stops_nothing_and_is_caught_up_wit
 @pytest.mark.slow
 async def test_a_start_beside_a_postgresql_that_stands_still_goes_on_and_so_does_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(service, "OPEN_AGAIN", 0.5)
-    url = new_database().partition("?")[0]  # with callbridge's own patience
+    url = impatient(new_database())
     with closing(LedgerStore(url)) as book:
         book.open()
         fill(book, 2)

@@ -12,7 +12,7 @@ import pytest
 
 from callbridge.adapters.ledger import LedgerStore
 from callbridge.cli.client import ApiError
-from tests.adapters.postgres import new_database, stopped
+from tests.adapters.postgres import impatient, new_database, stopped
 from tests.lab.bridge import Callbridge
 from tests.lab.pbx import Pbx
 from tests.lab.sip import Call, Callers
@@ -29,9 +29,10 @@ SAYS = "the campaign database cannot be written; waiting for it"
 
 
 async def house_on_postgresql(tmp_path: Path) -> tuple[dict[str, Any], str]:
+    """And the database for the test's own looks: it may be a while until a server that stood still has accepted a connection."""
     url = await asyncio.to_thread(new_database)
     config = house_of(tmp_path)
-    return config | {"database": {"url": url}, "history": {"keep": False}}, url  # of the history: test_history
+    return config | {"database": {"url": impatient(url)}, "history": {"keep": False}}, url  # of the history: test_history
 
 
 async def fetch(bridge: Callbridge, path: str) -> tuple[float, str]:
