@@ -135,15 +135,22 @@ class RawPhone(asyncio.DatagramProtocol):
             return
         copied = [f"{name}: {_header(message, name)}" for name in _COPIED]
         if method == "INVITE" and "tag=" not in _header(message, "To"):
-            tag = f";tag=phone{next(_number)}"
-            copied[2] += tag
-            us, them = _header(message, "To") + tag, _header(message, "From")
-            self.incoming.append(Dialog(_header(message, "Call-ID"), us, them, _uri(_header(message, "Contact")), 100))
+            copied[2] = f"To: {self._offered(message).us}"
             self._write(("SIP/2.0 180 Ringing", *copied))
         if method == "INVITE":
             self._write(("SIP/2.0 200 OK", *copied, "Content-Type: application/sdp"), self._sdp())
         else:
             self._write(("SIP/2.0 200 OK", *copied))
+
+    def _offered(self, invite: str) -> Dialog:
+        """The call that comes with this INVITE, which the PBX repeats when this machine is slow."""
+        call_id = _header(invite, "Call-ID")
+        for known in self.incoming:
+            if known.call_id == call_id:
+                return known
+        us = f"{_header(invite, 'To')};tag=phone{next(_number)}"
+        self.incoming.append(Dialog(call_id, us, _header(invite, "From"), _uri(_header(invite, "Contact")), 100))
+        return self.incoming[-1]
 
 
 def _status(message: str) -> int:
