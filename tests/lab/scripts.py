@@ -75,8 +75,9 @@ REASONS = {
 }  # fmt: skip
 
 
-def caller(script: CallerScript, audio: Path | None) -> dict[str, bytes]:
-    """CSV fields: number, dialled, name, milliseconds of patience after the answer."""
+def caller(script: CallerScript, audio: Path | None, most: int | None) -> dict[str, bytes]:
+    """CSV fields: number, dialled, name, milliseconds of patience after the answer, of which the longest is ``most``; None when
+    nobody hangs up first."""
     display = f'"{literal(_quoted(script.display))}" ' if script.display else ""
     us = f"{display}<sip:[field0]@[local_ip]:[local_port]>;tag=[pid]c[call_number]"
     them = "<sip:[field1]@[remote_ip]:[remote_port]>"
@@ -110,9 +111,12 @@ def caller(script: CallerScript, audio: Path | None) -> dict[str, bytes]:
     _acknowledge(s)
     s.start_audio()
     s.steps(script.steps, gone=gone)
-    s.do('<assignstr assign_to="text" value="[field3]"/>', '<todouble assign_to="left" variable="text"/>')
-    s.uses("text", "left")
-    s.wait_variable("left", gone=gone)
+    if most is None:
+        s.wait(FOREVER_MS, gone=gone)
+    else:
+        s.do('<assignstr assign_to="text" value="[field3]"/>', '<todouble assign_to="left" variable="text"/>')
+        s.uses("text", "left")
+        s.wait_variable("left", most, gone=gone)
     s.label("bye")
     s.hang_up()
     s.jump("end")

@@ -52,9 +52,13 @@ class Call:
     number: str = "4930100"
     hang_up_after: float | None = None
 
+    @property
+    def patience(self) -> int:
+        """Milliseconds."""
+        return round((LIMIT if self.hang_up_after is None else self.hang_up_after) * 1000)
+
     def row(self) -> list[str]:
-        patience = LIMIT if self.hang_up_after is None else self.hang_up_after
-        return [self.number, self.dialled, self.name, str(round(patience * 1000))]
+        return [self.number, self.dialled, self.name, str(self.patience)]
 
 
 class Sipp:
@@ -87,6 +91,8 @@ class Sipp:
         async with asyncio.timeout(10):
             while not _is_bound(self.host, self.port):
                 if not self._process.running:
+                    if self._wire.path.exists() and self._wire.path.stat().st_size:
+                        return  # short calls, and a machine on which they were over before we looked
                     raise RuntimeError(f"SIPp did not start: {self._last_words()}")
                 await asyncio.sleep(0.01)
 
@@ -157,8 +163,10 @@ class Callers(Sipp):
         (self.folder / "calls.csv").write_text("SEQUENTIAL\n" + table.getvalue())
         per_minute = max(1, round(self.rate * 60))
         count = str(len(self.calls))
+        stays = all(call.hang_up_after is None for call in self.calls)
+        most = None if stays else max(call.patience for call in self.calls)
         await self._start(
-            scripts.caller(self.script, _tone(self.script.audio)),
+            scripts.caller(self.script, _tone(self.script.audio), most),
             "-inf", "calls.csv", "-cid_str", "%u-%p@lab", "-m", count, "-l", count,
             "-r", str(per_minute), "-rp", "60000",
         )  # fmt: skip
