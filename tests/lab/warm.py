@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import ctypes
+import gc
 import multiprocessing
 import os
 import signal
@@ -67,6 +68,7 @@ def _run(words: list[str], log: str, env: dict[str, str]) -> None:
     """In the child. Nothing of the fork server's is kept: it would live on for as long as we do, and we with it."""
     from callbridge.cli import main
 
+    gc.freeze()
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     out = os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
     for stream in (1, 2):
