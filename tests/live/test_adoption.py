@@ -20,6 +20,7 @@ from tests.live.foreign import foreign
 from tests.live.scene import CONFIG, PLAIN, Scene, now, pause, setting
 
 pytestmark = [pytest.mark.live, pytest.mark.slow, pytest.mark.timeout(150)]
+LONG = True
 TALK = 15.0
 AGENTS = {"ann": "1002", "bob": "1012", "cid": "1022", "wrap": "1003", "spare": "1005", "nailed": "1006"}
 CALLS = {

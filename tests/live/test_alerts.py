@@ -13,6 +13,9 @@ from tests.lab.sip import Call, Phone, PhoneScript, call
 from tests.live.house import House
 
 pytestmark = [pytest.mark.live, pytest.mark.timeout(150), pytest.mark.asyncio(loop_scope="module")]
+LONG = True
+ON_16: set[str] = set()
+"""An alert is raised and ended by callbridge alone, whatever the PBX is."""
 
 
 async def test_nobody_on_duty_is_told_by_webhook_and_mail_and_so_is_its_end(house: House, pbx: Pbx) -> None:

@@ -12,6 +12,7 @@ from tests.sim import expected
 from tests.sim.conformance import SCENARIOS, play
 
 pytestmark = [pytest.mark.live, pytest.mark.asyncio(loop_scope="module")]
+LONG = True
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module", params=[22, 16])

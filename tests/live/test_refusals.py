@@ -13,6 +13,7 @@ from tests.lab.sip import Call, Callers, CallRecord, Phone, PhoneScript, call
 from tests.live.house import House
 
 pytestmark = [pytest.mark.live, pytest.mark.timeout(90), pytest.mark.asyncio(loop_scope="module")]
+LONG = True
 
 ORDERS = {
     "Subscribe": ("POST", r"^/applications/callbridge/subscription"),
