@@ -286,7 +286,8 @@ async def test_a_running_callbridge_forgets_as_well(stores: Stores) -> None:
     memory.adopt(86_400.0, 86_400.0, stores.settings.numbers)
     memory.on_facts([fact for fact in told() if isinstance(fact, TalkBegan)])
     owed = {"k1": SimpleNamespace(id="k1", who=ANN, number="02079460123"), "k2": SimpleNamespace(id="k2", who=BOB, number=BOB)}
-    world = SimpleNamespace(callbacks=owed, calls={"now": SimpleNamespace(id="now", number=ANN)})
+    calling = {"now": SimpleNamespace(id="now", number=ANN)}
+    world = SimpleNamespace(callbacks=owed, calls=calling, observed_calls={})
 
     async def submit(event: CallbackChangeRequested) -> None:
         del owed[event.callback]
