@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+import sys
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -40,9 +41,22 @@ def pytest_runtest_logreport(report: pytest.TestReport) -> None:
 def pytest_collection_finish() -> None:
     """What is there now stays until the end: looking for garbage in hundreds of modules and thousands of tests again and again
     took a twentieth of the suite's time. So did looking after every 700 new objects, where a test makes a hundred thousand."""
+    _share()
     gc.collect()
     gc.freeze()
     gc.set_threshold(50_000, 20, 20)
+
+
+def _share() -> None:
+    """What tests would make again and again. Only where they use it: loading it takes longer than most modules."""
+    if "callbridge.adapters.database" in sys.modules:
+        from tests import databases
+
+        databases.share()
+    if "callbridge.cli" in sys.modules:
+        from tests import command_line
+
+        command_line.share()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

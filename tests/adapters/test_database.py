@@ -21,6 +21,7 @@ from sqlalchemy.pool import NullPool
 from callbridge.adapters.database import BadDatabase, Database, schema
 from callbridge.adapters.database.ledger_tables import LEDGER_TABLES, leads
 from callbridge.adapters.database.metadata import metadata
+from tests.databases import REALLY_MIGRATE
 
 from .postgres import new_database
 
@@ -30,6 +31,12 @@ Url = Callable[[], str]
 @pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.slow)])
 def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     yield f"sqlite:///{tmp_path}/x.db" if request.param == "sqlite" else new_database()
+
+
+@pytest.fixture(autouse=True)
+def really_migrated(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Elsewhere the tables of an empty database are copied (tests/databases.py)."""
+    monkeypatch.setattr(schema, "_migrate", REALLY_MIGRATE)
 
 
 def differences(database: Database) -> list[object]:
