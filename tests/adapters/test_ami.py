@@ -13,6 +13,7 @@ from callbridge.adapters.pbx_link import NotSent, OrderRefused, TimedOut
 from callbridge.core.model.events import DeviceChanged, DevicesListed
 from tests.adapters.fake_ami import FakeAmi
 from tests.adapters.waiting import Counts, running, until
+from tests.examples import cases
 
 CHANGE = "Event: DeviceStateChange\nDevice: PJSIP/1001\nState: {}\n\n"
 
@@ -154,7 +155,7 @@ async def test_an_unanswered_action_is_never_sent_again(fake: FakeAmi) -> None:
     assert fake.names().count("Originate") == 1
 
 
-@pytest.mark.parametrize("size", [1, 2, 3, 7, 64])
+@pytest.mark.parametrize("size", cases([1, 2, 3, 7, 64], fast=[2, 3, 7, 64]))
 async def test_the_slicing_of_the_stream_does_not_matter(fake: FakeAmi, size: int) -> None:
     fake.slice = size
     fake.states = {"PJSIP/Zoë€😀": "INUSE"}

@@ -19,7 +19,7 @@ from callbridge.adapters.ledger.lead_files import BadFile, lead_file
 from callbridge.adapters.ledger.leads import LeadReader, Loaded, load
 from callbridge.core.model.numbers import SPREADSHEET
 from callbridge.wire.phone_numbers import LETTERS, PREMIUM, TWO_NUMBERS, WITH_EXTENSION, PhoneNumbers, Written
-from tests.examples import examples
+from tests.examples import cases, examples
 from tests.memory_ledger import opened
 
 CASES = Path(__file__).parents[1] / "cases" / "leads"
@@ -104,7 +104,7 @@ def test_encoding_and_separator_are_recognised_and_told(
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-32-le", "gb18030"])
 @pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
-@pytest.mark.parametrize("first", ["", "sep={}\r\n"])
+@pytest.mark.parametrize("first", cases(["", "sep={}\r\n"], fast=1))
 def test_what_programs_write_is_read(book: LedgerStore, tmp_path: Path, encoding: str, delimiter: str, first: str) -> None:
     rows = [("number", "name", "note"), ("020 7946 0001", "王小明", '"第一行\n第二行"'), ("+442079460002", "Ben", '"a,b;c"')]
     text = first.format(delimiter) + "\r\n".join(delimiter.join(row) for row in rows)

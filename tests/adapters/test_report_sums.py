@@ -14,6 +14,7 @@ from callbridge.adapters.reports.agents import agents_report
 from callbridge.adapters.reports.intervals import By
 from callbridge.adapters.reports.queues import entries_report, queues_report, tiers_report
 from callbridge.adapters.reports.report import ReportMaker
+from tests.examples import cases
 
 from .report_days import BERLIN, HOUR, LORD_HOWE, ORIGINS, at, busy, put, query, spread, sums, table
 
@@ -36,7 +37,7 @@ def added_up(store: HistoryStore, make: ReportMaker, name: str, columns: tuple[s
 
 
 @pytest.mark.parametrize("origin", [ORIGINS[0], *(pytest.param(one, marks=pytest.mark.slow) for one in ORIGINS[1:])])
-@pytest.mark.parametrize("fill", [busy, spread])
+@pytest.mark.parametrize("fill", cases([busy, spread], fast=[spread]))
 @pytest.mark.parametrize(("make", "name"), [(queues_report, "queue"), (tiers_report, "tier"), (entries_report, "entry")])
 def test_what_counts_on_arrival_sums_to_the_whole(
     history: HistoryStore, make: ReportMaker, name: str, fill: Any, origin: float

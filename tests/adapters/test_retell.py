@@ -33,6 +33,7 @@ from tests.adapters.reading import drained
 from tests.adapters.worlds import Busy
 from tests.core.flows import floor, flow, menu, stage, the_call
 from tests.core.story import Story, agent, one_queue, plan, queue, routing
+from tests.examples import cases
 
 
 def words(story: Story, name: str = "ann") -> list[str]:
@@ -300,10 +301,11 @@ async def test_explanations_and_the_line_of_callers_come_over_http() -> None:
             assert (await client.get(f"/api/explain/{path}")).status == 404
 
 
-async def test_every_living_call_and_agent_can_be_explained_at_any_moment() -> None:
+@pytest.mark.parametrize("moments", cases([40, 150], fast=1))
+async def test_every_living_call_and_agent_can_be_explained_at_any_moment(moments: int) -> None:
     desk = ToyDesk()
     explainer = Explainer(desk.busy.world, desk.made, desk.stories, lambda: desk.busy.now)
-    for _ in range(150):
+    for _ in range(moments):
         desk.run(1)
         for call in desk.busy.world.calls:
             found = await explainer.call(call)

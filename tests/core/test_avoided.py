@@ -20,6 +20,7 @@ from callbridge.core.model.plan import AvoidedAgents, OverflowRule, Penalty, Pla
 from callbridge.core.model.skills import Profile, profile
 from tests.core.flows import floor, flow
 from tests.core.story import PBX, Story, agent, plan, queue, routing
+from tests.examples import examples
 
 NOT_BEN = flow({"set": SetNode(next="in", values={"avoid": "ben"}), "in": QueueNode(queue="support")}, "not-ben")
 NOBODY = flow({"set": SetNode(next="in", values={"avoid": "ben, amy; zoe"}), "in": QueueNode(queue="support")}, "nobody")
@@ -302,7 +303,7 @@ class Everybody:
         return any(dict(self.people[who]).get("x", 0) >= level for who in among if who not in out)  # type: ignore[attr-defined]
 
 
-@settings(max_examples=150)
+@settings(max_examples=examples(150))
 @given(st.lists(profiles, min_size=5, max_size=5), moves)
 def test_decisions_are_those_of_who_looks_at_everybody(levels: list[Profile], story: list[tuple[object, ...]]) -> None:
     people = dict(zip(PEOPLE, levels, strict=True))

@@ -54,6 +54,7 @@ from callbridge.wire.phone_numbers import PhoneNumbers
 from tests.core.flows import floor, flow, stage
 from tests.core.story import PBX, START, Story, agent, plan, queue
 from tests.core.toy import NEVER, REJECTS, Channel, Fault, Toy
+from tests.examples import cases
 
 NUMBER = "+44"
 """Of everybody who calls in stories."""
@@ -701,7 +702,7 @@ def finish(toy: Toy) -> None:
                 toy.hangs_up(leg)
 
 
-@pytest.mark.parametrize("connect", [ConnectMode.RING, ConnectMode.NAILED_UP])
+@pytest.mark.parametrize("connect", cases([ConnectMode.RING, ConnectMode.NAILED_UP], fast=1))
 @pytest.mark.parametrize("ask", list(AgentRequest))
 @pytest.mark.parametrize("first", list(CallFirst))
 def test_whatever_the_agent_asks_meanwhile(first: CallFirst, ask: AgentRequest, connect: ConnectMode) -> None:
@@ -717,7 +718,7 @@ def test_whatever_the_agent_asks_meanwhile(first: CallFirst, ask: AgentRequest, 
 
 
 @pytest.mark.parametrize("ask", list(CallRequest))
-@pytest.mark.parametrize("first", list(CallFirst))
+@pytest.mark.parametrize("first", cases(CallFirst, fast=1))
 def test_whatever_is_asked_about_the_call_meanwhile(first: CallFirst, ask: CallRequest) -> None:
     for moment in MOMENTS:
         toy = asking(first, ConnectMode.NAILED_UP)

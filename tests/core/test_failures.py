@@ -39,6 +39,7 @@ from callbridge.core.model.orders import (
 from callbridge.core.model.plan import ConnectMode, ConsultQueue, Penalty, ToDialplan, ToQueue
 from tests.core.story import PBX, START, Story, agent, one_queue, plan, queue, routing
 from tests.core.toy import NEVER, REJECTS, Channel, Fault, Toy
+from tests.examples import cases
 
 LONG = 300.0
 """Seconds after which everything must be over."""
@@ -141,6 +142,12 @@ def nailed(toy: Toy) -> None:
 
 
 Scenario = Callable[[Toy], None]
+
+
+def named(scenario: Scenario) -> str:
+    return scenario.__name__
+
+
 SCENARIOS: list[Scenario] = [ordinary, agent_first, gives_up, nobody_answers, transferred, nailed, consulted, consult_waits]
 
 
@@ -192,7 +199,7 @@ def test_the_scenarios_send_every_kind_of_order() -> None:
 
 
 @pytest.mark.parametrize("way", WAYS)
-@pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda each: each.__name__)
+@pytest.mark.parametrize("scenario", cases(SCENARIOS, fast=[ordinary, agent_first, nobody_answers, nailed]), ids=named)
 def test_whatever_single_order_fails_the_call_ends_once_and_nobody_is_stuck(scenario: Scenario, way: str) -> None:
     faulty: list[str] = []
     for nth in range(len(run(scenario).obeyed)):

@@ -287,7 +287,7 @@ moves = st.one_of(
 )
 
 
-@settings(max_examples=examples(400))
+@settings(max_examples=examples(400, fast=30))
 @given(st.lists(profiles, min_size=10, max_size=10), st.lists(moves, max_size=60))
 def test_decisions_are_those_of_an_oracle_that_looks_at_everybody(people: list[Profile], story: list[tuple[object, ...]]) -> None:
     matcher, oracle = Matcher(ORACLE_PLAN), Oracle()

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from callbridge.core.pacing.budget import ANSWERS_KEPT_FOR, Budget, Counts, Rules
 from callbridge.core.pacing.learned import Answers, Lifetimes
 from callbridge.core.pacing.pacer import Pacer, PacerInput
+from tests.examples import cases
 from tests.sim.pacers import Adaptive, Ours, Power, Progressive, Ratio
 from tests.sim.shift import Floor, Shift
 
@@ -129,13 +130,12 @@ def test_a_machine_that_counted_as_a_person_is_taken_out_where_it_was_counted() 
     assert (budget.counts(3650.0), budget.counts(3651.0)) == (Counts(2, 2), Counts(2, 2))
 
 
-@pytest.mark.parametrize(
-    "window", [3600.0, *(pytest.param(each, marks=pytest.mark.slow) for each in (86400.0, ANSWERS_KEPT_FOR))]
-)
-def test_the_buckets_stay_few(window: float) -> None:
+@pytest.mark.parametrize("window", cases([3600.0, 86400.0, ANSWERS_KEPT_FOR], fast=1))
+@pytest.mark.parametrize("every", cases([900, 300], fast=1))
+def test_the_buckets_stay_few(window: float, every: int) -> None:
     budget = Budget(Rules(window=window))
     for quarter in range(35 * 96):
-        for second in range(0, 900, 61 if quarter > 34 * 96 else 300):
+        for second in range(0, 900, 61 if quarter > 34 * 96 else every):
             budget.answered(quarter * 900.0 + second, abandoned=False, risk=0.0)
     assert len(budget.buckets) < 1600
     assert budget.buckets[0].begin >= (35 * 86400.0 - ANSWERS_KEPT_FOR) - 7200.0

@@ -42,6 +42,7 @@ from tests.core.test_failures import (
 )
 from tests.core.test_recovery import _conversations
 from tests.core.toy import Toy
+from tests.examples import cases
 
 MOMENTS = [0.005, 0.5, 1.005, 1.015, 1.025, 5.005, 5.2, 6.005, 6.1, 10.005, 10.025, 21.0]
 
@@ -81,13 +82,9 @@ def lose(toy: Toy, table: str, key: str) -> None:
     toy.restart(unreadable=(table, key))
 
 
-SLOW = pytest.mark.slow
-SCENARIOS = [
-    ordinary,
-    transferred,
-    consulted,
-    *(pytest.param(each, marks=SLOW) for each in (slow_to_count, agent_first, gives_up, nobody_answers, nailed, consult_waits)),
-]
+SCENARIOS = cases(
+    [ordinary, consulted, transferred, slow_to_count, agent_first, gives_up, nobody_answers, nailed, consult_waits], fast=2
+)
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda each: each.__name__)

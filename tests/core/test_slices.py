@@ -34,6 +34,7 @@ from callbridge.core.reload import plan_change
 from callbridge.core.routing import visits
 from tests.core.laws import check_indexes
 from tests.core.story import PBX, Story, agent, plan, queue, routing
+from tests.examples import cases
 from tests.sim.portrait import portrait
 
 CALLERS = 12
@@ -177,7 +178,7 @@ def test_sliced_or_not_the_same_comes_of_it(what: str, rows: int, tiny: Callable
     check_indexes(sliced)
 
 
-@pytest.mark.parametrize("slices_between", [0, 7, *(pytest.param(number, marks=pytest.mark.slow) for number in (1, 30))])
+@pytest.mark.parametrize("slices_between", cases([0, 7, 1, 30], fast=[7]))
 @pytest.mark.parametrize("after", NEXT)
 @pytest.mark.parametrize("what", ["snapshot", "reload with another target", "reload without a queue"])
 def test_an_event_between_two_slices_finds_the_step_done(

@@ -270,9 +270,11 @@ def _answered(story: Story) -> int:
 @pytest.mark.parametrize("scenario", [one for one in SCENARIOS if one is not gives_up], ids=lambda each: each.__name__)
 def test_whatever_single_order_is_not_sent_the_caller_is_answered_and_not_left_in_silence(scenario: Scenario) -> None:
     faulty: list[str] = []
-    for nth, order in enumerate(run(scenario).obeyed):
+    without_fault = run(scenario)
+    usual = _answered(without_fault.story)
+    for nth, order in enumerate(without_fault.obeyed):
         toy = run(scenario, Fault(nth, Why.UNSENT, link_up=True))
-        answered, usual = _answered(toy.story), _answered(run(scenario).story)
+        answered = _answered(toy.story)
         if toy.longest_silence > 1.5 or answered < usual:
             faulty.append(f"order {nth} {type(order).__name__}: silent for {toy.longest_silence} s, answered {answered}")
     assert not faulty, "\n".join(faulty)

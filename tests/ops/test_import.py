@@ -234,7 +234,7 @@ def odd(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @given(st.lists(st.tuples(WORDS, WORDS, WORDS), max_size=6))
-@settings(max_examples=examples(150), deadline=None)
+@settings(max_examples=examples(150, fast=10), deadline=None)
 def test_odd_names_never_break_the_result(odd: Path, rows: list[tuple[str, str, str]]) -> None:
     text = "".join(
         f"[{queue}]\nmember => PJSIP/{agent},1,{name}\nmember => {name}\nmusicclass={agent}\n"

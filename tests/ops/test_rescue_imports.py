@@ -6,6 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.adapters.waiting import HANGS
 from tests.settings.conftest import RIGHT
 
@@ -26,6 +28,7 @@ print(code, *(name for name in sys.modules if name.startswith(tuple(sys.argv[2].
 """
 
 
+@pytest.mark.slow
 def test_rescue_imports_neither_a_database_nor_what_serves(tmp_path: Path) -> None:
     path = tmp_path / "callbridge.yaml"
     path.write_text(RIGHT.replace(":8088", ":1") + "database: {url: 'sqlite:////nowhere/x.db'}\n")

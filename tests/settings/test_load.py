@@ -306,7 +306,7 @@ def _never_surprises(path: pathlib.Path) -> None:
         str(wrong).encode()
 
 
-_ANY = settings(max_examples=examples(250), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+_ANY = settings(max_examples=examples(250, fast=15), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 @_ANY

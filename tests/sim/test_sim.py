@@ -16,6 +16,7 @@ from callbridge.core.model.orders import Ring
 from callbridge.core.model.world import World
 from callbridge.core.recovery import adoption
 from callbridge.core.routing import offers
+from tests.examples import cases
 from tests.sim import mutants, mutants_books, mutants_features, mutants_handing
 from tests.sim.drive import Day, replay_in_slices
 from tests.sim.planting import MUTANTS, SEEDS, Mutant, kill
@@ -36,7 +37,7 @@ FEWER = [
         for first, end in [(3, 10), *((one, one + BLOCK) for one in range(10, 300, BLOCK))]
     ),
 ]
-BLOCKS = [(0, 10), (10, BLOCK), *((first, first + BLOCK) for first in range(BLOCK, 600, BLOCK))]
+BLOCKS = [(0, 5), (5, BLOCK), *((first, first + BLOCK) for first in range(BLOCK, 600, BLOCK))]
 
 
 @pytest.mark.parametrize(("first", "end"), [BLOCKS[0], *(pytest.param(*block, marks=pytest.mark.slow) for block in BLOCKS[1:])])
@@ -84,7 +85,7 @@ def test_every_rule_holds_on_days_that_forget(first: int) -> None:
             raise
 
 
-@pytest.mark.parametrize("forgets", [False, True])
+@pytest.mark.parametrize("forgets", cases([False, True], fast=1))
 @pytest.mark.parametrize("seeds", [(200, 203), pytest.param((*range(5), *range(200, 206)), marks=pytest.mark.slow)], ids=len)
 def test_every_day_is_the_same_in_slices(monkeypatch: pytest.MonkeyPatch, seeds: tuple[int, ...], forgets: bool) -> None:
     """Snapshots and reloads, a row at a time, with other events between the slices."""

@@ -229,7 +229,7 @@ def test_international_numbers_are_what_they_would_have_been_parsed_to(text: str
     st.sampled_from(sorted(phonenumbers.SUPPORTED_REGIONS)),
     st.sampled_from(Written),
 )
-@settings(max_examples=examples(1000))
+@settings(max_examples=examples(1000, fast=60))
 def test_digits_are_what_they_would_have_been_parsed_to(text: str, region: str, digits: Written) -> None:
     """With and without a trunk prefix, in every country that there is."""
     numbers = PhoneNumbers(region, digits)
