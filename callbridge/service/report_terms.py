@@ -19,6 +19,7 @@ def report_terms(settings: Settings) -> ReportTerms:
         campaigns={name: _campaign(one) for name, one in settings.campaigns.items()},
         queues={name: _targets(settings, name) for name in settings.queues},
         agent_hour=settings.cost.agent_hour if settings.cost is not None else None,
+        shifts=settings.shifts.csv if settings.shifts is not None else None,
     )
 
 

@@ -26,16 +26,22 @@ def anchor_files(document: Document) -> None:
         if isinstance(lookup, dict) and isinstance(file, str) and file:
             lookup["csv"] = str(_beside(document, ("lookups", lookup_name, "csv"), file))
     _anchor_report_folders(document)
-    tiers = document.values.get("tiers")
-    name = tiers.get("csv") if isinstance(tiers, dict) else None
-    if isinstance(tiers, dict) and isinstance(name, str) and name:
-        path = _beside(document, ("tiers", "csv"), name)
-        tiers["csv"] = str(path)
+    _anchor_csv(document, "shifts")
+    _anchor_csv(document, "tiers")
+
+
+def _anchor_csv(document: Document, name: str) -> None:
+    """The file of a section, which must be one that can be read."""
+    section = document.values.get(name)
+    file = section.get("csv") if isinstance(section, dict) else None
+    if isinstance(section, dict) and isinstance(file, str) and file:
+        path = _beside(document, (name, "csv"), file)
+        section["csv"] = str(path)
         try:
             with _regular(path).open("rb"):
                 pass
         except (OSError, ValueError) as error:
-            document.add(("tiers", "csv"), f"cannot read {str(path)!r}: {_reason(error)}")
+            document.add((name, "csv"), f"cannot read {str(path)!r}: {_reason(error)}")
 
 
 def _anchor_report_folders(document: Document) -> None:

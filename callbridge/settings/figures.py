@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pathlib
 from typing import Annotated
 
 from pydantic import Field
@@ -16,6 +17,14 @@ class CostConfig(ConfigSection):
 
     agent_hour: Annotated[float, Field(gt=0, le=1_000_000)]
     """Cost of an hour for which an agent is logged in; reports then say the cost per minute of talk. Example: `12.5`"""
+
+
+class ShiftsConfig(ConfigSection):
+    """When agents are scheduled to work."""
+
+    csv: pathlib.Path
+    """CSV file with the columns `agent`, `start` and `end`, relative to this file and read whenever a report needs it. Times are
+    local ones, such as `2026-11-30T08:00`, or have an offset. Example: `shifts.csv`"""
 
 
 class ReportTargetsConfig(ConfigSection):

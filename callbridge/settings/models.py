@@ -18,7 +18,7 @@ from callbridge.settings.alerts import AlertsConfig
 from callbridge.settings.calendars import CalendarConfig
 from callbridge.settings.campaigns import CampaignConfig, LedgerConfig
 from callbridge.settings.faults import Fault
-from callbridge.settings.figures import CostConfig
+from callbridge.settings.figures import CostConfig, ShiftsConfig
 from callbridge.settings.flows import FlowConfig
 from callbridge.settings.instance import (
     DatabaseConfig,
@@ -117,6 +117,8 @@ class Settings(ConfigSection):
     """Reports on the history that are sent by schedule."""
     cost: CostConfig | None = None
     """What work costs, for reports; without this section they say nothing about cost."""
+    shifts: ShiftsConfig | None = None
+    """The schedule, with which the report `adherence` compares when agents were logged in."""
     region: Region | None = None
     """Country whose national numbers are written without a country code, two letters of ISO 3166; without it only
     international numbers are recognised in all their spellings. Example: `GB`"""

@@ -32,6 +32,7 @@ FILES: dict[str, tuple[str, ...]] = {
             "alerts",
             "reports",
             "cost",
+            "shifts",
             "fallback",
             "observe",
             "beep",

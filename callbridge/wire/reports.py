@@ -107,6 +107,7 @@ CATALOGUE: dict[str, ReportDescription] = {
             ReportOption.CAMPAIGN,
         ),
         _report("sessions", "each log-in of an agent, with its pauses", ReportOption.AGENT, own=True),
+        _report("adherence", "how much of their shifts agents were logged in", ReportOption.BY, ReportOption.AGENT, own=True),
         _report(
             "calls",
             "every call: from whom, how long, with whom, how it ended",

@@ -124,6 +124,7 @@ WRONG = [
     ("hook secret", ("skills: [", "webhooks: [{name: crm, url: https://crm.example/}]\nskills: ["), "cb.yaml:5: webhooks[0].secret: is missing (hint: or secret_file)"),
     ("short secret", ("skills: [", "webhooks: [{name: crm, url: https://crm.example/, secret: short}]\nskills: ["), "cb.yaml:5: webhooks[0].secret: is too short for signing: use at least 16 characters"),
     ("secret file", ("skills: [", "webhooks: [{name: crm, url: https://crm.example/, secret_file: no}]\nskills: ["), "cb.yaml:5: webhooks[0].secret_file: cannot read 'no': no such file or directory"),
+    ("schedule", ("skills: [", "shifts: {csv: no.csv}\nskills: ["), "cb.yaml:5: shifts.csv: cannot read 'no.csv': no such file or directory"),
     ("days of a queue", ("skills: [", "database: {}\nmetrics: {recordings: /tmp}\nrecordings: {queues: {sale: 3}}\nskills: ["), "cb.yaml:7: recordings.queues.sale: no such queue: 'sale' (hint: known: general, support)"),
     ("days without history", ("skills: [", "metrics: {recordings: /tmp}\nrecordings: {keep_days: 3}\nskills: ["), "cb.yaml:6: recordings: requires the history, which knows how old they are (hint: add database: {})"),
     ("days without folder", ("skills: [", "database: {}\nrecordings: {keep_days: 3}\nskills: ["), "cb.yaml:6: recordings: requires the folder of the recordings (hint: add metrics: {recordings: /var/spool/asterisk/monitor})"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from callbridge.adapters.reports.abandoned import abandoned_report
+from callbridge.adapters.reports.adherence import adherence_report
 from callbridge.adapters.reports.agents import agents_report
 from callbridge.adapters.reports.call_details import call_report
 from callbridge.adapters.reports.callbacks import callbacks_report
@@ -35,6 +36,7 @@ REPORTS: Mapping[str, ReportMaker] = {
     "campaigns": campaigns_report,
     "quality": quality_report,
     "sessions": sessions_report,
+    "adherence": adherence_report,
     "calls": calls_report,
     "call": call_report,
     "abandoned": abandoned_report,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from callbridge.adapters.database.attempt_counts import MachineEstimate
 
@@ -43,6 +44,9 @@ class ReportTerms:
     queues: Mapping[str, QueueTargets] = field(default_factory=dict)
     agent_hour: float | None = None
     """What an hour of an agent who is logged in costs."""
+
+    shifts: Path | None = None
+    """The file of the schedule."""
 
     @property
     def ratings(self) -> list[tuple[str, str]]:
