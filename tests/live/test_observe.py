@@ -1,28 +1,35 @@
-"""Observing an app_queue that is nobody's but the PBX's: every call is in the history as in the PBX's own queue_log."""
+"""Observing an app_queue that is nobody's but the PBX's: every call is in the history as in the PBX's own queue_log, and every
+view shows what the PBX's `queue show` does."""
 
 from __future__ import annotations
 
 import asyncio
 import json
 import random
+import re
 import sqlite3
 import sys
-from collections.abc import AsyncIterator, Mapping
-from contextlib import closing
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AsyncExitStack, closing
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import aiohttp
 import pytest
 import pytest_asyncio
+from redis.asyncio import Redis
 
 from tests.lab import build
 from tests.lab.audio import Softphone
 from tests.lab.bridge import Callbridge
 from tests.lab.pbx import Pbx
 from tests.lab.process import Process
+from tests.lab.redis import RedisServer
 from tests.lab.sip import Call, Callers, Phone, PhoneScript
-from tests.observe.queue_log import differences
+from tests.observe.queue_log import differences, of_log
 from tests.observe.record import PHONES, app_queue_pbx
 
 pytestmark = [pytest.mark.live, pytest.mark.slow, pytest.mark.timeout(240), pytest.mark.asyncio(loop_scope="module")]
@@ -52,6 +59,9 @@ class ObservingCallbridge(Callbridge):
         self.path.write_text(json.dumps(whole))
 
     async def launch(self) -> None:
+        if self.warm:
+            self._process = await Process.callbridge("observe", "-c", self.path, log=self.log)
+            return
         command: list[str | Path] = [sys.executable, "-m", "callbridge", "observe", "-c", self.path]
         self._process = await Process.start(command, self.log)
 
@@ -147,3 +157,163 @@ async def test_a_restart_in_the_middle_loses_no_call_that_goes_on(pbx: Pbx) -> N
         assert found["found_waiting"] is True
         caller.hang_up()  # not by the clock: a start takes as long as it takes
         assert (await bridge.until("visit_ended"))["outcome"] == "abandoned"
+
+
+# -- every view against `queue show` ------------------------------------------------------------------------------------
+
+_QUEUE = re.compile(r"^(\w\S*) has (\d+) calls .* C:(\d+), A:(\d+),")
+_MEMBER = re.compile(r"^ +(\w+) \((?:PJSIP|Local)/(\d+).*?\)(.*) has taken")
+FLOOR = ("support", "sales", "slow", "all", "local", "both", "empty", "closed")
+
+
+@dataclass
+class Shown:
+    """What `queue show` says: callers who wait, and those who were answered, or left unanswered, since the PBX's start, by
+    queue; members by extension as ``ready``, ``talking`` or ``not_ready``."""
+
+    waiting: dict[str, int]
+    answered: dict[str, int]
+    left: dict[str, int]
+    members: dict[str, str]
+
+    @classmethod
+    async def of(cls, pbx: Pbx) -> Shown:
+        shown, per_queue = cls({}, {}, {}, {}), dict[str, list[str]]()
+        for line in (await pbx.cli("queue show")).splitlines():
+            if head := _QUEUE.match(line):
+                name = head[1]
+                shown.waiting[name], shown.answered[name], shown.left[name] = int(head[2]), int(head[3]), int(head[4])
+            elif member := _MEMBER.match(line):
+                state = "talking" if "(in call)" in member[3] else "not_ready" if "paused" in member[3] else "ready"
+                per_queue.setdefault(member[2], []).append(state)
+        for extension, states in per_queue.items():
+            shown.members[extension] = next((state for state in ("talking", "ready") if state in states), "not_ready")
+        return shown
+
+    def waiting_in(self, queues: tuple[str, ...]) -> dict[str, int]:
+        return {name: self.waiting[name] for name in queues}
+
+
+class Views:
+    """The same by every view of a running callbridge: HTTP, Redis, metrics and the wallboard."""
+
+    def __init__(self, bridge: Callbridge, redis: Redis) -> None:
+        self.bridge, self.redis = bridge, redis
+
+    async def hashes(self, kind: str, names: Mapping[str, object] | tuple[str, ...]) -> dict[str, dict[str, str]]:
+        return {name: await self.redis.hgetall(f"callbridge:{kind}:{name}") for name in names}  # type: ignore[misc]
+
+    async def waiting(self, view: str) -> dict[str, int]:
+        heads = await asyncio.to_thread(self.bridge.client.waiting, 50)
+        gauges = await self.gauges("queue_calls_waiting")
+        found = {
+            "/api/queues": {row["name"]: int(row["waiting"]) for row in await queues(self.bridge)},
+            "/api/waiting": {name: heads["totals"].get(name, 0) for name in FLOOR},
+            "Redis": {name: int(row["waiting"]) for name, row in (await self.hashes("queue", FLOOR)).items()},
+            "metrics": {name: int(gauges.get((name,), 0.0)) for name in FLOOR},
+        }
+        return {name: number for name, number in found[view].items() if name in FLOOR}
+
+    async def states(self, view: str) -> dict[str, str]:
+        agents = await asyncio.to_thread(self.bridge.client.agents)
+        found = {
+            "/api/agents": {row["id"]: row["state"] for row in agents},
+            "Redis": {name: row["state"] for name, row in (await self.hashes("agent", PHONES)).items()},
+        }
+        return found[view]
+
+    async def gauges(self, name: str) -> dict[tuple[str, ...], float]:
+        """By the values of the labels."""
+        text_of = await text(self.bridge, "/metrics")
+        lines = re.findall(rf"^callbridge_{name}{{(.*)}} (\S+)$", text_of, re.MULTILINE)
+        return {tuple(re.findall(r'"([^"]*)"', labels)): float(value) for labels, value in lines}
+
+
+async def pbx_shows(pbx: Pbx, *, waiting: dict[str, int], talking: set[str]) -> None:
+    """The calls have come to where nothing changes for a while."""
+
+    async def there() -> bool:
+        shown = await Shown.of(pbx)
+        return (
+            waiting.items() <= shown.waiting.items()
+            and {name for name, state in shown.members.items() if state == "talking"} == talking
+        )
+
+    await until_equal(there, True, 15.0)
+
+
+async def wallboard(bridge: Callbridge, file: Path) -> str:
+    top = await Process.callbridge("top", "--once", "--url", bridge.url, log=file)
+    assert await top.wait(20.0) == 0
+    return file.read_text()
+
+
+async def until_equal(found: Callable[[], Any], wanted: Any, limit: float = 10.0) -> None:
+    last: Any = None
+    try:
+        async with asyncio.timeout(limit):
+            while (last := await found()) != wanted:
+                await asyncio.sleep(0.1)
+    except TimeoutError:
+        assert last == wanted
+
+
+async def test_every_view_shows_what_the_pbx_shows_during_calls_and_after(pbx: Pbx, tmp_path: Path) -> None:
+    path = tmp_path / "history.db"
+    scripts = {name: PhoneScript.answers(ring=0.3) for name in PHONES} | {"1005": PhoneScript.answers(ring=0.3, talk=1.0)}
+    stays = [
+        ("support", 25.0),
+        ("support", 22.0),
+        ("local", 25.0),
+        ("empty", 24.0),
+        ("empty", 20.0),
+        ("sales", None),
+        ("late", None),
+    ]
+    calls = [Call(dialled=f"q-{queue}", number=f"49311{n}", hang_up_after=long) for n, (queue, long) in enumerate(stays)]
+    log = pbx.folder / "log" / "queue_log"
+    read = len(log.read_text()) if log.exists() else 0
+    before = await Shown.of(pbx)
+    async with AsyncExitStack() as stack:
+        server = await stack.enter_async_context(RedisServer())
+        bridge = ObservingCallbridge(pbx, {"database": {"url": f"sqlite:///{path}"}}, redis=server, warm=True)
+        await stack.enter_async_context(bridge)
+        redis: Redis = Redis.from_url(server.url, decode_responses=True)
+        stack.push_async_callback(redis.aclose)
+        views = Views(bridge, redis)
+        for name, script in scripts.items():
+            await stack.enter_async_context(Phone(pbx, name, script))
+        for queue in ("slow", "all"):
+            await pbx.cli(f"queue pause member PJSIP/1004 queue {queue} reason lunch")
+        async with Callers(pbx, calls, rate=4.0) as callers:
+            await pbx_shows(pbx, waiting={"support": 1, "empty": 2}, talking={"1001", "1003"})
+            shown = await Shown.of(pbx)
+            assert shown.members["1004"] == "not_ready"
+            for view in ("/api/queues", "/api/waiting", "Redis", "metrics"):
+                await until_equal(partial(views.waiting, view), shown.waiting_in(FLOOR))
+            for view in ("/api/agents", "Redis"):
+                await until_equal(partial(views.states, view), shown.members)
+            board = await wallboard(bridge, tmp_path / "top")
+            for queue in ("support", "empty"):
+                assert re.search(rf"{queue}\D+{shown.waiting[queue]}\b", board), board
+            await callers.wait(60.0)
+        await pbx.cli("queue unpause member PJSIP/1004")
+        await pbx.quiet(20.0)
+        await bridge.eventually(lambda: len(ended(path)) == len(calls), 20.0)
+        after = await Shown.of(pbx)
+        rows = {row["name"]: row for row in await queues(bridge)}
+        hashes = await views.hashes("queue", FLOOR)
+        counted = await views.gauges("visits_ended_total")
+        report = json.loads(await text(bridge, "/api/reports/queues?by=day"))
+    logged = Counter(told for call in of_log(log.read_text()[read:]).values() for told, _ in call)
+    for queue in FLOOR:
+        answered = sum(count for (what, name, _), count in logged.items() if (what, name) == ("answered", queue))
+        left = sum(count for (what, name, _), count in logged.items() if what in ("abandoned", "overflowed") and name == queue)
+        assert (after.answered[queue] - before.answered[queue], after.left[queue] - before.left[queue]) == (answered, left)
+        for row in (rows[queue], hashes[queue]):
+            assert (int(row["answered"]), int(row["abandoned"]) + int(row["overflowed"])) == (answered, left), queue
+        ends = {labels[-1]: value for labels, value in counted.items() if labels[0] == queue}
+        assert (ends.get("answered", 0), ends.get("abandoned", 0) + ends.get("overflowed", 0)) == (answered, left), queue
+        told = [row for row in report if row["queue"] == queue]
+        sums = [sum(int(row[name] or 0) for row in told) for name in ("answered", "abandoned", "overflowed")]
+        assert (sums[0], sums[1] + sums[2]) == (answered, left), queue
