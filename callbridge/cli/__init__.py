@@ -162,23 +162,22 @@ def _config(parser: argparse.ArgumentParser, required: bool = True) -> None:
     )
 
 
-def _load(options: argparse.Namespace) -> Settings:
+def _load(options: argparse.Namespace, *, observed: bool | None = None) -> Settings:
     from callbridge.settings.loading import load
 
-    return load(options.config)
+    return load(options.config, observed=observed)
 
 
 def _serve(options: argparse.Namespace) -> int:
     from callbridge.service.serving import serve
 
-    return asyncio.run(serve(_load(options), options.config))
+    return asyncio.run(serve(_load(options, observed=False), options.config))
 
 
 def _observe(options: argparse.Namespace) -> int:
     from callbridge.service.serving import serve
-    from callbridge.settings.loading import load
 
-    return asyncio.run(serve(load(options.config, observed=True), options.config, observes=True))
+    return asyncio.run(serve(_load(options, observed=True), options.config, observes=True))
 
 
 def _check(options: argparse.Namespace) -> int:
@@ -207,7 +206,7 @@ def _doctor(options: argparse.Namespace) -> int:
     if options.etc is not None and not options.etc.is_dir():
         print(printable(f"callbridge: --etc {options.etc}: no such folder"), file=sys.stderr)
         return FAILED
-    return doctor(_load(options), options.etc, as_json=options.json)
+    return doctor(_load(options, observed=False), options.etc, as_json=options.json)
 
 
 def _number(options: argparse.Namespace) -> int:

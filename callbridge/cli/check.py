@@ -55,7 +55,7 @@ def check(
     """
     out, err = out or sys.stdout, err or sys.stderr
     try:
-        settings = load(path, env)
+        settings = load(path, env, observed=None)
         _try_database(settings, path)
         table = _tier_table(settings, path)
     except ConfigFaults as wrong:
@@ -100,6 +100,10 @@ def summary(settings: Settings, table: TierTable | None) -> Iterator[str]:
     """What the configuration means: queues by tier with their steps and agents, then everything else. ``table``: the file of
     tiers."""
     plan = settings.plan()
+    if settings.observes:
+        named = settings.observe.queues if settings.observe is not None else ()
+        yield f"for `callbridge observe`: {', '.join(named) or 'all queues'} of {', '.join(plan.pbxs)}; no call is served"
+        return
     yield from _queues(settings, plan)
     yield f"agents    {len(plan.agents)}: " + ", ".join(
         f"{sum(agent.connect == mode for agent in plan.agents.values())} {mode}" for mode in _modes(plan)

@@ -54,4 +54,4 @@ def _run(options: argparse.Namespace) -> int:
     from callbridge.cli.quality import run
     from callbridge.settings.loading import load
 
-    return run(load(options.config), options)
+    return run(load(options.config, observed=None), options)

@@ -122,7 +122,7 @@ class Reloads:
         """Raises ReloadRefused."""
 
         def read() -> _Next:
-            settings = load(self._process.config)
+            settings = load(self._process.config, observed=self._process.observes)
             details = json.dumps([asdict(one) for one in differences(self._process.settings, settings)], ensure_ascii=False)
             return _Next(
                 settings=settings,

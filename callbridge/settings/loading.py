@@ -6,7 +6,7 @@ import os
 import pathlib
 from collections.abc import Mapping
 
-from callbridge.settings import rules, warnings
+from callbridge.settings import pbx_rules, rules, warnings
 from callbridge.settings.document import Document, where
 from callbridge.settings.external_files import anchor_files
 from callbridge.settings.faults import ConfigFaults, Fault, in_order
@@ -49,18 +49,19 @@ def _read_never_called(settings: Settings, document: Document) -> list[str]:
     return found
 
 
-def load(path: str | os.PathLike[str], env: Mapping[str, str] | None = None, *, observed: bool = False) -> Settings:
+def load(path: str | os.PathLike[str], env: Mapping[str, str] | None = None, *, observed: bool | None = False) -> Settings:
     """Read and check the configuration at ``path``, a file or a folder. Blocks: it reads files.
 
     ``env`` is what ``${NAME}`` is taken from (default: the process's environment). ``observed``: the PBX is only observed, which
-    takes no ARI. Raises ConfigFaults, and nothing
-    else, whatever the files hold. What is merely doubtful is in the settings' ``warnings``.
+    takes no ARI; None: if that is what the configuration looks like. Raises ConfigFaults, and nothing else, whatever the files
+    hold. What is merely doubtful is in the settings' ``warnings``.
     """
     document = read(pathlib.Path(path), os.environ if env is None else env)
     anchor_files(document)
-    document.observed = observed
+    document.observed = pbx_rules.looks_observed(document) if observed is None else observed
     settings = shape(document)
     settings._resolver = plan
+    settings._observes = document.observed
     rows: list[Fault] = []
     never = _read_never_called(settings, document)
     if document.complete:

@@ -187,8 +187,14 @@ class Settings(ConfigSection):
 
     _resolver: Callable[[Settings], Plan] = PrivateAttr()
     _warnings: tuple[Fault, ...] = PrivateAttr(default=())
+    _observes: bool = PrivateAttr(default=False)
     _do_not_call: frozenset[str] = PrivateAttr(default=frozenset())
     _lists: dict[str, dict[str, dict[str, str]]] = PrivateAttr(default_factory=dict)
+
+    @property
+    def observes(self) -> bool:
+        """Is it for `callbridge observe`, with no queue of callbridge's own?"""
+        return self._observes
 
     @property
     def warnings(self) -> tuple[Fault, ...]:

@@ -8,6 +8,13 @@ from callbridge.settings.document import Document
 from callbridge.settings.faults import Fault
 
 
+def looks_observed(document: Document) -> bool:
+    """Is it for `callbridge observe`? It has PBXs, none of them with ARI, and no queue of callbridge's own."""
+    listed = document.values.get("pbx")
+    pbxs = listed if isinstance(listed, list) else []
+    return bool(pbxs) and not any(isinstance(pbx, dict) and "ari" in pbx for pbx in pbxs) and "queues" not in document.values
+
+
 def missing_ari(document: Document) -> Iterator[Fault]:
     """To serve calls takes ARI; to observe those of app_queue does not."""
     listed = document.values.get("pbx")

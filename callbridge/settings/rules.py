@@ -457,7 +457,7 @@ def _endless(settings: models.Settings, document: Document) -> Iterator[Fault]:
 
 
 def _unserved(settings: models.Settings, document: Document) -> Iterator[Fault]:
-    if not settings.agents:
+    if not settings.agents and not document.observed:
         yield document.at(("agents",), "no agent is configured: no call can be answered")
         return
     profiles = {skills.profile(agent.skills) for agent in settings.agents.values()}

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from callbridge.cli.check import check
 from callbridge.settings.faults import ConfigFaults
 from callbridge.settings.loading import load
 
@@ -31,6 +32,24 @@ def test_own_queues_and_agents_are_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigFaults) as wrong:
         load(path, {}, observed=True)
     assert [fault.where for fault in wrong.value.faults] == ["queues"]
+
+
+def test_commands_other_than_serve_take_it_for_what_it_is(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = written(tmp_path, TEXT)
+    assert load(path, {}, observed=None).observes
+    assert not load(written(tmp_path, SERVING), {}, observed=None).observes
+    assert check(written(tmp_path, TEXT), {}, strict=True) == 0
+    assert capsys.readouterr().out == "for `callbridge observe`: all queues of pbx1; no call is served\n"
+
+
+def test_serving_asks_for_ari_and_queues_and_so_does_every_command_where_there_is_one_of_them(tmp_path: Path) -> None:
+    for text, missing in (
+        (TEXT + "queues: {support: {steps: [{skills: s}]}}\nskills: [s]\n", "pbx[0].ari"),
+        (SERVING.replace("queues:", "tiers: # "), "queues"),
+    ):
+        with pytest.raises(ConfigFaults) as wrong:
+            load(written(tmp_path, text), {}, observed=None)
+        assert missing in [fault.where for fault in wrong.value.faults]
 
 
 SERVING = """
