@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
+from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import select
 
 from callbridge.adapters.database import history_tables as tables
-from callbridge.adapters.history import HistoryStore
+from callbridge.adapters.history import HistoryStore, People
+from callbridge.adapters.reports.concurrency import touches
 from callbridge.adapters.reports.intervals import By, Interval
 from callbridge.adapters.reports.occupancy import OccupancyFigures, find_occupancy, occupancy_report
 from callbridge.adapters.reports.report import ReportQuery
@@ -139,3 +143,27 @@ def test_only_the_agents_that_are_asked_for_count(history: HistoryStore) -> None
     asked = query(at("2026-11-28T09:00"), at("2026-11-28T10:00"), agents=frozenset({"ann"}))
     (one,) = find(history, asked).values()
     assert (one.staffed, one.not_ready, one.occupancy, one.talked) == (3600.0, 1.0, None, 3600.0)
+
+
+def test_what_is_longer_than_a_month_counts_in_each_of_its_days(history: HistoryStore) -> None:
+    began, ended = at("2026-03-01"), at("2026-09-01")
+    put(history, tables.agent_states, agent="ann", state="not_ready", began_at=began, ended_at=ended)
+    put(history, tables.agent_states, agent="bob", state="not_ready", fact="now", began_at=began)
+    put(history, tables.segments, began_at=began, ended_at=ended)
+    put(history, tables.visits, began_at=began, ended_at=ended)
+    for day in ("2026-03-01", "2026-04-20", "2026-08-31"):
+        (one,) = find(history, query(at(day), at(day) + 86_400, now=at("2026-10-01"))).values()
+        assert (one.states, one.talked, one.waited) == ({"not_ready": 2 * 86_400.0}, 86_400.0, 86_400.0), day
+
+
+@pytest.mark.parametrize("name", ["agent_states", "segments", "visits"])
+def test_what_passes_in_a_period_is_found_by_indexes(tmp_path: Path, name: str) -> None:
+    table = next(one for one in tables.LONG_TABLES if one.name == name)
+    with closing(HistoryStore(f"sqlite:///{tmp_path}/x.db", People())) as store:
+        store.open()
+        wanted = select(table).where(touches(table, 1000.0, 2000.0))
+        sql = str(wanted.compile(store.database.engine, compile_kwargs={"literal_binds": True}))
+        with store.database.engine.connect() as link:
+            plan = [row[-1] for row in link.exec_driver_sql(f"EXPLAIN QUERY PLAN {sql}")]
+    assert not [line for line in plan if line.startswith("SCAN")], plan
+    assert any(f"{name}_long" in line for line in plan), plan

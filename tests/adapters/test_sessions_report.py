@@ -124,3 +124,13 @@ def test_sessions_have_all_the_time_logged_in(history: HistoryStore, seed: int) 
     assert expected
     assert lengths == {agent: pytest.approx(value, abs=0.01) for agent, value in expected.items()}
     assert sum(len(one.pauses) for one in found) <= sum(row["state"] == "not_ready" for row in states)
+
+
+def test_a_session_in_one_state_for_months_is_found_from_any_day_of_it(history: HistoryStore) -> None:
+    moments = [at(text) for text in ("2026-03-01", "2026-03-02", "2026-09-01")]
+    for number, state in enumerate(("logged_out", "not_ready")):
+        put(history, tables.agent_states, agent="ann", state=state, began_at=moments[number], ended_at=moments[number + 1])
+    put(history, tables.agent_states, agent="ann", state="logged_out", fact="now", began_at=moments[2])
+    for day in ("2026-03-02", "2026-06-10", "2026-08-31"):
+        (one,) = find_sessions(history.database.engine, query(at(day), at(day) + 86_400, now=at("2026-10-01")))
+        assert (one.began_at, one.ended_at) == (moments[1], moments[2]), day

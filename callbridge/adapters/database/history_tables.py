@@ -7,7 +7,20 @@ found: the number, or a keyed hash of it where numbers are not kept; ``number`` 
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Boolean, Column, Float, Index, Integer, String, Table, Text, false
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    ColumnElement,
+    Float,
+    Index,
+    Integer,
+    String,
+    Table,
+    Text,
+    false,
+    literal_column,
+)
 
 from callbridge.adapters.database.metadata import metadata
 
@@ -310,6 +323,20 @@ for _table in OPEN_TABLES:
     Index(f"{_table.name}_open", _table.c.call, sqlite_where=_open, postgresql_where=_open)
 _present = agent_states.c.ended_at.is_(None)
 Index("agent_states_open", agent_states.c.agent, sqlite_where=_present, postgresql_where=_present)
+
+LONG = 31 * 86_400.0
+"""Seconds beyond which a wait, a talk or a state is long: an index of its own finds those, so that whoever looks for what passed
+in a period need not look at all that began before it."""
+
+
+def is_long(table: Table) -> ColumnElement[bool]:
+    """Written out, not as a parameter: so a database knows that the index on the long ones serves."""
+    return table.c.ended_at - table.c.began_at > literal_column(repr(LONG), Float)
+
+
+LONG_TABLES = (visits, segments, agent_states)
+for _table in LONG_TABLES:
+    Index(f"{_table.name}_long", _table.c.ended_at, sqlite_where=is_long(_table), postgresql_where=is_long(_table))
 
 HISTORY_TABLES = (
     cursors,

@@ -10,8 +10,7 @@ from typing import Any
 
 from sqlalchemy import Column, ColumnElement, Connection, Engine, Float, Select, Table, and_, cast, func, or_, select, tuple_
 
-from callbridge.adapters.database.history_tables import calls, recordings, segments, survey_answers, transfers, visits
-from callbridge.adapters.reports.concurrency import _LONGEST
+from callbridge.adapters.database.history_tables import LONG, calls, recordings, segments, survey_answers, transfers, visits
 from callbridge.adapters.reports.report import FigureFamily, Report, ReportColumn, ReportQuery, ReportValue, ValueKind
 from callbridge.adapters.reports.rows import seconds
 
@@ -119,7 +118,7 @@ def _is_rating(query: ReportQuery) -> ColumnElement[bool]:
 
 def _since(at: ColumnElement[float], query: ReportQuery) -> tuple[ColumnElement[bool], ...]:
     """Bounds by which an index finds what belongs to the calls of the period."""
-    return at >= query.begin, at < query.end + _LONGEST
+    return at >= query.begin, at < query.end + LONG
 
 
 def _belonging(link: Connection, those: Sequence[str], query: ReportQuery) -> CallRows:

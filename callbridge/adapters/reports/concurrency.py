@@ -14,8 +14,8 @@ from typing import Any
 from sqlalchemy import (
     ColumnElement,
     Connection,
-    FromClause,
     Select,
+    Table,
     and_,
     case,
     func,
@@ -25,11 +25,8 @@ from sqlalchemy import (
     union_all,
 )
 
+from callbridge.adapters.database.history_tables import LONG, is_long
 from callbridge.adapters.reports.slots import SLOT, slot_of
-
-_LONGEST = 31 * 86_400.0
-"""Seconds before the period in which what still lasts in it is looked for, so that an index bounds the search. Nothing that is
-counted (a conversation, a wait, an agent in one state) lasts a month."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,14 +41,16 @@ Loads = Mapping[str, Mapping[int, Load]]
 """By name, then by slot. Slots in which nothing passed are not there."""
 
 
-def touches(began_at: ColumnElement[float], ended_at: ColumnElement[float], begin: float, end: float) -> ColumnElement[bool]:
-    """It passes in the period, wholly or in part."""
-    recent = and_(began_at >= begin - _LONGEST, began_at < end)
-    return and_(recent, or_(ended_at > begin, ended_at.is_(None)))
+def touches(table: Table, begin: float, end: float) -> ColumnElement[bool]:
+    """It passes in the period, wholly or in part. Each of the three has an index: what began in the period or in the month before
+    it, what is longer than that, and what has not ended."""
+    began, ended = table.c.began_at, table.c.ended_at
+    recent = and_(began >= begin - LONG, began < end, ended > begin)
+    return or_(recent, and_(is_long(table), ended > begin, began < end), and_(ended.is_(None), began < end))
 
 
 def spans(
-    source: FromClause, begin: float, end: float, *only: ColumnElement[bool], name: ColumnElement[Any] | None = None
+    source: Table, begin: float, end: float, *only: ColumnElement[bool], name: ColumnElement[Any] | None = None
 ) -> Select[tuple[str, float, float]]:
     """What ``source`` (with ``began_at`` and ``ended_at``) says passed, cut at the borders of the period. ``end``: not later than
     now, for what has not ended. ``name``: by which it is told apart; without one all is together, under an empty name."""
@@ -63,7 +62,7 @@ def spans(
         first.label("began"),
         last.label("ended"),
     )
-    return wanted.where(touches(began, ended, begin, end), *only)
+    return wanted.where(touches(source, begin, end), *only)
 
 
 def sweep(link: Connection, passed: Select[tuple[str, float, float]], begin: float, end: float) -> Loads:
