@@ -23,8 +23,8 @@ class ShiftsConfig(ConfigSection):
     """When agents are scheduled to work."""
 
     csv: pathlib.Path
-    """CSV file with the columns `agent`, `start` and `end`, relative to this file and read whenever a report needs it. Times are
-    local ones, such as `2026-11-30T08:00`, or have an offset. Example: `shifts.csv`"""
+    """CSV file with the columns `agent`, `start` and `end` (`2026-11-30T08:00` in local time, or with an offset), relative to
+    this file and read whenever a report needs it. Example: `shifts.csv`"""
 
 
 class ReportTargetsConfig(ConfigSection):
