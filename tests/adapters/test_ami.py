@@ -12,7 +12,7 @@ from callbridge.adapters.ami.link import Ami, AmiSettings, WholeCharacters
 from callbridge.adapters.pbx_link import NotSent, OrderRefused, TimedOut
 from callbridge.core.model.events import DeviceChanged, DevicesListed
 from tests.adapters.fake_ami import FakeAmi
-from tests.adapters.waiting import Counts, running, until
+from tests.adapters.waiting import HANGS, Counts, running, until
 from tests.examples import cases
 
 CHANGE = "Event: DeviceStateChange\nDevice: PJSIP/1001\nState: {}\n\n"
@@ -22,7 +22,7 @@ class Rig:
     def __init__(self, fake: FakeAmi, **changes: Any) -> None:
         self.told: list[DeviceChanged | DevicesListed] = []
         self.counts = Counts()
-        settings = {"ping_every": 0.05, "answer_limit": 1.0, "retry_first": 0.01, "retry_most": 0.05} | changes
+        settings = {"ping_every": 0.05, "answer_limit": HANGS, "retry_first": 0.01, "retry_most": 0.05} | changes
         self.ami = Ami(
             AmiSettings(name="a", user="u", secret="s", port=fake.port, **settings),
             post=self.told.append,
@@ -161,7 +161,7 @@ async def test_the_slicing_of_the_stream_does_not_matter(fake: FakeAmi, size: in
     fake.states = {"PJSIP/Zoë€😀": "INUSE"}
     rig = Rig(fake, ping_every=5.0)
     async with running(rig.ami.run()):
-        await until(lambda: rig.ami.up, 15.0)  # a slice is sent when the one before is read: hundreds of turns
+        await until(lambda: rig.ami.up)  # a slice is sent when the one before is read: hundreds of turns
     assert rig.states() == [{"PJSIP/Zoë€😀": "INUSE"}]
 
 

@@ -24,7 +24,7 @@ from callbridge.core.model.events import AnyEvent, LookedUp
 from callbridge.core.model.orders import LookUp
 from callbridge.wire.ari import Request
 from tests.adapters.test_webhooks import stamped, story
-from tests.adapters.waiting import until
+from tests.adapters.waiting import HANGS, until
 
 CODINGS = ("deflate", "gzip")
 
@@ -119,7 +119,7 @@ async def test_the_receipt_of_a_webhook_is_not_unpacked(unpacked: list[bytes], c
 
 def http_to(url: str) -> AriHttp:
     more: dict[str, Any] = {"user": "u", "password": "p", "connections": 1}
-    return AriHttp(url, request_timeout=3.0, connect_timeout=1.0, may_write=lambda: True, **more)
+    return AriHttp(url, request_timeout=HANGS, connect_timeout=HANGS, may_write=lambda: True, **more)
 
 
 @pytest.mark.parametrize(

@@ -55,7 +55,7 @@ class Rig:
         self.on_lost: Callable[[], object] = lambda: None
         self.held: bool | None = False
         self.lag = 0.0
-        settings = {"echo_every": 0.02, "echo_limit": 0.5, "retry_first": 0.01, "request_timeout": 1.0} | changes
+        settings = {"echo_every": 0.02, "echo_limit": HANGS, "retry_first": 0.01, "request_timeout": HANGS} | changes
         self.ari = Ari(
             AriSettings(name="a", user="u", password="p", url=fake.url, app="app", **settings),
             post=self._tell,
@@ -146,10 +146,12 @@ async def test_a_torn_socket_is_told_and_mended(rig: Rig) -> None:
 
 
 async def test_a_late_echo_stops_the_orders_and_connects_again(fake: FakeAri) -> None:
-    rig = Rig(fake, echo_limit=0.1)
+    rig = Rig(fake)
     async with running(rig.ari.run()):
         await rig.synced()
+        await until(lambda: rig.ari.fresh)
         fake.echoing = False
+        rig.lag = 10 * HANGS
         await until(lambda: rig.count(PbxLost))
         assert not rig.ari.fresh
         with pytest.raises(NotSent):
@@ -169,7 +171,7 @@ async def test_old_echoes_prove_nothing_after_a_stall(fake: FakeAri) -> None:
         await until(lambda: "echo" in rig.counts.kinds)
         await fake.say("ChannelUserevent", eventname="callbridge-echo", userevent={"mark": "somebody-1"})
         fake.echoing = False  # a new one would be proof
-        rig.lag = 10.0
+        rig.lag = 10 * HANGS
         assert not rig.ari.fresh
         await until(lambda: rig.count(PbxLost))
 
@@ -279,7 +281,7 @@ async def test_an_order_that_waits_for_a_connection_is_judged_when_it_has_one(fa
         await until(lambda: "POST /channels/c1/answer" in fake.asked)
         second = asyncio.create_task(rig.ari.perform(o.StopMusic(leg=CALLER)))
         await asyncio.sleep(0.02)
-        rig.lag = 10.0
+        rig.lag = 10 * HANGS
         gate.set()
         await first
         with pytest.raises(NotSent):
@@ -289,13 +291,13 @@ async def test_an_order_that_waits_for_a_connection_is_judged_when_it_has_one(fa
 
 async def test_waiting_for_a_connection_is_no_failure(fake: FakeAri) -> None:
     """Longer than a connection may take to open, longer than an answer may take, and longer than our proof may be old."""
-    rig = Rig(fake, connections=4, echo_limit=0.4, request_timeout=0.8)
-    fake.delay = 0.05
+    rig = Rig(fake, connections=4, echo_limit=2.0, request_timeout=2.0)
+    fake.delay = 0.1
     async with running(rig.ari.run()):
         await rig.synced()
         began = time.time()
         await asyncio.gather(*(rig.ari.perform(o.Answer(leg=LegId(f"a/c{number}"))) for number in range(100)))
-        assert time.time() - began > 1.0
+        assert time.time() - began > 2.0
         assert rig.count(PbxLost) == 0
     assert rig.counts.results == [("Answer", "done")] * 100
 

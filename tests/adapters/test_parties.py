@@ -15,6 +15,7 @@ from callbridge.core.model.ids import LegId
 from callbridge.core.model.numbers import WITHHELD, Withheld
 from callbridge.core.model.orders import FindParty, IdentifyCaller
 from callbridge.wire.ari import Request
+from tests.adapters.waiting import HANGS
 
 ONE, TWO = "Local/1007@phones-00000001", "Local/1009@phones-00000002"
 NAMES = {"caller": "PJSIP/trunk-00000001", "one-1": f"{ONE};1", "one-2": f"{ONE};2", "two-1": f"{TWO};1", "two-2": f"{TWO};2"}
@@ -84,7 +85,7 @@ class Asterisk:
             app="app",
             prefix="cb",
             bridge_type="mixing",
-            request_timeout=1.0,
+            request_timeout=HANGS,
             write=self.write,
             post=self.told.append,
             now=lambda: 3.0,

@@ -13,7 +13,7 @@ from callbridge.adapters.pbx_link import OrderTrouble
 from callbridge.cli import rescue as module
 from callbridge.cli.rescue import Rescue, RescueScope
 from tests.adapters.fake_ari import FakeAri
-from tests.adapters.waiting import until
+from tests.adapters.waiting import HANGS, until
 
 STAMP = "GET /asterisk/variable?variable=CALLBRIDGE_OWNER_app"
 SEND = "POST /channels/{}/continue?context=callbridge-fallback&extension=sales&priority=1"
@@ -48,7 +48,7 @@ async def rig(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Rig]:
     monkeypatch.setattr(module, "CHECK_EVERY", 0.02)
     async with FakeAri().serve() as fake:
         http = AriHttp(
-            fake.url, user="u", password="p", request_timeout=1.0, connect_timeout=1.0, connections=1, may_write=lambda: True
+            fake.url, user="u", password="p", request_timeout=HANGS, connect_timeout=HANGS, connections=1, may_write=lambda: True
         )
         async with http:
             yield Rig(fake, http)
