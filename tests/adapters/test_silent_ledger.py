@@ -105,7 +105,7 @@ def stuck(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Stuck]:
         (writer, "LAST_WITHIN", 0.1),
         (writer, "WRITE_RETRY", 0.02),
         (writer, "PING_EVERY", 0.1),
-        (service, "START_WITHIN", 0.2),
+        (service, "START_WITHIN", HANGS),
         (service, "OPEN_AGAIN", 0.05),
         (requests, "LEDGER_TIMEOUT", 0.3),
     ):
@@ -291,7 +291,10 @@ async def test_what_raises_is_told_so_that_it_is_tried_again_later(stuck: Stuck)
         assert failed.order == order
 
 
-async def test_a_start_does_not_wait_for_it_and_what_was_left_open_is_closed_when_it_answers(stuck: Stuck) -> None:
+async def test_a_start_does_not_wait_for_it_and_what_was_left_open_is_closed_when_it_answers(
+    stuck: Stuck, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(service, "START_WITHIN", 0.2)
     names = reserve(stuck, 3)
     stuck.answers.clear()
     async with Running(alive=frozenset({"a3"})) as running:
