@@ -24,6 +24,7 @@ from tests.live.test_withheld import ASSERTED, DIGITS, NAME, knows
 ON_16 = {
     "test_ten_transfers_at_once_tell_no_phone_a_withheld_number",
     "test_a_trunk_that_says_more_about_its_caller_in_mid_talk_tells_no_phone",
+    "test_the_queue_of_the_pbx_tells_no_phone_either",
 }
 pytestmark = [pytest.mark.live, pytest.mark.timeout(180), pytest.mark.asyncio(loop_scope="module")]
 
@@ -76,6 +77,24 @@ async def test_ten_transfers_at_once_tell_no_phone_a_withheld_number(house: Hous
             await bridge.until("call_ended", count=done + len(AGENTS), limit=30)
     leaks = {each: leaking for each in AGENTS if (leaking := [text for text in phone[each].heard if knows(text)])}
     assert {each: len(texts) for each, texts in leaks.items()} == {}, next(iter(leaks.values()))[0]
+
+
+async def test_the_queue_of_the_pbx_tells_no_phone_either(house: House, pbx: Pbx) -> None:
+    """The trunk says more about a caller who waits; then the PBX's own queue rings an agent's phone."""
+    support = {"steps": [{"skills": "support", "for": 1}], "then": {"dialplan": "callbridge-fallback,support"}}
+    queues = {"support": support, "sales": {"steps": [{"skills": "sales"}]}}
+    agents = {"ann": agent(AGENTS[0], {"sales": 1}), "bob": agent(AGENTS[1], {"support": 1}) | {"login": False}}
+    bridge = await house.open(floor(agents, queues, region="DE", fallback={"mirror": True, "pull_back": False}))
+    first = (f"P-Asserted-Identity: <sip:+4930999@{TRUNK_HOST}>", "Privacy: id")
+    async with phones(pbx) as phone, RawPhone(pbx, "4930999", TRUNK_HOST, pbx.ports.take(TRUNK_HOST)) as trunk:
+        customer = await trunk.call("support", first)
+        await trunk.invite_again(customer, (f'P-Asserted-Identity: "{NAME}" <sip:{DIGITS}@{TRUNK_HOST}>', "Privacy: id"))
+        await until(lambda: bool(phone[AGENTS[0]].incoming), 20)
+        await trunk.hang_up(customer)
+        await bridge.until("call_ended")
+    heard = phone[AGENTS[0]].heard
+    assert [text for text in heard if knows(text)] == []
+    assert "sip:withheld@" in heard[0]
 
 
 def is_told_again(phone: RawPhone, before: int) -> bool:
