@@ -16,7 +16,6 @@ from tests.live.raw_caller import RawCall
 
 pytestmark = [pytest.mark.live, pytest.mark.asyncio(loop_scope="module")]
 ON_16 = {
-    "test_no_agent_rings_for_a_caller_who_never_acknowledges_the_answer",
     "test_an_agent_rings_when_the_first_audio_has_come",
     "test_a_caller_of_whom_the_pbx_cannot_tell_is_offered_at_once",
 }
@@ -39,29 +38,6 @@ async def calling(caller: RawCall, patience: float) -> AsyncIterator[asyncio.Tas
         yield made
     finally:
         await made
-
-
-async def test_no_agent_rings_for_a_caller_who_never_acknowledges_the_answer(house: House, pbx: Pbx) -> None:
-    bridge = await house.open(awaiting())
-    caller = RawCall(pbx, "support", acknowledges=False)
-    async with Phone(pbx, "1001", PhoneScript.answers(talk=0.4)) as phone, calling(caller, 45.0):
-        arrived = await bridge.until("call_arrived")
-        await asyncio.sleep(1.0)
-        shown = await asyncio.to_thread(bridge.client.explain, "calls", arrived["call"])
-        assert "no audio from the caller yet" in str(shown["lines"])
-        other = RawCall(pbx, "support", user=b"49302")
-        other.speaks.set()
-        assert await other.make(10.0) == 200
-        assert [record.caller_number for record in phone.records()] == ["49302"], "others are served meanwhile"
-        ended = await bridge.until("visit_ended", call=arrived["call"], limit=40.0)
-        (inaudible,) = bridge.facts("caller_inaudible")
-        assert len(phone.records()) == 1
-        assert await bridge.state("ann") == "ready"
-    assert caller.ended_by_pbx
-    assert inaudible["outcome"] == "lost"
-    assert 28.0 < inaudible["lasted"] < 36.0
-    assert ended["outcome"] == "abandoned"
-    assert bridge.facts("offer_made", call=arrived["call"]) == []
 
 
 async def test_an_agent_rings_when_the_first_audio_has_come(house: House, pbx: Pbx) -> None:

@@ -1,6 +1,5 @@
 """Phones that misbehave: silent, on do not disturb, wrongly configured."""
 
-import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 
@@ -10,10 +9,8 @@ from tests.lab.bridge import Callbridge, Fact
 from tests.lab.pbx import Pbx
 from tests.lab.sip import Call, Callers, Phone, PhoneScript, Talk, call
 from tests.live.house import House
-from tests.live.raw_caller import RawCall
 from tests.live.test_offers import both
 
-LONG = True
 pytestmark = [pytest.mark.live, pytest.mark.asyncio(loop_scope="module")]
 
 ON_16 = {
@@ -21,7 +18,6 @@ ON_16 = {
     "test_an_instant_480_is_do_not_disturb_and_no_ring_on_no_answer",
     "test_do_not_disturb_in_the_pbx_is_followed",
     "test_a_phone_that_is_not_set_up_to_be_called_is_named_as_such",
-    "test_a_caller_who_never_acknowledges_the_answer_is_told_as_lost",
 }
 
 
@@ -145,18 +141,3 @@ async def test_an_endpoint_that_the_pbx_does_not_have_is_named_as_such(house: Ho
         await call(pbx, Call(dialled="support"))
         ended = await bridge.until("offer_ended", agent="ann")
     assert (ended["result"], ended["trouble"]) == ("misconfigured", "unknown_endpoint")
-
-
-async def test_a_caller_who_never_acknowledges_the_answer_is_told_as_lost(house: House, pbx: Pbx) -> None:
-    """Asterisk shows such a caller like any other until it gives up, 32 s after its 200: no state and no event differs."""
-    bridge = await both(house)
-    caller = RawCall(pbx, "support", acknowledges=False)
-    async with Phone(pbx, "1001", PhoneScript.answers()) as phone:
-        made = asyncio.create_task(caller.make(40.0))
-        await bridge.until("talk_began")
-        lost = await bridge.until("talk_ended", limit=40.0)
-        seen = await phone.until(lambda record: record.ended_at)
-        await bridge.until("call_ended")
-        await made
-    assert (lost["ended_by"], seen.ended_by) == ("caller_lost", "pbx")
-    assert 28.0 < lost["talked"] < 36.0
