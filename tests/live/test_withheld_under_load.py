@@ -82,7 +82,7 @@ async def test_ten_transfers_at_once_tell_no_phone_a_withheld_number(house: Hous
 async def test_the_queue_of_the_pbx_tells_no_phone_either(house: House, pbx: Pbx) -> None:
     """The trunk says more about a caller who waits; then the PBX's own queue rings an agent's phone."""
     support = {"steps": [{"skills": "support", "for": 1}], "then": {"dialplan": "callbridge-fallback,support"}}
-    queues = {"support": support, "sales": {"steps": [{"skills": "sales"}]}}
+    queues: dict[str, dict[str, Any]] = {"support": support, "sales": {"steps": [{"skills": "sales"}]}}
     agents = {"ann": agent(AGENTS[0], {"sales": 1}), "bob": agent(AGENTS[1], {"support": 1}) | {"login": False}}
     bridge = await house.open(floor(agents, queues, region="DE", fallback={"mirror": True, "pull_back": False}))
     first = (f"P-Asserted-Identity: <sip:+4930999@{TRUNK_HOST}>", "Privacy: id")
