@@ -44,8 +44,14 @@ def entity_of(world: World, event: AnyEvent) -> tuple[str, str] | None:
         case LegReplaced(leg=leg):
             return _of_leg(world, leg)
         case _:
-            leg_name: str | None = getattr(event, "leg", None)
+            leg_name = _leg_named(event)
             return _of_leg(world, leg_name) if leg_name is not None else None
+
+
+def _leg_named(event: object) -> str | None:
+    """An object: mypy would try getattr with each of the kinds of event that are left."""
+    leg: str | None = getattr(event, "leg", None)
+    return leg
 
 
 def _of_leg(world: World, key: str) -> tuple[str, str] | None:
