@@ -21,7 +21,7 @@ from callbridge.cli import audit
 from callbridge.core.model.attempt import OUTCOMES, Attempt, AttemptStage, Lead
 from callbridge.core.model.dial_rules import DialLimits, Frequency
 from callbridge.core.model.facts import AgentChanged
-from tests.examples import seeds
+from tests.examples import cases, seeds
 
 from .postgres import new_database
 from .told import DAY, MORNING, ZONE, adds_up, asked, read, tell
@@ -133,10 +133,13 @@ def logged_in(agent: str, at: float, lasted: float) -> Iterator[AgentChanged]:
     yield AgentChanged(at=at + lasted, state="logged_out", previous="ready", lasted=lasted, **about)
 
 
-def made_up(book: LedgerStore, seed: int) -> None:
+PEOPLE = pytest.mark.parametrize("people", cases([60, 160], fast=1))
+
+
+def made_up(book: LedgerStore, seed: int, people: int) -> None:
     """40 days of two campaigns."""
     rng, dialler = Random(seed), Dialler(book)
-    for index in range(160):
+    for index in range(people):
         campaign = rng.choice(("spring", "spring", "summer"))
         lead = dialler.load(f"+4420794{index:05}", MORNING - 50 * DAY, campaign)
         at = MORNING + rng.choice((0.0, 0.0, -rng.random() * 39)) * DAY + rng.random() * DAY / 2
@@ -153,9 +156,10 @@ def made_up(book: LedgerStore, seed: int) -> None:
             at = max(at, row["due_at"]) + rng.random() * 9000
 
 
+@PEOPLE
 @pytest.mark.parametrize("seed", seeds(3, fast=1))
-def test_the_report_by_day_is_the_audit(store: HistoryStore, book: LedgerStore, seed: int) -> None:
-    made_up(book, seed)
+def test_the_report_by_day_is_the_audit(store: HistoryStore, book: LedgerStore, seed: int, people: int) -> None:
+    made_up(book, seed, people)
     begin, end = MORNING - 39 * DAY, MORNING + DAY
     rows = read(campaigns_report(store.database.engine, asked(begin, end, By.DAY, terms=TERMS)))
     for campaign in ("spring", "summer"):
@@ -172,11 +176,12 @@ def test_the_report_by_day_is_the_audit(store: HistoryStore, book: LedgerStore, 
             assert row["rate_uk"] == (None if rate_uk is None else pytest.approx(rate_uk, abs=1e-4)) or not day.live
 
 
+@PEOPLE
 @pytest.mark.parametrize("seed", seeds(3, fast=1))
 def test_the_report_is_equal_to_the_live_figures_and_any_intervals_add_up(
-    store: HistoryStore, book: LedgerStore, seed: int
+    store: HistoryStore, book: LedgerStore, seed: int, people: int
 ) -> None:
-    made_up(book, seed)
+    made_up(book, seed, people)
     tell(store, [*logged_in("amy", MORNING, DAY / 2), *logged_in("bob", MORNING - 3 * DAY, 4 * DAY)])
     engine = store.database.engine
     adds_up(lambda query: campaigns_report(engine, query), *NOW_ONLY)

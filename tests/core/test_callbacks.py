@@ -741,7 +741,7 @@ CHANGES: dict[str, Callable[[Plan], Plan]] = REFUSED | {
 
 
 @pytest.mark.parametrize("change", CHANGES)
-@pytest.mark.parametrize("first", list(CallFirst))
+@pytest.mark.parametrize("first", cases(CallFirst, fast=1))
 def test_whatever_a_reload_changes_meanwhile(first: CallFirst, change: str) -> None:
     for moment in MOMENTS:
         toy = asking(first)

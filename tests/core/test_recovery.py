@@ -34,6 +34,7 @@ from tests.core.test_failures import (
     transferred,
 )
 from tests.core.toy import Toy
+from tests.examples import cases
 
 
 def seen(
@@ -85,12 +86,7 @@ def interrupted(scenario: Callable[[Toy], None], moment: float, silence: str, ho
     return toy
 
 
-SLOW = pytest.mark.slow
-SCENARIOS = [
-    ordinary,
-    transferred,
-    *(pytest.param(each, marks=SLOW) for each in (agent_first, gives_up, nobody_answers, nailed)),
-]
+SCENARIOS = cases([ordinary, transferred, agent_first, gives_up, nobody_answers, nailed], fast=1)
 
 
 @pytest.mark.parametrize("how", ["the link", "the core"])

@@ -83,7 +83,7 @@ def lose(toy: Toy, table: str, key: str) -> None:
 
 
 SCENARIOS = cases(
-    [ordinary, consulted, transferred, slow_to_count, agent_first, gives_up, nobody_answers, nailed, consult_waits], fast=2
+    [ordinary, consulted, transferred, slow_to_count, agent_first, gives_up, nobody_answers, nailed, consult_waits], fast=1
 )
 
 

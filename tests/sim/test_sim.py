@@ -50,7 +50,7 @@ def test_every_rule_holds_on_every_day(first: int, end: int) -> None:
             raise
 
 
-@pytest.mark.parametrize("forgets", [False, True])
+@pytest.mark.parametrize("forgets", cases([False, True], fast=1))
 @pytest.mark.parametrize(("first", "end"), FEWER)
 def test_every_rule_holds_when_a_receptionist_transfers(first: int, end: int, forgets: bool) -> None:
     given = 0
