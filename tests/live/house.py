@@ -131,6 +131,8 @@ PBX_SAYS = (
     r"res_stasis.c: Event source not found: channel:",
     # The near half of a transfer, answered as a caller would be, may be hung up in the same moment: the other half was heard of.
     r"res_stasis_answer.c: .*Failed to answer channel",
+    # A phone's leg ended while the subroutine ran that keeps what it shows.
+    r"app_stack.c: .*Abnormal 'Gosub\(callbridge-connected-line,s,1\)' exit",
     # A caller hung up between two frames of the music.
     r"res_musiconhold.c: .*Failed to write frame to 'PJSIP/",
 )
