@@ -15,7 +15,7 @@ from callbridge.core.model.plan import AgentOrder, TierRouting
 from callbridge.core.model.skills import Requirement, _skills
 from callbridge.core.model.world import World
 from callbridge.core.recovery import snapshots
-from callbridge.core.routing import visits
+from callbridge.core.routing import visit_counts, visits
 from tests.sim.planting import (
     Patch,
     filter_saves,
@@ -101,7 +101,7 @@ def free_agent_not_stirred(patch: Patch) -> None:
 
 @mutant("a visit is offered twice to the figures")
 def visit_counted_twice(patch: Patch) -> None:
-    patch.setattr(visits, "offered", lambda of: tally.offered(tally.offered(of)))
+    patch.setattr(visit_counts, "offered", lambda of: tally.offered(tally.offered(of)))
 
 
 @mutant("abandoned visits are not counted")
@@ -109,7 +109,7 @@ def outcome_forgotten(patch: Patch) -> None:
     def ended(of: tally.Tally, outcome: VisitOutcome, within: bool) -> tally.Tally:
         return of if outcome is VisitOutcome.ABANDONED else tally.ended(of, outcome, within)
 
-    patch.setattr(visits, "ended", ended)
+    patch.setattr(visit_counts, "ended", ended)
 
 
 @mutant("a short abandon counts as an abandon")

@@ -117,6 +117,13 @@ def test_a_day_is_its_seed() -> None:
     assert one.steps == two.steps
 
 
+def test_every_fault_can_be_planted() -> None:
+    """What a fault replaces may have moved."""
+    for mutant in MUTANTS:
+        with pytest.MonkeyPatch.context() as patch:
+            mutant.plant(patch)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("mutant", MUTANTS, ids=str)
 def test_a_planted_fault_is_noticed(mutant: Mutant) -> None:
