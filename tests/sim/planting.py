@@ -18,7 +18,6 @@ from callbridge.core.model.leg import LegRole
 from callbridge.core.model.orders import Order
 from callbridge.core.model.world import Outcome, World
 from tests.sim.drive import Day
-from tests.sim.watch import Broken
 
 Patch = pytest.MonkeyPatch
 SEEDS = (*range(200), 225, 413)
@@ -49,14 +48,15 @@ def mutant(story: str, *, reception: bool = False) -> Callable[[Callable[[Patch]
 
 
 def kill(one: Mutant, seeds: Iterable[int] = SEEDS, day: Callable[[int], Day] = Day) -> tuple[int, str] | None:
-    """The seed that notices the mutant and what is said of it; None when it survives all. Any other error is one of
-    the mutant itself, which no longer fits the core, and is raised. ``day``: another sort of day."""
+    """The seed that notices the mutant and what is said of it, by a rule or by an assertion of the core; None when it survives
+    all. Any other error is one of the mutant itself, which no longer fits the core, and is raised. ``day``: another sort of
+    day."""
     with pytest.MonkeyPatch.context() as patch:
         one.plant(patch)
         for seed in seeds:
             try:
                 (Day(seed, reception=True) if one.reception else day(seed)).run()
-            except (Broken, IllegalMove) as noticed:
+            except (AssertionError, IllegalMove) as noticed:  # Broken is one
                 return seed, f"{type(noticed).__name__}: {noticed}".partition("\n")[0]
     return None
 
