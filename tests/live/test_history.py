@@ -109,13 +109,14 @@ async def test_the_history_is_that_of_the_wire_over_a_kill_and_a_database_that_i
         if record.answered_at is not None and record.ended_at is not None
     }
     assert {number for number, _, _ in talks} == rang.keys()
+    near = 0.3 + house.slack  # the phone's talk begins with its answer, ours with the bridge
     for number, name, talked in talks:
         assert rang[number][0] == name
-        assert rang[number][1] == pytest.approx(talked, abs=0.3)
-    reports_agree(path, wire, rang)
+        assert rang[number][1] == pytest.approx(talked, abs=near)
+    reports_agree(path, wire, rang, near)
 
 
-def reports_agree(path: Path, wire: Wire, rang: dict[str, tuple[str, float]]) -> None:
+def reports_agree(path: Path, wire: Wire, rang: dict[str, tuple[str, float]], near: float) -> None:
     """``rang``: who answered each caller, and for how long they talked, by the phones alone."""
     of_levels = rows_of(path, service_level_report)
     expected: Counter[tuple[str, str]] = Counter()
@@ -132,7 +133,7 @@ def reports_agree(path: Path, wire: Wire, rang: dict[str, tuple[str, float]]) ->
         number: agent for number, (agent, _) in rang.items()
     }
     for number, (_, talked) in rang.items():
-        assert listed[number]["talked"] == pytest.approx(talked, abs=0.3)
+        assert listed[number]["talked"] == pytest.approx(talked, abs=near)
 
     gave_up = {call.number for call in wire.calls} - rang.keys()
     assert {row["number"] for row in rows_of(path, abandoned_report)} == gave_up
@@ -144,7 +145,7 @@ def reports_agree(path: Path, wire: Wire, rang: dict[str, tuple[str, float]]) ->
 
     (load,) = rows_of(path, occupancy_report)
     assert load["peak_talking"] >= 2
-    assert load["talking_time"] == pytest.approx(sum(talked for _, talked in rang.values()), abs=0.4 * len(rang))
+    assert load["talking_time"] == pytest.approx(sum(talked for _, talked in rang.values()), abs=(0.1 + near) * len(rang))
     sessions = [row for row in rows_of(path, sessions_report) if row["what"] == "session"]
     assert sum(row["length"] for row in sessions) == pytest.approx(load["staffed_time"], abs=1.0)
     assert by_agent.keys() <= {row["agent"] for row in sessions}
