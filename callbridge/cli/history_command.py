@@ -87,7 +87,7 @@ def _act(settings: Settings, options: argparse.Namespace, database: Database) ->
 
 def _recordings(settings: Settings, options: argparse.Namespace, database: Database) -> int:
     from callbridge.adapters.database import BadDatabase
-    from callbridge.adapters.history.recording_retention import delete_due
+    from callbridge.adapters.history.recording_retention import FolderAway, delete_due
     from callbridge.cli.tables import moment
     from callbridge.service.adapter_settings import recording_terms
 
@@ -95,7 +95,10 @@ def _recordings(settings: Settings, options: argparse.Namespace, database: Datab
     if terms is None:
         raise BadDatabase("no recordings are deleted: the configuration has no section 'recordings:' with days")
     listed: list[Mapping[str, Any]] = []
-    done = delete_due(database.engine, terms, time.time(), dry_run=options.dry_run, each=listed.append)
+    try:
+        done = delete_due(database.engine, terms, time.time(), dry_run=options.dry_run, each=listed.append)
+    except FolderAway as away:
+        raise BadDatabase(str(away)) from None
     failed = [{"queue": queue, "file": file, "why": why} for queue, file, why in done.failed]
     if options.json:
         missing = done.missing.total()

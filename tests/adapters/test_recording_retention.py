@@ -17,6 +17,7 @@ from callbridge.adapters.history import HistoryStore, People, recording_retentio
 from callbridge.adapters.history.recording_retention import (
     DAY,
     DeletionRound,
+    FolderAway,
     RecordingRetention,
     RecordingTerms,
     delete_below,
@@ -144,6 +145,22 @@ def test_no_file_outside_is_deleted_and_no_link_followed(house: House, tmp_path:
         house.record("bad", "support", 999, file=name)
         done = house.delete()
         assert ([file for _, file, _ in done.failed], house.deleted()) == ([name], {"bad": None})
+
+
+@pytest.mark.parametrize("gone", ["empty", "not there"])
+def test_files_on_a_disk_that_is_not_mounted_are_not_missing(house: House, gone: str) -> None:
+    path = house.record("o", "support", 91)
+    away = path.parent.parent.with_name("away")
+    house.folder.rename(away)
+    if gone == "empty":
+        house.folder.mkdir()
+    with pytest.raises(FolderAway, match="is its disk mounted" if gone == "empty" else "No such file"):
+        house.delete()
+    assert house.deleted() == {"o": None}
+    if gone == "empty":
+        house.folder.rmdir()
+    away.rename(house.folder)
+    assert house.delete().deleted == {"support": 1}
 
 
 class Counted:

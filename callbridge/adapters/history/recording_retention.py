@@ -60,6 +60,10 @@ class NotDeletable(OSError):
     """The file is not one that may be deleted; the message says why."""
 
 
+class FolderAway(Exception):
+    """The folder of the recordings is not there; the message says why."""
+
+
 def delete_due(
     engine: Engine,
     terms: RecordingTerms,
@@ -69,13 +73,14 @@ def delete_due(
     each: Callable[[Mapping[str, Any]], None] | None = None,
 ) -> DeletionRound:
     """Delete the recordings that are due. ``dry_run``: only say what would be. ``each``: is called with the row of each file that
-    is, or would be, deleted. Raises SQLAlchemyError."""
+    is, or would be, deleted. Raises SQLAlchemyError and FolderAway."""
     done = DeletionRound()
     for row in _due(engine, terms, now):
         queue = row["queue"] or ""
         try:
             size = delete_below(terms.folder, row["file"], dry_run=dry_run)
         except FileNotFoundError:
+            _see_that_it_is_mounted(terms.folder)
             done.missing[queue] += 1
         except OSError as why:
             done.failed.append((queue, row["file"], why.strerror or str(why)))
@@ -88,6 +93,17 @@ def delete_due(
         if not dry_run:
             _note(engine, row["fact"], now)
     return done
+
+
+def _see_that_it_is_mounted(folder: Path) -> None:
+    """Files that are on a disk that is not there are not missing. Raises FolderAway."""
+    try:
+        with os.scandir(folder) as entries:
+            if next(entries, None) is not None:
+                return
+    except OSError as why:
+        raise FolderAway(f"{folder}: {why.strerror}") from None
+    raise FolderAway(f"{folder} is empty: is its disk mounted?")
 
 
 def _due(engine: Engine, terms: RecordingTerms, now: float) -> Iterator[dict[str, Any]]:
@@ -204,7 +220,7 @@ class RecordingRetention:
         try:
             async with asyncio.timeout(ROUND_WITHIN):
                 done = await self._threads.run(work)
-        except (BadDatabase, SQLAlchemyError, ThreadsBusy, TimeoutError) as trouble:
+        except (BadDatabase, FolderAway, SQLAlchemyError, ThreadsBusy, TimeoutError) as trouble:
             why = cause_of(trouble) if isinstance(trouble, SQLAlchemyError) else str(trouble) or "it takes too long"
             log.warning("recordings that are due cannot be deleted", why=why)
             return
