@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from sqlalchemy import select
 
+from callbridge.adapters.database import NotAnswering
 from callbridge.adapters.database.quality_tables import quality_scores
 from callbridge.adapters.facts.counts import families
 from callbridge.adapters.facts.totals import Totals
@@ -146,6 +148,29 @@ async def test_a_customer_whom_a_killed_command_left_is_called_back_before_the_s
             await until(lambda: told)
     assert [(owed.review, owed.call, owed.campaign) for owed in entered] == [(row["id"], row["call"], "sorry")]
     assert [(one.callback, one.callback_outcome) for one in told] == [("sorry", "entered")]
+
+
+async def test_a_score_counts_when_the_customer_cannot_become_a_lead_yet(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nor does whatever goes wrong there end the process: it is tried again."""
+    monkeypatch.setattr(feed, "READ_SCORES_AGAIN", 0.01)
+    outcomes: list[Exception | str] = [NotAnswering("away"), NotAnswering("away"), ValueError("a bug of ours"), "entered"]
+
+    def enter(owed: OwedCallback) -> str:
+        outcome = outcomes.pop(0)
+        if isinstance(outcome, Exception):
+            raise outcome
+        return outcome
+
+    site = replace(QUALITY_SITE, callbacks={"service": "sorry"})
+    told: list[RecordingScored] = []
+    with closing(QualityService(url, lambda: site, enter, lambda: TOMORROW)) as service:
+        row = await service.next("team", "eve")
+        assert row is not None
+        scored = await service.score(row["id"], "eve", BAD)
+        assert (scored.result.score, scored.callback, scored.callback_outcome) == (0.0, "sorry", "")
+        async with running(ScoreFeed(service, told.append, lambda: 7.0, lambda: None).run()):
+            await until(lambda: told)
+    assert ([(one.review, one.callback_outcome) for one in told], outcomes) == ([(row["id"], "entered")], [])
 
 
 def test_reviewers_at_the_same_moment_have_changes_of_their_own_without_a_gap(url: str) -> None:

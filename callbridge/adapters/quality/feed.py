@@ -39,9 +39,11 @@ class ScoreFeed:
         while True:
             try:
                 await self._look()
-            except (QualityAway, TimeoutError) as trouble:
+            except Exception as trouble:
+                expected = isinstance(trouble, (QualityAway, TimeoutError))
                 if not away:
-                    log.warning("new scores cannot be read", why=str(trouble) or "the database does not answer")
+                    why = str(trouble) or "the database does not answer"
+                    log.warning("new scores cannot be read", why=why, exc_info=None if expected else trouble)
                 away = True
                 await asyncio.sleep(READ_SCORES_AGAIN)
                 continue
