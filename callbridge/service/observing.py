@@ -6,27 +6,19 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
-from callbridge.adapters.files.tiers import TierFile
-from callbridge.adapters.http.explain_routes import Explainer
-from callbridge.adapters.lookups.last_agents import LastAgents
 from callbridge.adapters.metrics.registry import Metrics
 from callbridge.adapters.pbx_link import NotSent
-from callbridge.adapters.views.board import Board
 from callbridge.core.model.facts import AnyFact
 from callbridge.core.model.orders import Order
 from callbridge.core.model.world import World
 from callbridge.runtime import Clock
 from callbridge.runtime.observing import ObservingRuntime
-from callbridge.runtime.pulse import Pulse
 from callbridge.service import term as terms
-from callbridge.service.adapter_settings import hook_settings, redis_settings
-from callbridge.service.callers import CallerSources, tier_file
-from callbridge.service.links import Links
 from callbridge.service.observed import restored
-from callbridge.service.parts import Parts
 from callbridge.service.publisher import Publisher, boot_name
 from callbridge.service.starting import Taken
-from callbridge.service.term import RUNTIME, Term
+from callbridge.service.surroundings import surroundings
+from callbridge.service.term import Term
 from callbridge.settings.models import Settings
 
 if TYPE_CHECKING:
@@ -67,56 +59,28 @@ def _build(process: Process, taken: Taken) -> Term:
     plan = settings.plan()
     world = World(plan, boot_name(), terms.EIGHT_DIGITS)
     floor = restored(world, saved, settings, saved.rows if saved is not None else {})
-    board = Board.of(world, masked=settings.log.mask_numbers)
-    totals = terms.make_totals(process, world.plan, saved)
-    terms.show_world(process, world, board, totals, clock)
-    parts, links = Parts(process.part_failed), Links(process.metrics)
-    memory = LastAgents(clock.now, board.number_of, redis=redis_settings(settings))
-    readers = terms.make_readers(process, world, board, taken.token, memory, links, clock)
-    saver = terms.make_saver(process, world, totals)
+    around = surroundings(process, taken, clock, world, world.plan)
     runtime = ObservingRuntime(
         world,
         clock,
-        saver,
+        around.saver,
         perform=_never,
         resync=lambda _pbx: None,
         listen=lambda _pbx: None,
         caught_up=_at_once,
         zone=ZoneInfo(settings.instance.timezone),
-        watcher=_QueuesFound(readers.publisher, process.metrics, world),
+        watcher=_QueuesFound(around.readers.publisher, process.metrics, world),
     )
     runtime.watch(floor)
-    links.listen_to(settings, clock, runtime.see)
-    process.metrics.history.is_up = terms.history_is_written(readers.history)
-    return Term(
-        token=taken.token,
-        clock=clock,
-        pulse=Pulse(clock.now),
-        world=world,
-        board=board,
-        runtime=runtime,
-        saver=saver,
-        links=links,
-        readers=readers,
-        callers=CallerSources(parts, runtime.post, clock.now, memory, redis=redis_settings(settings)),
-        ledger=None,
-        explainer=Explainer(world, board, process.timelines, clock.now, readers.archive),
-        parts=parts,
-    )
+    around.links.listen_to(settings, clock, runtime.see)
+    return terms.assembled(around, runtime, around.callers(runtime, settings))
 
 
 async def _start(term: Term, settings: Settings, taken: Taken) -> None:
     if taken.behind:
         term.saver.start_behind(taken.behind)
-    tiers: TierFile = tier_file(settings)
-    await tiers.load()
-    term.callers.adopt(settings, tiers)
-    await term.readers.hooks.adopt(hook_settings(settings))
-    term.parts.run("pulse", term.pulse.run())
-    term.parts.run(RUNTIME, term.runtime.run())
-    term.readers.start()
-    term.callers.start()
-    term.links.start(term.parts)
+    await terms.adopt_settings(term, settings)
+    terms.run(term)
 
 
 async def _never(order: Order) -> None:

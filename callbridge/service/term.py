@@ -8,26 +8,20 @@ from __future__ import annotations
 
 import asyncio
 import gc
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, get_args
 from zoneinfo import ZoneInfo
 
 import structlog
 
-from callbridge.adapters.facts.totals import Totals
 from callbridge.adapters.files.tiers import TierFile
-from callbridge.adapters.history import HistoryReader, HistoryStore, Survivors
 from callbridge.adapters.http.explain_routes import Explainer
 from callbridge.adapters.ledger import CampaignLedger, LedgerTerms
-from callbridge.adapters.lookups.last_agents import LastAgents
 from callbridge.adapters.pbx_link import NotSent
 from callbridge.adapters.quality.feed import ScoreFeed
 from callbridge.adapters.store import Saved
 from callbridge.adapters.system.garbage import postponed
 from callbridge.adapters.views.board import Board
-from callbridge.adapters.views.campaigns import campaign_figures
-from callbridge.core.model.agent import published
 from callbridge.core.model.events import PlanChanged
 from callbridge.core.model.orders import LookUp, OfLedger, OfPbx, OfRecording
 from callbridge.core.model.plan import Plan
@@ -41,7 +35,7 @@ from callbridge.runtime.evacuation import Evacuated
 from callbridge.runtime.observing import BesideRuntime
 from callbridge.runtime.pulse import Pulse
 from callbridge.runtime.saver import Saver
-from callbridge.service.adapter_settings import history_days, history_people, hook_settings, ledger_terms, redis_settings
+from callbridge.service.adapter_settings import hook_settings, ledger_terms
 from callbridge.service.callers import CallerSources, tier_file
 from callbridge.service.fact_readers import FactReaders
 from callbridge.service.links import Links
@@ -49,6 +43,7 @@ from callbridge.service.observed import counted, floor_beside, forget_observed
 from callbridge.service.parts import Parts
 from callbridge.service.publisher import boot_name
 from callbridge.service.starting import Taken
+from callbridge.service.surroundings import Surroundings, surroundings
 from callbridge.settings.models import Settings
 
 if TYPE_CHECKING:
@@ -61,8 +56,6 @@ RUNTIME = "runtime"
 EIGHT_DIGITS = 10_000_000
 """Ids are numbered from here, so that none is the beginning of another: Asterisk 22 refuses to create a channel whose id is the
 beginning of an existing channel's id, as if it were the same."""
-HISTORY_STATEMENT_WITHIN = 20.0
-"""Seconds that one statement of the history may take on the server."""
 STUCK = 10.0
 """Age of the oldest unread event, in seconds, from which on we count as hung."""
 
@@ -155,21 +148,16 @@ async def begin(process: Process, taken: Taken) -> Term:
 
 def _build(process: Process, taken: Taken) -> Term:
     settings, saved = process.settings, taken.saved
-    plan, redis = settings.plan(), redis_settings(settings)
+    plan = settings.plan()
     clock = Clock(not_before=saved.meta.now if saved else 0.0)
     world = _world(plan, saved)
     floor = floor_beside(world, saved, settings) if settings.observe is not None else None
     if floor is None:
         forget_observed(world)
-    board = Board.of(world, masked=settings.log.mask_numbers)
-    totals = make_totals(process, counted(plan, floor), saved)
-    show_world(process, world, board, totals, clock)
-    parts, links, performers = Parts(process.part_failed), Links(process.metrics), Performers()
-    memory = LastAgents(clock.now, board.number_of, redis=redis)
-    readers = make_readers(process, world, board, taken.token, memory, links, clock)
-    saver = make_saver(process, world, totals)
-    runtime = _runtime(settings, world, clock, saver, performers, links, readers, floor)
-    callers = CallerSources(parts, runtime.post, clock.now, memory, redis=redis)
+    around = surroundings(process, taken, clock, world, counted(plan, floor))
+    links, performers = around.links, Performers()
+    runtime = _runtime(settings, world, clock, around.saver, performers, links, around.readers, floor)
+    callers = around.callers(runtime, settings)
     ledger = _ledger(settings, runtime, process)
     links.open(
         settings,
@@ -185,21 +173,24 @@ def _build(process: Process, taken: Taken) -> Term:
     if isinstance(runtime, BesideRuntime):
         links.listen_to(settings, clock, runtime.see)
     _register(performers, links, callers, ledger)
-    process.metrics.history.is_up = history_is_written(readers.history)
+    return assembled(around, runtime, callers, ledger)
+
+
+def assembled(around: Surroundings, runtime: Runtime, callers: CallerSources, ledger: CampaignLedger | None = None) -> Term:
     return Term(
-        token=taken.token,
-        clock=clock,
-        pulse=Pulse(clock.now),
-        world=world,
-        board=board,
+        token=around.token,
+        clock=around.clock,
+        pulse=Pulse(around.clock.now),
+        world=around.world,
+        board=around.board,
         runtime=runtime,
-        saver=saver,
-        links=links,
-        readers=readers,
+        saver=around.saver,
+        links=around.links,
+        readers=around.readers,
         callers=callers,
         ledger=ledger,
-        explainer=Explainer(world, board, process.timelines, clock.now, readers.archive),
-        parts=parts,
+        explainer=around.explainer,
+        parts=around.parts,
     )
 
 
@@ -216,69 +207,6 @@ def _world(plan: Plan, saved: Saved | None) -> World:
     for pbx in plan.pbxs:
         snapshots.lost(world, pbx)  # before the first deadline: the PBX is down until its first snapshot
     return world
-
-
-def make_totals(process: Process, plan: Plan, saved: Saved | None) -> Totals:
-    totals = Totals(label_agents=process.settings.metrics.label_agents)
-    totals.restore(saved.totals if saved else (), plan)
-    return totals
-
-
-def show_world(process: Process, world: World, board: Board, totals: Totals, clock: Clock) -> None:
-    """The metrics show this world from now on."""
-    metrics = process.metrics
-    metrics.begin_term(board, totals, clock.now)
-    metrics.adopt(world.plan, [hook.name for hook in process.settings.webhooks])
-    metrics.note({}, world.now)
-    metrics.campaigns = lambda: campaign_figures(world)
-    metrics.on_switches(world.switches.values())
-
-
-def make_readers(
-    process: Process, world: World, board: Board, token: int, memory: LastAgents, links: Links, clock: Clock
-) -> FactReaders:
-    return FactReaders(
-        Parts(process.part_failed),
-        world,
-        board,
-        token,
-        store=process.store,
-        redis=redis_settings(process.settings),
-        metrics=process.metrics,
-        timelines=process.timelines,
-        memory=memory,
-        fallbacks=links.fallbacks,
-        log=process.fact_log,
-        history=_history(process.settings, clock, _survivors(world, token)),
-        masked=process.settings.log.mask_numbers,
-    )
-
-
-def _survivors(world: World, token: int) -> Survivors:
-    """What goes on of all that the history may hold as open."""
-    return Survivors(
-        token=token,
-        calls=frozenset(world.calls.rows()) | frozenset(world.observed_calls.rows()),
-        callbacks=frozenset(world.callbacks.rows()),
-        agents={one.id: published(one)[0] for one in (*world.observed_agents.values(), *world.agents.values())},
-    )
-
-
-def _history(settings: Settings, clock: Clock, survivors: Survivors) -> HistoryReader | None:
-    if settings.database is None or not settings.history.keep:
-        return None
-    url = settings.database.url.get_secret_value()
-    store = HistoryStore(url, history_people(settings), HISTORY_STATEMENT_WITHIN, survivors)
-    return HistoryReader(store, history_days(settings), clock.wall, ZoneInfo(settings.instance.timezone))
-
-
-def history_is_written(history: HistoryReader | None) -> Callable[[], bool | None]:
-    return lambda: None if history is None else not history.trouble()
-
-
-def make_saver(process: Process, world: World, totals: Totals) -> Saver:
-    lost = process.metrics.facts_lost
-    return Saver(process.store, world, process.displaced, on_lost=lambda count: lost("outbox", count), totals=totals)
 
 
 def _runtime(
@@ -340,10 +268,7 @@ async def _start(term: Term, process: Process, taken: Taken) -> None:
     if taken.behind:
         term.saver.start_behind(taken.behind)
     recalled = await term.ledger.begin() if term.ledger is not None and settings.campaigns else []
-    tiers = tier_file(settings)
-    await tiers.load()
-    term.callers.adopt(settings, tiers)
-    await term.readers.hooks.adopt(hook_settings(settings))
+    await adopt_settings(term, settings)
     adopted = asyncio.create_task(_adopt_plan(term), name="plan")
     try:
         await asyncio.sleep(0)  # let it reach the inbox
@@ -355,6 +280,14 @@ async def _start(term: Term, process: Process, taken: Taken) -> None:
         adopted.cancel()
 
 
+async def adopt_settings(term: Term, settings: Settings) -> None:
+    """The parts around the world are given what they need of the configuration."""
+    tiers = tier_file(settings)
+    await tiers.load()
+    term.callers.adopt(settings, tiers)
+    await term.readers.hooks.adopt(hook_settings(settings))
+
+
 async def _adopt_plan(term: Term) -> None:
     """Raises PlanNotAdopted: a term without agents would report ready and serve nobody."""
     plan = PlanChanged(at=term.clock.now(), plan=term.world.plan, force=True)
@@ -362,15 +295,20 @@ async def _adopt_plan(term: Term) -> None:
         raise PlanNotAdopted("internal error while the configuration was applied; see the log")
 
 
-def _run(term: Term, process: Process) -> None:
-    parts = term.parts
-    parts.run("pulse", term.pulse.run())
-    parts.run(RUNTIME, term.runtime.run())
+def run(term: Term) -> None:
+    """Start the parts of every term; the links are last."""
+    term.parts.run("pulse", term.pulse.run())
+    term.parts.run(RUNTIME, term.runtime.run())
     term.readers.start()
     term.callers.start()
+    term.links.start(term.parts)
+
+
+def _run(term: Term, process: Process) -> None:
+    parts = term.parts
     if term.ledger is not None:
         parts.run("ledger", term.ledger.run())
     scores = ScoreFeed(process.quality, term.runtime.post, term.clock.now, lambda: scores_published(term.world))
     parts.run("scores", scores.run())
     parts.run("old recordings", process.retention.run())
-    term.links.start(parts)
+    run(term)
