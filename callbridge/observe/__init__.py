@@ -4,7 +4,7 @@ Pure, like the core: time and day come with each event, nothing is ordered. Rows
 ``World``, so that views, Redis, metrics, history and the saved state need nothing of their own for observed queues.
 """
 
-from callbridge.observe.floor import Beside, ObservedFloor
+from callbridge.observe.floor import Beside, ObservedFloor, number_in
 from callbridge.observe.step import HEARD, AmiHeard, CallOverdue, CallTaken, QueuesListed, step
 
-__all__ = ["HEARD", "AmiHeard", "Beside", "CallOverdue", "CallTaken", "ObservedFloor", "QueuesListed", "step"]
+__all__ = ["HEARD", "AmiHeard", "Beside", "CallOverdue", "CallTaken", "ObservedFloor", "QueuesListed", "number_in", "step"]

@@ -6,6 +6,8 @@ import asyncio
 import time
 from collections.abc import Callable
 
+from structlog.testing import capture_logs
+
 from callbridge.adapters.ami.app_queue import AppQueueLink
 from callbridge.adapters.ami.link import AmiSettings
 from callbridge.adapters.system.tasks import end
@@ -46,3 +48,32 @@ async def test_every_connection_begins_with_the_list_and_goes_on_with_the_events
     assert isinstance(again, QueuesListed)
     assert next(action for action in fake.asked if action["Action"] == "Login")["Events"] == "agent,call"
     assert set(fake.names()) <= {"Login", "QueueStatus", "Ping"}
+
+
+async def looked_at(joins: str) -> list[dict[str, object]]:
+    """What is logged of a link on which these events come before two looks at a queue in which c1 and c2 wait."""
+    fake = FakeAmi()
+    fake.lists["QueueStatus"] = LISTING
+    with capture_logs() as logged:
+        async with fake.serve():
+            settings = AmiSettings(name="pbx1", user="u", secret="s", port=fake.port, ping_every=0.01)
+            link = AppQueueLink(settings, see=lambda _event: None, now=time.time, day=lambda: "2026-11-29")
+            running = asyncio.create_task(link.run())
+            try:
+                await until(lambda: link.up)
+                await fake.say(joins)
+                waits = {"c0": "0", "c1": "5", "c2": "10"}
+                entries = [{"Event": "QueueEntry", "Uniqueid": caller, "Wait": wait} for caller, wait in waits.items()]
+                fake.lists["QueueStatus"] = LISTING + entries
+                before = fake.names().count("QueueStatus")
+                pings = fake.names().count("Ping")
+                await until(lambda: fake.names().count("QueueStatus") >= before + 1 and fake.names().count("Ping") > pings + 14)
+            finally:
+                await end((running,))
+    return [dict(line) for line in logged if line["event"] == "callers wait of whom the PBX has told nothing"]
+
+
+async def test_a_user_who_is_sent_nothing_of_queues_is_noticed_and_said_once() -> None:
+    assert await looked_at(JOIN + JOIN.replace("c1", "c2")) == []
+    (said,) = await looked_at(JOIN)
+    assert (said["callers"], said["add"]) == (1, "agent,call to this AMI user's read= in manager.conf")

@@ -159,6 +159,26 @@ async def test_the_first_five_minutes_as_the_page_says(pbx: Pbx, tmp_path: Path)
     assert [line for line in (tmp_path / "log").read_text().splitlines() if '"level": "warning"' in line] == []
 
 
+async def test_a_user_who_may_not_hear_of_queues_is_told_what_is_missing(pbx: Pbx, tmp_path: Path) -> None:
+    if pbx.version != 22:
+        pytest.skip("what depends on the version is asked elsewhere")
+    said, log = Page(pbx, tmp_path, pbx.ports.take("127.0.0.1", socket.SOCK_STREAM)), tmp_path / "log"
+    (pbx.folder / "etc" / "manager_custom.conf").write_text(said.manager.replace("read = agent,call", "read = call"))
+    await pbx.cli("manager reload")
+    (tmp_path / "observe.yaml").write_text(said.config)
+    observing = await Process.callbridge("observe", "-c", tmp_path / "observe.yaml", log=log)
+    try:
+        async with asyncio.timeout(20):
+            while '"up": true' not in log.read_text():
+                await asyncio.sleep(0.1)
+        async with Callers(pbx, [Call(dialled="600", hang_up_after=60.0)]), asyncio.timeout(50):
+            while "callers wait of whom the PBX has told nothing" not in log.read_text():
+                await asyncio.sleep(0.2)
+    finally:
+        await observing.end()
+    assert "visit_began" not in log.read_text()
+
+
 async def words(*command: str | Path, log: Path) -> str:
     """What a command of callbridge prints."""
     log.unlink(missing_ok=True)

@@ -5,16 +5,24 @@ Takes no right to write: QueueStatus requires none. Events that arrive during th
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
+import structlog
 from panoramisk.manager import Manager
 
 from callbridge.adapters.ami.link import Ami, AmiConnection, AmiSettings
 from callbridge.adapters.pbx_link import LinkLost, LinkObserver, OrderRefused
 from callbridge.core.model.events import DeviceChanged, DevicesListed
-from callbridge.observe import HEARD, AmiHeard, QueuesListed
+from callbridge.observe import HEARD, AmiHeard, QueuesListed, number_in
+
+log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
+
+LIST_EVERY = 6
+"""Each such time that the connection is kept alive, the queues are listed instead."""
+LONG_ENOUGH = 2
+"""Seconds of waiting, as the PBX counts them, after which a caller's arrival should have been heard."""
 
 
 class AppQueueLink(Ami):
@@ -35,6 +43,10 @@ class AppQueueLink(Ami):
         self._see = see
         self._day = day
         self._during_list: list[AmiHeard] | None = None
+        self._joined: set[str] = set()
+        """Callers of whose arrival we know, since the last listing or by it."""
+        self._kept_alive = 0
+        self._deaf = False
 
     def _subscribe(self, session: Manager) -> None:
         self._during_list = []
@@ -47,19 +59,42 @@ class AppQueueLink(Ami):
         except OrderRefused as refusal:
             raise LinkLost(f"QueueStatus: {refusal.detail} (is app_queue.so loaded?)") from None
         listed = [dict(message) for message in messages]
+        self._joined.update(_waiting(listed))
         self._see(QueuesListed(at=self._now(), day=self._day(), messages=listed))
         for heard in self._during_list or ():
             self._see(replace(heard, at=max(heard.at, self._now())))
         self._during_list = None
 
+    async def _keep_alive(self, session: AmiConnection) -> None:
+        """A user without the right to hear of queues is sent nothing, and is not told so: waiting callers show it."""
+        self._kept_alive += 1
+        if self._deaf or self._kept_alive % LIST_EVERY:
+            await super()._keep_alive(session)
+            return
+        listed = await self._send_and_wait(session, "QueueStatus", {}, many=True)
+        unheard = _waiting(listed, LONG_ENOUGH) - self._joined
+        self._joined &= _waiting(listed)
+        if unheard:
+            self._deaf = True
+            add = "agent,call to this AMI user's read= in manager.conf"
+            log.warning("callers wait of whom the PBX has told nothing", pbx=self.settings.name, callers=len(unheard), add=add)
+
     def _on_event(self, _session: Manager, message: Mapping[str, Any]) -> None:
         fields = {name: str(value) for name, value in dict(message).items()}
         self._observer.received(self.settings.name, fields.get("Event", ""))
+        if fields.get("Event") == "QueueCallerJoin":
+            self._joined.add(fields.get("Uniqueid", ""))
         heard = AmiHeard(at=self._now(), day=self._day(), message=fields)
         if self._during_list is not None:
             self._during_list.append(heard)
         else:
             self._see(heard)
+
+
+def _waiting(messages: Iterable[Mapping[str, Any]], least: int = 0) -> set[str]:
+    """The callers in a listing who have waited for at least so many seconds."""
+    entries = [message for message in messages if message.get("Event") == "QueueEntry"]
+    return {str(entry.get("Uniqueid", "")) for entry in entries if number_in(entry, "Wait") >= least}
 
 
 def _nothing(_event: DeviceChanged | DevicesListed) -> None:

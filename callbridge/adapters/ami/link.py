@@ -212,7 +212,7 @@ class Ami:
             self._backoff.reset()
             while True:
                 await asyncio.wait((session.ended,), timeout=self.settings.ping_every)
-                await self._send_and_wait(session, "Ping", {})
+                await self._keep_alive(session)
         finally:
             self._tried_at = self._now()
             self._set_up(False)
@@ -232,6 +232,10 @@ class Ami:
             opened.set_result(await loop.create_connection(WholeCharacters, settings.host, settings.port))
         session.connection_made(opened)
         return session
+
+    async def _keep_alive(self, session: AmiConnection) -> None:
+        """Ask for an answer, every ``ping_every`` seconds."""
+        await self._send_and_wait(session, "Ping", {})
 
     def _subscribe(self, session: Manager) -> None:
         session.register_event("DeviceStateChange", self._on_device)
