@@ -19,6 +19,8 @@ TOLERANCE = 0.2
 """Seconds, on a machine of one's own; see ``Crowding``."""
 LINGER = 0.3
 """Seconds for which a phone that has transferred its caller stays."""
+LOOKS = 5.0
+"""Seconds between two looks at the fallback queue."""
 REFERS = LINES["refers"][1]
 
 
@@ -115,10 +117,11 @@ class Books:
         assert len(self.breaks.down) == 2
 
     def _came_and_left_unseen(self, caller: CallRecord) -> bool:
-        """Served by the dialplan's fallback, or by nobody, while callbridge was down: in no figure, as the documents say."""
+        """In the dialplan's fallback while callbridge was down, or before it looked there again: in no figure, as the documents
+        say."""
         ended, heard_late = caller.ended_at, self.crowding.at(caller.started_at)
         return ended is not None and any(
-            began - self._slack(began) <= caller.started_at + heard_late and ended <= back + self._slack(back)
+            began - self._slack(began) <= caller.started_at + heard_late and ended <= back + LOOKS + self._slack(back)
             for began, back in self.breaks.down
         )
 
