@@ -22,6 +22,7 @@ from callbridge.adapters.database import BadDatabase, Database, schema
 from callbridge.adapters.database.ledger_tables import LEDGER_TABLES, leads
 from callbridge.adapters.database.metadata import metadata
 from tests.databases import REALLY_MIGRATE
+from tests.examples import cases
 
 from .postgres import new_database
 
@@ -64,7 +65,11 @@ def test_what_migrations_do_without_trouble_is_not_in_our_log() -> None:
     assert logging.getLogger("alembic.runtime.migration").isEnabledFor(logging.WARNING)
 
 
-@pytest.mark.parametrize("version", [each.revision for each in ScriptDirectory.from_config(schema._config()).walk_revisions()])
+VERSIONS = [each.revision for each in ScriptDirectory.from_config(schema._config()).walk_revisions()]
+"""The newest first."""
+
+
+@pytest.mark.parametrize("version", cases(VERSIONS, fast=[VERSIONS[1], VERSIONS[-1]]))
 def test_every_older_version_is_brought_up_to_date(url: str, version: str) -> None:
     with closing(Database(url)) as database:
         migrated(database, version)

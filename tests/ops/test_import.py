@@ -305,6 +305,7 @@ def test_files_in_which_nothing_is_found_are_named(tmp_path: Path, capsys: pytes
     assert f"look at: {path} lists no queue: it takes what `queue show` prints, or `database show`\n" in said
 
 
+@pytest.mark.slow
 def test_a_full_disk_is_one_line(tmp_path: Path) -> None:
     members = "".join(f"member => PJSIP/{number}\n" for number in range(1000, 1400))  # more than a buffer holds
     (tmp_path / "queues.conf").write_text(f"[600]\nstrategy=leastrecent\n{members}")
