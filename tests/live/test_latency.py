@@ -85,8 +85,10 @@ async def test_every_caller_of_a_burst_is_answered_hears_music_and_is_served(lat
         async with Callbridge(pbx, config | {"pbx": await wire.to(pbx)}, redis=redis, warm=True) as bridge:
             os.setpriority(os.PRIO_PROCESS, bridge.process.pid, PRIORITY)  # it was forked from another process
             async with Callers(pbx, calls, rate=per_second) as callers:
-                await bridge.eventually(lambda: len(served(bridge)) == CALLERS or bridge.facts("call_diverted"), 150)
-                assert bridge.facts("call_diverted") == []
+                async with asyncio.timeout(150):
+                    while len(served(bridge)) < CALLERS:
+                        assert bridge.facts("call_diverted") == []
+                        await asyncio.sleep(0.5)  # this process is the wire, too: it has better things to do
                 records = await callers.wait()
             await bridge.eventually(lambda: len(served(bridge)) == CALLERS)
             orders = await _orders(bridge)
