@@ -106,7 +106,7 @@ def _place_taken(floor: ObservedFloor, message: AmiMessage) -> None:
 
 def _completed_call(floor: ObservedFloor, message: AmiMessage) -> Call | None:
     """Which talk of this member it was. The member's channel tells, if the message names it: it does not once that has ended.
-    The caller's channel is missing then, too, or another one that has taken the caller's place in a transfer."""
+    The caller's may be another one, that has taken the caller's place in a transfer; if neither is named, both have ended."""
     queue, channel = message.get("Queue", ""), message.get("DestUniqueid", "")
     talks = {
         call.segment.leg: call
@@ -115,12 +115,11 @@ def _completed_call(floor: ObservedFloor, message: AmiMessage) -> Call | None:
     }
     by_caller = (call for call in talks.values() if call.id == message.get("Uniqueid"))
     named = talks.get(leg_id(floor.pbx, channel)) or next(by_caller, None)
-    if named is not None or channel:
+    if named is not None or channel or message.get("Uniqueid"):
         return named
     agent = floor.agent_of(message.get("Interface", ""))
-    theirs = [call for call in talks.values() if call.segment is not None and call.segment.agent == agent]
-    left = [call for call in theirs if call.deadline is not None] or theirs
-    return left[0] if left and (len(left) == 1 or not message.get("Uniqueid")) else None
+    over = (call for call in talks.values() if call.deadline is not None)
+    return next((call for call in over if call.segment is not None and call.segment.agent == agent), None)
 
 
 def completed(floor: ObservedFloor, message: AmiMessage) -> None:

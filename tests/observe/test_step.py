@@ -233,3 +233,17 @@ def test_a_caller_found_waiting_who_leaves_and_is_not_answered_has_overflowed() 
     (ended,) = [fact for fact in replay.told if fact["type"] == "visit_ended"]
     assert (ended["outcome"], ended["to"]) == ("overflowed", "dialplan")
     assert not any(call.deadline for call in replay.floor.world.calls.values())
+
+
+def test_the_end_of_a_talk_that_is_told_too_late_ends_no_other_of_the_same_member() -> None:
+    for named in ({}, {"Uniqueid": "c1"}):
+        replay = talking()
+        replay.heard(event("Hangup", "c1"), 9.0)
+        replay.overdue(11.0)
+        replay.heard(event("QueueCallerJoin", "c2", Position="1"), 11.0)
+        again = RUNG | {"DestUniqueid": "m2"}
+        for kind, at in (("AgentCalled", 11.1), ("QueueCallerLeave", 11.5), ("AgentConnect", 11.5)):
+            replay.heard(event(kind, "c2", **again), at)
+        told = {"Event": "AgentComplete", "Queue": "support", "Interface": "PJSIP/1001", "MemberName": "Ann", "Reason": "agent"}
+        replay.heard(told | named, 11.6)
+        assert [fact["call"] for fact in replay.told if fact["type"] == "talk_ended"] == ["c1"]
