@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
@@ -171,6 +172,31 @@ async def nothing_else_waits(metrics: Metrics) -> None:
     async with asyncio.timeout(HANGS):
         resolved = asyncio.get_running_loop().getaddrinfo("localhost", 80, type=socket.SOCK_STREAM)
         await asyncio.gather(metrics.render(), resolved, asyncio.to_thread(lambda: None))
+
+
+async def test_a_database_that_answers_late_holds_up_a_start_for_a_moment_only_and_is_not_called_away(
+    stuck: Stuck, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(service, "HOLDS_START", 0.05)
+    stuck.answers.clear()
+    began = time.monotonic()
+    async with Running() as running:
+        assert time.monotonic() - began < HANGS / 2, "callers are served now"
+        assert running.told == []
+        stuck.answers.set()
+        await running.until(lambda: running.of(CampaignRecalled))
+        assert running.ledger.trouble() == ""
+
+
+async def test_an_end_does_not_wait_for_a_database_that_has_not_answered_at_start(
+    stuck: Stuck, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(service, "HOLDS_START", 0.05)
+    stuck.answers.clear()
+    began = time.monotonic()
+    async with Running():
+        pass
+    assert time.monotonic() - began < HANGS / 2
 
 
 async def test_requests_about_campaigns_keep_nothing_else_waiting_and_those_too_many_are_refused_at_once(

@@ -19,6 +19,7 @@ from callbridge.adapters.ledger.requests import NoLedger
 from callbridge.adapters.ledger.rules import LedgerTerms
 from callbridge.adapters.ledger.store import LedgerStore
 from callbridge.adapters.ledger.writer import AWAY, LedgerWriter
+from callbridge.adapters.system.tasks import end
 from callbridge.adapters.system.threads import Threads
 from callbridge.core.model.events import AnyEvent, CampaignRecalled
 from callbridge.core.model.orders import OfLedger
@@ -29,8 +30,10 @@ log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
 STATEMENT_WITHIN = 20.0
 """Seconds that one statement may take on the server."""
+HOLDS_START = 1.0
+"""Seconds for which a start waits: nobody is served before it is over."""
 START_WITHIN = 5.0
-"""Seconds for which a start waits."""
+"""Seconds after which a database that has not answered at start counts as away."""
 OPEN_WITHIN = 120.0
 """Seconds for closing old attempts and reading the windows, when opened later."""
 OPEN_AGAIN = 5.0
@@ -56,6 +59,8 @@ class CampaignLedger:
         self.readers = Threads("the ledger's requests", READERS, MAX_WAITING_REQUESTS)
         self._post, self._now, self._wall, self._alive, self._zone = post, now, wall, alive, zone
         self._open = False
+        self._opening: asyncio.Task[list[CampaignRecalled]] | None = None
+        """At start, while it is not known whether the database answers."""
 
     def adopt(self, terms: Mapping[str, LedgerTerms], numbers: PhoneNumbers) -> None:
         """The campaigns and their rules from now on."""
@@ -65,15 +70,25 @@ class CampaignLedger:
         self.writer.perform(order)
 
     async def begin(self) -> list[CampaignRecalled]:
-        """Open it at start, if it answers soon; gives what the core is to know before it dials. Raises BadDatabase when it never
-        will be of use."""
+        """Open it at start; gives what the core is to know before it dials, if the database answers soon. Else callers come
+        first, and ``run`` tells it. Raises BadDatabase when it never will be of use."""
+        self._opening = asyncio.create_task(self._opened(START_WITHIN), name="the ledger at start")
+        await asyncio.wait((self._opening,), timeout=HOLDS_START)
+        return await self._opened_at_start(self._opening) if self._opening.done() else []
+
+    async def _opened_at_start(self, opening: asyncio.Task[list[CampaignRecalled]]) -> list[CampaignRecalled]:
         try:
-            return await self._opened(START_WITHIN)
+            return await opening
         except (NotAnswering, *AWAY) as trouble:
             self.writer.fails(trouble)
             return []
+        finally:
+            self._opening = None
 
     async def run(self) -> None:
+        if self._opening is not None:
+            for each in await self._opened_at_start(self._opening):
+                self._post(each)
         while not self._open:
             await asyncio.sleep(OPEN_AGAIN)
             try:
@@ -115,6 +130,8 @@ class CampaignLedger:
         return self.writer.troubled_since is None, self.writer.waiting
 
     async def close(self) -> None:
+        if self._opening is not None:
+            await end((self._opening,))
         if self._open:
             await self.writer.close()
         self.readers.close()
