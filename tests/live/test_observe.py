@@ -242,6 +242,10 @@ async def pbx_shows(pbx: Pbx, *, waiting: dict[str, int], talking: set[str]) -> 
     await until_equal(there, True, 15.0)
 
 
+async def left(callers: Callers, dialled: str) -> bool:
+    return any(record.ended_at is not None for record in callers.records() if record.dialled == dialled)
+
+
 async def wallboard(bridge: Callbridge, file: Path) -> str:
     top = await Process.callbridge("top", "--once", "--url", bridge.url, log=file)
     assert await top.wait(20.0) == 0
