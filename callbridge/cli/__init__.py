@@ -84,7 +84,7 @@ def _parser() -> argparse.ArgumentParser:
     _config(serve)
     serve.set_defaults(run=_serve)
 
-    observed = commands.add_parser("observe", help="watch the PBX's own app_queue queues: figures, reports, no orders")
+    observed = commands.add_parser("observe", help="watch the PBX's own app_queue queues without controlling anything")
     _config(observed)
     observed.set_defaults(run=_observe)
 

@@ -204,7 +204,7 @@ def _besides(queue: QueuePlan) -> Iterator[str]:
         retry, keep = duration_text(back.retry_after), duration_text(back.keep_for)
         yield f"  callback: the {back.first} is called first, {back.attempts} attempts {retry} apart, kept for {keep}{hours}"
     if queue.wait_for_audio:
-        yield f"  callers are not offered before audio comes from them, for at most {duration_text(queue.wait_for_audio)}"
+        yield f"  callers without audio are held back for at most {duration_text(queue.wait_for_audio)}"
     if queue.reclaim_within:
         yield f"  callers who hang up and call again within {duration_text(queue.reclaim_within)} get their old place back"
     if prefer is not None:

@@ -27,11 +27,9 @@ _ACTS = ("vacuum", "export", "import", "recordings")
 
 
 def add(commands: Commands) -> argparse.ArgumentParser:
-    history = commands.add_parser(
-        "history", help="pack the database of the history, export or import it, or delete old recordings"
-    )
+    history = commands.add_parser("history", help="compact, export or import the history's database, or delete old recordings")
     history.add_argument("act", choices=_ACTS, metavar="|".join(_ACTS))
-    history.add_argument("folder", nargs="?", type=Path, help="export: a new folder; import: one that was exported")
+    history.add_argument("folder", nargs="?", type=Path, help="export: a new folder; import: an exported folder")
     history.add_argument("--from", dest="begin", metavar="DAY", help="export: only calls from this day on, such as 2026-11-01")
     history.add_argument("--to", dest="end", metavar="DAY", help="export: only calls up to this day")
     history.add_argument("--dry-run", action="store_true", help="recordings: only list those that would be deleted")

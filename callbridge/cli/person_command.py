@@ -22,13 +22,13 @@ if TYPE_CHECKING:
     from callbridge.settings.models import Settings
 
 DONE, FAILED = 0, 1
-_NOT_RUNNING = "callbridge does not run; callbacks that are owed stay in its saved state: erase again when it does"
+_NOT_RUNNING = "callbridge is not running; callbacks owed stay in its saved state: erase again when it runs"
 _ACTS = ("show", "export", "erase", "hold", "release")
 
 
 def add(commands: Commands) -> argparse.ArgumentParser:
-    person = commands.add_parser("person", help="show, export or erase what is kept about a person; legal hold")
-    person.add_argument("number", metavar="NUMBER", help="the person's number, however it is written")
+    person = commands.add_parser("person", help="show, export or erase the data kept about a person; legal hold")
+    person.add_argument("number", metavar="NUMBER", help="the person's number, in any format")
     person.add_argument("act", choices=_ACTS, metavar="|".join(_ACTS))
     person.add_argument("--reason", default="", help="hold: why")
     server(person)
@@ -62,7 +62,7 @@ def _done(settings: Settings, options: argparse.Namespace) -> tuple[dict[str, An
             except NotRunning:
                 found = stores.erase(by, at)
                 return found.as_data(), [
-                    "callbridge does not run; callbacks that are owed stay in its saved state: erase again then"
+                    "callbridge is not running; callbacks owed stay in its saved state: erase again when it runs"
                 ]
         case "export":
             return stores.export().as_data(), []

@@ -49,7 +49,7 @@ def run(settings: Settings, options: argparse.Namespace) -> int:
 
 def _database(settings: Settings) -> Database:
     if settings.database is None or not settings.quality.samples:
-        raise NoQuality("nothing is reviewed: the configuration needs the sections 'database:' and 'quality:' with samples")
+        raise NoQuality("quality reviews are off: the configuration needs the sections 'database:' and 'quality:' with samples")
     url = settings.database.url.get_secret_value()
     file = file_of(url)
     if file is not None and not file.exists():
@@ -99,7 +99,7 @@ def _next(settings: Settings, store: QualityStore, options: argparse.Namespace) 
 def _show(_settings: Settings, store: QualityStore, options: argparse.Namespace) -> None:
     marks = store.marks(int(options.what))
     if not marks:
-        raise NoReview(f"review {options.what} is not scored yet, or there is none")
+        raise NoReview(f"review {options.what} is not scored yet or does not exist")
     _print(options, marks, ("criterion", "section", "mark", "most", "fatal", "comment", "heard_at"))
 
 

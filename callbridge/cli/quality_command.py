@@ -17,13 +17,13 @@ _HELP = {
     "reviewer": "next, score: who reviews; list: only this reviewer's reviews",
     "mark": "score: points, pass, fail or na",
     "remark": "score: a comment on a criterion",
-    "heard_at": "score: where in the recording, such as 1m20s",
+    "heard_at": "score: position in the recording, such as 1m20s",
 }
 
 
 def add(commands: Commands) -> None:
     """Add it to the command's parser."""
-    parser = commands.add_parser("quality", help="recordings to be reviewed: hand out the next one, score it, dispute a score")
+    parser = commands.add_parser("quality", help="review recordings: get the next one, score it, dispute a score")
     parser.add_argument("act", nargs="?", default="list", choices=_ACTS, metavar="ACT", help=" | ".join(_ACTS))
     parser.add_argument("what", nargs="?", metavar="SAMPLE|REVIEW", help=_HELP["what"])
     default = os.environ.get("CALLBRIDGE_CONFIG") or None

@@ -16,8 +16,8 @@ _HELP = {
     ReportOption.AGENT: "only this agent",
     ReportOption.CAMPAIGN: "only this campaign",
     ReportOption.NUMBER: "only calls of this phone number",
-    ReportOption.OUTCOME: "only what ended so",
-    ReportOption.SCORE: "only calls with such a mean rating: 1-2, or 5",
+    ReportOption.OUTCOME: "only calls with this outcome",
+    ReportOption.SCORE: "only calls with a mean rating in this range: 1-2, or 5",
     ReportOption.CALL: "the call, by its ID",
 }
 IN_FILES = ("xlsx", "html")
@@ -40,12 +40,16 @@ def add(commands: Commands) -> argparse.ArgumentParser:
     report.add_argument("--together", action="store_true", help="one row for all names, such as several queues")
     form = report.add_mutually_exclusive_group()
     form.add_argument("--csv", action="store_true", help="print CSV")
-    form.add_argument("--excel", action="store_true", help="print CSV as Excel reads it: byte order mark, phone numbers as text")
+    form.add_argument("--excel", action="store_true", help="print CSV for Excel: byte order mark, phone numbers as text")
     form.add_argument("--json", action="store_true", help="print JSON")
     form.add_argument("--xlsx", type=Path, metavar="FILE", help="write an Excel workbook")
-    form.add_argument("--html", type=Path, metavar="FILE", help="write a page with plots and definitions, for a browser or paper")
-    report.add_argument("--language", default="en", choices=("en", "zh"), help="of headings and definitions in files: en, zh")
-    report.add_argument("--separator", default=",", choices=(",", ";", "\t"), help="of CSV; with ; decimals have a comma")
-    report.add_argument("--plot", action="store_true", help="draw the plots although the output is no terminal")
+    form.add_argument("--html", type=Path, metavar="FILE", help="write an HTML page with plots and definitions")
+    report.add_argument(
+        "--language", default="en", choices=("en", "zh"), help="language of headings and definitions in files: en, zh"
+    )
+    report.add_argument(
+        "--separator", default=",", choices=(",", ";", "\t"), help="separator of CSV; with ; decimals have a comma"
+    )
+    report.add_argument("--plot", action="store_true", help="draw the plots even if the output is not a terminal")
     report.set_defaults(parser=report)
     return report

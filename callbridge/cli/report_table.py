@@ -50,7 +50,7 @@ def report_text(
     columns, cells = _fitted(report.columns, rows[:MOST_ROWS], marks, zone, width)
     yield _table(columns, cells, width)
     if any(not met for marked in marks for _, met in marked.values()):
-        yield "!: misses the target of the configuration."
+        yield "!: misses the configured target."
     if left_out:
         yield f"Only the first {MOST_ROWS:,} rows are shown: --csv, --json, --xlsx and --html write all."
     formulas = [f"{column.heading}: {column.definition}" for column in columns if " / " in column.definition]

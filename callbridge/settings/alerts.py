@@ -1,4 +1,4 @@
-"""The shape of the built-in alerts: where they are sent, and when."""
+"""The shape of the built-in alerts: conditions and recipients."""
 
 from __future__ import annotations
 
@@ -37,18 +37,18 @@ class AlertsConfig(ConfigSection):
     webhook: AlertWebhookConfig | None = None
     """A system that receives alerts as JSON."""
     most_per_hour: Annotated[int, Field(ge=1, le=1000), Unit("alerts")] = 20
-    """Most alerts sent within an hour; what still stands when there is room again is sent then."""
+    """Most alerts sent within an hour; conditions that still hold when the limit allows it again are sent then."""
     off: Annotated[tuple[RuleName, ...], BeforeValidator(listed), OneOrMore()] = ()
-    """Rules that are not wanted. Example: `[service_level]`"""
+    """Rules to disable. Example: `[service_level]`"""
     lasts: dict[RuleName, Lasting] = Field(default={}, alias="for")
-    """How long a condition must last before it is sent, by rule, where the default is not right. Example: `{long_wait: 2m}`"""
+    """How long a condition must last before it is sent, for rules whose default does not fit. Example: `{long_wait: 2m}`"""
     vip_tiers: Annotated[tuple[Name, ...], BeforeValidator(listed), OneOrMore()] = ()
-    """Tiers of the rule `vip_over_target`; by default all that have a head start in the queue. Example: `[diamond]`"""
+    """Tiers that the rule `vip_over_target` covers; by default all with a head start in the queue. Example: `[diamond]`"""
     long_wait: Lasting = 300.0
-    """A caller who waits longer than this is an alert. Example: `5m`"""
+    """Wait of a caller above which an alert is sent. Example: `5m`"""
     not_ready: Lasting = 7200.0
-    """An agent who is not ready for longer than this is an alert. Example: `2h`"""
+    """Time that an agent is not ready above which an alert is sent. Example: `2h`"""
     service_level: Annotated[float, Field(gt=0, le=1)] = 0.7
-    """A service level of the day below this is an alert, after 20 calls. Example: `0.7`"""
+    """Service level of the day below which an alert is sent, from the 20th call on. Example: `0.7`"""
     webhook_backlog: Annotated[int, Field(ge=1, le=100_000), Unit("deliveries")] = 500
-    """More deliveries waiting for a webhook than this are an alert."""
+    """Number of deliveries waiting for a webhook above which an alert is sent."""

@@ -1,4 +1,4 @@
-"""What is known of figures beside the history: what an agent's hour costs, and what figures should be."""
+"""The shape of settings for reports: the cost of an agent's hour, the schedule, and targets."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from callbridge.settings.values import Lasting
 
 
 class CostConfig(ConfigSection):
-    """What work costs, in the site's currency."""
+    """Labour cost, in the site's currency."""
 
     agent_hour: Annotated[float, Field(gt=0, le=1_000_000)]
-    """Cost of an hour for which an agent is logged in; reports then say the cost per minute of talk. Example: `12.5`"""
+    """Cost of an hour that an agent is logged in; adds the cost per minute of talk to reports. Example: `12.5`"""
 
 
 class ShiftsConfig(ConfigSection):
@@ -28,9 +28,9 @@ class ShiftsConfig(ConfigSection):
 
 
 class ReportTargetsConfig(ConfigSection):
-    """What the figures of a queue should be, beside its service level; routing does not depend on them."""
+    """Targets for a queue's figures besides its service level; they do not affect routing."""
 
     aht: Lasting | None = None
-    """Longest average handle time: talk with hold, and wrap-up. Example: `5m`"""
+    """Highest average handle time: talk with hold, and wrap-up. Example: `5m`"""
     csat: Annotated[float, Field(gt=0, le=1), Unit("share")] | None = None
-    """Least share of good answers to the ratings of surveys. Example: `0.85`"""
+    """Lowest CSAT: share of good answers to the ratings of surveys. Example: `0.85`"""

@@ -143,7 +143,7 @@ class AmiConfig(ConfigSection):
 
 
 def _no_ari() -> AriConfig:
-    """Where a PBX is only observed, nothing is asked of ARI (``rules`` wants it of all others)."""
+    """A PBX that is only observed needs no ARI (``rules`` requires it of all others)."""
     return AriConfig.model_construct(url="http://127.0.0.1:8088/ari", user="nobody", password=SecretStr(""))
 
 
@@ -154,7 +154,7 @@ class PbxConfig(ConfigSection):
     name: PbxName
     """Name of the PBX in facts, figures and saved state; it must not contain `/`. Example: `pbx1`"""
     ari: AriConfig = Field(default_factory=_no_ari)
-    """Connection to Asterisk's REST interface; it may be left out only where callbridge observes (`callbridge observe`)."""
+    """Connection to Asterisk's REST interface; can be omitted only for `callbridge observe`."""
     ami: AmiConfig
     """Connection to Asterisk's manager interface, which reports the state of the phones."""
     bridge_type: Text = "mixing,dtmf_events"
@@ -178,14 +178,14 @@ class PbxConfig(ConfigSection):
 
 
 class ObserveConfig(ConfigSection):
-    """Queues of the PBX's own (app_queue) that are observed beside callbridge's: their calls are in the same figures."""
+    """The PBX's own queues (app_queue) that are observed besides callbridge's: their calls are in the same figures."""
 
     queues: tuple[Text, ...] = ()
-    """Names of the queues; without it the one of `fallback.queue`, and with `callbridge observe` all that the PBX has. Example:
+    """Names of the queues; by default the one of `fallback.queue`, with `callbridge observe` all queues of the PBX. Example:
     `[callbridge-fallback, reception]`"""
     user: Text | None = None
-    """User of `manager.conf` with `read = agent,call` as whom callbridge listens, beside the one of `pbx`, who is sent nothing of
-    queues; `callbridge observe` needs none. Example: `callbridge-observer`"""
+    """User in `manager.conf` with `read = agent,call` that receives the queue events, in addition to the user of `pbx`, which
+    does not; not needed for `callbridge observe`. Example: `callbridge-observer`"""
     secret: SecretStr | None = None
     """Secret of this user."""
 
@@ -271,13 +271,13 @@ class WithheldNumbersConfig(ConfigSection):
 
 
 class RecordingsConfig(ConfigSection):
-    """How long recordings are kept. Their files are deleted then, below the folder `metrics.recordings`; not those of persons
-    with a legal hold, nor those with an open review or dispute."""
+    """Retention of recordings. Expired files below the folder `metrics.recordings` are deleted, except those of persons under a
+    legal hold and those with an open review or dispute."""
 
     keep_days: Annotated[int, Field(ge=1, le=36_500), Unit("days")] | None = None
-    """Days after which recordings are deleted; without it those of queues in `queues` only. Example: `90`"""
+    """Days after which recordings are deleted; if omitted, only those of the queues in `queues` are. Example: `90`"""
     queues: dict[Name, Annotated[int, Field(ge=1, le=36_500), Unit("days")]] = {}
-    """Other numbers of days for the recordings of these queues. Example: `{sales: 30}`"""
+    """Different retention, in days, for the recordings of these queues. Example: `{sales: 30}`"""
 
 
 class MetricsConfig(ConfigSection):
@@ -287,8 +287,8 @@ class MetricsConfig(ConfigSection):
     label_agents: bool = False
     """Whether the seconds spent in each state and the scores of recordings are also counted per agent, for at most 500 agents."""
     recordings: pathlib.Path | None = None
-    """Folder in which the PBX writes recordings; when given, the free space of its disk is published, and supervisors can play
-    recordings by the API. Example: `/var/spool/asterisk/monitor`"""
+    """Folder in which the PBX writes recordings; if set, the free space of its disk is exported, and supervisors can play
+    recordings through the API. Example: `/var/spool/asterisk/monitor`"""
 
 
 class WebhookConfig(ConfigSection):

@@ -1,4 +1,4 @@
-"""The shape of the mail server by which alerts and reports are sent."""
+"""The shape of the mail server that sends alerts and reports."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ MailAddress = Annotated[str, AfterValidator(_mail_address), text("e-mail address
 
 
 class MailConfig(ConfigSection):
-    """The SMTP server by which callbridge sends mail."""
+    """The SMTP server through which callbridge sends mail."""
 
     host: Text
     """Host name or address of the SMTP server. Example: `smtp.example.com`"""
@@ -34,13 +34,13 @@ class MailConfig(ConfigSection):
     """TCP port of the SMTP server; by default 587 with `tls: starttls`, 465 with `tls: tls` and 25 with `tls: off`.
     Example: `587`"""
     sender: MailAddress = Field(alias="from")
-    """Address that the messages come from. Example: `callbridge@example.com`"""
+    """Sender address of the messages. Example: `callbridge@example.com`"""
     user: Text | None = None
-    """User as whom callbridge logs in to the server; without it there is no log-in. Example: `callbridge`"""
+    """User name for logging in to the server; if omitted, callbridge does not log in. Example: `callbridge`"""
     password: SecretStr | None = None
     """Password of this user."""
     tls: Literal["starttls", "tls", "off"] = "starttls"
-    """Encryption: `starttls` after the greeting, `tls` from the beginning, or `off`; the server's certificate must be valid."""
+    """Encryption: `starttls` after the greeting, `tls` from the start, or `off`; the server's certificate must be valid."""
 
     @model_validator(mode="after")
     def _complete(self) -> Self:
@@ -52,7 +52,7 @@ class MailConfig(ConfigSection):
 
     @property
     def actual_port(self) -> int:
-        """The port, also when it is not given."""
+        """The port, with its default by ``tls``."""
         return self.port if self.port is not None else _PORTS[self.tls]
 
 

@@ -106,19 +106,19 @@ class Settings(ConfigSection):
     metrics: MetricsConfig = MetricsConfig()
     """The Prometheus metrics."""
     recordings: RecordingsConfig = RecordingsConfig()
-    """How long recordings are kept; without this section callbridge deletes none."""
+    """Retention of recordings; without this section callbridge deletes none."""
     webhooks: tuple[WebhookConfig, ...] = ()
     """Other systems that receive events as they happen."""
     mail: MailConfig | None = None
-    """The mail server by which callbridge sends mail; without this section it sends none."""
+    """The mail server through which callbridge sends mail; without this section it sends none."""
     alerts: AlertsConfig | None = None
     """Alerts that callbridge sends itself, for sites without Prometheus; without this section it sends none."""
     reports: tuple[ScheduledReportConfig, ...] = ()
-    """Reports on the history that are sent by schedule."""
+    """Scheduled reports on the history."""
     cost: CostConfig | None = None
-    """What work costs, for reports; without this section they say nothing about cost."""
+    """Labour cost, for reports; without this section they show no cost."""
     shifts: ShiftsConfig | None = None
-    """The schedule, with which the report `adherence` compares when agents were logged in."""
+    """The agents' schedule, which the report `adherence` compares with the time logged in."""
     region: Region | None = None
     """Country whose national numbers are written without a country code, two letters of ISO 3166; without it only
     international numbers are recognised in all their spellings. Example: `GB`"""
@@ -151,7 +151,7 @@ class Settings(ConfigSection):
     campaigns: dict[EntryName, CampaignConfig] = {}
     """Outbound campaigns by name."""
     quality: QualityConfig = QualityConfig()
-    """Which recordings are reviewed, and by what forms."""
+    """Which recordings are reviewed, and with which forms."""
     repeat_calls: Annotated[RepeatCallsConfig | None, BeforeValidator(lambda value: {} if value is None else value)] = None
     """Mark and count customers who call again soon after a conversation; without this section nobody is marked."""
     agents: dict[Name, AgentConfig] = {}
@@ -159,7 +159,7 @@ class Settings(ConfigSection):
     reasons: dict[Name, ReasonConfig] = {}
     """Reasons for which an agent may be not ready, by name."""
     reason_required: bool = False
-    """Whether a request to be not ready must give one of `reasons`; pauses that callbridge sets by itself have their own."""
+    """Whether a request to be not ready must give one of `reasons`; pauses that callbridge sets itself have their own reasons."""
     phones: PhonesConfig = PhonesConfig()
     """What holds for the phones of all agents."""
     alert_after_misses: Annotated[int, Field(ge=1, le=1000), Unit("offers")] = 3
@@ -167,7 +167,7 @@ class Settings(ConfigSection):
     fallback: FallbackConfig = FallbackConfig()
     """Where calls go when callbridge cannot handle them."""
     observe: ObserveConfig | None = None
-    """Queues of the PBX's own that are observed beside callbridge's, such as the fallback queue; without this section none."""
+    """The PBX's own queues that are observed besides callbridge's, such as the fallback queue; without this section none are."""
     outside: OutsideConfig | None = None
     """How agents and supervisors reach outside numbers; without this section they cannot."""
     keys: dict[Keys, TransferKeys] = {}
@@ -193,7 +193,7 @@ class Settings(ConfigSection):
 
     @property
     def observes(self) -> bool:
-        """Is it for `callbridge observe`, with no queue of callbridge's own?"""
+        """Whether it is for `callbridge observe`, without queues of callbridge's own."""
         return self._observes
 
     @property

@@ -16,9 +16,9 @@ def faults(settings: models.Settings, document: Document) -> Iterator[Fault]:
         return
     for field in ("user", "secret"):
         if getattr(observe, field) is None:
-            yield document.at(("observe", field), "is missing", "give a user of manager.conf with read = agent,call")
+            yield document.at(("observe", field), "is missing", "configure a user of manager.conf with read = agent,call")
     for index, name in enumerate(observe.queues):
         if name in settings.queues:
-            yield document.at(("observe", "queues", index), f"{name!r} is a queue of callbridge's own", "leave it out")
+            yield document.at(("observe", "queues", index), f"{name!r} is one of callbridge's own queues", "leave it out")
     if not observe.queues and settings.fallback.queue in settings.queues:
-        yield document.at(("observe",), f"{settings.fallback.queue!r} is a queue of callbridge's own, too", "rename one")
+        yield document.at(("observe",), f"{settings.fallback.queue!r} is one of callbridge's own queues, too", "rename one")

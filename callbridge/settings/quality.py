@@ -1,4 +1,4 @@
-"""The shape of quality: samples of recordings that are reviewed, and the forms by which they are scored."""
+"""The shape of quality: samples of recordings to review, and the forms to score them with."""
 
 from __future__ import annotations
 
@@ -34,9 +34,9 @@ class CriterionConfig(ConfigSection):
     text: Text | None = None
     """What the reviewer reads. Example: `Greets the caller and says their own name`"""
     points: Annotated[float, Field(gt=0, le=1000), Unit("points")] | None = None
-    """Most points for it, by default 1. Example: `5`"""
+    """Highest number of points, by default 1. Example: `5`"""
     fatal: bool = False
-    """Whether it is passed or failed, and failing it makes the whole score 0."""
+    """Whether it is passed or failed instead of scored; failing it makes the whole score 0."""
     optional: bool = False
     """Whether it may be marked as not applicable (`na`)."""
 
@@ -48,38 +48,38 @@ class CriterionConfig(ConfigSection):
 
 
 class FormSectionConfig(ConfigSection):
-    """A part of a form."""
+    """A section of a form."""
 
     name: Name
-    """Name of the part. Example: `opening`"""
+    """Name of the section. Example: `opening`"""
     weight: Annotated[float, Field(gt=0, le=1000), Unit("relative weight")] = 1.0
-    """How much its share of points counts, in proportion to the weights of the other parts."""
+    """Weight of its share of points, relative to the weights of the other sections."""
     criteria: Annotated[tuple[CriterionConfig, ...], AfterValidator(filled)]
-    """What is judged in it. Example: `[{name: greeting, points: 5}]`"""
+    """Criteria of the section. Example: `[{name: greeting, points: 5}]`"""
 
 
 class FatalCallbackConfig(ConfigSection):
     """Call the customer back."""
 
     campaign: Name
-    """Campaign that the customer becomes a lead of. Example: `apologies`"""
+    """Campaign in which the customer becomes a lead. Example: `apologies`"""
 
 
 class OnFatalConfig(ConfigSection):
-    """What else is done when a fatal criterion was not met."""
+    """What else happens when a fatal criterion fails."""
 
     callback: FatalCallbackConfig | None = None
-    """Enter the customer's number as a lead of a campaign, once for each call; not a withheld number, nor one that must not be
-    called. Example: `{campaign: apologies}`"""
+    """Adds the customer's number to a campaign as a lead, once for each call; not a withheld number, nor one on the do-not-call
+    list. Example: `{campaign: apologies}`"""
 
 
 class ScoreFormConfig(ConfigSection):
-    """A form by which recordings are scored. The score is the mean of the sections' shares of points, by weight."""
+    """A form for scoring recordings. The score is the mean of the sections' shares of points, by weight."""
 
     sections: Annotated[tuple[FormSectionConfig, ...], AfterValidator(filled)]
-    """Its parts, in order."""
+    """Sections of the form, in order."""
     on_fatal: OnFatalConfig = OnFatalConfig()
-    """What is done when a fatal criterion was not met; a second review is a matter of the sample (`second_review`)."""
+    """What happens when a fatal criterion fails; a second review is configured in the sample (`second_review`)."""
 
     @model_validator(mode="after")
     def _named_once(self) -> Self:
@@ -94,16 +94,16 @@ class ScoreFormConfig(ConfigSection):
 
 
 class SampleConfig(ConfigSection):
-    """A share of each agent's recordings that is reviewed, at least one."""
+    """A share of each agent's recordings to review, at least one."""
 
     rate: Rate
-    """Share of each agent's recordings of each period. Example: `10%`"""
+    """Share of each agent's recordings in each period. Example: `10%`"""
     each: Literal["day", "week", "month"] = "day"
-    """Period of which a sample is drawn when it is over."""
+    """Period that a sample covers; it is drawn after the end of the period."""
     form: Name
-    """Form by which they are scored. Example: `service`"""
+    """Form to score the recordings with. Example: `service`"""
     second_review: bool = False
-    """Whether a recording in which a fatal criterion failed is given to a second reviewer, too."""
+    """Whether a recording in which a fatal criterion failed also goes to a second reviewer."""
     queues: Names | None = None
     """Only conversations of these queues. Example: `[support]`"""
     campaigns: Names | None = None
@@ -116,8 +116,8 @@ class QualityConfig(ConfigSection):
     """Which recordings are reviewed, and how they are scored; requires the section `database`."""
 
     seed: Text | None = None
-    """Secret text that decides, with the period and the sample, which recordings are drawn. Example: `6f2c81d0`"""
+    """Secret text that determines, with the period and the sample, which recordings are drawn. Example: `6f2c81d0`"""
     samples: dict[Name, SampleConfig] = {}
-    """The samples by name, such as one of the team leaders and one of an independent reviewer."""
+    """The samples by name, for example one for the team leaders and one for an independent reviewer."""
     forms: dict[Name, ScoreFormConfig] = {}
     """The score forms by name."""

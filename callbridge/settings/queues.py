@@ -142,15 +142,15 @@ class QueueConfig(TierRoutingConfig):
     renamed_from: Name | None = None
     """Former name of the queue; callers, callbacks and today's figures under it are carried over. Example: `helpdesk`"""
     report_targets: ReportTargetsConfig = ReportTargetsConfig()
-    """What figures in reports are compared with, beside the service level of `target`. Example: `{aht: 5m, csat: 0.85}`"""
+    """Targets that reports compare figures with, besides the service level of `target`. Example: `{aht: 5m, csat: 0.85}`"""
     short_abandon: Duration | None = None
     """Callers who hang up sooner than this are left out of the service level. Example: `5s`"""
     short_talk: Duration | None = None
     """An agent's phone that hangs up sooner than this is not counted as having answered; `0` switches this off.
     Example: `1s`"""
     wait_for_audio: Duration | None = None
-    """How long a caller who was answered, and from whom no audio has come yet, keeps the place without being offered to an agent;
-    by default `0`, which switches this off. Example: `35s`"""
+    """How long an answered caller whose line has carried no audio yet is held back from the agents, keeping the place; by default
+    `0`, which switches this off. Example: `35s`"""
     wrap_up: Duration | None = None
     """Time that an agent has for notes after a call. Example: `15s`"""
     wrap_up_most: Duration | None = None

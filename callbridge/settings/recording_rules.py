@@ -19,10 +19,10 @@ def faults(settings: models.Settings, document: Document) -> Iterator[Fault]:
     if not periods:
         return
     if settings.database is None or not settings.history.keep:
-        yield document.at(("recordings",), "requires the history, which knows how old they are", "add database: {}", key=True)
+        yield document.at(("recordings",), "requires the history, which records their age", "add database: {}", key=True)
     if settings.metrics.recordings is None:
         hint = "add metrics: {recordings: /var/spool/asterisk/monitor}"
         yield document.at(("recordings",), "requires the folder of the recordings", hint, key=True)
     if max(periods) > settings.history.days:
-        problem = f"the history forgets them after {settings.history.days} days, so their files would stay for ever"
+        problem = f"the history forgets them after {settings.history.days} days, so their files would never be deleted"
         yield document.at(("recordings",), problem, f"set history: {{days: {max(periods)}}}", key=True)

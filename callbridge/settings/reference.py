@@ -153,7 +153,8 @@ def _plural(kind: str) -> str:
     if kind.startswith(("`", "list", "true")) or " or " in kind or " by " in kind or "hours" in kind or "digits" in kind:
         return kind
     head, comma, rest = kind.partition(", ")
-    return ("sections" if head == "section" else head + ("" if head == "text" else "s")) + comma + rest
+    ending = "" if head == "text" else "es" if head.endswith("s") else "s"
+    return head + ending + comma + rest
 
 
 def _is_off(part: JsonSchema) -> bool:

@@ -92,7 +92,7 @@ def _alerts(settings: models.Settings, document: Document) -> Iterator[Fault]:
     if alerts.mail_to and settings.mail is None:
         yield document.at(("alerts", "mail_to"), "requires the section 'mail'", "add mail: {host: ..., from: ...}")
     if not alerts.mail_to and alerts.webhook is None:
-        yield document.at(("alerts",), "are sent nowhere", "add mail_to, or a webhook")
+        yield document.at(("alerts",), "have no recipient", "add mail_to, or a webhook")
     for index, tier in enumerate(alerts.vip_tiers):
         if tier not in settings.tiers.order:
             yield document.at(("alerts", "vip_tiers", index), f"no such tier: {tier!r}", did_you_mean(tier, settings.tiers.order))

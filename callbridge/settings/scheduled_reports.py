@@ -1,4 +1,4 @@
-"""The shape of reports that are sent by schedule."""
+"""The shape of scheduled reports."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ Addresses = Annotated[tuple[MailAddress, ...], BeforeValidator(listed), AfterVal
 
 
 class ReportWebhookConfig(ConfigSection):
-    """A system that takes reports by HTTP POST."""
+    """A system that receives reports by HTTP POST."""
 
     url: WholeUrl
     """URL to which the report is posted. Example: `https://bi.example/reports`"""
@@ -55,7 +55,7 @@ class ReportWebhookConfig(ConfigSection):
 
 
 class ReportTargetConfig(ConfigSection):
-    """Where a report goes: exactly one of these."""
+    """A target of a report: exactly one of these."""
 
     email: Addresses | None = None
     """Addresses to which the report is mailed, as an attachment; requires the section `mail`. Example: `[lead@example.com]`"""
@@ -72,7 +72,7 @@ class ReportTargetConfig(ConfigSection):
 
     @property
     def key(self) -> str:
-        """What tells it from others."""
+        """What distinguishes it from other targets."""
         if self.email is not None:
             return f"email {' '.join(sorted(self.email))}"
         return f"folder {self.folder}" if self.folder is not None else f"webhook {self.webhook.url if self.webhook else ''}"
@@ -84,15 +84,16 @@ class ScheduledReportConfig(ConfigSection):
     name: Name
     """Name of the schedule in file names, subjects, logs and alerts. Example: `morning`"""
     report: ReportName
-    """Which report; `callbridge report --help` lists them. Example: `queues`"""
+    """Name of the report; `callbridge report --help` lists them. Example: `queues`"""
     by: By | None = None
-    """How the period is divided; without it the report is of the whole. Example: `30m`"""
+    """Interval by which the period is divided; if omitted, the figures are for the whole period. Example: `30m`"""
     period: Literal["yesterday", "last_week", "last_month"] = "yesterday"
-    """What it covers: `yesterday`, sent each day; `last_week`, sent on Mondays; or `last_month`, sent on the first of each."""
+    """Period that it covers: `yesterday`, sent daily; `last_week`, sent on Mondays; or `last_month`, sent on the first of the
+    month."""
     at: TimeOfDay = "07:00"
-    """When it is sent, in the configuration's time zone."""
+    """Time of day at which it is sent, in the configuration's time zone."""
     form: Literal["html", "xlsx", "csv", "excel"] = "html"
-    """Form: `html` (a page with plots), `xlsx` (a workbook), `csv`, or `excel` (CSV as Excel reads it)."""
+    """File format: `html` (a page with plots), `xlsx` (a workbook), `csv`, or `excel` (CSV that Excel opens directly)."""
     language: Literal["en", "zh"] = "en"
     """Language of headings and definitions: `en` or `zh`."""
     queues: NamesOrAll = ()
@@ -106,11 +107,11 @@ class ScheduledReportConfig(ConfigSection):
     campaigns: EntryNames = ()
     """Only these campaigns. Example: `[spring]`"""
     to: Annotated[tuple[ReportTargetConfig, ...], AfterValidator(filled)]
-    """Where it goes; each target is retried by itself. Example: `[{email: [lead@example.com]}]`"""
+    """Where it is sent; each target is retried separately. Example: `[{email: [lead@example.com]}]`"""
 
     @property
     def names(self) -> dict[ReportOption, tuple[str, ...]]:
-        """What it is narrowed to."""
+        """The names that it is limited to, by option."""
         given = {
             ReportOption.QUEUE: self.queues,
             ReportOption.TIER: self.tiers,

@@ -22,7 +22,7 @@ _LONGEST = {
     "wrap_up": (1800.0, "the agent gets no call during it"),
     "short_abandon": (60.0, "callers who give up sooner are in no figure"),
     "short_talk": (10.0, "an agent who hangs up sooner counts as one who rejected the call"),
-    "wait_for_audio": (60.0, "a caller whose line transmits no silence waits that long even if an agent is free"),
+    "wait_for_audio": (60.0, "a caller on a line with silence suppression waits that long even if an agent is free"),
 }
 """Seconds beyond which a duration of a queue is doubted, and what it means."""
 _LONGEST_TARGET = 1800.0

@@ -84,8 +84,8 @@ CATALOGUE: dict[str, ReportDescription] = {
         _report("tiers", "what became of the callers of each tier", *_COHORT, ReportOption.TOGETHER),
         _report("entries", "what became of the callers of each entry", *_COHORT, ReportOption.TOGETHER),
         _report("agents", "what each agent did, and for how long", ReportOption.BY, ReportOption.AGENT, own=True),
-        _report("flows", "which ways callers took through each flow", ReportOption.BY, ReportOption.TIER, ReportOption.ENTRY),
-        _report("surveys", "whom each survey reached, and its answers", *_COHORT, ReportOption.AGENT),
+        _report("flows", "paths of the callers through each flow", ReportOption.BY, ReportOption.TIER, ReportOption.ENTRY),
+        _report("surveys", "response to each survey, and its answers", *_COHORT, ReportOption.AGENT),
         _report(
             "callbacks", "what became of the callbacks of each queue", ReportOption.BY, ReportOption.QUEUE, ReportOption.TIER
         ),
@@ -107,7 +107,7 @@ CATALOGUE: dict[str, ReportDescription] = {
             ReportOption.CAMPAIGN,
         ),
         _report("sessions", "each log-in of an agent, with its pauses", ReportOption.AGENT, own=True),
-        _report("adherence", "how much of their shifts agents were logged in", ReportOption.BY, ReportOption.AGENT, own=True),
+        _report("adherence", "agents' time logged in, compared with their shifts", ReportOption.BY, ReportOption.AGENT, own=True),
         _report(
             "calls",
             "every call: from whom, how long, with whom, how it ended",
@@ -118,10 +118,12 @@ CATALOGUE: dict[str, ReportDescription] = {
             about_callers=True,
         ),
         _report("call", "everything that happened in one call", ReportOption.CALL, about_callers=True, needs=ReportOption.CALL),
-        _report("abandoned", "who gave up waiting, and whether we have talked since", *_SEARCH, about_callers=True),
+        _report(
+            "abandoned", "callers who gave up waiting, and whether we have talked to them since", *_SEARCH, about_callers=True
+        ),
         _report("heatmap", "callers, service level and talk in each hour of the week", *_CALLERS),
         _report("service-level", "service level by all four formulas", *_COHORT, ReportOption.TOGETHER),
-        _report("offers", "what came of the offers to each agent", *_WORK, ReportOption.TIER, own=True),
+        _report("offers", "results of the offers to each agent", *_WORK, ReportOption.TIER, own=True),
         _report("transfers", "who transferred calls, to whom, and with what result", *_WORK, about_callers=True, own=True),
         _report("occupancy", "how busy agents were, and how many waited and talked at once", *_WORK),
     )

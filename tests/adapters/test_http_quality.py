@@ -91,7 +91,7 @@ async def test_nobody_scores_in_somebody_elses_name_or_twice(client: Client) -> 
     assert "reviewer" in (await ask(client, path, status=400, body={"marks": MARKS, "reviewer": "dan"}))["faults"][0]["field"]
     await ask(client, path, body={"marks": MARKS})
     again = await ask(client, path, status=409, body={"marks": MARKS})
-    assert again["detail"] == f"review {one['id']} is scored already, and nobody disputes it"
+    assert again["detail"] == f"review {one['id']} is already scored and not disputed"
 
 
 async def test_no_recording_is_given_to_two_reviewers_nor_own_calls_to_an_agent(client: Client) -> None:
@@ -139,7 +139,7 @@ async def test_an_agent_sees_and_disputes_own_scored_reviews_only(client: Client
         ("reviews/7", 404, None, "there is no review 7"),
         ("reviews/x", 404, None, "no such review: its ID is a number"),
         ("reviews/99999999999999999999", 404, None, "no such review: its ID is a number"),
-        ("reviews?agent=a%00b", 400, None, "a name has no control characters"),
+        ("reviews?agent=a%00b", 400, None, "a name must not contain control characters"),
         ("reviews/7/score", 404, {"marks": MARKS}, "there is no review 7"),
         ("reviews/7/score", 400, {"marks": {}}, "the request body is invalid"),
         ("reviews/7/dispute", 404, {"reason": "wrong"}, "there is no review 7"),
@@ -166,7 +166,7 @@ async def test_marks_that_the_form_does_not_have_are_refused(client: Client, bod
 
 async def test_without_a_database_or_with_one_that_is_away_it_says_so(tmp_path: Path) -> None:
     for quality, status, detail in (
-        (quality_service(None), 501, "nothing is reviewed: add the sections 'database:' and 'quality:' with samples"),
+        (quality_service(None), 501, "quality reviews are off: add the sections 'database:' and 'quality:' with samples"),
         (quality_service(f"sqlite:///{tmp_path}/none/history.db"), 503, "the database: unable to open database file"),
     ):
         with closing(quality):

@@ -87,7 +87,7 @@ async def test_one_call_and_names_together(client: Client) -> None:
     assert (row["tier"], row["offered"]) == ("all", 3)
     assert (await got(client, "/api/reports/call?call=none", status=404))["detail"] == "no call 'none' in the history"
     assert (await got(client, "/api/reports/call", status=400))["detail"] == "the report call needs call"
-    assert (await got(client, "/api/reports/call?call=none", "ann", 403))["detail"] == "this token may not have this report"
+    assert (await got(client, "/api/reports/call?call=none", "ann", 403))["detail"] == "this token has no access to this report"
 
 
 async def test_files_are_attachments_that_nothing_keeps(client: Client) -> None:
@@ -100,7 +100,7 @@ async def test_files_are_attachments_that_nothing_keeps(client: Client) -> None:
 async def test_an_agents_token_gets_the_agents_own_figures(client: Client) -> None:
     assert [row["agent"] for row in await got(client, "/api/reports/agents?from=2026-11-28", "ann")] == ["ann"]
     assert (await got(client, "/api/reports/agents?agent=a0", "ann", 403))["detail"] == "this token is for one agent"
-    assert (await got(client, "/api/reports/queues", "ann", 403))["detail"] == "this token may not have this report"
+    assert (await got(client, "/api/reports/queues", "ann", 403))["detail"] == "this token has no access to this report"
     await got(client, "/api/reports/queues", "view")
 
 

@@ -193,7 +193,7 @@ def test_a_disputed_score_is_settled_by_another_one(store: QualityStore) -> None
     with pytest.raises(NoReview, match="is not scored yet"):
         store.dispute(one["id"], "amy", "no", NOW)
     store.score(one["id"], "eve", reviewed("1"), NOW)
-    with pytest.raises(NoReview, match="is scored already, and nobody disputes it"):
+    with pytest.raises(NoReview, match="is already scored and not disputed"):
         store.score(one["id"], "eve", reviewed("5"), NOW)
     store.dispute(one["id"], "amy", "I did greet", NOW + 5)
     with pytest.raises(NoReview, match="was disputed before, by amy"):
@@ -202,7 +202,7 @@ def test_a_disputed_score_is_settled_by_another_one(store: QualityStore) -> None
     (row,) = store.reviews(agent=one["agent"])
     assert (row["score"], row["disputed_by"], row["dispute"], row["settled_at"]) == (1.0, "amy", "I did greet", NOW + 9)
     assert len(store.marks(one["id"])) == 2
-    with pytest.raises(NoReview, match="is scored already"):
+    with pytest.raises(NoReview, match="is already scored"):
         store.score(one["id"], "eve", reviewed("5"), NOW + 10)
 
 

@@ -89,7 +89,9 @@ def test_a_report_that_is_longer_than_a_sheet_goes_on_on_the_next(monkeypatch: p
 # -- pages ------------------------------------------------------------------------------------------------------------
 
 QUEUE = (
-    ReportColumn("interval", ValueKind.TEXT, "interval", "begin of the interval in local time, or what it gathers"),
+    ReportColumn(
+        "interval", ValueKind.TEXT, "interval", "start of the interval in local time, or the hours or weekdays that it combines"
+    ),
     ReportColumn("queue", ValueKind.TEXT, "queue"),
     ReportColumn("offered", ValueKind.COUNT, "offered", "visits that began in the interval"),
     ReportColumn("service_level", ValueKind.SHARE, "SL", "answered within the target / (answered + abandoned)"),

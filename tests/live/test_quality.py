@@ -145,4 +145,4 @@ async def test_a_failed_fatal_criterion_has_the_customer_called_back_and_the_rec
         assert (await retention(bridge)).startswith("1 recordings deleted, ")
         assert [path.name for path in monitor(pbx).glob("*.wav") if path == file] == []
         status, gone = await ask(bridge, playing)
-        assert (status, gone["detail"]) == (404, "the recording was old enough and has been deleted")
+        assert (status, gone["detail"]) == (404, "the recording has been deleted after its retention period")

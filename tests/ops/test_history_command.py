@@ -109,7 +109,7 @@ def test_what_is_no_whole_export_is_refused_before_anything_is_written(
     folder, other = tmp_path / "out", f"sqlite:///{tmp_path}/other.db"
     cb(lite, "export", str(folder))
     assert cb(lite, "export", str(folder)) == 1
-    assert "is there already" in capsys.readouterr().err
+    assert "already exists" in capsys.readouterr().err
     assert cb(other, "import", str(tmp_path)) == 1
     assert "it has no manifest.json" in capsys.readouterr().err
     visits = folder / "visits.jsonl"
@@ -135,7 +135,7 @@ def test_a_lead_that_is_another_one_there_is_not_taken_for_the_same(
         with database.engine.begin() as link:
             link.execute(insert(leads).values(id=7, campaign="spring", number="+442079460999", loaded_at=1.0, changed_at=1.0))
     assert cb(other, "import", str(folder)) == 1
-    assert "leads 7 is another one in this database" in capsys.readouterr().err
+    assert "leads 7 differs in this database" in capsys.readouterr().err
     assert whole(other)["calls"] == []
 
 

@@ -228,7 +228,7 @@ def test_a_person_who_is_erased_is_nowhere_but_on_the_do_not_call_list(
 def test_the_erasure_is_recorded_without_the_number(stores: Stores, capsys: pytest.CaptureFixture[str]) -> None:
     stores.command(ANN, "erase")
     out = capsys.readouterr().out
-    assert "recordings                  1 found, 1 erased" in out and "callbridge does not run" in out
+    assert "recordings                  1 found, 1 erased" in out and "callbridge is not running" in out
     assert ANN not in out
     (row,) = [row for row in stores.in_database()["changes"] if row["kind"] == "person"]
     assert (row["request"], row["granted"]) == ("erase", True) and row["by"].endswith("(command)")

@@ -152,7 +152,7 @@ def test_json_says_what_is_to_be_judged(quality: Command) -> None:
         ),
         (("score", "1", "--reviewer", "eve", "--mark", "greeting"), "callbridge: --mark greeting: expected CRITERION=VALUE"),
         (("dispute", "1", "--by", "ann", "--reason", "x"), "callbridge: review 1 is not scored yet"),
-        (("show", "1"), "callbridge: review 1 is not scored yet, or there is none"),
+        (("show", "1"), "callbridge: review 1 is not scored yet or does not exist"),
         (("next", "team", "--reviewer", "eve", "--calibrate"), ""),
     ],
 )
@@ -175,7 +175,7 @@ def test_missing_words_are_a_usage_error(quality: Command, words: tuple[str, ...
 
 def test_without_the_section_nothing_is_reviewed(quality: Command) -> None:
     quality.config.write_text(RIGHT)
-    assert quality.refused("list").startswith("callbridge: nothing is reviewed: the configuration needs the sections")
+    assert quality.refused("list").startswith("callbridge: quality reviews are off: the configuration needs the sections")
 
 
 CALLBACKS = """
@@ -220,7 +220,7 @@ def test_a_failed_fatal_criterion_makes_the_customer_a_lead_once_for_a_call(qual
     assert (lead["campaign"], lead["number"], lead["name"], lead["state"]) == ("sorry", "+442079460123", "Ann", "ready")
     assert json.loads(lead["details"]) == {"review": "1", "reviewed_call": first["call"]}
     second = failed(quality, "zoe")  # the second opinion about the same call
-    assert (second["call"], second["callback_outcome"]) == (first["call"], "another review of the call has it done")
+    assert (second["call"], second["callback_outcome"]) == (first["call"], "already requested by another review of the call")
     assert len(leads_of(quality)) == 1
     quality("dispute", "1", "--by", "ann", "--reason", "was asked")
     again = quality("score", "1", "--reviewer", "eve", *FAILS).splitlines()

@@ -130,7 +130,7 @@ def test_targets_and_cost_of_the_configuration_are_beside_the_figures(config: Pa
     text = config.read_text().replace("  support:\n", "  support:\n    report_targets: {aht: 90s}\n    target: {share: 0.3}\n", 1)
     config.write_text(text + "cost: {agent_hour: 30}\n")
     heading, row, note, *_ = said(capsys, config, "queues").splitlines()
-    assert (row.split()[-3:], note) == (["33.3%", "0:25", "2:00!"], "!: misses the target of the configuration.")
+    assert (row.split()[-3:], note) == (["33.3%", "0:25", "2:00!"], "!: misses the configured target.")
     assert len(heading.rstrip()) <= 80
     (queue,) = json.loads(said(capsys, config, "queues", "--json"))
     assert (queue["handle_cost"], queue["cost_per_answered"]) == (2.0, 1.0), "two talks of 120 s with wrap-up, at 30 an hour"

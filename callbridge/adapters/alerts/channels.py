@@ -133,7 +133,7 @@ class Outlet:
     def take(self, notice: Notice) -> None:
         """Returns at once."""
         if self._waiting.qsize() >= MAX_NOTICES:
-            self._give_up(self._waiting.get_nowait(), "too many wait")
+            self._give_up(self._waiting.get_nowait(), "too many are waiting")
         self._waiting.put_nowait(notice)
 
     async def run(self) -> None:

@@ -61,7 +61,7 @@ def export(engine: Engine, folder: Path, at: float, period: tuple[float, float] 
     """Write a new folder. ``period``: only the history of the calls that arrived in it, and what agents did and people requested;
     without it everything, also the ledger and how far the history is written. Raises BadArchive, OSError and SQLAlchemyError."""
     if folder.exists():
-        raise BadArchive(f"{folder} is there already")
+        raise BadArchive(f"{folder} already exists")
     part = folder.with_name(f".{folder.name}.part")
     shutil.rmtree(part, ignore_errors=True)
     try:
@@ -154,7 +154,7 @@ def _refuse_other_numbers(engine: Engine, table: Table, path: Path) -> None:
         for line in file:
             row = json.loads(line)
             if there.get(row["id"], key := tuple(row[name] for name in names)) != key:
-                raise BadArchive(f"{table.name} {row['id']} is another one in this database: import into an empty one")
+                raise BadArchive(f"{table.name} {row['id']} differs in this database: import into an empty one")
 
 
 def _checked(folder: Path) -> Mapping[str, Any]:
@@ -164,7 +164,7 @@ def _checked(folder: Path) -> Mapping[str, Any]:
         files: dict[str, Any] = about["tables"]
         known = (about["format"], about["schema"])
     except (FileNotFoundError, NotADirectoryError):
-        raise BadArchive(f"{folder} is no export: it has no {MANIFEST}") from None
+        raise BadArchive(f"{folder} is not an export: it has no {MANIFEST}") from None
     except (ValueError, KeyError, TypeError):
         raise BadArchive(f"{folder / MANIFEST} cannot be read") from None
     if known != (FORMAT, schema.head()):

@@ -120,8 +120,8 @@ class PersonRows:
             files = sorted({row["file"] for row in found["recordings"] if row["file"] and row["deleted_at"] is None})
             erased = self._erase(link, [row["call"] for row in found["calls"]])
             notes = {
-                "do_not_call": "kept: the ground on which nobody calls this number",
-                "leads": "those that are being dialled stay until the attempt has ended",
+                "do_not_call": "kept, so that nobody calls this number",
+                "leads": "leads being dialled stay until the attempt has ended",
                 "attempts": "kept without the number: they prove the abandon rate",
             }
             places = tuple(

@@ -155,11 +155,11 @@ def delete_below(folder: Path, name: str, *, dry_run: bool = False) -> int:
     write there leads us out. Raises FileNotFoundError, NotDeletable and OSError."""
     parts = PurePosixPath(name).parts
     if not parts or any(part in ("/", "..") for part in parts) or "\0" in name:
-        raise NotDeletable("it is not below the folder of the recordings")
+        raise NotDeletable("it is outside the recordings folder")
     with _opened(folder, parts[:-1]) as handle:
         found = os.stat(parts[-1], dir_fd=handle, follow_symlinks=False)
         if not stat.S_ISREG(found.st_mode):
-            raise NotDeletable("it is no regular file")
+            raise NotDeletable("it is not a regular file")
         if not dry_run:
             os.unlink(parts[-1], dir_fd=handle)
     return found.st_size

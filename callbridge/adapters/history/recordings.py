@@ -83,7 +83,7 @@ class RecordingService:
         """Open it for ``by``, which is a row of ``changes`` before anything is heard. Raises NoRecording and RecordingsAway."""
         folder, now = self._folder(), self._wall()
         if folder is None:
-            raise RecordingsNotConfigured("no recordings here: add the folder 'metrics: {recordings: ...}' to the configuration")
+            raise RecordingsNotConfigured("no recordings folder: add 'metrics: {recordings: ...}' to the configuration")
         if self._open >= MOST_PLAYED:
             raise RecordingsAway(_BUSY)
         self._open += 1
@@ -170,11 +170,11 @@ def _row(engine: Engine, recording: str) -> dict[str, Any]:
     if row is None:
         raise NoRecording("no such recording")
     if row["kind"] != "talk":
-        raise NoRecording("a voicemail is not in the folder of the recordings")
+        raise NoRecording("voicemails are not in the recordings folder")
     if not row["file"]:
-        raise NoRecording("the person whose recording it was has been erased")
+        raise NoRecording("the person in this recording has been erased")
     if row["deleted_at"] is not None:
-        raise NoRecording("the recording was old enough and has been deleted")
+        raise NoRecording("the recording has been deleted after its retention period")
     return dict(row)
 
 
@@ -183,10 +183,10 @@ def open_below(folder: Path, name: str) -> tuple[int, int]:
     try:
         there = (folder / name).resolve(strict=True)
         if not there.is_relative_to(folder.resolve(strict=True)):
-            raise NoRecording("the file is not below the folder of the recordings")
+            raise NoRecording("the file is outside the recordings folder")
         handle = os.open(there, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except (OSError, ValueError, RuntimeError):  # a loop of links, or a name that is none
-        raise NoRecording("the file is not there, or callbridge may not read it") from None
+        raise NoRecording("the file does not exist, or callbridge has no permission to read it") from None
     found = os.fstat(handle)
     if not stat.S_ISREG(found.st_mode):
         os.close(handle)

@@ -25,7 +25,7 @@ from callbridge.core.model.call import Call
 from callbridge.core.model.switch import BYPASS
 from callbridge.core.model.world_view import WorldView
 
-_OBSERVED = (ExplainedLine(code="observed", text="of a queue of the PBX's own: observed, and not decided about"),)
+_OBSERVED = (ExplainedLine(code="observed", text="in one of the PBX's own queues: observed, not routed by callbridge"),)
 MAX_WAITING_SHOWN = 20
 """Callers listed per queue unless more or fewer are asked for."""
 

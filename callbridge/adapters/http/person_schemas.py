@@ -11,8 +11,8 @@ from callbridge.adapters.http.response_bodies import ResponseBody
 
 PERSON_ACTS = {
     "show": "show what is kept about a person, place by place",
-    "export": "export everything that is kept about a person; under mask_numbers without numbers and names",
-    "erase": "erase a person, here and in the database and Redis; files of recordings are listed, not deleted",
+    "export": "export everything that is kept about a person; with mask_numbers, without numbers and names",
+    "erase": "erase a person from memory, database and Redis; recording files are listed, not deleted",
     "hold": "put a legal hold on a person: neither retention nor a request erases anything until it is released",
     "release": "release a legal hold",
 }

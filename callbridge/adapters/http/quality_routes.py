@@ -21,13 +21,13 @@ from callbridge.adapters.quality.service import QualityAway, QualityService, Unk
 from callbridge.adapters.quality.store import NoReview, UnknownReview
 
 _NAME = {"type": "string", "pattern": PLAIN_TEXT}
-_NOT_YOURS = "this token is for one agent, whose scored reviews alone it may see and dispute"
+_NOT_YOURS = "this token is for one agent and can see and dispute only that agent's scored reviews"
 
 QUALITY_ROUTES = (
     get(
         "/api/quality/samples",
         "quality_samples",
-        "list the samples of recordings, by period, and how far each is reviewed",
+        "list the samples of recordings by period, with the progress of their review",
         list[schemas.SampleView],
         roles=SUPERVISORS,
         faults=NOT_NOW,
@@ -35,7 +35,7 @@ QUALITY_ROUTES = (
     post(
         "/api/quality/next",
         "next_review",
-        "get the recording that this token's user is to review next, with its form; the same one until it is scored",
+        "get the next recording for this token's user to review, with its form; the same one until it is scored",
         schemas.OpenReviewView,
         roles=SUPERVISORS,
         body=schemas.NextReviewBody,
@@ -61,7 +61,7 @@ QUALITY_ROUTES = (
     post(
         "/api/quality/reviews/{id}/score",
         "score_review",
-        "score a recording that was given to this token's user; a second time only after a dispute, which that settles",
+        "score a recording assigned to this token's user; a second score is accepted only after a dispute, and settles it",
         schemas.ReviewScored,
         roles=SUPERVISORS,
         body=schemas.ScoreBody,
@@ -101,7 +101,7 @@ class QualityHandlers:
             raise Problem(403, _NOT_YOURS)
         for name, text in asked.items():
             if not re.match(PLAIN_TEXT, text):
-                raise Problem(400, "a name has no control characters", parameter=name)
+                raise Problem(400, "a name must not contain control characters", parameter=name)
         with _refusals():
             rows = await self._quality.reviews(reviewer=asked["reviewer"], agent=own or asked["agent"], scored=bool(own))
         return web.json_response([_view(schemas.ReviewView, row) for row in rows])

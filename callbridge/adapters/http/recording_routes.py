@@ -64,7 +64,7 @@ RECORDING_ROUTES = (
     get(
         "/api/recordings/{id}",
         "recording",
-        "play a recording, whole or a range of its bytes; who listens is a row of the history's changes",
+        "play a recording, whole or a range of its bytes; the history's changes record who listened",
         str,
         roles=SUPERVISORS,
         query=(
@@ -156,6 +156,6 @@ def wanted_range(headers: list[str], size: int) -> range | None:
 
 
 def _unsatisfiable(size: int) -> web.Response:
-    response = Problem(416, "the recording has no such bytes", size=size).response()
+    response = Problem(416, "the range is outside the recording", size=size).response()
     response.headers[hdrs.CONTENT_RANGE] = f"bytes */{size}"
     return response

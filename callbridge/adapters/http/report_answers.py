@@ -33,7 +33,7 @@ async def report_answer(request: web.Request, reports: ReportService, who: Calle
     if name not in CATALOGUE:
         raise Problem(404, "no such report", reports=[one for one in CATALOGUE if _allowed(CATALOGUE[one], who)])
     if not _allowed(CATALOGUE[name], who):
-        raise Problem(403, "this token may not have this report")
+        raise Problem(403, "this token has no access to this report")
     form = ReportForm(_one_of(ReportForm, "format", request.query.get("format", ReportForm.JSON)))
     language = Language(_one_of(Language, "language", request.query.get("language", Language.ENGLISH)))
     pieces = reports.stream(_asked(request, name, who), form, language)

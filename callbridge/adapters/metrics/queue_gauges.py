@@ -30,7 +30,7 @@ class QueueGauges(Collector):
             return GaugeMetricFamily(f"{PREFIX}queue_{name}", text, labels=["queue", *more])
 
         waiting = gauge("calls_waiting", "Callers in the queue now.")
-        oldest = gauge("oldest_wait_seconds", "Wait of who waits longest.")
+        oldest = gauge("oldest_wait_seconds", "Wait of the caller who has waited longest.")
         alone = gauge("calls_without_agent", "Of the callers in the queue, those for whom no agent who fits is on duty.")
         late = gauge("calls_over_target", "Of the callers in the queue, those who have waited longer than the target.", "tier")
         callbacks = gauge("callbacks_waiting", "Callbacks owed now.")
@@ -58,7 +58,7 @@ class QueueGauges(Collector):
         return (waiting, oldest, alone, late, callbacks, agents, offered, ended, still, within, self._longest_not_ready())
 
     def _longest_not_ready(self) -> Metric:
-        text = "For how long the agent has been not ready who has been so longest, by reason; 0 while nobody is."
+        text = "Longest time that an agent has currently been not ready, by reason; 0 while nobody is."
         longest = GaugeMetricFamily(f"{PREFIX}agents_longest_not_ready_seconds", text, labels=["reason"])
         for reason, since in self.not_ready.items():
             longest.add_metric([label(reason)], 0.0 if since is None else max(0.0, self.now - since))

@@ -15,7 +15,10 @@ class ReportMetrics:
             "callbridge_report_deliveries", "Attempts to send scheduled reports.", ("schedule", "result"), registry=registry
         )
         self._owed = Gauge(
-            "callbridge_reports_owed", "Targets that could not be sent their report yet.", ("schedule",), registry=registry
+            "callbridge_reports_owed",
+            "Targets still waiting for a report that could not be sent.",
+            ("schedule",),
+            registry=registry,
         )
 
     def report_sent(self, schedule: str, result: str) -> None:

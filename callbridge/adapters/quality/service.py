@@ -218,7 +218,7 @@ class QualityService:
 
     async def _run(self, work: Callable[[QualityStore], Found]) -> Found:
         if self._url is None or not self.is_configured:
-            raise QualityNotConfigured("nothing is reviewed: add the sections 'database:' and 'quality:' with samples")
+            raise QualityNotConfigured("quality reviews are off: add the sections 'database:' and 'quality:' with samples")
         url = self._url
 
         def connected() -> Found:
@@ -232,7 +232,7 @@ class QualityService:
             async with asyncio.timeout(REVIEW_ANSWERED_WITHIN):
                 return await self._threads.run(connected, self._cut)
         except ThreadsBusy:
-            raise QualityAway("too many reviews wait for the database: try again later") from None
+            raise QualityAway("too many reviews are waiting for the database: try again later") from None
         except BadDatabase as trouble:
             raise QualityAway(f"the database: {trouble}") from None
         except SQLAlchemyError as trouble:

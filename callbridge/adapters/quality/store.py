@@ -168,7 +168,7 @@ class QualityStore:
                 raise NoReview(f"review {review_id} is by the form {row.form}")
             disputed = row.disputed_at is not None and row.settled_at is None
             if row.scored_at is not None and not disputed:
-                raise NoReview(f"review {review_id} is scored already, and nobody disputes it")
+                raise NoReview(f"review {review_id} is already scored and not disputed")
             result = review.result
             values: dict[str, Any] = {"points": result.points, "failed": len(result.failed), "score": result.score}
             values |= {"scored_at": now, "comment": review.comment, "form_version": review.form.version}
@@ -324,7 +324,7 @@ def _no_callback(link: Connection, call: str) -> str | None:
     own = quality_scores.c
     called = select(own.id).where(own.call == call, own.callback.is_not(None))
     called = called.where(or_(own.callback_outcome.is_(None), own.callback_outcome == ENTERED)).limit(1)
-    return "another review of the call has it done" if link.scalar(called) is not None else None
+    return "already requested by another review of the call" if link.scalar(called) is not None else None
 
 
 def _next_change(link: Connection, now: float) -> int:

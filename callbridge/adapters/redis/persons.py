@@ -19,7 +19,7 @@ from callbridge.core.model.numbers import NumberReader
 _PAGE = 500
 _ARRIVALS = frozenset({b"call_arrived", b"call_adopted", b"caller_changed"})
 """Facts in which the number is the caller's."""
-_NOTE = "go when every reader has had them"
+_NOTE = "removed when every reader has read them"
 
 
 class PersonKeys:

@@ -18,27 +18,27 @@ ABANDONED = ("abandoned", "short_abandoned")
 
 _COUNT, _MOMENT, _SECONDS, _TEXT = ValueKind.COUNT, ValueKind.MOMENT, ValueKind.SECONDS, ValueKind.TEXT
 _COLUMNS = (
-    ReportColumn("call", _TEXT, "call", "its id, for the details", brief=False),
-    ReportColumn("entered_at", _MOMENT, "entered", "when the caller came into the queue", brief=False),
+    ReportColumn("call", _TEXT, "call", "call ID, for the details", brief=False),
+    ReportColumn("entered_at", _MOMENT, "entered", "when the caller entered the queue", brief=False),
     ReportColumn("abandoned_at", _MOMENT, "abandoned", "when the caller hung up"),
-    ReportColumn("number", _TEXT, "number", "as it is kept"),
+    ReportColumn("number", _TEXT, "number", "as stored"),
     ReportColumn("queue", _TEXT, "queue"),
     ReportColumn("tier", _TEXT, "tier", brief=False),
-    ReportColumn("entered_at_position", _COUNT, "came as", "place in the order of service on entry, 1: the next", brief=False),
-    ReportColumn("left_at_position", _COUNT, "left as", "place in the order of service when the caller hung up", brief=False),
-    ReportColumn("waited", _SECONDS, "waited", "since the call's arrival, also in other queues"),
+    ReportColumn("entered_at_position", _COUNT, "came as", "place in line on entry; 1 is served next", brief=False),
+    ReportColumn("left_at_position", _COUNT, "left as", "place in line when the caller hung up", brief=False),
+    ReportColumn("waited", _SECONDS, "waited", "since the call arrived, including other queues"),
     ReportColumn("outcome", _TEXT, "outcome", "short_abandoned: within the queue's short_abandon", brief=False),
-    ReportColumn("expected", _SECONDS, "expected", "the wait that was estimated on entry", brief=False),
+    ReportColumn("expected", _SECONDS, "expected", "estimated wait on entry", brief=False),
     ReportColumn("reached_at", _MOMENT, "reached", "the person's next talk with us", brief=False),
     ReportColumn("reached_after", _SECONDS, "after", "from the hang-up to that talk"),
-    ReportColumn("reached_by", _TEXT, "by", "inbound: the person called; callback, campaign: we did", brief=False),
-    ReportColumn("reached_agent", _TEXT, "agent", "who talked with the person then"),
+    ReportColumn("reached_by", _TEXT, "by", "inbound: the person called us; callback, campaign: we called", brief=False),
+    ReportColumn("reached_agent", _TEXT, "agent", "agent who talked with the person then"),
     ReportColumn("called_back_at", _MOMENT, "called back", "the first talk in a callback since", brief=False),
     ReportColumn("called_back_by", _TEXT, "called back by", "the agent of that talk", brief=False),
 )
 _NOTES = (
-    "A visit counts in the period in which it began. Who withheld the number cannot be found again.",
-    "A person is a number: several people at one number are taken for one.",
+    "A visit counts in the period in which it began. Callers who withheld their number cannot be identified.",
+    "Persons are identified by number: several people at one number count as one.",
 )
 
 _NEXT, _CALLED_BACK = "next_call", "callback_call"

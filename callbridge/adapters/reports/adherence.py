@@ -1,4 +1,4 @@
-"""Adherence, clipped: how much of their shifts agents were logged in. Only time that has passed counts; a shift itself, and
+"""Adherence, clipped: agents' time logged in, compared with their shifts. Only time that has passed counts; a shift itself, and
 whether somebody came late to it, counts in the interval in which it begins."""
 
 from __future__ import annotations
@@ -35,14 +35,14 @@ class AdherenceFigures:
 _COUNT, _SECONDS, _SHARE = ValueKind.COUNT, ValueKind.SECONDS, ValueKind.SHARE
 _COLUMNS = (
     ReportColumn("scheduled", _SECONDS, "scheduled", "time of the shifts"),
-    ReportColumn("in_shift", _SECONDS, "in shift", "of this time logged in"),
+    ReportColumn("in_shift", _SECONDS, "in shift", "of this: time logged in"),
     ReportColumn("logged_in", _SECONDS, "logged in", "time logged in, in a shift or not"),
     ReportColumn("adherence", _SHARE, "adherence", "time of the shifts in which the agent was logged in / time of the shifts"),
     ReportColumn("log_in_rate", _SHARE, "log-ins", "time logged in / time of the shifts"),
     ReportColumn("shifts", _COUNT, "shifts", "shifts that began in the interval", brief=False),
-    ReportColumn("absent", _COUNT, "absent", "of these: without any log-in", brief=False),
-    ReportColumn("late", _SECONDS, "late", "time from the beginning of these shifts to the log-in", brief=False),
-    ReportColumn("left_early", _SECONDS, "early", "time from the last log-out to the end of these shifts", brief=False),
+    ReportColumn("absent", _COUNT, "absent", "of these: without a login", brief=False),
+    ReportColumn("late", _SECONDS, "late", "time from the start of these shifts to the login", brief=False),
+    ReportColumn("left_early", _SECONDS, "early", "time from the last logout to the end of these shifts", brief=False),
 )
 _NO_SCHEDULE = "There is no schedule: the configuration has no section shifts."
 _NOTE = "Seconds count in the interval in which they pass, as far as they have passed; a shift where it begins."

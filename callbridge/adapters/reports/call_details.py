@@ -29,7 +29,7 @@ _COLUMNS = (
     ReportColumn("what", ValueKind.TEXT, "what"),
     ReportColumn("queue", ValueKind.TEXT, "queue"),
     ReportColumn("agent", ValueKind.TEXT, "agent"),
-    ReportColumn("lasted", ValueKind.SECONDS, "lasted", "of what ends here"),
+    ReportColumn("lasted", ValueKind.SECONDS, "lasted", "duration of what ends here"),
     ReportColumn("details", ValueKind.TEXT, "details"),
 )
 

@@ -38,16 +38,20 @@ _COLUMNS = (
     ),
     ReportColumn("kept", _COUNT, "kept", "of these: customer and agent talked"),
     ReportColumn("failed", _COUNT, "failed", "of these: given up after the last attempt"),
-    ReportColumn("expired", _COUNT, "expired", "of these: not reached before their time was over"),
+    ReportColumn("expired", _COUNT, "expired", "of these: not reached before they expired"),
     ReportColumn("cancelled", _COUNT, "canc.", "of these: cancelled on request", brief=False),
     ReportColumn("waiting", _COUNT, "waiting", "of these: not ended yet"),
     ReportColumn(
-        "refused", _COUNT, "refused", "callers who asked for one in a flow and got none; not among the requested", brief=False
+        "refused",
+        _COUNT,
+        "refused",
+        "callers who asked for one in a flow and were refused; not included in requested",
+        brief=False,
     ),
     ReportColumn("kept_share", _SHARE, "kept %", "kept / (kept + failed + expired)"),
     ReportColumn("attempts", _COUNT, "calls", "times that the customers were called"),
     ReportColumn("mean_wait", _SECONDS, "wait", "mean time from the request to the talk, of those kept"),
-    ReportColumn("longest_wait", _SECONDS, "longest", "longest such time", brief=False),
+    ReportColumn("longest_wait", _SECONDS, "longest", "longest time from the request to the talk", brief=False),
     ReportColumn("attempts_each", ValueKind.DECIMAL, "calls each", "attempts / requested", brief=False),
 )
 

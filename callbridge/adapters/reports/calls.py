@@ -22,27 +22,29 @@ COMPLETED = ("completed", "conference")
 
 _COUNT, _MOMENT, _SECONDS, _TEXT = ValueKind.COUNT, ValueKind.MOMENT, ValueKind.SECONDS, ValueKind.TEXT
 _COLUMNS = (
-    ReportColumn("call", _TEXT, "call", "its id, for the details", brief=False),
+    ReportColumn("call", _TEXT, "call", "call ID, for the details", brief=False),
     ReportColumn("began", _MOMENT, "began"),
-    ReportColumn("direction", _TEXT, "dir.", "in: the customer called; out: we did, for a callback or a campaign", brief=False),
-    ReportColumn("number", _TEXT, "number", "as it is kept"),
-    ReportColumn("name", _TEXT, "name", "as the caller's line gave it", brief=False),
+    ReportColumn(
+        "direction", _TEXT, "dir.", "in: the customer called; out: we called, for a callback or a campaign", brief=False
+    ),
+    ReportColumn("number", _TEXT, "number", "as stored"),
+    ReportColumn("name", _TEXT, "name", "as received with the call", brief=False),
     ReportColumn("entry", _TEXT, "entry", brief=False),
     ReportColumn("tier", _TEXT, "tier", brief=False),
-    ReportColumn("queues", _TEXT, "queues", "in the order in which the call came to them"),
-    ReportColumn("agents", _TEXT, "agents", "who talked with the caller, in this order"),
-    ReportColumn("waited", _SECONDS, "waited", "time in queues, all together"),
+    ReportColumn("queues", _TEXT, "queues", "in the order in which the call entered them"),
+    ReportColumn("agents", _TEXT, "agents", "agents who talked with the caller, in order"),
+    ReportColumn("waited", _SECONDS, "waited", "total time in queues"),
     ReportColumn("talked", _SECONDS, "talked", "talk with agents, hold included"),
     ReportColumn("hold", _SECONDS, "hold", "of the talk: on hold", brief=False),
     ReportColumn("wrap_up", _SECONDS, "wrap-up", "after-call work", brief=False),
     ReportColumn("outcome", _TEXT, "outcome", "of its last visit, flow or attempt; empty while it lasts"),
     ReportColumn("ended_by", _TEXT, "ended by", "how the last talk ended", brief=False),
-    ReportColumn("transfers", _COUNT, "transfers", "in which the caller reached the target", brief=False),
-    ReportColumn("recording", _TEXT, "recording", "files, among the PBX's recordings", brief=False),
+    ReportColumn("transfers", _COUNT, "transfers", "transfers in which the caller reached the target", brief=False),
+    ReportColumn("recording", _TEXT, "recording", "files in the PBX's recordings folder", brief=False),
     ReportColumn("score", ValueKind.DECIMAL, "score", "mean of the ratings in the survey, 1 to 5", brief=False),
-    ReportColumn("repeated_after", _SECONDS, "repeated", "the person had begun a talk with us so long before", brief=False),
-    ReportColumn("callback", _TEXT, "callback", "that the call was to keep", brief=False),
-    ReportColumn("campaign", _TEXT, "campaign", "for which the customer was called", brief=False),
+    ReportColumn("repeated_after", _SECONDS, "repeated", "time since the person's previous talk with us began", brief=False),
+    ReportColumn("callback", _TEXT, "callback", "callback that the call was made for", brief=False),
+    ReportColumn("campaign", _TEXT, "campaign", "campaign that called the customer", brief=False),
 )
 
 

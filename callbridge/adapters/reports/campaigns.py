@@ -14,26 +14,26 @@ from callbridge.adapters.reports.terms import CampaignTerms
 _TEXT, _COUNT, _SHARE, _DECIMAL = ValueKind.TEXT, ValueKind.COUNT, ValueKind.SHARE, ValueKind.DECIMAL
 _NAMES = (
     ReportColumn("campaign", _TEXT, "campaign"),
-    ReportColumn("presented", _TEXT, "shown", "the number that people see, as it is configured now", brief=False),
+    ReportColumn("presented", _TEXT, "shown", "the caller ID presented, as configured now", brief=False),
 )
 _COLUMNS = (
     ReportColumn("attempts", _COUNT, "calls", "times that a number was called"),
     ReportColumn("connected", _COUNT, "picked up", "of these: answered, by a person or a machine", brief=False),
-    ReportColumn("live", _COUNT, "live", "of these: a person answered, or nobody knows; not where an agent was there first"),
-    ReportColumn("machines", _COUNT, "mach.", "of these: a machine answered, as detection or the agent says"),
-    ReportColumn("live_abandoned", _COUNT, "aband.", "live answers that no agent had in time"),
-    ReportColumn("rate_us", _SHARE, "US", "live answers that no agent had in time / live answers"),
-    ReportColumn("rate_us_window", _SHARE, "US 30 d", "the same of the 30 days to the end of the interval (16 CFR 310.4)"),
+    ReportColumn("live", _COUNT, "live", "of these: answered by a person, or unknown; not where an agent was connected first"),
+    ReportColumn("machines", _COUNT, "mach.", "of these: answered by a machine, according to detection or the agent"),
+    ReportColumn("live_abandoned", _COUNT, "aband.", "live answers that reached no agent in time"),
+    ReportColumn("rate_us", _SHARE, "US", "live answers that reached no agent in time / live answers"),
+    ReportColumn("rate_us_window", _SHARE, "US 30 d", "the same for the 30 days up to the end of the interval (16 CFR 310.4)"),
     ReportColumn("rate_uk", _SHARE, "UK", "abandoned / (abandoned + passed to an agent), machines as estimated (Ofcom)"),
     ReportColumn("cap", _SHARE, "cap", "largest share of abandoned calls that the configuration allows", brief=False),
-    ReportColumn("answer_rate", _SHARE, "live %", "live answers / attempts, with the number that people see", brief=False),
+    ReportColumn("answer_rate", _SHARE, "live %", "live answers / attempts, with the caller ID presented", brief=False),
     ReportColumn("dialled_talks", _COUNT, "talks", "attempts in which an agent talked to somebody", brief=False),
     ReportColumn("coded", _COUNT, "coded", "attempts with a disposition of the configuration", brief=False),
-    ReportColumn("contacts", _COUNT, "contacts", "of these: with the right person, as the disposition says"),
-    ReportColumn("successes", _COUNT, "success", "of these: the purpose was achieved, as the disposition says", brief=False),
+    ReportColumn("contacts", _COUNT, "contacts", "of these: with the right person, according to the disposition"),
+    ReportColumn("successes", _COUNT, "success", "of these: the purpose was achieved, according to the disposition", brief=False),
     ReportColumn("conversion", _SHARE, "conv.", "successes / coded"),
     ReportColumn(
-        "agent_time", ValueKind.SECONDS, "agents", "time logged in of those who had such a call in the period", brief=False
+        "agent_time", ValueKind.SECONDS, "agents", "time logged in of the agents who had such a call in the period", brief=False
     ),
     ReportColumn("contacts_per_hour", _DECIMAL, "per h", "contacts / hours of agent_time"),
     ReportColumn("first_attempts", _COUNT, "new", "leads called for the first time", brief=False),
@@ -42,10 +42,10 @@ _COLUMNS = (
         "leads_to_retry",
         _COUNT,
         "to retry",
-        "leads called before and not done, now; in the last interval",
+        "leads called before and not finished now; in the last interval only",
         brief=False,
     ),
-    ReportColumn("retries_left", _COUNT, "retries", "attempts that the limit leaves for these leads", brief=False),
+    ReportColumn("retries_left", _COUNT, "retries", "attempts that these leads have left", brief=False),
 )
 _NOTE = "An attempt counts in the interval in which the number was dialled."
 

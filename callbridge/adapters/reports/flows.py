@@ -74,21 +74,19 @@ _TEXT, _COUNT, _SHARE, _SECONDS = ValueKind.TEXT, ValueKind.COUNT, ValueKind.SHA
 _NAMES = (
     ReportColumn("flow", _TEXT, "flow"),
     ReportColumn("node", _TEXT, "node", "empty: the flow as a whole"),
-    ReportColumn("key", _TEXT, "key", "the key that led on from the node"),
+    ReportColumn("key", _TEXT, "key", "the key pressed in the node"),
     ReportColumn("went_to", _TEXT, "went to", "the next node, or in parentheses how the flow ended; empty: the node as a whole"),
 )
 _COLUMNS = (
     ReportColumn("passages", _COUNT, "came in", "times that a call entered the flow"),
-    ReportColumn(
-        "contained", _COUNT, "cont.", "of these: the call ended in a flow, and nobody talked, called back or got a voicemail"
-    ),
+    ReportColumn("contained", _COUNT, "cont.", "of these: the call ended in a flow, without an agent, callback or voicemail"),
     ReportColumn("containment", _SHARE, "cont. %", "contained / passages of calls that have ended; surveys have none"),
     ReportColumn("mean_time", _SECONDS, "time", "time in the flow / passages that have ended"),
     ReportColumn("visits", _COUNT, "visits", "times that a caller reached the node"),
     ReportColumn("reach", _SHARE, "reach", "passages that reached the node at least once / passages", brief=False),
     ReportColumn("exits", _COUNT, "exits", "times that the flow ended in the node"),
     ReportColumn("hung_up", _COUNT, "hung up", "of these: the caller hung up", brief=False),
-    ReportColumn("times", _COUNT, "times", "times that callers went this way on from the node"),
+    ReportColumn("times", _COUNT, "times", "times that callers left the node this way"),
     ReportColumn("times_share", _SHARE, "share", "times / visits of the node", brief=False),
 )
 
@@ -111,7 +109,7 @@ def flows_report(engine: Engine, query: ReportQuery) -> Report:
         keyed_rows(pieces, rows, len(_NAMES), len(_COLUMNS)),
         Chart.BARS,
         ("passages", "contained"),
-        ["A flow counts in the interval in which the caller came into it, with all that followed in it."],
+        ["A flow counts in the interval in which the caller entered it, with everything that followed in it."],
     )
 
 

@@ -62,7 +62,7 @@ def with_target_columns(report: Report, queues: Mapping[str, QueueTargets]) -> R
 
 _NONE = QueueTargets()
 _DEFINITIONS = {
-    "service_level_target": "least service level that the queue should have",
-    "aht_target": "longest average handle time that the queue should have",
-    "csat_target": "least CSAT that the queue should have",
+    "service_level_target": "service level target of the queue",
+    "aht_target": "average handle time target of the queue, an upper limit",
+    "csat_target": "CSAT target of the queue",
 }

@@ -25,14 +25,16 @@ _CELLS = tuple(f"{weekday} {hour}" for weekday in _WEEKDAYS for hour in _HOURS)
 _COUNT, _NUMBER, _SHARE, _TEXT = ValueKind.COUNT, ValueKind.DECIMAL, ValueKind.SHARE, ValueKind.TEXT
 _COLUMNS = (
     ReportColumn("weekday", _TEXT, "day"),
-    ReportColumn("hour", _TEXT, "hour", "from its beginning, local time"),
+    ReportColumn("hour", _TEXT, "hour", "start of the hour, local time"),
     ReportColumn("offered", _COUNT, "offered", "visits that began in this hour of these weekdays"),
     ReportColumn("answered", _COUNT, "answ.", "of these: connected with an agent, both in the call"),
     ReportColumn("service_level", _SHARE, "SL", "answered within the target / (answered + abandoned)"),
     ReportColumn("abandon_rate", _SHARE, "ab. rate", "abandoned / (answered + abandoned)"),
     ReportColumn("mean_wait", ValueKind.SECONDS, "wait", "wait of the answered and the abandoned / (answered + abandoned)"),
-    ReportColumn("talk_erlangs", _NUMBER, "erlangs", "conversations at once on average: their seconds in this hour / hours"),
-    ReportColumn("hours", _NUMBER, "hours", "how often this hour of the week was in the period"),
+    ReportColumn(
+        "talk_erlangs", _NUMBER, "erlangs", "average number of simultaneous conversations: their seconds in this hour / hours"
+    ),
+    ReportColumn("hours", _NUMBER, "hours", "how often this hour of the week occurred in the period"),
 )
 _NOTES = (
     "Visits count where they began, conversations where their seconds pass. An hour that was not in the period has no figures.",

@@ -124,20 +124,18 @@ _COLUMNS = (
     ReportColumn(
         "mean_ringing", _NUMBER, "ringing", "agents whose phone rang, or who were being connected, on average", brief=False
     ),
-    ReportColumn(
-        "mean_busy_elsewhere", _NUMBER, "busy", "agents in calls that are none of callbridge's, on average", brief=False
-    ),
+    ReportColumn("mean_busy_elsewhere", _NUMBER, "busy", "agents in calls outside callbridge, on average", brief=False),
     ReportColumn("mean_offline", _NUMBER, "offline", "agents whose phone could not be reached, on average", brief=False),
-    ReportColumn("mean_conversations", _NUMBER, "convers.", "conversations at once on average", brief=False),
+    ReportColumn("mean_conversations", _NUMBER, "convers.", "average number of simultaneous conversations", brief=False),
     ReportColumn("mean_waiting", _NUMBER, "waiting", "callers waiting on average", brief=False),
-    ReportColumn("peak_talking", _COUNT, "most talk", "conversations at once at most", brief=False),
-    ReportColumn("peak_waiting", _COUNT, "most wait", "callers waiting at once at most"),
+    ReportColumn("peak_talking", _COUNT, "most talk", "most simultaneous conversations", brief=False),
+    ReportColumn("peak_waiting", _COUNT, "most wait", "most callers waiting at the same time"),
     ReportColumn("staffed_time", ValueKind.SECONDS, "logged in", "time logged in of all agents together", brief=False),
     ReportColumn("talking_time", ValueKind.SECONDS, "talk time", "time in a call of all agents together", brief=False),
 )
 _NOTES = (
-    "Seconds count in the interval in which they pass. What ends at a moment is over when something else begins at it.",
-    "Agents are those of the whole site or of --agent; --queue narrows the callers and the conversations.",
+    "Seconds count in the interval in which they pass. What ends at a moment does not overlap what begins at that moment.",
+    "Agents are those of the whole site or of --agent; --queue limits the callers and conversations only.",
 )
 
 

@@ -84,15 +84,15 @@ _COUNT, _TEXT = ValueKind.COUNT, ValueKind.TEXT
 _COLUMNS = (
     ReportColumn("offered", _COUNT, "offered", "offers that began in the interval"),
     ReportColumn("answered", _COUNT, "answ.", "of these: the agent picked up"),
-    ReportColumn("missed", _COUNT, "missed", "of these: rang until the queue's limit"),
+    ReportColumn("missed", _COUNT, "missed", "of these: rang for the queue's whole ring time"),
     ReportColumn("rejected", _COUNT, "rejected", "of these: the agent or the phone declined"),
     ReportColumn("unreachable", _COUNT, "unreach.", "of these: the phone could not be reached, or cannot take calls"),
-    ReportColumn("cancelled", _COUNT, "cancelled", "of these: taken back, because the caller hung up or another device answered"),
+    ReportColumn("cancelled", _COUNT, "cancelled", "of these: withdrawn because the caller hung up or another device answered"),
     ReportColumn("still_ringing", _COUNT, "ringing", "of these: not ended yet", brief=False),
     ReportColumn("busy", _COUNT, "busy", "of the rejected: the phone was busy", brief=False),
     ReportColumn("answer_rate", ValueKind.SHARE, "answ. rate", "answered / (answered + missed + rejected + unreachable)"),
-    ReportColumn("ring_time", ValueKind.SECONDS, "ring", "mean time that the answered rang"),
-    ReportColumn("causes", _TEXT, "causes", "trouble of the phone, or cause of the line, with its number", brief=False),
+    ReportColumn("ring_time", ValueKind.SECONDS, "ring", "mean ring time of the answered"),
+    ReportColumn("causes", _TEXT, "causes", "phone trouble or line cause, with the number of offers", brief=False),
 )
 _NOTES = ("An offer counts in the interval in which it began; those of callbacks and campaigns count, too.",)
 

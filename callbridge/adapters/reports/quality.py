@@ -42,14 +42,14 @@ _TEXT, _COUNT, _SHARE = ValueKind.TEXT, ValueKind.COUNT, ValueKind.SHARE
 _NAMES = (
     ReportColumn("agent", _TEXT, "agent"),
     ReportColumn("queue", _TEXT, "queue"),
-    ReportColumn("form", _TEXT, "form", "empty: of all recordings, whatever form they may be scored by"),
+    ReportColumn("form", _TEXT, "form", "empty: all recordings, regardless of the form"),
 )
 _COLUMNS = (
     ReportColumn("recorded", _COUNT, "recorded", "talks that were recorded without a failure"),
     ReportColumn("sampled", _COUNT, "drawn", "recordings drawn for review, once for each sample"),
     ReportColumn("reviewed", _COUNT, "scored", "reviews that are scored; second opinions not counted"),
     ReportColumn("fatal_accuracy", _SHARE, "fatal", "reviews without a failed fatal criterion / reviews"),
-    ReportColumn("non_fatal_accuracy", _SHARE, "non-fatal", "mean of the points, which leave fatal criteria out"),
+    ReportColumn("non_fatal_accuracy", _SHARE, "non-fatal", "mean of the points, without fatal criteria"),
     ReportColumn("quality_score", _SHARE, "score", "mean of the scores: the points, or 0 when a fatal criterion failed"),
     ReportColumn("without_fatal", _COUNT, "passed", "reviews without a failed fatal criterion", brief=False),
     ReportColumn("disputed", _COUNT, "disputed", "reviews that were disputed", brief=False),

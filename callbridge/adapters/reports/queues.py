@@ -82,7 +82,7 @@ QUEUE_COLUMNS = (
         "of these: left for another queue, a flow, a callback, voicemail or the dialplan",
         brief=False,
     ),
-    ReportColumn("failed", _COUNT, "fail", "of these: ended by a fault, or in a way that was not heard", brief=False),
+    ReportColumn("failed", _COUNT, "fail", "of these: ended by a fault, or in an unknown way", brief=False),
     ReportColumn("waiting", _COUNT, "wait", "of these: not ended yet", brief=False),
     ReportColumn("service_level", _SHARE, "SL", "answered within the target / (answered + abandoned)"),
     ReportColumn("asa", _SECONDS, "ASA", "average speed of answer: wait of the answered / answered"),

@@ -48,7 +48,7 @@ _COLUMNS = (
         "repeat_calls",
         ValueKind.COUNT,
         "calls again",
-        "those later calls, answered or not, each after the talk before it",
+        "repeat calls, answered or not, each attributed to the talk before it",
         brief=False,
     ),
 )
@@ -64,7 +64,7 @@ def repeats_report(engine: Engine, query: ReportQuery) -> Report:
         rows[key] = (one.answered, one.repeated, ratio(one.answered - one.repeated, one.answered), one.repeat_calls)
     notes = ["A visit counts in the interval in which it began; a repeat with the talk before it."]
     if query.end + REPEAT_WITHIN > query.now:
-        notes.append("Of the last 24 hours the figures may still change: who will call again is not known yet.")
+        notes.append("Figures of the last 24 hours may still change: some of these callers may yet call again.")
     columns = (INTERVAL, *_NAMES, *_COLUMNS)
     width = len(_COLUMNS)
     return Report(

@@ -11,7 +11,9 @@ from callbridge.adapters.reports.report import ReportColumn, ReportValue, ValueK
 Figures = TypeVar("Figures")
 Row = tuple[ReportValue, ...]
 
-INTERVAL = ReportColumn("interval", ValueKind.TEXT, "interval", "begin of the interval in local time, or what it gathers")
+INTERVAL = ReportColumn(
+    "interval", ValueKind.TEXT, "interval", "start of the interval in local time, or the hours or weekdays that it combines"
+)
 """The first column of every report over intervals. A terminal leaves it out when there is one interval only."""
 
 

@@ -146,17 +146,17 @@ _COLUMNS = (
     ReportColumn("from", _MOMENT, "from"),
     ReportColumn("to", _MOMENT, "to", "empty while it lasts"),
     ReportColumn("length", _SECONDS, "length", "from the beginning to the end, or until now"),
-    ReportColumn("reason", _TEXT, "reason", "of a pause: why not ready"),
-    ReportColumn("phone", _TEXT, "phone", "at which the agent logged in", brief=False),
+    ReportColumn("reason", _TEXT, "reason", "of a pause: the reason"),
+    ReportColumn("phone", _TEXT, "phone", "phone at which the agent logged in", brief=False),
     ReportColumn("ready", _SECONDS, "ready", "time ready for a call", brief=False),
     ReportColumn("ringing", _SECONDS, "ringing", "time in which the agent's phone rang, or was being connected", brief=False),
     ReportColumn("talking", _SECONDS, "talk", "time in a call, hold included", brief=False),
     ReportColumn("wrap_up", _SECONDS, "wrap-up", "time of after-call work", brief=False),
     ReportColumn("not_ready", _SECONDS, "not ready", "time not ready, for any reason", brief=False),
-    ReportColumn("busy_elsewhere", _SECONDS, "busy", "time in calls that are none of callbridge's", brief=False),
+    ReportColumn("busy_elsewhere", _SECONDS, "busy", "time in calls outside callbridge", brief=False),
     ReportColumn("offline", _SECONDS, "offline", "time in which the phone could not be reached", brief=False),
 )
-_NOTES = ("A session that touches the period is listed whole, also what of it lies before or after.",)
+_NOTES = ("A session that overlaps the period is listed in full, including the parts before and after it.",)
 
 
 def sessions_report(engine: Engine, query: ReportQuery) -> Report:

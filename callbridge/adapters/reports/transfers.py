@@ -89,10 +89,10 @@ _COLUMNS = (
     ReportColumn("kind", _TEXT, "kind", "blind, consult, back, or made on the phone (phone, phone_attended)"),
     ReportColumn("party", _TEXT, "to/from", "out: the target; in: the agent who transferred the call"),
     ReportColumn("result", _TEXT, "result", "empty while it lasts"),
-    ReportColumn("transfers", ValueKind.COUNT, "number", "transfers that began (out), or talks to which they led (in)"),
+    ReportColumn("transfers", ValueKind.COUNT, "number", "transfers that began (out), or talks that resulted from them (in)"),
     ReportColumn("share", ValueKind.SHARE, "share", "transfers / the agent's talks in this queue that began in the interval"),
 )
-_NOTES = ("A transfer counts where it began, a talk where it began. A call that goes to a queue is a visit of that queue.",)
+_NOTES = ("Transfers and talks count where they began. A call transferred to a queue is a visit of that queue.",)
 
 
 def transfers_report(engine: Engine, query: ReportQuery) -> Report:
