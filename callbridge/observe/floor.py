@@ -27,7 +27,7 @@ def _nobody(_name: str) -> str:
 class Beside:
     """What stands beside an observed floor in the same process: queues and agents of callbridge's own. ``fallback``: the queue
     that stands in for them; ``agent_at``: the agent who uses the phone ``PJSIP/1001`` now, or ""; ``known``: this agent's id, or
-    "" for somebody else. Their states are told by callbridge's own floor, never by this one."""
+    "" for somebody else. Their states are published by callbridge's own floor, never by this one."""
 
     fallback: str = ""
     agent_at: Callable[[str], str] = _nobody

@@ -61,7 +61,7 @@ def listed(floor: ObservedFloor, messages: Iterable[AmiMessage]) -> None:
 
 
 def meet(floor: ObservedFloor, message: AmiMessage) -> None:
-    """A member who is rung, or talks, before anything was heard of the membership."""
+    """A member who is rung, or talks, before the membership was reported."""
     queue, interface = message.get("Queue", ""), message.get("Interface", "")
     if interface and (queue, interface) not in floor.members:
         floor.members[queue, interface] = member_of({**message, "Status": "2"})

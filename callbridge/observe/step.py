@@ -80,7 +80,7 @@ class CallOverdue:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallTaken:
-    """A caller has come, or come back, into callbridge's own hands: what follows is told of a call of its own."""
+    """A caller has entered, or re-entered, callbridge itself: what follows is reported as a call of its own."""
 
     at: float
     day: str
@@ -91,7 +91,7 @@ Observed = AmiHeard | QueuesListed | CallOverdue | CallTaken
 
 
 def step(floor: ObservedFloor, event: Observed) -> Outcome:
-    """Apply one event. One that raises changes no row and tells nothing."""
+    """Apply one event. If it raises, no row is changed and no fact is published."""
     world, mark = floor.world, floor.world.mark()
     try:
         world.now = max(world.now, event.at)

@@ -97,7 +97,7 @@ def _target_of(message: AmiMessage) -> str:
 
 
 def _place_taken(floor: ObservedFloor, message: AmiMessage) -> None:
-    """A member who waits in a queue for a consult gives the place to the caller: their channel goes on there."""
+    """A member who waits in a queue for a consult passes the place to the caller, whose channel continues there."""
     consult = floor.world.calls.get(message.get("SecondTransfererUniqueid"))
     caller = message.get("TransfereeUniqueid", "")
     if message.get("DestType") == "App" and caller and consult is not None and consult.visit is not None:

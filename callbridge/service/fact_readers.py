@@ -57,8 +57,8 @@ class _InRedis:
 
 
 class FactReaders:
-    """``publisher`` tells those that show the present. ``fallbacks`` may be filled later. ``parts`` are ours alone: they end in
-    ``close``, after the readers have been handed what is saved, which they could not be if they ended with those of the term."""
+    """``publisher`` notifies those that show the present. ``fallbacks`` may be filled later. ``parts`` are ours alone: they end
+    in ``close``, after the readers have been handed what is saved, which is not possible if they end with those of the term."""
 
     def __init__(
         self,

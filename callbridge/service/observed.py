@@ -54,7 +54,7 @@ def counted(plan: Plan, floor: ObservedFloor | None) -> Plan:
 
 
 def forget_observed(world: World) -> None:
-    """Nothing is observed any more: what was is no longer shown."""
+    """Observation has ended: its rows are no longer shown."""
     for kept in OBSERVED_TABLES.values():
         table = world.saved_tables()[kept]
         for key in list(table):

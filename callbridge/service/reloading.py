@@ -61,7 +61,7 @@ class _Next:
     hooks: list[WebhookSettings]
     ledger: dict[str, LedgerTerms]
     details: str
-    """What is another, as ``ConfigReloaded`` has it."""
+    """The changed keys, as in ``ConfigReloaded``."""
 
 
 class Reloads:

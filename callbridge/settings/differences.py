@@ -1,4 +1,4 @@
-"""What is another in a second configuration, key by key, as texts that may be kept: without secrets."""
+"""The differences between two configurations, key by key, as texts without secrets."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pydantic import BaseModel, SecretStr
 from callbridge.settings.models import Settings
 
 MOST = 200
-"""Keys that are told one by one."""
+"""Most keys that are listed one by one."""
 LONGEST = 200
 """Characters of a value."""
 HIDDEN = "*****"
@@ -30,7 +30,7 @@ class KeyChange:
 
 
 def differences(old: Settings, new: Settings) -> list[KeyChange]:
-    """The keys whose value is another, in the order of the configuration; of too many a last one says how many more."""
+    """The keys whose value differs, in the order of the configuration; if there are too many, the last entry counts the rest."""
     before, after = dict(_told("", old)), dict(_told("", new))
     keys = [key for key in {**before, **after} if before.get(key) != after.get(key)]
     found = [KeyChange(key, *(_shown(key, values.get(key)) for values in (before, after))) for key in keys[:MOST]]

@@ -10,7 +10,7 @@ from callbridge.settings.faults import Fault
 
 
 def faults(settings: models.Settings, document: Document) -> Iterator[Fault]:
-    """Beside calls of our own, listening takes a user of its own, and no name may mean two queues."""
+    """Next to callbridge's own calls, observing needs a separate user, and no name may mean two queues."""
     observe = settings.observe
     if observe is None or document.observed:
         return

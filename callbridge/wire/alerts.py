@@ -1,4 +1,4 @@
-"""The rules of built-in alerts, by name: the configuration switches them, and the alerts are told by them."""
+"""The rules of built-in alerts, by name: the configuration refers to them, and each alert names its rule."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Alerts without Prometheus: what is wrong is looked at every few seconds, and told once by mail or webhook."""
+"""Alerts without Prometheus: figures are checked every few seconds; each problem is reported once, by mail or webhook."""
 
 from callbridge.adapters.alerts.channels import Channel, MailChannel, Outlet, WebhookChannel
 from callbridge.adapters.alerts.conditions import RULES, AlertCondition, Figures, Thresholds, conditions

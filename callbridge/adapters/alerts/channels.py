@@ -36,7 +36,7 @@ class AlertNotSent(Exception):
 
 
 class Channel(Protocol):
-    """One way to tell people."""
+    """One way to notify people."""
 
     @property
     def name(self) -> str:

@@ -1,4 +1,4 @@
-"""Episodes: a condition that lasts is told once, and once more when it is over. Pure.
+"""Episodes: a lasting condition is reported once, and once more when it is over. Pure.
 
 A condition that comes back before the end of its episode was told belongs to it. When too many alerts were sent within an hour,
 the others wait: those that still stand when there is room again are told then.
@@ -23,7 +23,7 @@ EpisodeKey = tuple[RuleName, str]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Notice:
-    """What is told. ``since``: when the condition began; of one that is over, ``at`` is when that was seen."""
+    """A notification. ``since``: when the condition began. ``at`` of a resolved one: when the end was noticed."""
 
     state: Literal["raised", "resolved"]
     condition: AlertCondition
@@ -48,13 +48,13 @@ class Episodes:
 
     @property
     def standing(self) -> list[AlertCondition]:
-        """What was told and is not over."""
+        """What was reported and is not over."""
         return [one.condition for one in self._open.values() if one.told]
 
     def step(
         self, now: float, found: Iterable[AlertCondition], lasting: Callable[[RuleName], float], most_per_hour: int
     ) -> list[Notice]:
-        """What is to be told now."""
+        """What is to be reported now."""
         notices: list[Notice] = []
         present = {(one.rule, one.about): one for one in found}
         for key, condition in present.items():

@@ -1,4 +1,4 @@
-"""Looks at the figures every few seconds and hands what is to be told to the channels."""
+"""Checks the figures every few seconds and passes notifications to the channels."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class AlertWatch:
         self._outlets: dict[Outlet, asyncio.Task[None]] = {}
 
     async def adopt(self, thresholds: Thresholds, channels: Sequence[Channel], most_per_hour: int) -> None:
-        """Use these from now on; what stands stays told."""
+        """Use these from now on; episodes already reported stay reported."""
         self._thresholds, self._most = thresholds, most_per_hour
         await self.close()
         for outlet in map(Outlet, channels):
@@ -64,7 +64,7 @@ class AlertWatch:
                 outlet.take(notice)
 
     async def close(self) -> None:
-        """What waits for a channel is dropped: after a start, what stands is told again."""
+        """Notifications that wait for a channel are dropped: the next start reports the conditions that still hold."""
         outlets, self._outlets = self._outlets, {}
         await end(outlets.values())
 

@@ -66,7 +66,7 @@ class AppQueueLink(Ami):
         self._during_list = None
 
     async def _keep_alive(self, session: AmiConnection) -> None:
-        """A user without the right to hear of queues is sent nothing, and is not told so: waiting callers show it."""
+        """A user without read permission for queue events gets none, and no error either: waiting callers reveal it."""
         self._kept_alive += 1
         if self._deaf or self._kept_alive % LIST_EVERY:
             await super()._keep_alive(session)

@@ -1,4 +1,4 @@
-"""What was found of a person in one place, as every store tells it, and why nothing can be done."""
+"""What was found about a person in one place, as reported by every store, and the errors that prevent an action."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class NoPerson(ValueError):
 
 
 class PersonHeld(RuntimeError):
-    """Nothing is erased while the legal hold lasts; the message says since when, by whom and why."""
+    """A legal hold prevents the erasure; the message says since when, by whom and why."""
 
 
 class PersonsAway(OSError):

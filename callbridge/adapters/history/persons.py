@@ -1,7 +1,7 @@
 """What the database holds of one person, found by number: shown, exported, erased, or held for the law.
 
 Erasing keeps the rows, so that no figure of the past changes, and takes from them what leads to the person. The ledger's attempts
-stay without the number; leads go; the do-not-call list stays: it is the ground on which nobody calls this number. That it was
+stay without the number; leads are deleted; the do-not-call list stays, so that nobody calls this number. That it was
 erased is written down in ``changes``, in the same transaction and without the number.
 """
 

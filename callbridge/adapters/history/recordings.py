@@ -38,7 +38,7 @@ Found = TypeVar("Found")
 
 
 class NoRecording(LookupError):
-    """There is no such recording to be heard; the message says why."""
+    """The recording cannot be played; the message says why."""
 
 
 class RecordingsAway(RuntimeError):

@@ -98,7 +98,7 @@ def _caller(fact: Envelope, data: Fields, people: People) -> dict[str, Any]:
 
 
 def _call_diverted(fact: Envelope, data: Fields, _people: People) -> Iterator[HistoryChange]:
-    """One that was diverted on arrival has no number of its own: it is named by its leg, and this is all that is known of it."""
+    """A call diverted on arrival has no call ID: it is identified by its leg, and nothing else is known of it."""
     values = {"diverted_to": data["entry"], "diverted_reason": data["reason"]}
     if fact.call:
         yield RowChange(calls, (fact.call,), values)

@@ -1,4 +1,4 @@
-"""What is too old is deleted now, and the space that it took is given back."""
+"""Deletes expired rows at once and releases their space."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Vacuumed:
 
 
 def vacuum(database: Database, retention: Retention, now: float) -> Vacuumed:
-    """Delete what is too old, pack the database, and have it count its rows again, by which it plans its searches. SQLite lets
+    """Delete expired rows, compact the database, and update the statistics by which it plans its queries. SQLite lets
     nobody write meanwhile; PostgreSQL does, and keeps most of the space for new rows. Raises SQLAlchemyError."""
     before = _size(database)
     deleted = prune(database, retention, now)

@@ -89,7 +89,7 @@ MOST_LOGINS = 10_000
 
 
 class Logins:
-    """Which use of a token is a log-in: the first from an address in a day. ``told`` hears of each: who, and from where."""
+    """Which use of a token counts as a login: the first from an address in a day. ``told`` is called with who and from where."""
 
     def __init__(self, told: Callable[[Caller, str], None], now: Callable[[], float]) -> None:
         self._told, self._now = told, now
@@ -108,7 +108,7 @@ class Logins:
 
 
 def guard(settings: HttpSettings, told: Callable[[Caller, str], None] | None = None) -> Middleware:
-    """Admits authorized clients, and remembers the client for the request. ``told`` hears of log-ins: who, and from where."""
+    """Admits authorized clients and stores the client with the request. ``told`` is called at each login: who, and from where."""
     tokens = list(settings.tokens)
     if settings.token:
         tokens.append(ApiToken(name=ADMIN, role=TokenRole.ADMIN, token=settings.token))

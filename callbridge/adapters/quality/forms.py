@@ -44,7 +44,7 @@ class ScoreForm:
 
     @property
     def version(self) -> str:
-        """Another one whenever anything in the form is another: scores by two versions are not the same measure."""
+        """Changes whenever anything in the form changes: scores by two versions are not comparable."""
         return hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()[:12]
 
     def criteria(self) -> Iterator[Criterion]:

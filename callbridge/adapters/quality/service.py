@@ -39,7 +39,7 @@ class QualityNotConfigured(QualityAway, NotConfigured):
 
 
 class UnknownSample(ValueError):
-    """There is no such sample, or no such form any more."""
+    """The sample does not exist, or its form no longer does."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -31,7 +31,7 @@ class NoReview(ValueError):
 
 
 class UnknownReview(NoReview):
-    """There is no review with this number."""
+    """No review has this number."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

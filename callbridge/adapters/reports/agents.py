@@ -82,7 +82,7 @@ _CPCM = ReportColumn(
 
 
 def agents_report(engine: Engine, query: ReportQuery) -> Report:
-    """Each reason for being not ready has a column of its own."""
+    """Each not-ready reason has its own column."""
     pieces = query.pieces()
     found = report_agents(engine, pieces, query.now, query.agents)
     reasons = sorted({reason for one in found.values() for reason in one.reasons})

@@ -35,7 +35,7 @@ _COLUMNS = (
 
 
 class UnknownCall(LookupError):
-    """There is no such call in the history."""
+    """The call is not in the history."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,7 @@ _KEPT: Mapping[ReportOption, tuple[Column[str], Column[float]]] = {
 
 
 class UnknownName(ValueError):
-    """There is no such queue, agent, ...; the message names those that there are."""
+    """No such queue, agent, ...; the message lists the known ones."""
 
 
 def check_names(engine: Engine, query: ReportQuery, configured: Mapping[ReportOption, Collection[str]]) -> None:

@@ -57,7 +57,7 @@ class ReportColumn:
 
 
 ReportValue = str | int | float | None
-"""None: there is no value, because there is nothing to divide by or it is not known."""
+"""None: no value, because the divisor is zero or the value is unknown."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -109,7 +109,7 @@ def _follow(world: World, call: Call, tier: str) -> None:
 
 
 def _show(world: World, call: Call) -> None:
-    """Tell the phones that ring, or talk: they show what we say and nothing that Asterisk says by itself."""
+    """Update the phones that ring or talk: they show callbridge's display and no connected line update of Asterisk's own."""
     offer, transfer = call.offer, call.transfer
     if call.segment is not None:
         displays.show(world, call, call.segment.leg, call.segment.queue)

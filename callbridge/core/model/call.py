@@ -251,7 +251,7 @@ class Segment:
     id: int = 0
     """The ``seq`` of the fact with which it began."""
     estimated: bool = False
-    """Its beginning was not heard."""
+    """Its beginning was not observed."""
 
     def held_until(self, at: float) -> float:
         """Seconds on hold up to ``at``."""

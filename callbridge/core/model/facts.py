@@ -356,7 +356,7 @@ class TalkBegan(Fact):
     transfer: int = 0
     """The transfer by which the call came to this agent."""
     estimated: bool = False
-    """It began while the link to the PBX was down, at the latest now: the talk is longer, and the wait shorter, than told."""
+    """It began while the link to the PBX was down, now at the latest: the talk is longer, and the wait shorter, than reported."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -574,7 +574,7 @@ class SwitchChanged(Fact):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConfigReloaded(Fact):
-    """Audit: ``by`` reloaded the configuration. ``details``: a JSON list of what is another now, objects with ``key`` and, as
+    """Audit: ``by`` reloaded the configuration. ``details``: a JSON list of what has changed, objects with ``key`` and, as
     texts and without secrets, ``old`` and ``new`` (null: not there)."""
 
     by: Plain

@@ -207,8 +207,8 @@ class FindParty(_OfLeg):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WatchAudio(_OfLeg):
-    """Watch until the first audio comes from this leg: CallerAudible comes back, also when the PBX cannot tell; nothing when the
-    leg has ended, or when ``until`` has passed."""
+    """Watch until the first audio arrives from this leg: the answer is CallerAudible, also when the PBX cannot tell; nothing when
+    the leg has ended, or when ``until`` has passed."""
 
     until: float
     after: float = 0.0

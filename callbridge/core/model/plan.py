@@ -463,7 +463,7 @@ class Plan:
     agents: Mapping[str, AgentPlan] = field(default_factory=dict)
     reasons: Mapping[str, Reason] = field(default_factory=dict)
     reason_required: bool = False
-    """Whether who is to be not ready must give one of the reasons."""
+    """Whether a request to be not ready must give one of the reasons."""
     phones: PhoneRules = PhoneRules()
     alert_after_misses: int = 3
     """Offers in a row that an agent may let go before an alert is told, and at every multiple of it."""

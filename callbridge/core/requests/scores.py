@@ -16,7 +16,7 @@ def scores_published(world: WorldView) -> int | None:
 
 
 def scored(world: World, event: RecordingScored) -> None:
-    """The cursor is saved in the same write as the fact, so a score that is posted again after a restart is not told again."""
+    """The cursor is saved in the same write as the fact, so a score posted again after a restart is not published twice."""
     if event.change <= (scores_published(world) or 0):
         return
     world.score_cursors.put(SCORES, ScoreCursor(change=event.change))

@@ -1,4 +1,4 @@
-"""How visits are counted, whoever decides about them: a fact and the queue's figures of the day, always together."""
+"""How visits are counted, wherever they are decided: a fact and the queue's figures of the day, always together."""
 
 from __future__ import annotations
 
