@@ -1,4 +1,4 @@
-"""Watches the app_queue queues of a PBX: ``step`` turns what AMI says into the facts and rows that callbridge's own floor has.
+"""Observes a PBX's app_queue queues: ``step`` turns AMI events into the same facts and rows as callbridge's own floor.
 
 Pure, like the core: time and day come with each event, nothing is ordered. Rows of calls, agents and tallies live in a
 ``World``, so that views, Redis, metrics, history and the saved state need nothing of their own for observed queues.

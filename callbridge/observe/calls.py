@@ -27,7 +27,7 @@ _RESULTS = {
     "CONGESTION": "offline",
     "CHANUNAVAIL": "offline",
 }
-"""DIALSTATUS -> the result of the offer; any other that is no answer is ``no_answer``."""
+"""DIALSTATUS -> the result of the offer; any other status without an answer is ``no_answer``."""
 ANSWER, CANCEL = "ANSWER", "CANCEL"
 AWAIT_CONNECT = 2.0
 """Seconds for which a caller who leaves the line may have been answered by a phone whose ringing we have not heard begin."""
@@ -139,7 +139,7 @@ def end_visit(
     position: int = 0,
     estimated: bool = False,
 ) -> Call:
-    """The visit is over, and with it every offer in it. Gives the call as it is now."""
+    """End the visit and all its offers. Returns the call as it is now."""
     world, visit = floor.world, call.visit
     if visit is None:
         return call
@@ -171,7 +171,7 @@ def end_visit(
 
 
 def called(floor: ObservedFloor, message: AmiMessage) -> None:
-    """A member's phone is rung; with ``strategy=ringall`` several are at once."""
+    """A member's phone rings; with ``strategy=ringall`` several ring at once."""
     world, channel = floor.world, message.get("DestUniqueid", "")
     call = floor.call_in_line(message)
     if call is None or call.visit is None or not channel:

@@ -16,7 +16,7 @@ from callbridge.core.model.world import World
 
 AmiMessage = Mapping[str, str]
 APP_QUEUE, FALLBACK = "app_queue", "fallback"
-"""Sources of calls: queues of the PBX's own, and the one that stands in for callbridge."""
+"""Sources of calls: the PBX's own queues, and the fallback queue."""
 
 
 def _nobody(_name: str) -> str:
@@ -70,7 +70,7 @@ class ObservedFloor:
     pbx: str
     answer_within: float = 20.0
     queues: frozenset[str] = frozenset()
-    """Those to be observed; empty: all that the PBX has."""
+    """Queues to observe; empty: all queues of the PBX."""
     beside: Beside = Beside()
     offers: dict[str, OpenOffer] = field(default_factory=dict)
     """By the member's channel."""
@@ -88,7 +88,7 @@ class ObservedFloor:
     channel, under whose name the call never joined."""
 
     def observes(self, message: AmiMessage) -> bool:
-        """Is it about a queue that is observed, or about no queue in particular?"""
+        """Whether it is about an observed queue, or about no queue in particular."""
         queue = message.get("Queue", "")
         return not self.queues or not queue or queue in self.queues
 
@@ -143,7 +143,7 @@ def agent_id(interface: str) -> str:
 
 
 def known_text(value: str) -> str:
-    """``<unknown>`` is how AMI writes that there is none."""
+    """AMI writes ``<unknown>`` for a missing value."""
     return "" if value == "<unknown>" else value
 
 

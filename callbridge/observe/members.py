@@ -52,7 +52,7 @@ def removed(floor: ObservedFloor, message: AmiMessage) -> None:
 
 
 def listed(floor: ObservedFloor, messages: Iterable[AmiMessage]) -> None:
-    """All members there are now; those that are missing have been removed meanwhile."""
+    """All current members; those that are missing have been removed meanwhile."""
     before = {floor.agent_of(interface) for _, interface in floor.members} | set(floor.world.agents)
     found = [member_of(message) for message in messages]
     floor.members = {(member.queue, member.interface): member for member in found}

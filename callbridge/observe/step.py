@@ -48,7 +48,7 @@ HEARD = frozenset(
         "QueueMemberPause",
     }
 )
-"""The AMI events that are looked at; all others need not be sent."""
+"""The AMI events that are used; all others need not be sent."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

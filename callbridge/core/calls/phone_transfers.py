@@ -105,7 +105,7 @@ def consults_nobody(world: World, leg: Leg) -> bool:
 
 
 def park_is_over(world: World, leg: Leg) -> None:
-    """The time is over in which news of the other half is awaited. While the link is down there is none: after a restart the
+    """The wait for news of the other half is over. While the link is down no news arrives: after a restart the
     other half may have been put in an agent's place meanwhile."""
     if pbx_of(leg.id) in world.down:
         world.put_leg(leg, deadline=world.now + PARK)

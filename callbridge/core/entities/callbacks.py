@@ -73,7 +73,7 @@ def refusal(world: World, queue: str, number: str) -> str:
 
 
 def is_refused(world: World, call: Call, queue: str, number: str, recording: str = "") -> bool:
-    """Is a callback that the caller of this call requests refused? If so, the reason is emitted."""
+    """Whether a callback requested by this call's caller is refused; if so, the reason is published as a fact."""
     reason = refusal(world, queue, number)
     if reason:
         world.emit(

@@ -76,7 +76,7 @@ def position(world: World, call: Call) -> int:
 
 
 def position_in(world: World, call: str, visit: Visit) -> int:
-    """The position that this visit gives the call, whether it stands in line yet or not. Its own former place in the same queue,
+    """The call's position in line with this visit, whether it is in line yet or not. Its own former place in the same queue,
     which it leaves for this one, is not ahead of it."""
     saved = world.calls.get(call)
     left = saved.standing if saved is not None else None

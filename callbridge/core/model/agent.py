@@ -106,7 +106,7 @@ class Agent:
     wrap_segment: int = 0
     """The segment of that call which the wrap-up follows."""
     wrap_direction: str = "in"
-    """Whether that call came in, or was made by us (``out``)."""
+    """Direction of that call: ``in``, or ``out`` if callbridge made it."""
     rest_until: float = 0.0
     reserved_for: str = ""
     """The agent is reserved for this call, whose customer is being called first."""

@@ -456,9 +456,9 @@ class Call:
     ways: int = 0
     """Queues and flows entered so far."""
     audible: bool = False
-    """Audio has come from the caller, or there is no telling: it is not waited for any more."""
+    """Audio has arrived from the caller, or the PBX cannot tell: the caller is no longer held back."""
     audio_until: float | None = None
-    """Until when the caller, from whom no audio has come yet, is not offered to agents; None: may be offered."""
+    """Epoch seconds until which the caller, whose line has carried no audio yet, is not offered; None: may be offered."""
     queued_at: float | None = None
     """When it came into its first queue: what waits are counted from (a talk with a machine is no wait)."""
     rejoined_at: float | None = None
@@ -488,7 +488,7 @@ class Call:
 
     @property
     def direction(self) -> str:
-        """``out`` if we made it, for a callback or a campaign: then its talks are in no queue's figures."""
+        """``out`` if callbridge made it, for a callback or a campaign: its talks then count in no queue's figures."""
         return "out" if self.callback or self.campaign else "in"
 
     @property
@@ -522,14 +522,14 @@ class Call:
 
     @property
     def is_in_line(self) -> bool:
-        """Does it stand in line for an agent of its queue?"""
+        """Whether it is in line for an agent of its queue."""
         if self.visit is None or self.transfer is None:
             return self.visit is not None and self.phase is Phase.WAITING
         return bool(self.transfer.consulted) and self.transfer.leg is None
 
     @property
     def may_be_offered(self) -> bool:
-        """May it be offered to an agent of its queue now?"""
+        """Whether it may be offered to an agent of its queue now."""
         return self.audio_until is None and self.is_in_line
 
     @property

@@ -40,7 +40,7 @@ class CallArrived(Fact):
     found_waiting: bool = False
     """Its arrival was missed: found in the PBX after a restart without a saved world."""
     source: Plain = "callbridge"
-    """``app_queue``: a call of a queue of the PBX's own that is only observed; ``fallback``: of the one that stands in for us."""
+    """``app_queue``: a call in one of the PBX's own queues, only observed; ``fallback``: a call in the fallback queue."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,7 +100,7 @@ class VisitBegan(Fact):
     """The agent who has the caller and consults this queue: the wait counts from here, and the visit ends ``answered`` when an
     agent of the queue answers. It becomes the caller's if the transfer is completed before that."""
     position: int = 0
-    """In the order of service: the next to be served is at 1. 0: not known."""
+    """Position in line; 1 is served next, 0: unknown."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -145,10 +145,10 @@ class VisitEnded(Fact):
     tier: Plain
     outcome: Plain
     waited: float
-    """Since the call's arrival, whatever queues it has been in; after a conversation, since it came back into a queue; of a visit
+    """Seconds since the call arrived, across all its queues; after a conversation, since it entered a queue again; of a visit
     that began as a consult, since the consult began."""
     within_target: bool
-    """Answered, or abandoned, within the target; the service level counts the answered only."""
+    """Answered or abandoned within the target; the service level counts only the answered."""
     day: Plain
     to: TargetText = ""
     """Where an overflow went: ``queue:general``, ``flow:closed``, ``dialplan:context,extension``."""
@@ -160,7 +160,7 @@ class VisitEnded(Fact):
     """Seconds in this queue."""
     visit: int = 0
     position: int = 0
-    """At the end of the visit, in the order of service. 0: not known."""
+    """Position in line at the end of the visit. 0: unknown."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -267,7 +267,7 @@ class CallbackRequested(Fact):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallbackRefused(Fact):
-    """The caller asked for a callback in a flow, and there is none; ``reason`` says why. ``recording``: the voicemail in which
+    """The caller asked for a callback in a flow and was refused; ``reason`` says why. ``recording``: the voicemail in which
     it was requested."""
 
     number: PersonalNumber
@@ -371,7 +371,7 @@ class TalkEnded(Fact):
     segment: int = 0
     estimated: bool = False
     direction: Plain = "in"
-    """Of its call: ``out`` if we made it (``CallArrived``); then it is in no queue's figures."""
+    """Direction of its call: ``out`` if callbridge made it (``CallArrived``); it then counts in no queue's figures."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -615,7 +615,7 @@ class CallScored(Fact):
     callback: Plain = ""
     """The campaign that is to call the customer back, because a fatal criterion failed."""
     callback_outcome: FreeText = ""
-    """``entered``, or why the customer is no lead."""
+    """``entered``, or why the customer did not become a lead."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

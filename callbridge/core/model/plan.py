@@ -315,7 +315,7 @@ class QueuePlan:
     short_talk: float = 1.0
     """An agent who hangs up within so many seconds has not answered. 0: every join is an answer."""
     wait_for_audio: float = 0.0
-    """Seconds after the answer for which a caller from whom no audio has come yet is not offered. 0: audio is not waited for."""
+    """Seconds after the answer for which a caller without audio is not offered to agents. 0: switched off."""
     wrap_up: float = 15.0
     wrap_up_most: float = 15.0
     """The longest wrap-up when an agent extends it."""
@@ -495,7 +495,7 @@ class Plan:
     trunks: frozenset[str] = frozenset()
     """Endpoints that are no phones: callers from there cannot dial feature codes."""
     score_forms: tuple[str, ...] = ()
-    """Names of the forms by which recordings are scored: scores are counted by them."""
+    """Names of the score forms, which scores are counted by."""
 
     def renamed_queues(self) -> dict[str, str]:
         """Names that queues had before -> their names now."""

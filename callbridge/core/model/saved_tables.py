@@ -58,8 +58,7 @@ class SavedTables:
     observed_tallies: Annotated[Table[Tally], _Saved(kind="observed_tally", key=_tally)]
     observed_agents: Annotated[Table[Agent], _Saved(kind="observed_agent")]
     observed_calls: Annotated[Table[Call], _Saved(kind="observed_call")]
-    """Of queues of the PBX's own that are observed beside ours (``observe``): kept here for the one that saves, and never decided
-    about."""
+    """Rows of the PBX's own queues that are observed besides callbridge's (``observe``): kept here to be saved only."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,7 +10,7 @@ SCORES = "scores"
 
 @dataclass(frozen=True, kw_only=True)
 class ScoreCursor:
-    """``change``: the number of the last score that is a fact."""
+    """``change``: the number of the last score published as a fact."""
 
     id: str = SCORES
     change: int

@@ -10,7 +10,7 @@ from callbridge.core.model.world_view import WorldView
 
 
 def scores_published(world: WorldView) -> int | None:
-    """The change up to which scores are facts; None: nothing is known of it."""
+    """The last change published as a fact; None: unknown."""
     cursor = world.score_cursors.get(SCORES)
     return None if cursor is None else cursor.change
 

@@ -18,9 +18,9 @@ from callbridge.core.model.rows import evolve
 from callbridge.core.model.world import World
 
 FIRST_AUDIO = 0.1
-"""Seconds after the answer until audio is to be expected: ACK and first packet have to travel."""
+"""Seconds after the answer before audio is expected: the ACK and the first packet have to travel."""
 REMARKABLE = 1.0
-"""Seconds without audio that are worth a line in the timeline."""
+"""Seconds without audio from which the timeline mentions it."""
 _ROUNDING = 1e-6
 _WITH_RTP = ("PJSIP/", "SIP/")
 
@@ -45,7 +45,7 @@ def begin(world: World, call: Call, visit: Visit) -> Call:
 
 
 def answered(world: World, call: Call, leg: Leg) -> Call:
-    """The caller's leg is up: the time counts from now. Returns the call, stored."""
+    """The caller's leg is up: the time starts now. Returns the call, stored."""
     if call.audio_until is None or call.visit is None or leg.up_at is None:
         return call
     call = evolve(call, audio_until=leg.up_at + _wait(world, call.visit))
@@ -83,7 +83,7 @@ def pressed(world: World, key: LegId) -> None:
 
 
 def look(world: World, call: Call) -> Call:
-    """Returns the waiting call, no longer held if it has been for long enough, or its queue does not wait for audio any more."""
+    """Returns the waiting call, no longer held if the time is up or its queue no longer waits for audio."""
     if call.audio_until is None or call.visit is None:
         return call
     wait = _wait(world, call.visit)

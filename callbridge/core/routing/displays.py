@@ -1,4 +1,4 @@
-"""What the phones of agents show as their caller: what we say, for the whole call, and never what Asterisk says by itself.
+"""What agents' phones show as the caller: callbridge's display for the whole call, never a connected line update of Asterisk's.
 
 A leg is rung with its display. What comes later is told by ShowCaller: who the caller is now, and, on a line that stays up for
 the whole login, each caller.
@@ -31,7 +31,7 @@ def show(world: World, call: Call, leg: LegId, queue: str) -> None:
 
 
 def show_on_line(world: World, call: Call, leg: LegId, queue: str) -> None:
-    """The same, if the leg is a line that was up before the call. Ordered after the bridge: nobody waits for a display."""
+    """The same, if the leg is a line that was up before the call. Ordered after the bridge, so that the display delays nobody."""
     line = world.legs.get(leg)
     if line is not None and line.role is LegRole.SESSION:
         show(world, call, leg, queue)
