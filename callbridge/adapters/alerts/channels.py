@@ -40,7 +40,7 @@ class Channel(Protocol):
 
     @property
     def name(self) -> str:
-        """For the log: where it leads."""
+        """For the log: the recipient."""
 
     async def send(self, notice: Notice) -> None:
         """Raises AlertNotSent."""
@@ -72,7 +72,7 @@ class MailChannel:
 
 
 class WebhookChannel:
-    """Posts one JSON object; any status of 2xx means that it was taken."""
+    """Posts one JSON object; any 2xx status means that it was accepted."""
 
     def __init__(self, url: str, secret: str, where: str) -> None:
         self.name = "webhook of alerts"
@@ -124,7 +124,7 @@ class WebhookChannel:
 
 
 class Outlet:
-    """Sends through one channel, in order, and repeats what was not taken."""
+    """Sends through one channel, in order, and retries what was not accepted."""
 
     def __init__(self, channel: Channel) -> None:
         self.channel = channel

@@ -16,7 +16,7 @@ from callbridge.wire.alerts import RuleName
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """``lasts``: seconds for which it must hold. ``page``: callers are affected now."""
+    """``lasts``: seconds for which the condition must hold. ``page``: callers are affected now."""
 
     lasts: float
     page: bool
@@ -38,7 +38,7 @@ RULES: Mapping[RuleName, Rule] = {
 }
 assert RULES.keys() == set(get_args(RuleName))
 LEAST_CALLS = 20
-"""Calls of the day below which a share says nothing."""
+"""Calls of the day needed for a meaningful service level."""
 LEAST_MISSED = 10
 """Offers within five minutes."""
 _ON_DUTY = (State.READY, State.RINGING, State.CONNECTING, State.TALKING, State.WRAP_UP)
@@ -46,8 +46,7 @@ _ON_DUTY = (State.READY, State.RINGING, State.CONNECTING, State.TALKING, State.W
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Thresholds:
-    """``off``: rules that are not wanted; ``lasts``: other durations than those of ``RULES``; ``vip``: queue -> tiers that were
-    promised something."""
+    """``off``: disabled rules; ``lasts``: durations that differ from ``RULES``, in seconds; ``vip``: queue -> its VIP tiers."""
 
     off: Set[RuleName] = frozenset()
     lasts: Mapping[RuleName, float] = field(default_factory=dict)
@@ -86,7 +85,7 @@ class AlertCondition:
 
 
 def conditions(figures: Figures, thresholds: Thresholds) -> Iterator[AlertCondition]:
-    """Everything that is wrong now, of the rules that are wanted."""
+    """All conditions that hold now, of the enabled rules."""
     for one in _all(figures, thresholds):
         if one.rule not in thresholds.off:
             yield one

@@ -19,14 +19,14 @@ log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 SECONDS_BETWEEN_LOOKS = 5.0
 """Seconds from one look to the next."""
 RECENT = 300.0
-"""Seconds of which offers are counted."""
+"""Seconds over which offers are counted."""
 
 Offers = Mapping[tuple[str, str], float]
 """Offers ended so far, by queue and result."""
 
 
 class AlertWatch:
-    """``look`` gives the figures, whose ``offers`` count from the beginning. ``adopt`` may be called at any time."""
+    """``look`` returns the figures, whose ``offers`` count from the start of the process. ``adopt`` may be called at any time."""
 
     def __init__(self, look: Callable[[], Figures], *, every: float = SECONDS_BETWEEN_LOOKS) -> None:
         self._look, self._every = look, every

@@ -22,7 +22,7 @@ log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 LIST_EVERY = 6
 """Each such time that the connection is kept alive, the queues are listed instead."""
 LONG_ENOUGH = 2
-"""Seconds of waiting, as the PBX counts them, after which a caller's arrival should have been heard."""
+"""Seconds of waiting, as the PBX counts them, after which a caller's arrival should have been reported."""
 
 
 class AppQueueLink(Ami):
@@ -44,7 +44,7 @@ class AppQueueLink(Ami):
         self._day = day
         self._during_list: list[AmiHeard] | None = None
         self._joined: set[str] = set()
-        """Callers of whose arrival we know, since the last listing or by it."""
+        """Callers whose arrival is known, by the last listing or since."""
         self._kept_alive = 0
         self._deaf = False
 

@@ -46,8 +46,8 @@ class BadDatabase(RuntimeError):
 
 
 class NotConfigured(Exception):
-    """A part of callbridge that the configuration does not have: trying again helps nobody. The message says which section is to
-    be added. The errors of such parts are of this kind, too."""
+    """A part of callbridge that is not configured, so a retry does not help. The message names the section to add. The errors of
+    such parts are of this kind, too."""
 
 
 class NotAnswering(BadDatabase):

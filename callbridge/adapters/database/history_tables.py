@@ -301,7 +301,7 @@ changes = Table(
     Index("changes_at", "at"),
     Index("changes_call", "call"),
 )
-"""Who asked for what, and what became of it: requests, switches, campaigns, refused callbacks, renamed queues, opt-outs,
+"""Who requested what, and the result: requests, switches, campaigns, refused callbacks, renamed queues, opt-outs,
 reloads, log-ins to the API, erased persons, scores of recordings. ``role``, ``origin``: of the token that was used, and the
 address that it was used from. ``details``: a JSON list, of a score an object."""
 
@@ -314,7 +314,7 @@ legal_holds = Table(
     Column("by", Text, nullable=False),
     Column("reason", Text, nullable=False),
 )
-"""Persons of whom nothing is deleted, neither by age nor by request, until the hold is released."""
+"""Persons whose data is deleted neither by age nor on request until the hold is released."""
 
 OPEN_TABLES = (calls, visits, offers, segments, transfers)
 """Tables whose rows end: an index finds those that have not."""

@@ -16,7 +16,7 @@ class PersonPlace:
 
 
 class NoPerson(ValueError):
-    """No person can be found by this, or not here; the message says why."""
+    """The person cannot be looked up; the message says why."""
 
 
 class PersonHeld(RuntimeError):

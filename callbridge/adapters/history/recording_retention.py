@@ -1,4 +1,4 @@
-"""Recordings that are old enough are deleted: their files, found by the history's rows below one folder.
+"""Deletes recordings past their retention period: the files below one folder that the history's rows name.
 
 A file goes only if its row says that it is due, nobody holds it (a legal hold, a review or dispute that is open), and the way to
 it leads through folders below the one of the recordings and no links. The row stays, with the moment.
@@ -46,22 +46,22 @@ class RecordingTerms:
 
 @dataclass(slots=True)
 class DeletionRound:
-    """What came of the recordings that were due, by queue; ``bytes`` of the files; ``failed``: (file, why)."""
+    """Result for the recordings that were due, by queue; ``bytes`` of the files; ``failed``: (queue, file, why)."""
 
     deleted: Counter[str] = field(default_factory=Counter)
     missing: Counter[str] = field(default_factory=Counter)
-    """Whose file was not there any more."""
+    """Recordings whose file no longer existed."""
     failed: list[tuple[str, str, str]] = field(default_factory=list)
     """Queue, file, why."""
     bytes: int = 0
 
 
 class NotDeletable(OSError):
-    """The file is not one that may be deleted; the message says why."""
+    """The file must not be deleted; the message says why."""
 
 
 class FolderAway(Exception):
-    """The folder of the recordings is not there; the message says why."""
+    """The recordings folder is unavailable; the message says why."""
 
 
 def delete_due(
@@ -96,7 +96,7 @@ def delete_due(
 
 
 def _see_that_it_is_mounted(folder: Path) -> None:
-    """Files that are on a disk that is not there are not missing. Raises FolderAway."""
+    """Files on a disk that is not mounted do not count as missing. Raises FolderAway."""
     try:
         with os.scandir(folder) as entries:
             if next(entries, None) is not None:
@@ -144,15 +144,15 @@ def _under_review() -> ColumnElement[bool]:
 
 
 def _note(engine: Engine, fact: str, now: float) -> None:
-    """It is played and handed out for review no more."""
+    """It is no longer played or assigned for review."""
     with engine.begin() as link:
         link.execute(update(recordings).where(recordings.c.fact == fact).values(deleted_at=now))
         link.execute(update(quality_samples).where(quality_samples.c.recording == fact).values(file=""))
 
 
 def delete_below(folder: Path, name: str, *, dry_run: bool = False) -> int:
-    """Delete a regular file below ``folder``; returns its size. No part of the way is followed if it is a link, so nobody who may
-    write there leads us out. Raises FileNotFoundError, NotDeletable and OSError."""
+    """Delete a regular file below ``folder``; returns its size. Symbolic links on the path are not followed, so that nobody with
+    write access there can lead out of the folder. Raises FileNotFoundError, NotDeletable and OSError."""
     parts = PurePosixPath(name).parts
     if not parts or any(part in ("/", "..") for part in parts) or "\0" in name:
         raise NotDeletable("it is outside the recordings folder")

@@ -1,4 +1,4 @@
-"""Recordings played to programs: found by the history's row below one folder, read in threads, every listener written down.
+"""Recordings played over HTTP: found below one folder by the history's row, read in threads, every listener recorded.
 
 The path comes from the row alone, and what it leads to must be a regular file below the folder: a link out of it is refused.
 """

@@ -36,7 +36,7 @@ class Problem(Exception):
 
 
 def unavailable(trouble: Exception) -> Problem:
-    """Of what cannot be used now, and may be tried again; or of what the configuration does not have."""
+    """503: temporarily unavailable, try again later; 501: not configured."""
     if isinstance(trouble, NotConfigured):
         return Problem(501, str(trouble))
     return Problem(503, str(trouble), retry_after=10)

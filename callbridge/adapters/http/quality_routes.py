@@ -1,5 +1,5 @@
-"""Reviews of recordings by HTTP: the routes, and their handlers. The reviewer is always the client of the request, so nobody
-reviews in somebody else's name."""
+"""Reviews of recordings over HTTP: the routes and their handlers. The reviewer is always the client of the request, so nobody
+can review in another's name."""
 
 from __future__ import annotations
 

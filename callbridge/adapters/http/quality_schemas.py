@@ -41,7 +41,7 @@ class DisputeBody(Body):
 
 
 class SampleView(ResponseBody):
-    """The recordings of a sample's period: how many were drawn, given to a reviewer, and scored."""
+    """The recordings of a sample's period: how many were drawn, assigned to a reviewer, and scored."""
 
     sample: str
     period: str
@@ -51,7 +51,7 @@ class SampleView(ResponseBody):
 
 
 class CriterionView(ResponseBody):
-    """``points``: the most that it is worth; absent of a fatal one."""
+    """``points``: the maximum; absent for a fatal criterion."""
 
     name: str
     text: str
@@ -118,7 +118,7 @@ class ReviewDetails(ReviewView):
 
 
 class ReviewScored(ResponseBody):
-    """``failed``: the fatal criteria that were not met. ``callback``, ``callback_outcome``: as of a review."""
+    """``failed``: the fatal criteria that failed. ``callback``, ``callback_outcome``: as in a review."""
 
     id: int
     score: float | Absent

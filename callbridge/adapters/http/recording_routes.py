@@ -1,4 +1,4 @@
-"""Recordings by HTTP: which there are of a call, and their sound, whole or in ranges of bytes (RFC 9110, 14)."""
+"""Recordings over HTTP: the list for a call, and the audio, whole or in byte ranges (RFC 9110, 14)."""
 
 from __future__ import annotations
 
@@ -141,8 +141,8 @@ class RecordingHandlers:
 
 
 def wanted_range(headers: list[str], size: int) -> range | None:
-    """The bytes that are asked for; none of them: they are not there. None: the whole, as for a range of another kind, several at
-    once, or what is no range."""
+    """The requested bytes; empty: they do not exist. None: the whole file, as for another kind of range, several at once, or an
+    invalid one."""
     found = _RANGE.fullmatch(headers[0].strip()) if len(headers) == 1 else None
     if found is None or found[0] == "bytes=-":
         return None

@@ -1,4 +1,4 @@
-"""Reports by HTTP: which of them a token may have, and the answer in pieces as the history is read."""
+"""Reports over HTTP: which of them a token may access, and the response, streamed as the history is read."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _READERS = frozenset({TokenRole.SUPERVISOR, TokenRole.ADMIN})
 
 
 async def catalogue_answer(reports: ReportService, who: Caller) -> web.Response:
-    """The reports that this token may have."""
+    """The reports that this token may access."""
     try:
         listed = await reports.catalogue()
     except NoHistory as trouble:
@@ -28,7 +28,7 @@ async def catalogue_answer(reports: ReportService, who: Caller) -> web.Response:
 
 
 async def report_answer(request: web.Request, reports: ReportService, who: Caller) -> web.StreamResponse:
-    """The status says how the report began; one that breaks off later ends without the last chunk of HTTP."""
+    """The status is sent before the rows; if reading fails later, the response ends without the final HTTP chunk."""
     name = request.match_info["name"]
     if name not in CATALOGUE:
         raise Problem(404, "no such report", reports=[one for one in CATALOGUE if _allowed(CATALOGUE[one], who)])
@@ -65,7 +65,7 @@ def _one_of(there: Iterable[str], what: str, text: str) -> str:
 
 
 def _allowed(report: ReportDescription, who: Caller) -> bool:
-    """Rows about callers are for those who may act on calls; an agent sees own figures only."""
+    """Rows about callers require a role that may act on calls; agents see only their own figures."""
     if who.role in _READERS:
         return True
     return report.own if who.agent else not report.about_callers

@@ -102,7 +102,7 @@ class LastAgents:
         return {"last_agent": agent, "last_queue": queue, "last_at": f"{at:.3f}"} | again
 
     async def forget(self, number: str) -> bool:
-        """Nothing is known of the number any more; False when nothing was. Raises what Redis raises."""
+        """Forget the number; False if nothing was known of it. Raises what Redis raises."""
         both = {who for who in (self._who(number), _hashed(plain(number))) if who}
         self._owed = deque((one for one in self._owed if one[0] not in both), maxlen=MAX_OWED)
         kept = [who for who in both if self._kept.pop(who, None) is not None]

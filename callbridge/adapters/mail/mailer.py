@@ -20,7 +20,7 @@ Tls = Literal["starttls", "tls", "off"]
 SERVER_TIMEOUT = 20.0
 """Seconds that the server has for each of its answers."""
 MOST_WAITING = 100
-"""Messages that wait while one is on its way; beyond that the server is taken for away."""
+"""Messages that wait while one is being sent; beyond that the server counts as unavailable."""
 
 
 class MailNotSent(Exception):
@@ -34,7 +34,7 @@ class MailSettings:
     sender: str
     """The address that the messages come from."""
     user: str = ""
-    """Empty: without a log-in."""
+    """Empty: no login."""
     password: str = ""
     tls: Tls = "starttls"
 

@@ -1,4 +1,4 @@
-"""Recordings that were deleted because they were old enough."""
+"""Recordings deleted after their retention period."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What became of the reports that are sent by schedule."""
+"""Deliveries of scheduled reports."""
 
 from __future__ import annotations
 

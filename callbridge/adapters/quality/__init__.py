@@ -1,1 +1,1 @@
-"""Quality: which recordings are reviewed, by what forms, and how they were scored."""
+"""Quality: which recordings are reviewed, with which forms, and how they were scored."""

@@ -1,5 +1,5 @@
 """New scores on their way to the core, which makes a fact of each: the database is read by a cursor, so it does not matter which
-process wrote a score. A database that is away costs freshness only."""
+process wrote a score. An unavailable database only delays them."""
 
 from __future__ import annotations
 

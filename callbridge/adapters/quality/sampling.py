@@ -24,8 +24,8 @@ class SamplePeriod(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SampleTerms:
-    """``rate``: share of each agent's recordings of each period. ``second_review``: who failed a fatal criterion is reviewed by a
-    second reviewer, too. Empty names: of all agents, queues, campaigns."""
+    """``rate``: share of each agent's recordings of each period. ``second_review``: a recording with a failed fatal criterion
+    also goes to a second reviewer. Empty names: of all agents, queues, campaigns."""
 
     name: str
     rate: float
@@ -45,8 +45,8 @@ class PooledRecording:
 
 
 def draw(terms: SampleTerms, period: str, pool: Iterable[PooledRecording]) -> list[str]:
-    """The recordings to be reviewed: first one of each agent, then the second ones, and so on, so that a review that is not
-    finished is fair, too."""
+    """The recordings to review: first one of each agent, then the second ones, and so on, so that an unfinished review is fair,
+    too."""
     by_agent: dict[str, list[tuple[str, str]]] = defaultdict(list)
     for one in pool:
         by_agent[one.agent].append((_order(terms, period, one.id), one.id))
@@ -69,8 +69,8 @@ class Period:
 
 
 def past_periods(each: SamplePeriod, now: float, zone: ZoneInfo) -> list[Period]:
-    """The last days (7), weeks (4) or months (3) that are over, the latest first. Only such a period can be drawn the same again;
-    so many, because not every day somebody asks."""
+    """The last days (7), weeks (4) or months (3) that are over, the latest first. Only a period that is over can be drawn the
+    same again; several, because nobody may ask every day."""
     day = _first_day(each, datetime.fromtimestamp(now, zone).date())
     shape, count = _NAMED[each]
     found: list[Period] = []
