@@ -252,7 +252,8 @@ class _Handlers:
         return await catalogue_answer(self._backend.reports(), caller())
 
     async def report(self, request: web.Request) -> web.StreamResponse:
-        return await report_answer(request, self._backend.reports(), caller())
+        backend = self._backend
+        return await report_answer(request, backend.reports(), caller(), masked=backend.board().masked)
 
     # -- requests -----------------------------------------------------------------------------------------------
 

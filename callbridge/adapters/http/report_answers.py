@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
 from aiohttp import hdrs, web
@@ -27,8 +28,9 @@ async def catalogue_answer(reports: ReportService, who: Caller) -> web.Response:
     return web.json_response([one for one in listed if _allowed(CATALOGUE[one["name"]], who)])
 
 
-async def report_answer(request: web.Request, reports: ReportService, who: Caller) -> web.StreamResponse:
-    """The status is sent before the rows; if reading fails later, the response ends without the final HTTP chunk."""
+async def report_answer(request: web.Request, reports: ReportService, who: Caller, *, masked: bool) -> web.StreamResponse:
+    """The status is sent before the rows; if reading fails later, the response ends without the final HTTP chunk. ``masked``:
+    numbers and names are shown as others may see them."""
     name = request.match_info["name"]
     if name not in CATALOGUE:
         raise Problem(404, "no such report", reports=[one for one in CATALOGUE if _allowed(CATALOGUE[one], who)])
@@ -36,7 +38,7 @@ async def report_answer(request: web.Request, reports: ReportService, who: Calle
         raise Problem(403, "this token has no access to this report")
     form = ReportForm(_one_of(ReportForm, "format", request.query.get("format", ReportForm.JSON)))
     language = Language(_one_of(Language, "language", request.query.get("language", Language.ENGLISH)))
-    pieces = reports.stream(_asked(request, name, who), form, language)
+    pieces = reports.stream(replace(_asked(request, name, who), masked=masked), form, language)
     response = hardened(web.StreamResponse(headers={hdrs.CONTENT_TYPE: _media(form)}))
     file = f"{name}.{SUFFIX.get(form, form)}"
     if form is not ReportForm.JSON:

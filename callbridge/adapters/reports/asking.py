@@ -13,6 +13,7 @@ from sqlalchemy import Engine
 from callbridge.adapters.database import NotConfigured
 from callbridge.adapters.reports.call_details import UnknownCall
 from callbridge.adapters.reports.intervals import BadPeriod, By, moment_of
+from callbridge.adapters.reports.masking import masked_report
 from callbridge.adapters.reports.names import UnknownName, check_names
 from callbridge.adapters.reports.registry import REPORTS
 from callbridge.adapters.reports.report import Report, ReportQuery
@@ -38,7 +39,8 @@ class NoSuchName(BadReportRequest):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReportRequest:
-    """Texts, not checked yet. ``begin`` and ``end`` are dates or moments; empty: today, and now. ``names``: only these."""
+    """Texts, not checked yet. ``begin`` and ``end`` are dates or moments; empty: today, and now. ``names``: only these.
+    ``masked``: numbers and names are shown as others may see them."""
 
     name: str
     begin: str = ""
@@ -50,6 +52,7 @@ class ReportRequest:
     score: str = ""
     call: str = ""
     together: bool = False
+    masked: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,7 +72,8 @@ def make_report(engine: Engine, site: ReportSite, request: ReportRequest, now: f
     try:
         query = _query(site, request, now)
         check_names(engine, query, site.configured)
-        return REPORTS[request.name](engine, query), query
+        report = REPORTS[request.name](engine, query)
+        return (masked_report(report) if query.masked else report), query
     except BadPeriod as wrong:
         raise BadReportRequest(str(wrong)) from None
     except (UnknownName, UnknownCall) as wrong:
@@ -117,6 +121,7 @@ def _query(site: ReportSite, request: ReportRequest, now: float) -> ReportQuery:
         outcome=request.outcome,
         call=request.call,
         together=request.together,
+        masked=request.masked,
         least_score=least,
         most_score=most,
         terms=site.terms,

@@ -21,6 +21,7 @@ from callbridge.adapters.database.history_tables import (
     transfers,
     visits,
 )
+from callbridge.adapters.reports.masking import masked_row
 from callbridge.adapters.reports.report import FigureFamily, Report, ReportColumn, ReportQuery, ValueKind
 from callbridge.adapters.reports.rows import seconds
 
@@ -52,23 +53,27 @@ class CallEvent:
 
 def call_report(engine: Engine, query: ReportQuery) -> Report:
     """Of the query's call, whenever it was. Raises UnknownCall and SQLAlchemyError."""
-    events = _events(engine, query.call) if query.call else []
+    events = _events(engine, query.call, masked_row if query.masked else _as_it_is) if query.call else []
     rank = {what: place for place, what in enumerate(_ORDER)}
     events.sort(key=lambda event: (event.at or 0.0, rank.get(event.what, len(rank))))
     rows = ((one.at, one.what, one.queue, one.agent, seconds(one.lasted), one.details) for one in events)
     return Report("call", FigureFamily.ROWS, _COLUMNS, list(rows))
 
 
-def _events(engine: Engine, call: str) -> list[CallEvent]:
+def _as_it_is(row: Any) -> Any:
+    return row
+
+
+def _events(engine: Engine, call: str, shown: Callable[[Any], Any]) -> list[CallEvent]:
     with engine.connect() as link:
         own = link.execute(select(calls).where(calls.c.call == call)).one_or_none()
         if own is None:
             raise UnknownCall(f"no call {call!r} in the history")
-        events = list(_call(own))
+        events = list(_call(shown(own)))
         for table, told in _TOLD.items():
             number = tuple(table.primary_key)[-1]
             for row in link.execute(select(table).where(table.c.call == call).order_by(number)):
-                events += (event for event in told(row) if event.at is not None)
+                events += (event for event in told(shown(row)) if event.at is not None)
     return events
 
 

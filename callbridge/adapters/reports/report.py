@@ -63,7 +63,8 @@ ReportValue = str | int | float | None
 @dataclass(frozen=True, slots=True)
 class ReportQuery:
     """What is asked for. Empty names: all. ``person``: the identity of a caller, as it is kept in the history. ``least_score``,
-    ``most_score``: of the mean of a call's ratings. ``together``: one row for all names instead of one for each."""
+    ``most_score``: of the mean of a call's ratings. ``together``: one row for all names instead of one for each.
+    ``masked``: numbers and names as others may see them."""
 
     begin: float
     end: float
@@ -79,6 +80,7 @@ class ReportQuery:
     outcome: str = ""
     call: str = ""
     together: bool = False
+    masked: bool = False
     least_score: float | None = None
     most_score: float | None = None
     terms: ReportTerms = field(default_factory=ReportTerms)
