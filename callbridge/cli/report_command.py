@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 
 from callbridge.adapters.reports.intervals import By
+from callbridge.cli.argument_types import output_file
 from callbridge.cli.commands import Commands
 from callbridge.wire.reports import CATALOGUE, NAME_OPTIONS, ReportOption
 
@@ -42,8 +42,8 @@ def add(commands: Commands) -> argparse.ArgumentParser:
     form.add_argument("--csv", action="store_true", help="print CSV")
     form.add_argument("--excel", action="store_true", help="print CSV for Excel: byte order mark, phone numbers as text")
     form.add_argument("--json", action="store_true", help="print JSON")
-    form.add_argument("--xlsx", type=Path, metavar="FILE", help="write an Excel workbook")
-    form.add_argument("--html", type=Path, metavar="FILE", help="write an HTML page with plots and definitions")
+    form.add_argument("--xlsx", type=output_file, metavar="FILE", help="write an Excel workbook")
+    form.add_argument("--html", type=output_file, metavar="FILE", help="write an HTML page with plots and definitions")
     report.add_argument(
         "--language", default="en", choices=("en", "zh"), help="language of headings and definitions in files: en, zh"
     )

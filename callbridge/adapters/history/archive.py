@@ -157,15 +157,15 @@ def _refuse_other_numbers(engine: Engine, table: Table, path: Path) -> None:
                 raise BadArchive(f"{table.name} {row['id']} differs in this database: import into an empty one")
 
 
-def _checked(folder: Path) -> Mapping[str, Any]:
-    """The tables of a folder that is whole."""
+def _checked(folder: Path) -> Mapping[str, str]:
+    """The tables of a folder that is whole, with their SHA-256."""
     try:
         about = json.loads((folder / MANIFEST).read_text())
-        files: dict[str, Any] = about["tables"]
+        files = {str(name): str(said["sha256"]) for name, said in about["tables"].items()}
         known = (about["format"], about["schema"])
     except (FileNotFoundError, NotADirectoryError):
         raise BadArchive(f"{folder} is not an export: it has no {MANIFEST}") from None
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, AttributeError):
         raise BadArchive(f"{folder / MANIFEST} cannot be read") from None
     if known != (FORMAT, schema.head()):
         raise BadArchive(f"the export has schema {known[1]}, this callbridge {schema.head()}: import it with that version")
@@ -176,7 +176,7 @@ def _checked(folder: Path) -> Mapping[str, Any]:
         with (folder / f"{name}.jsonl").open("rb") as file:
             while some := file.read(1 << 20):
                 digest.update(some)
-        if digest.hexdigest() != said["sha256"]:
+        if digest.hexdigest() != said:
             raise BadArchive(f"{folder / name}.jsonl is not what was exported: its SHA-256 differs")
     return files
 

@@ -10,6 +10,8 @@ from zoneinfo import ZoneInfo
 from callbridge.wire.reports import By as By
 
 MAX_INTERVALS = 100_000
+_FIRST_YEAR = 1970
+"""Of a period: the first years of the calendar are none in some time zones."""
 
 
 class BadPeriod(ValueError):
@@ -35,11 +37,18 @@ def moment_of(text: str, zone: ZoneInfo, *, end: bool = False) -> float:
     try:
         if "T" in text or ":" in text:
             read = datetime.fromisoformat(text)
+            _see_that_it_is_ours(read)
             return (read if read.tzinfo is not None else read.replace(tzinfo=zone)).timestamp()
         day = date.fromisoformat(text)
+        _see_that_it_is_ours(day)
         return _midnight(day + timedelta(days=1) if end else day, zone)
     except (ValueError, OverflowError):
         raise BadPeriod(f"{text!r} is no date: expected 2026-11-28, or 2026-11-28T09:30") from None
+
+
+def _see_that_it_is_ours(day: date) -> None:
+    if day.year < _FIRST_YEAR:
+        raise ValueError("long ago")
 
 
 def intervals(begin: float, end: float, by: By, zone: ZoneInfo) -> list[Interval]:
