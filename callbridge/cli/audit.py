@@ -6,11 +6,13 @@ import csv
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from io import TextIOWrapper
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from callbridge.adapters.database.attempt_counts import WINDOW_DAYS, AttemptCounts, MachineEstimate
+from callbridge.adapters.system.private_files import open_private
 
 REPORT_DAYS = WINDOW_DAYS
 COLUMNS = (
@@ -114,7 +116,7 @@ def day_of(at: float, zone: ZoneInfo) -> str:
 def export(attempts: Iterable[dict[str, Any]], path: Path, zone: ZoneInfo) -> int:
     """Write every attempt as a row; returns their number."""
     count = 0
-    with path.open("w", encoding="utf-8", newline="") as file:
+    with TextIOWrapper(open_private(path), encoding="utf-8", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(COLUMNS)
         for one in attempts:

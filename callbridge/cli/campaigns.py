@@ -20,6 +20,7 @@ from callbridge.adapters.database.attempt_counts import MachineEstimate
 from callbridge.adapters.ledger import BlockEntry, LedgerStore
 from callbridge.adapters.ledger.lead_files import BadFile
 from callbridge.adapters.ledger.leads import LeadReader, Loaded, load
+from callbridge.adapters.system.private_files import open_private
 from callbridge.cli import audit
 from callbridge.cli.tables import moment
 from callbridge.settings.faults import printable
@@ -102,7 +103,7 @@ def _load(settings: Settings, options: argparse.Namespace) -> int:
     )
     store, result = store_of(settings), Loaded()
     if options.rejects is not None:
-        options.rejects.touch()  # before anything is entered: it must be possible
+        options.rejects.touch(mode=0o600)  # before anything is entered: it must be possible
     try:
         _load_all(settings, store, name, file, reader, result, options)
     except BaseException:
@@ -174,8 +175,8 @@ def _print_result(result: Loaded, options: argparse.Namespace) -> None:
         if result.read_as:
             print(f"read as {result.read_as}")
     if options.rejects is not None:
-        with options.rejects.open("w", encoding="utf-8") as file:
-            file.writelines(f"{line}\t{printable(number)}\t{why}\n" for line, number, why in result.refused)
+        with open_private(options.rejects) as file:
+            file.writelines(f"{line}\t{printable(number)}\t{why}\n".encode() for line, number, why in result.refused)
 
 
 def _json(value: object) -> None:

@@ -17,6 +17,7 @@ from callbridge.adapters.report_forms.forms import ReportForm, written
 from callbridge.adapters.report_forms.words import Language
 from callbridge.adapters.reports.asking import BadReportRequest, NoHistory, ReportRequest, check_options, make_report
 from callbridge.adapters.reports.report import Report, ReportQuery
+from callbridge.adapters.system.private_files import open_private
 from callbridge.cli.report_command import IN_FILES
 from callbridge.cli.report_table import NARROW, report_text
 from callbridge.service.report_site import report_site
@@ -97,7 +98,7 @@ def _to_file(path: Path, pieces: Iterable[bytes]) -> None:
     """Whole or not at all: it takes the place of a former one when it is complete."""
     part = path.with_name(f".{path.name}.part")
     try:
-        with part.open("wb") as file:
+        with open_private(part) as file:
             file.writelines(pieces)
         part.replace(path)
     except OSError as trouble:

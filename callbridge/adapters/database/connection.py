@@ -24,6 +24,7 @@ from sqlalchemy.exc import (
 )
 from sqlalchemy.pool import ConnectionPoolEntry, StaticPool
 
+from callbridge.adapters.database.files import file_of, make_private
 from callbridge.adapters.database.schema import migrate
 
 DATABASE_CONNECT_TIMEOUT = 5
@@ -61,6 +62,7 @@ class Database:
 
     def __init__(self, url: str, statement_within: float | None = None) -> None:
         self.engine = _engine(url)
+        self._file = file_of(url)
         self._at_work: dict[int, socket.socket] = {}
         """Thread -> the line of the connection that it uses."""
         event.listen(self.engine, "connect", self._connected, insert=True)  # before it is first asked for its version
@@ -73,6 +75,8 @@ class Database:
     def open(self) -> None:
         """Create its tables, or bring those of an older version up to date. Raises BadDatabase, NotAnswering when it may be
         better later."""
+        if self._file is not None:
+            make_private(self._file)
         try:
             problem = migrate(self.engine)
         except (OperationalError, InterfaceError) as trouble:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pwd
 from pathlib import Path
@@ -13,6 +14,13 @@ def file_of(url: str) -> Path | None:
     """The file of such a database, if it has one."""
     path = make_url(url).database
     return Path(path) if url.startswith("sqlite") and path and not path.startswith((":", "file:")) else None
+
+
+def make_private(file: Path) -> None:
+    """Make it, where it is not there, as one that only its owner may read: SQLite would go by the umask. What prevents that is
+    told when the database is opened."""
+    with contextlib.suppress(OSError):
+        os.close(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
 
 
 def no_folder(url: str) -> str:

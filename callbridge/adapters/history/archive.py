@@ -25,6 +25,7 @@ from callbridge.adapters.database.history_tables import agent_states, callbacks,
 from callbridge.adapters.database.ledger_tables import LEDGER_TABLES, leads
 from callbridge.adapters.database.quality_tables import quality_marks, quality_scores
 from callbridge.adapters.history.retention import TIMES
+from callbridge.adapters.system.private_files import open_private
 
 FORMAT = 1
 MANIFEST = "manifest.json"
@@ -65,7 +66,7 @@ def export(engine: Engine, folder: Path, at: float, period: tuple[float, float] 
     part = folder.with_name(f".{folder.name}.part")
     shutil.rmtree(part, ignore_errors=True)
     try:
-        part.mkdir(parents=True)
+        part.mkdir(mode=0o700, parents=True)
         moved, files = [], {}
         with _one_moment(engine) as link:
             for table in schema.ALL_TABLES:
@@ -74,7 +75,8 @@ def export(engine: Engine, folder: Path, at: float, period: tuple[float, float] 
                     files[table.name] = _write(link, table, wanted, part / f"{table.name}.jsonl")
                     moved.append(Moved(table.name, files[table.name]["rows"]))
         about = {"format": FORMAT, "schema": schema.head(), "exported_at": at, "period": period, "tables": files}
-        (part / MANIFEST).write_text(json.dumps(about, indent=2) + "\n")
+        with open_private(part / MANIFEST) as file:
+            file.write(json.dumps(about, indent=2).encode() + b"\n")
         part.rename(folder)
     finally:
         shutil.rmtree(part, ignore_errors=True)
@@ -115,7 +117,7 @@ def _write(link: Connection, table: Table, wanted: ColumnElement[bool] | None, p
     statement = select(table).order_by(*table.primary_key)
     found = link.execution_options(yield_per=_AT_ONCE).execute(statement if wanted is None else statement.where(wanted))
     digest, rows = hashlib.sha256(), 0
-    with path.open("wb") as file:
+    with open_private(path) as file:
         for row in found.mappings():
             line = json.dumps(dict(row), ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
             digest.update(line)

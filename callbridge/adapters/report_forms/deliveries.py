@@ -13,6 +13,7 @@ import aiohttp
 
 from callbridge import __version__
 from callbridge.adapters.mail import Attachment, Mailer, MailNotSent, MailSettings
+from callbridge.adapters.system.private_files import open_private
 from callbridge.adapters.system.threads import Threads, ThreadsBusy
 from callbridge.adapters.webhooks.body import sign
 
@@ -78,7 +79,8 @@ class ReportDeliveries:
         def write() -> None:
             part = folder / f".{file.name}.part"
             try:
-                part.write_bytes(file.content)
+                with open_private(part) as opened:
+                    opened.write(file.content)
                 part.replace(folder / file.name)
             finally:
                 part.unlink(missing_ok=True)
