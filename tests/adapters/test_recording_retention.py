@@ -147,6 +147,21 @@ def test_no_file_outside_is_deleted_and_no_link_followed(house: House, tmp_path:
         assert ([file for _, file, _ in done.failed], house.deleted()) == ([name], {"bad": None})
 
 
+def test_what_is_held_while_others_are_being_deleted_stays(house: House) -> None:
+    first, held, reviewed, last = (house.record(f"r{at}", "support", 200.0 - at, person=f"+44207946000{at}") for at in range(4))
+
+    def hold(row: Any) -> None:
+        if row["fact"] == "r0":
+            house._write(insert(legal_holds).values(person="+442079460001", number="", held_at=NOW, by="law", reason="case 7"))
+            house.review("r2")
+
+    done = house.delete(each=hold)
+    assert (done.deleted.total(), done.failed) == (2, [])
+    assert [path.exists() for path in (first, held, reviewed, last)] == [False, True, True, False]
+    deleted = house.deleted()
+    assert (deleted["r1"], deleted["r2"]) == (None, None)
+
+
 @pytest.mark.parametrize("gone", ["empty", "not there"])
 def test_files_on_a_disk_that_is_not_mounted_are_not_missing(house: House, gone: str) -> None:
     path = house.record("o", "support", 91)

@@ -77,6 +77,8 @@ def delete_due(
     done = DeletionRound()
     for row in _due(engine, terms, now):
         queue = row["queue"] or ""
+        if not dry_run and _is_held_meanwhile(engine, row["fact"]):
+            continue
         try:
             size = delete_below(terms.folder, row["file"], dry_run=dry_run)
         except FileNotFoundError:
@@ -116,6 +118,12 @@ def _due(engine: Engine, terms: RecordingTerms, now: float) -> Iterator[dict[str
         if len(rows) < RECORDINGS_AT_ONCE:
             return
         after = rows[-1]["at"], rows[-1]["fact"]
+
+
+def _is_held_meanwhile(engine: Engine, fact: str) -> bool:
+    """Rows are found many at a time, and their files may take long: what is held since then stays."""
+    with engine.connect() as link:
+        return link.scalar(select(recordings.c.fact).where(recordings.c.fact == fact, or_(_held(), _under_review()))) is not None
 
 
 def _wanted(terms: RecordingTerms, now: float, after: tuple[float, str]) -> Any:
