@@ -231,6 +231,32 @@ async def test_what_nobody_takes_is_given_up_after_its_time_and_the_next_is_trie
     assert deaf.closed
 
 
+@pytest.mark.parametrize("host", ["a..b", f"{'a' * 70}.example"])
+async def test_a_host_that_cannot_be_looked_up_is_told_without_the_url(host: str) -> None:
+    channel = WebhookChannel(f"http://{host}/hooks/hidden", SECRET, "callbridge")
+    with pytest.raises(AlertNotSent, match=r"^its URL cannot be used$"):
+        await channel.send(notice())
+
+
+async def test_an_alert_whose_sending_raises_is_given_up_and_the_next_is_sent() -> None:
+    sent: list[Notice] = []
+
+    class Faulty(Deaf):
+        async def send(self, notice: Notice) -> None:
+            if notice.state == "raised":
+                raise KeyError("a bug")
+            sent.append(notice)
+
+    outlet = Outlet(Faulty())
+    running = asyncio.create_task(outlet.run())
+    outlet.take(notice())
+    outlet.take(notice("resolved"))
+    await until(lambda: bool(sent) or running.done())
+    running.cancel()
+    await asyncio.wait([running])
+    assert sent == [notice("resolved")]
+
+
 async def test_offers_are_those_of_the_last_five_minutes() -> None:
     seen: list[Figures] = []
 

@@ -81,6 +81,12 @@ async def test_each_way_not_to_be_sent_is_one_line() -> None:
             await mailer(bound.getsockname()[1]).send(["ann@a.example"], "s", "t")
 
 
+async def test_what_smtp_cannot_send_is_one_line_without_the_password() -> None:
+    async with smtp_server() as server:
+        with pytest.raises(MailNotSent, match=r"user or the password has characters that SMTP cannot send$"):
+            await mailer(server.port, user="cb", password="geheimnißvoll").send(["ann@a.example"], "s", "t")
+
+
 async def test_a_server_that_hangs_holds_up_the_mail_and_not_the_loop(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("callbridge.adapters.mail.mailer.SERVER_TIMEOUT", 10 * HANGS)
     with socket.create_server(("127.0.0.1", 0)) as silent:

@@ -97,6 +97,8 @@ class WebhookChannel:
                 status = answer.status
         except TimeoutError:
             raise AlertNotSent(f"no answer within {SEND_WITHIN:g} s") from None
+        except ValueError:  # a host that no look-up takes; what is raised may quote the URL
+            raise AlertNotSent("its URL cannot be used") from None
         except (aiohttp.ClientError, OSError) as trouble:
             raise AlertNotSent(str(trouble) or type(trouble).__name__) from None
         if not 200 <= status < 300:
@@ -157,6 +159,10 @@ class Outlet:
                 log.warning("an alert could not be sent; it is tried again", channel=self.channel.name, why=str(trouble))
                 await asyncio.sleep(pause)
                 pause = min(LONGEST_PAUSE, pause * 2.0)
+            except Exception:  # whatever it is, the alerts after this one must be tried
+                log.exception("an alert could not be sent", channel=self.channel.name)
+                self._give_up(notice, "internal error")
+                return
             else:
                 return
 

@@ -101,6 +101,10 @@ def _deliver(settings: MailSettings, made: EmailMessage) -> None:
         refused = trouble.recipients
     except smtplib.SMTPResponseException as trouble:
         raise MailNotSent(f"{_server(settings)} answered {_said(trouble.smtp_code, trouble.smtp_error)}") from None
+    except ValueError:  # what is raised may quote the password
+        raise MailNotSent(
+            f"{_server(settings)}: its name, the user or the password has characters that SMTP cannot send"
+        ) from None
     except (smtplib.SMTPException, OSError) as trouble:
         raise MailNotSent(f"{_server(settings)}: {_one_line(str(trouble) or type(trouble).__name__)}") from None
     if refused:
