@@ -12,6 +12,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from callbridge.adapters.database.attempt_counts import WINDOW_DAYS, AttemptCounts, MachineEstimate
+from callbridge.adapters.report_forms.values import harmless
 from callbridge.adapters.system.private_files import open_private
 
 REPORT_DAYS = WINDOW_DAYS
@@ -132,5 +133,4 @@ def _cell(name: str, one: dict[str, Any], zone: ZoneInfo) -> object:
     if value is not None and (name == "at" or name.endswith("_at")):
         return datetime.fromtimestamp(value, zone).isoformat(timespec="milliseconds")
     text = "" if value is None else value
-    # A spreadsheet would treat such text as a formula.
-    return f"'{text}" if isinstance(text, str) and text[:1] in ("=", "@", "+", "-") and name != "number" else text
+    return harmless(text) if isinstance(text, str) else text

@@ -23,6 +23,7 @@ from callbridge.adapters.report_forms.as_html import as_html
 from callbridge.adapters.report_forms.as_xlsx import write_xlsx
 from callbridge.adapters.report_forms.chinese import HEADINGS, PHRASES
 from callbridge.adapters.report_forms.forms import ReportForm, written
+from callbridge.adapters.report_forms.values import harmless
 from callbridge.adapters.report_forms.words import Language
 from callbridge.adapters.reports.goals import goals_of
 from callbridge.adapters.reports.intervals import By
@@ -258,3 +259,21 @@ def test_every_heading_and_definition_is_there_in_chinese(tmp_path: Path, name: 
     assert [column.name for column in made.columns if column.name not in HEADINGS] == []
     texts = [name, CATALOGUE[name].summary, *made.notes, *(column.definition for column in made.columns if column.definition)]
     assert [text for text in texts if text not in PHRASES] == []
+
+
+@pytest.mark.parametrize(
+    ("text", "written"),
+    [
+        ("=1+1", "'=1+1"),
+        ("\n=1+1", "'\n'=1+1"),
+        ("\uff1d1+1", "'\uff1d1+1"),
+        ("x;=1+1", "x;'=1+1"),
+        ("x,@now", "x,'@now"),
+        ("+442079460000,=1", "+442079460000,'=1"),
+        ("+442079460000,+442079460001", "+442079460000,+442079460001"),
+        ("-5", "'-5"),
+        ("to +44, from 1001", "to +44, from 1001"),
+    ],
+)
+def test_no_text_of_a_caller_is_a_formula_whatever_separates_cells_there(text: str, written: str) -> None:
+    assert harmless(text) == written

@@ -8,7 +8,8 @@ from zoneinfo import ZoneInfo
 
 from callbridge.adapters.reports.report import ReportValue, ValueKind
 
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+_FORMULA = re.compile(r"(?:\A|(?<=[,;\t\r\n]))(?=[=+\-@\uff1d\uff0b\uff0d\uff20\t\r\n])(?!\+?\d+(?:[,;]|\Z))")
+"""Where a formula may begin, written wide, too: also behind what separates cells in another country's spreadsheet."""
 PHONE = re.compile(r"\+?\d+")
 
 
@@ -42,4 +43,4 @@ def local(at: float, zone: ZoneInfo) -> datetime:
 
 def harmless(text: str) -> str:
     """A spreadsheet takes some texts for formulas: an apostrophe keeps them what they are. A phone number is no formula."""
-    return f"'{text}" if text.startswith(_FORMULA) and not PHONE.fullmatch(text) else text
+    return _FORMULA.sub("'", text)
