@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 import pytest
@@ -80,8 +80,15 @@ def _seen(leg: LegId, ring: Ring | None, *, up: bool) -> SeenLeg:
     )
 
 
-def forget(story: Story, change: Callable[[PbxSnapshot], PbxSnapshot] = lambda seen: seen, *, coming: Plan | None = None) -> None:
-    """A start without the saved world, perhaps with another plan. What is sent from here on is that start's doing."""
+def forget(
+    story: Story,
+    change: Callable[[PbxSnapshot], PbxSnapshot] = lambda seen: seen,
+    *,
+    coming: Plan | None = None,
+    states: Mapping[str, str] | None = None,
+) -> None:
+    """A start without the saved world, perhaps with another plan. What is sent from here on is that start's doing. ``states``:
+    those of the phones, when they are listed before the channels."""
     seen = change(listed(story))
     story.now = seen.at
     plan = coming or story.world.plan
@@ -91,8 +98,11 @@ def forget(story: Story, change: Callable[[PbxSnapshot], PbxSnapshot] = lambda s
     story.sent, story.told = [], []
     story.happens(DayBegan(at=story.now, day=DAY))
     story.happens(PlanChanged(at=story.now, plan=plan))
+    if states is not None:
+        story.happens(DevicesListed(at=story.now, states=dict(states)))
     story.happens(seen)
-    story.happens(DevicesListed(at=story.now, states={}))
+    if states is None:
+        story.happens(DevicesListed(at=story.now, states={}))
 
 
 def cut(story: Story) -> list[object]:
@@ -122,6 +132,19 @@ def test_a_conversation_goes_on_as_the_same_call_with_its_agent() -> None:
     (told,) = story.all_told(CallAdopted)
     assert (told.call, told.agent, told.queue, told.leg, told.number) == (call.id, "bob", "support", customer, "+44")
     assert [fact.kind for fact in story.all_told(DifferenceFound)] == ["conversation_without_call"]
+
+
+@pytest.mark.parametrize(("listed_as", "afterwards"), [("UNAVAILABLE", "offline"), ("INUSE", "ready")])
+def test_an_agent_whose_phone_is_offline_meanwhile_is_offered_nobody_afterwards(listed_as: str, afterwards: str) -> None:
+    story = one_queue(agent("bob"), wrap_up=0.0)
+    customer, leg = story.talk()
+    forget(story, states={"PJSIP/bob": listed_as})
+    assert story.state("bob") == "talking"
+    story.gone(leg)
+    story.gone(customer)
+    assert story.state("bob") == afterwards
+    story.caller("eve")
+    assert len(story.all_sent(Ring)) == (afterwards == "ready")
 
 
 def test_it_belongs_to_the_queue_by_its_name_of_now() -> None:

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from callbridge.core.calls import callers, phone_transfers
-from callbridge.core.entities import agent_states, attempts, callbacks, legs
+from callbridge.core.entities import agent_phones, agent_states, attempts, callbacks, legs
 from callbridge.core.model.agent import Agent, Device, Intent, Work
 from callbridge.core.model.attempt import campaign_of
 from callbridge.core.model.call import Call, OfferResult, Phase, Segment, Transfer, TransferKind, VisitOutcome
@@ -207,7 +207,9 @@ def _agent_of(world: World, leg: SeenLeg) -> Agent | None:
 
 def _talk(world: World, agent: Agent, call: Call, leg: SeenLeg) -> None:
     """The agent is in a conversation, so must have logged in: at the phone at which it is held."""
-    changes: AgentChanges = {"call": call.id, "leg": leg.leg, "work": Work.TALKING, "device": Device.AVAILABLE, "misses": 0}
+    seat = phones.seat(world, agent, leg)
+    device = _device(world, evolve(agent, **seat))
+    changes: AgentChanges = {"call": call.id, "leg": leg.leg, "work": Work.TALKING, "device": device, "misses": 0, **seat}
     if agent.intent is Intent.LOGGED_OUT:
         changes |= agent_states.READY
     if agent.connect is ConnectMode.NAILED_UP and leg.role == "session":
@@ -216,8 +218,14 @@ def _talk(world: World, agent: Agent, call: Call, leg: SeenLeg) -> None:
         changes |= {"session": leg.leg, "session_up": True}
     if agent.work is Work.OFFERED:
         answers.emit_unheard(world, agent, call.id, OfferResult.ANSWERED)
-    changes |= phones.seat(world, agent, leg)
     agent_states.change(world, agent, **changes)
+
+
+def _device(world: World, agent: Agent) -> Device:
+    """In use by this very conversation, so otherwise free; but a phone that has lost its registration meanwhile cannot be rung
+    afterwards."""
+    offline = agent.connect is not ConnectMode.NAILED_UP and agent_phones.device(world, agent) is Device.OFFLINE
+    return Device.OFFLINE if offline else Device.AVAILABLE
 
 
 def agents_by_phone(world: World, seen: Iterable[SeenLeg]) -> dict[str, Agent]:
