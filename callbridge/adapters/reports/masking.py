@@ -34,8 +34,7 @@ def masked_report(report: Report) -> Report:
 
 def _masked_column(column: ReportColumn) -> ReportColumn:
     """Some are named after reasons, which people may have typed."""
-    texts = {"name": column.name, "heading": column.heading, "definition": column.definition}
-    return replace(column, **{field: scrub(text) for field, text in texts.items()})
+    return replace(column, name=scrub(column.name), heading=scrub(column.heading), definition=scrub(column.definition))
 
 
 def masked_row(row: Any) -> Any:
