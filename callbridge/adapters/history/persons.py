@@ -97,11 +97,11 @@ class PersonRows:
             return self._held(link)
 
     def hold(self, by: str, reason: str, at: float) -> None:
-        """Neither age nor a request deletes anything of this person from now on."""
+        """Neither age nor a request deletes anything of this person from now on, by whichever spelling it is kept."""
         with self._engine.begin() as link:
             link.execute(delete(legal_holds).where(legal_holds.c.person.in_(self._identities)))
-            row = {"person": self._person, "number": self._shown, "held_at": at, "by": by, "reason": reason}
-            link.execute(insert(legal_holds).values(row))
+            row = {"number": self._shown, "held_at": at, "by": by, "reason": reason}
+            link.execute(insert(legal_holds), [{"person": one} | row for one in self._identities])
             _record(link, "hold", by, at, reason)
 
     def release(self, by: str, at: float) -> bool:
@@ -170,8 +170,13 @@ class PersonRows:
             raise PersonHeld(f"under a legal hold by {held['by']} ({held['reason']}): release it first")
 
     def _held(self, link: Connection) -> dict[str, Any] | None:
-        row = link.execute(select(legal_holds).where(legal_holds.c.person.in_(self._identities))).mappings().first()
+        row = link.execute(self._hold()).mappings().first()
         return None if row is None else dict(row)
+
+    def _hold(self) -> Select[Any]:
+        """One of the rows of the hold: there is one for each spelling."""
+        own = legal_holds.c.person
+        return select(legal_holds).where(own.in_(self._identities)).order_by(own != self._person).limit(1)
 
     def _calls(self, link: Connection) -> list[str]:
         return list(link.scalars(select(calls.c.call).where(calls.c.person.in_(self._identities)).order_by(calls.c.arrived_at)))
@@ -189,7 +194,7 @@ class PersonRows:
             ("leads", self._of_number(leads)),
             ("attempts", self._of_number(attempts)),
             ("do_not_call", self._of_number(blocked)),
-            ("legal_holds", select(legal_holds).where(legal_holds.c.person.in_(self._identities))),
+            ("legal_holds", self._hold()),
         ):
             yield name, list(link.execute(wanted).mappings())
 

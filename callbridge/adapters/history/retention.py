@@ -67,23 +67,20 @@ _BEGINS: Mapping[str, Column[float]] = {
 
 def prune(database: Database, retention: Retention, now: float) -> int:
     """Delete what is too old; returns how many rows that were. Raises SQLAlchemyError."""
-    with database.engine.connect() as link:
-        holds = link.scalar(select(func.count()).select_from(legal_holds)) or 0
-    deleted = _prune(database, flow_steps, flow_steps.c.at, now - retention.flow_days * DAY, holds > 0)
-    return deleted + sum(_prune(database, table, at, now - retention.days * DAY, holds > 0) for table, at in _ENDS)
+    deleted = _prune(database, flow_steps, flow_steps.c.at, now - retention.flow_days * DAY)
+    return deleted + sum(_prune(database, table, at, now - retention.days * DAY) for table, at in _ENDS)
 
 
-def _prune(database: Database, table: Table, at: Column[float], before: float, holds: bool) -> int:
-    """Looked for first, then deleted: a search that takes long keeps nobody from writing. ``holds``: there are persons of whom
-    nothing is deleted."""
+def _prune(database: Database, table: Table, at: Column[float], before: float) -> int:
+    """Looked for first, then deleted: a search that takes long keeps nobody from writing. Holds are
+    looked for each time: one may begin meanwhile, and without any the search is shorter."""
     key = tuple(table.primary_key)
     wanted = old(table, at, before)
-    if holds:
-        wanted = wanted.where(*_not_held(table))
     deleted = 0
     while True:
         with database.engine.connect() as link:
-            found = [tuple(row) for row in link.execute(wanted)]
+            holds = link.scalar(select(func.count()).select_from(legal_holds))
+            found = [tuple(row) for row in link.execute(wanted.where(*_not_held(table)) if holds else wanted)]
         if found:
             with database.engine.begin() as link:
                 deleted += link.execute(delete(table).where(tuple_(*key).in_(found))).rowcount
