@@ -2,9 +2,9 @@
 
 An order names every leg that it touches. It starts when it is at the head of all their lanes and its PBX has capacity. HangUp
 never queues behind other orders: it drops the unsent orders of its leg - except DropBridge, which only stops waiting for that
-leg - and is sent at once. If even the capacity reserved for hang-ups is used up, it is sent next. Of the other orders that wait
-for capacity a Bridge is sent first: an agent who has picked up hears nothing until then, while hundreds of new callers may be
-owed an answer and music.
+leg, unless the Bridge that it undoes is in progress there - and is sent at once. If even the capacity reserved for hang-ups is
+used up, it is sent next. Of the other orders that wait for capacity a Bridge is sent first: an agent who has picked up hears
+nothing until then, while hundreds of new callers may be owed an answer and music.
 """
 
 from __future__ import annotations
@@ -136,10 +136,14 @@ class Lanes:
                     await asyncio.wait(self._tasks)
 
     def _drop_unsent(self, leg: LegId) -> None:
-        unsent = [job for job in self._lanes.get(leg, ()) if not job.started]
+        lane = list(self._lanes.get(leg, ()))
+        unsent = [job for job in lane if not job.started]
+        # A DropBridge that overtook the order that creates its bridge would find none, and the bridge would stay.
+        in_progress = {job.order.bridge for job in lane if job.started and isinstance(job.order, Bridge)}
         self._remove([job for job in unsent if not isinstance(job.order, DropBridge)])
         for job in unsent:
-            if isinstance(job.order, DropBridge) and leg in job.lanes and not job.started:
+            drops = isinstance(job.order, DropBridge) and job.order.bridge not in in_progress
+            if drops and leg in job.lanes and not job.started:
                 was_behind = job.behind
                 self._leave(job, leg)
                 if was_behind and not job.behind:

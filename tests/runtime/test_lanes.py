@@ -102,6 +102,34 @@ async def test_the_drop_of_a_bridge_survives_the_hang_up_of_its_legs() -> None:
     line.gate.set()
 
 
+async def test_the_drop_of_a_bridge_never_overtakes_the_order_that_creates_it() -> None:
+    line = Line()
+    lanes = Lanes(line.perform, line.fail)
+    line.gate.clear()
+    # A consult ends while its two agents are being joined: the customer, who is in another lane, is not waited for.
+    drop = DropBridge(bridge="b", pbx="pbx", legs=(EVE, BOB))
+    for order in (JOIN, HangUp(leg=ANN), drop, HangUp(leg=BOB)):
+        lanes.put(order)
+    await _settle()
+    assert line.sent == [JOIN, HangUp(leg=ANN), HangUp(leg=BOB)]
+    line.gate.set()
+    await _settle()
+    assert line.done.index(JOIN) < line.done.index(drop)
+    assert lanes.unsent == 0
+
+
+async def test_the_drop_of_another_bridge_does_not_wait_for_one_that_is_being_made() -> None:
+    line = Line()
+    lanes = Lanes(line.perform, line.fail)
+    line.gate.clear()
+    drop = DropBridge(bridge="another", pbx="pbx", legs=(BOB,))
+    for order in (JOIN, drop, HangUp(leg=BOB)):
+        lanes.put(order)
+    await _settle()
+    assert line.sent == [JOIN, drop, HangUp(leg=BOB)]
+    line.gate.set()
+
+
 async def test_what_is_unsent_for_a_frozen_pbx_comes_to_nothing_once() -> None:
     line = Line()
     lanes = Lanes(line.perform, line.fail)

@@ -1,8 +1,8 @@
 """How orders reach the toy PBX: in lanes as the runtime has them, with the delays and failures of a network.
 
 An order starts when it heads the lane of every leg that it touches. HangUp never queues: it drops the leg's unsent
-orders (DropBridge only stops waiting for that leg), goes out at once, and is repeated when an outstanding
-Ring of its leg returns.
+orders (DropBridge only stops waiting for that leg, unless the Bridge that it undoes is under way), goes out at
+once, and is repeated when an outstanding Ring of its leg returns.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from random import Random
 
 from callbridge.core.model.events import AnyEvent, LegEnded, OrderFailed, Why
 from callbridge.core.model.ids import LegId
-from callbridge.core.model.orders import DropBridge, HangUp, Order, Probe, Ring, StopPlaying
+from callbridge.core.model.orders import Bridge, DropBridge, HangUp, Order, Probe, Ring, StopPlaying
 from tests.sim.agenda import Agenda
 from tests.sim.parts import Reply
 from tests.sim.toy import ToyPbx
@@ -104,8 +104,11 @@ class Lanes:
 
     def _hang_up(self, order: HangUp) -> None:
         lane = self._lanes.get(order.leg, [])
+        under_way = {ticket.order.bridge for ticket in lane if ticket.sent and isinstance(ticket.order, Bridge)}
         for ticket in lane[:]:
             if isinstance(ticket.order, DropBridge) and not ticket.sent:
+                if ticket.order.bridge in under_way:
+                    continue
                 ticket.lanes.remove(order.leg)
                 lane.remove(ticket)
                 self._start_if_due(ticket)
