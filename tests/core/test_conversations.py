@@ -396,6 +396,49 @@ def test_supervisors_are_let_go_and_the_conversation_goes_on() -> None:
     assert not story.all_sent(DropBridge)
 
 
+@pytest.mark.parametrize("phone", ["PJSIP/cid", "PJSIP/eva"], ids=["of an agent", "of nobody"])
+def test_a_supervisor_who_has_taken_over_a_transferred_customer_talks_on(phone: str) -> None:
+    """A receptionist's transfer has put another channel in the customer's place, which says nothing of an entry."""
+    story = Talk()
+    _take_over(story, phone)
+
+    def transferred(seen: PbxSnapshot) -> PbxSnapshot:
+        name = "Local/_attended@transfer-1;2"
+        legs = (
+            replace(one, name=name, entry=None, number="", transferred=True) if one.leg == story.customer else one
+            for one in seen.legs
+        )
+        return replace(seen, legs=tuple(legs))
+
+    forget(story, transferred)
+    assert cut(story) == []
+    assert story.all_told(CallAdopted)[0].agent == ("cid" if phone == "PJSIP/cid" else "")
+
+
+def test_a_supervisor_who_has_taken_over_and_consults_goes_on_while_the_customer_hears_music() -> None:
+    story = Talk()
+    eva = _take_over(story, "PJSIP/cid")
+    story.act(CallRequest.CONSULT, ToAgent("1004"), by="cid")
+    dan = story.ring().leg
+    story.connect(dan)
+    forget(story)
+    assert cut(story) == []
+    call = story.call()
+    assert call.segment is not None and call.transfer is not None
+    assert (call.segment.agent, call.segment.leg, call.transfer.agent, call.transfer.leg) == ("cid", eva, "1004", dan)
+    assert story.world.legs[story.customer].bridge is None
+
+
+def _take_over(story: Talk, phone: str) -> LegId:
+    """A supervisor at this phone takes over Bob's talk. Gives the leg there."""
+    story.act(CallRequest.TAKE_OVER, by="eva", phone=phone)
+    eva = story.ring().leg
+    story.happens(LegAnswered(at=story.now, leg=eva))
+    story.join(story.only(Bridge))
+    story.gone(story.bob)
+    return eva
+
+
 def test_a_phones_own_transfer_goes_on_and_leads_to_our_entry() -> None:
     story = Talk()
     near, far = leg_id(PBX, "near"), leg_id(PBX, "far")

@@ -50,8 +50,8 @@ def adopt(world: World, event: PbxSnapshot, adopted: list[str]) -> Slices:
         if customer is None:
             customer = _who_waits(world, inside, elsewhere)
         talkers = [leg for leg in inside if leg is not customer and leg.role not in _NOT_PARTIES]
-        if not talkers and not apart:  # a supervisor has taken over
-            talkers = [leg for leg in inside if leg.role == "supervisor"]
+        if len(talkers) < (2 if apart else 1):  # a supervisor has taken over
+            talkers += [leg for leg in inside if leg.role == "supervisor"]
         if customer is None or not talkers or bridge.bridge in known or (apart and len(talkers) < 2):
             continue
         call = _enter(world, bridge, customer, talkers, apart=apart)
@@ -67,9 +67,12 @@ def _customer(world: World, inside: list[SeenLeg]) -> SeenLeg | None:
     """The customer in a bridge: a leg that came by an entry or was dialled; else one that replaced it by a transfer, or a Local
     channel that leads to that one."""
     customers = [leg for leg in inside if _is_customer(world, leg)]
-    if customers or not any(leg.role in (*_STAFF, "outside") for leg in inside):
-        return next(iter(customers), None)
-    return next(filter(_replaced_one, inside), None)
+    if customers:
+        return customers[0]
+    replaced = [leg for leg in inside if _replaced_one(leg)]
+    staffed = any(leg.role in (*_STAFF, "outside") for leg in inside)
+    taken_over = len(replaced) == 1 and any(leg.role == "supervisor" for leg in inside)
+    return replaced[0] if replaced and (staffed or taken_over) else None
 
 
 def _is_customer(world: World, leg: SeenLeg) -> bool:
