@@ -40,7 +40,17 @@ from callbridge.core.model.facts import (
 from callbridge.core.model.flow import LookupNode, Node, QueueNode, SetNode
 from callbridge.core.model.ids import LegId, leg_id
 from callbridge.core.model.numbers import WITHHELD
-from callbridge.core.model.orders import IdentifyCaller, LeaveToDialplan, LookUp, Probe, Ring, ShowCaller, StartMusic, Subscribe
+from callbridge.core.model.orders import (
+    HangUp,
+    IdentifyCaller,
+    LeaveToDialplan,
+    LookUp,
+    Probe,
+    Ring,
+    ShowCaller,
+    StartMusic,
+    Subscribe,
+)
 from callbridge.core.model.plan import (
     MEMORY,
     CallbackTerms,
@@ -267,6 +277,50 @@ def test_a_doubt_about_the_leg_is_settled_all_the_same(found: bool) -> None:
     story.wait(0.3)
     assert story.only(Probe).leg == CUSTOMER
     assert len(story.all_sent(IdentifyCaller)) == 1
+
+
+def doubted() -> tuple[Story, LegId]:
+    """The subscription to the desk's leg was refused: whether it exists has been asked, and the answer is on its way."""
+    story, desk = waiting(), leg_id(PBX, "desk")
+    story.fails(Subscribe(leg=desk), status=409)
+    story.wait(0.0)
+    assert story.only(Probe).leg == desk
+    return story, desk
+
+
+def test_a_leg_that_left_while_the_answer_about_it_was_on_its_way_is_hung_up_all_the_same() -> None:
+    story, desk = doubted()
+    given(story, desk)
+    story.happens(LegLeft(at=story.now, leg=desk))
+    story.happens(LegProbed(at=story.now, leg=desk, in_app=True, up=True))
+    story.wait(0.3)
+    assert story.only(HangUp).leg == desk
+    story.gone(desk, estimated=True)
+    assert desk not in story.world.legs
+
+
+def test_a_caller_who_left_while_the_answer_about_them_was_on_its_way_is_asked_about_again() -> None:
+    story, desk = doubted()
+    story.happens(LegLeft(at=story.now, leg=desk))
+    story.happens(LegProbed(at=story.now, leg=desk, in_app=True, up=True))
+    story.wait(0.3)
+    assert story.only(Probe).leg == desk
+
+
+def test_a_leg_that_has_come_back_is_not_asked_about_for_ever() -> None:
+    story, desk = doubted()
+    story.happens(LegLeft(at=story.now, leg=desk))
+    story.wait(0.3)
+    story.happens(LegProbed(at=story.now, leg=desk, in_app=True, up=True))
+    assert not story.world.legs[desk].left
+
+
+def test_a_phone_that_gave_its_call_away_is_hung_up_in_time_although_it_was_asked_about_before() -> None:
+    story, desk = doubted()
+    given(story, desk)
+    story.happens(LegProbed(at=story.now, leg=desk, in_app=True, up=True))
+    story.wait(2.1)
+    assert desk in {order.leg for order in story.all_sent(HangUp)}
 
 
 @pytest.mark.parametrize("why", [Why.REFUSED, Why.TIMEOUT])

@@ -262,11 +262,11 @@ def leg_left(world: World, leg: Leg) -> None:
     call = world.calls.get(leg.call)
     if leg.role is LegRole.CUSTOMER and call is not None and call.phase is Phase.DIALLING:
         # The cause comes with ChannelDestroyed: a hang-up of ours would overtake it and change the cause.
-        world.put_leg(leg, left=True, deadline=world.now + legs.DIALLED_LEFT_CHECK)
+        world.put_leg(leg, left=True, tries=0, deadline=world.now + legs.DIALLED_LEFT_CHECK)
         if call.offer is not None or not call.campaign:
             callback_calls.left(world, call)
         return
-    world.put_leg(leg, left=True, deadline=world.now + legs.LEFT_CHECK)
+    world.put_leg(leg, left=True, tries=0, deadline=world.now + legs.LEFT_CHECK)
     if leg.role is LegRole.CUSTOMER and call is not None:
         call = answers.count(world, call)
     if leg.role is LegRole.CUSTOMER and call is not None and call.offer is not None:
@@ -295,6 +295,8 @@ def leg_probed(world: World, leg: Leg, event: LegProbed) -> None:
         if event.up:
             campaigns.answered_too_late(world, leg.id)
         return
+    if event.in_app and leg.left and not leg.tries:
+        return  # it was asked for before the leg left, so the question whether it still exists stays open
     if not event.in_app and call is not None and call.leg == leg.id and campaigns.is_listening(world, call):
         world.put_leg(leg, left=False, missing_since=None, deadline=None)  # on the AMD detour
         return
@@ -322,6 +324,8 @@ def leg_probed(world: World, leg: Leg, event: LegProbed) -> None:
         again = world.now + agent_states.SESSION_CHECK
     elif leg.role is LegRole.CONSULT:
         again = world.now + legs.CONSULT_CHECK
+    elif leg.role is LegRole.AGENT and not leg.call:
+        again = leg.deadline  # its phone has given the call away, and still has to hang up in time
     leg = world.put_leg(
         leg, ask_at=asks, left=False, missing_since=None, tries=0, deadline=again, up_at=leg.up_at or _up(world, event)
     )
