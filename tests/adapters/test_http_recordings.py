@@ -204,7 +204,7 @@ async def test_the_recordings_of_a_call_are_listed(place: Place) -> None:
 async def test_without_a_folder_or_a_history_it_says_so(place: Place) -> None:
     place.at = None
     status, body, _ = await place.ask()
-    assert (status, b"add the folder 'metrics: {recordings: ...}' to the configuration" in body) == (501, True)
+    assert (status, b"no recordings folder: add 'metrics: {recordings: ...}'" in body) == (501, True)
     with closing(RecordingService(None, lambda: None)) as none:
         async with (
             client_of(ToyDesk(recordings=none), SETTINGS) as client,
