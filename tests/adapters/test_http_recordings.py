@@ -214,6 +214,17 @@ async def test_without_a_folder_or_a_history_it_says_so(place: Place) -> None:
     assert (answer.status, detail) == (501, "there is no history: add the section 'database:' to the configuration")
 
 
+async def test_one_listener_leaves_room_for_the_others(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(playing, "MOST_PLAYED_EACH", 2, raising=False)
+    opened = [await place.service.open("1-ann-0", "eve") for _ in range(2)]
+    with pytest.raises(playing.RecordingsAway, match="too many recordings are being played"):
+        await place.service.open("1-ann-0", "eve")
+    opened.append(await place.service.open("1-ann-0", "bob"))
+    for one in opened:
+        place.service.close_file(one)
+    place.service.close_file(await place.service.open("1-ann-0", "eve"))
+
+
 async def test_files_are_closed_and_only_so_many_are_open(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(playing, "MOST_PLAYED", 2)
     opened = [await place.service.open("1-ann-0", "eve") for _ in range(2)]

@@ -10,6 +10,7 @@ import os
 import secrets
 import stat
 import time
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,8 +23,9 @@ from callbridge.adapters.database import BadDatabase, Database, NotConfigured, c
 from callbridge.adapters.database.history_tables import changes, recordings
 from callbridge.adapters.system.threads import Threads, ThreadsBusy
 
-MOST_PLAYED = 20
-"""Recordings that are read at the same time: each holds a file open."""
+MOST_PLAYED, MOST_PLAYED_EACH = 20, 10
+"""Recordings that are read at the same time, in all and by one listener: each holds a file open, and a client that reads slowly
+holds it for long."""
 PLAYED_AGAIN_AFTER = 3600.0
 """Seconds within which the same listener's further requests for a recording are one playback: players ask in pieces."""
 MOST_LISTENERS = 10_000
@@ -56,6 +58,7 @@ class OpenRecording:
     handle: int
     size: int
     name: str
+    by: str
 
 
 class RecordingService:
@@ -67,7 +70,8 @@ class RecordingService:
         self._database: Database | None = None
         self._heard: dict[tuple[str, str], float] = {}
         """(listener, recording) -> when it was written down, oldest first."""
-        self._open = 0
+        self._open: Counter[str] = Counter()
+        """By listener."""
 
     async def of_call(self, call: str) -> list[dict[str, Any]]:
         """The recordings of a call, oldest first. Raises RecordingsAway."""
@@ -84,9 +88,9 @@ class RecordingService:
         folder, now = self._folder(), self._wall()
         if folder is None:
             raise RecordingsNotConfigured("no recordings folder: add 'metrics: {recordings: ...}' to the configuration")
-        if self._open >= MOST_PLAYED:
+        if self._open.total() >= MOST_PLAYED or self._open[by] >= MOST_PLAYED_EACH:
             raise RecordingsAway(_BUSY)
-        self._open += 1
+        self._open[by] += 1
 
         def work(engine: Engine) -> OpenRecording:
             row = _row(engine, recording)
@@ -96,19 +100,19 @@ class RecordingService:
             except BaseException:
                 os.close(handle)
                 raise
-            return OpenRecording(handle, size, Path(row["file"]).name)
+            return OpenRecording(handle, size, Path(row["file"]).name, by)
 
         task = asyncio.ensure_future(self._ask(work))
         try:
             async with asyncio.timeout(_OPENED_WITHIN):
                 return await asyncio.shield(task)
         except BaseException:
-            task.add_done_callback(self._abandoned)
+            task.add_done_callback(lambda task: self._abandoned(task, by))
             raise
 
-    def _abandoned(self, task: asyncio.Task[OpenRecording]) -> None:
+    def _abandoned(self, task: asyncio.Task[OpenRecording], by: str) -> None:
         """Nobody waits for it any more; the thread may have opened it all the same."""
-        self._open -= 1
+        self._free(by)
         if not task.cancelled() and task.exception() is None:
             os.close(task.result().handle)
 
@@ -121,8 +125,13 @@ class RecordingService:
             raise RecordingsAway(_BUSY) from None
 
     def close_file(self, opened: OpenRecording) -> None:
-        self._open -= 1
+        self._free(opened.by)
         os.close(opened.handle)
+
+    def _free(self, by: str) -> None:
+        self._open[by] -= 1
+        if not self._open[by]:
+            del self._open[by]
 
     def _write_down(self, engine: Engine, row: dict[str, Any], by: str, now: float) -> None:
         key = (by, row["fact"])
