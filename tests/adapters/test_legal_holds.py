@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine, insert, select
+from sqlalchemy import Engine, delete, insert, select
 
 from callbridge.adapters.database import Database
 from callbridge.adapters.database.history_tables import calls, legal_holds, recordings, visits
@@ -68,7 +68,7 @@ def test_every_spelling_is_held_and_it_is_one_hold(database: Database, people: P
 def test_a_hold_that_begins_while_rows_are_deleted_keeps_the_rest(
     database: Database, people: People, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real = retention.delete
+    real = delete
 
     def held_meanwhile(table: Any) -> Any:
         with database.engine.connect() as link:
