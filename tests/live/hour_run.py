@@ -34,18 +34,22 @@ class StreamReader:
         self.facts: list[Fact] = []
         self._redis: Redis = Redis.from_url(redis.url)
         self._last = b"0-0"
+        self._reading = asyncio.Lock()
+        """Two who read at the same time would both take what is new."""
 
     async def read(self) -> None:
-        found: Any = await self._redis.xrange(STREAM, min=b"(" + self._last)
-        self._take(found)
+        async with self._reading:
+            found: Any = await self._redis.xrange(STREAM, min=b"(" + self._last)
+            self._take(found)
 
     async def forget(self) -> None:
         """Redis forgets everything, right after what it has in the stream was read."""
-        pipe = self._redis.pipeline(transaction=True)
-        pipe.xrange(STREAM, min=b"(" + self._last)
-        pipe.flushall()
-        read, _ = await pipe.execute()
-        self._take(read)
+        async with self._reading:
+            pipe = self._redis.pipeline(transaction=True)
+            pipe.xrange(STREAM, min=b"(" + self._last)
+            pipe.flushall()
+            read, _ = await pipe.execute()
+            self._take(read)
 
     def _take(self, entries: list[Any]) -> None:
         for entry_id, entry in entries:
