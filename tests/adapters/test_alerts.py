@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any, get_args
 from zoneinfo import ZoneInfo
 
@@ -31,7 +32,7 @@ from callbridge.adapters.views.board import QueueFigures
 from callbridge.core.model.tally import Tally
 from callbridge.wire.alerts import RuleName
 from tests.adapters.receiver import SECRET, Receiver
-from tests.adapters.smtp_server import smtp_server
+from tests.adapters.smtp_server import certificate, smtp_server
 from tests.adapters.waiting import until
 
 NOW = 10_000.0
@@ -236,6 +237,14 @@ async def test_a_host_that_cannot_be_looked_up_is_told_without_the_url(host: str
     channel = WebhookChannel(f"http://{host}/hooks/hidden", SECRET, "callbridge")
     with pytest.raises(AlertNotSent, match=r"^its URL cannot be used$"):
         await channel.send(notice())
+
+
+async def test_a_receiver_whose_certificate_is_not_trusted_is_told_as_that(tmp_path: Path) -> None:
+    context, _ = certificate(tmp_path)
+    async with await asyncio.start_server(lambda _reader, writer: writer.close(), "127.0.0.1", 0, ssl=context) as server:
+        channel = WebhookChannel(f"https://127.0.0.1:{server.sockets[0].getsockname()[1]}/", SECRET, "callbridge")
+        with pytest.raises(AlertNotSent, match="CERTIFICATE_VERIFY_FAILED"):
+            await channel.send(notice())
 
 
 async def test_an_alert_whose_sending_raises_is_given_up_and_the_next_is_sent() -> None:

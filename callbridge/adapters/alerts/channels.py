@@ -97,7 +97,7 @@ class WebhookChannel:
                 status = answer.status
         except TimeoutError:
             raise AlertNotSent(f"no answer within {SEND_WITHIN:g} s") from None
-        except ValueError:  # a host that no look-up takes; what is raised may quote the URL
+        except (aiohttp.InvalidURL, UnicodeError):  # a host that no look-up takes; what is raised may quote the URL
             raise AlertNotSent("its URL cannot be used") from None
         except (aiohttp.ClientError, OSError) as trouble:
             raise AlertNotSent(str(trouble) or type(trouble).__name__) from None

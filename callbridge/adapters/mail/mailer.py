@@ -101,7 +101,7 @@ def _deliver(settings: MailSettings, made: EmailMessage) -> None:
         refused = trouble.recipients
     except smtplib.SMTPResponseException as trouble:
         raise MailNotSent(f"{_server(settings)} answered {_said(trouble.smtp_code, trouble.smtp_error)}") from None
-    except ValueError:  # what is raised may quote the password
+    except UnicodeError:  # not ValueError, which a bad certificate is, too
         raise MailNotSent(
             f"{_server(settings)}: its name, the user or the password has characters that SMTP cannot send"
         ) from None
