@@ -148,7 +148,7 @@ async def test_nothing_outside_the_folder_is_played(place: Place, name: str) -> 
     place.names(name.format(outside=place.outside))
     status, body, _ = await place.ask()
     assert status == 404
-    assert b"not below the folder" in body
+    assert b"outside the recordings folder" in body
     assert b"secret" not in body
     assert place.heard() == []
 
