@@ -98,7 +98,7 @@ def _to_file(path: Path, pieces: Iterable[bytes]) -> None:
     """Whole or not at all: it takes the place of a former one when it is complete."""
     part = path.with_name(f".{path.name}.part")
     try:
-        with open_private(part) as file:
+        with open_private(part, new=True) as file:
             file.writelines(pieces)
         part.replace(path)
     except OSError as trouble:

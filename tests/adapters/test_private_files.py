@@ -61,3 +61,18 @@ async def test_what_is_written_by_schedule_and_by_commands_is_private(tmp_path: 
     assert modes(tmp_path) == dict.fromkeys(("calls.csv", "calls.html", "audit.csv", "rejects.tsv"), "600")
     assert (tmp_path / "rejects.tsv").read_text() == "1\t+442079460000\tno\n"
     assert (tmp_path / "calls.html").read_bytes() == b"xy"
+
+
+async def test_a_report_is_not_led_elsewhere_by_a_link_in_its_folder(tmp_path: Path) -> None:
+    other, folder = tmp_path / "other", tmp_path / "reports"
+    other.write_text("kept")
+    folder.mkdir()
+    for name in ("calls.csv", "calls.html"):
+        (folder / f".{name}.part").symlink_to(other)
+    made = ReportFile(key="k", name="calls.csv", media="text/csv", content=b"x", subject="", text="")
+    deliveries = ReportDeliveries()
+    await deliveries.deliver(made, ToFolder(folder), None)
+    deliveries.close()
+    report._to_file(folder / "calls.html", [b"x"])
+    assert other.read_text() == "kept"
+    assert {path.name: path.is_symlink() for path in folder.iterdir()} == {"calls.csv": False, "calls.html": False}

@@ -79,7 +79,7 @@ class ReportDeliveries:
         def write() -> None:
             part = folder / f".{file.name}.part"
             try:
-                with open_private(part) as opened:
+                with open_private(part, new=True) as opened:
                     opened.write(file.content)
                 part.replace(folder / file.name)
             finally:
