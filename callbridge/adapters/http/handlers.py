@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from typing import Any
@@ -31,6 +32,7 @@ from callbridge.adapters.http.reload_schemas import ReloadBody
 from callbridge.adapters.http.report_answers import catalogue_answer, report_answer
 from callbridge.adapters.http.request_bodies import (
     BODY_LIMIT,
+    PLAIN_TEXT,
     BlockBody,
     Body,
     CallbackBody,
@@ -443,6 +445,8 @@ def _check_query(request: web.Request, route: Route) -> None:
             raise Problem(400, "unknown parameter", parameter=name[:64], known=sorted(known))
         if len(request.query.getall(name)) > 1:
             raise Problem(400, "a parameter is given more than once", parameter=name)
+        if not re.fullmatch(PLAIN_TEXT, request.query[name]):
+            raise Problem(400, "a parameter has no control characters", parameter=name)
 
 
 def _check(refused: RequestRefused | None, **about: Any) -> None:
