@@ -62,4 +62,10 @@ class Together:
         return frozenset(channel.id for channel in talkers)
 
     def _intact(self) -> set[str]:
-        return {bridge for bridge, legs in self._kept.items() if legs <= set(self.toy.bridges.get(bridge, ()))}
+        together = {bridge for bridge, legs in self._kept.items() if legs <= set(self.toy.bridges.get(bridge, ()))}
+        return {bridge for bridge in together if self._for_somebody(self._kept[bridge])}
+
+    def _for_somebody(self, legs: frozenset[LegId]) -> bool:
+        """Is the customer still there, who may wait for the end of a consult? Otherwise it is over."""
+        inside = [self.toy.channels[leg] for leg in legs]
+        return any(channel.kind is Kind.CUSTOMER or channel.caller in self.toy.channels for channel in inside)
