@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from tests.lab.crowding import Crowding
 from tests.lab.sip import CallRecord, PhoneRecord
-from tests.live.hour_floor import LINES, SHORT, SKILLS, TARGET, tier_of
+from tests.live.hour_floor import AWAY_FOR, LINES, SHORT, SKILLS, TARGET, tier_of
 from tests.live.hour_run import Breaks, Deeds, Fact
 
 TOLERANCE = 0.2
@@ -222,6 +222,9 @@ class Books:
         if queue == "back" and caller.ended_by == "caller":  # the key was pressed while callbridge was down
             yield queue, self._gave_up(caller, told)
             return
+        if queue in ("away", "nobody") and self._left_first(caller, told):
+            yield queue, self._gave_up(caller, told)
+            return
         if queue in ("away", "nobody", "back"):
             yield queue, "overflowed"
             if queue != "away":
@@ -236,6 +239,20 @@ class Books:
             asked = "transfer queue:sales" in [act for act, _ in self.deeds.acts.get(call, [])]
             if asked or any(one.phone in REFERS and one.ended_by == "phone" for one in heard):
                 yield "sales", "answered" if any(one.phone in SKILLS["sales"] for one in heard) else self._gave_up(caller, told)
+
+    def _left_first(self, caller: CallRecord, told: Told) -> bool:
+        """The caller hung up before the overflow was due: just taken out of the fallback after callbridge had been down, or while
+        it was down. On the edge, what callbridge says counts."""
+        ended = caller.ended_at
+        if caller.ended_by != "caller" or ended is None or not told.visits or not told.visit_ends:
+            return False
+        if told.visit_ends[0]["outcome"] == "overflowed":
+            return False
+        due, slack = told.visits[0]["at"] + AWAY_FOR, self._slack(ended)
+        return any(
+            began - slack <= due <= back + LOOKS + AWAY_FOR + slack and ended <= max(due, back) + slack
+            for began, back in self.breaks.down
+        )
 
     def _gave_up(self, caller: CallRecord, told: Told) -> str:
         """The wait that counts is callbridge's, where it is on the edge; how far it may be from the wire is asked elsewhere."""

@@ -22,6 +22,8 @@ from tests.live.campaign import BEHAVIOUR, campaign
 
 TARGET, SHORT = 3.0, 1.5
 RING_FOR = 2.5
+AWAY_FOR = 0.3
+"""Seconds after which callers leave the queues where nobody works."""
 GOLD_EVERY = 4
 """Of the numbers every fourth is a gold customer's."""
 TIERS = ("gold", "standard")
@@ -73,8 +75,8 @@ def config(database: str) -> dict[str, Any]:
         "bell": {"steps": [{"skills": "bell"}]},
         "care": {"steps": [{"skills": "care"}], "survey": "service"},
         "back": {"steps": [{"skills": "back"}], "keys": {"1": "call-me"}, "callback": {"ring_for": "5s", "retry_after": "2s"}},
-        "away": {"steps": [{"skills": "night", "for": 0.3}], "then": {"queue": "support"}},
-        "nobody": {"steps": [{"skills": "night", "for": 0.3}], "then": {"dialplan": "lab-then,bye"}},
+        "away": {"steps": [{"skills": "night", "for": AWAY_FOR}], "then": {"queue": "support"}},
+        "nobody": {"steps": [{"skills": "night", "for": AWAY_FOR}], "then": {"dialplan": "lab-then,bye"}},
     }
     defaults = {
         "target": {"answer_within": TARGET},
