@@ -139,7 +139,7 @@ async def test_an_agent_sees_and_disputes_own_scored_reviews_only(client: Client
         ("reviews/7", 404, None, "there is no review 7"),
         ("reviews/x", 404, None, "no such review: its ID is a number"),
         ("reviews/99999999999999999999", 404, None, "no such review: its ID is a number"),
-        ("reviews?agent=a%00b", 400, None, "a name must not contain control characters"),
+        ("reviews?agent=a%00b", 400, None, "a parameter must not contain control characters"),
         ("reviews/7/score", 404, {"marks": MARKS}, "there is no review 7"),
         ("reviews/7/score", 400, {"marks": {}}, "the request body is invalid"),
         ("reviews/7/dispute", 404, {"reason": "wrong"}, "there is no review 7"),

@@ -129,7 +129,7 @@ async def test_a_report_that_agents_may_have_tells_of_the_one_agent_only(tmp_pat
         ("queues?from=2026-11-28&to=2026-11-27", 400, "the period ends before it begins"),
         ("queues?queue=suport", 404, "no queue 'suport': there are q0, support"),
         ("agents?queue=support", 400, "the report agents takes no queue: it takes by, agent"),
-        ("queues?queue=a%00", 400, "a parameter has no control characters"),
+        ("queues?queue=a%00", 400, "a parameter must not contain control characters"),
         ("queues?by=2h", 400, "no intervals '2h': there are whole, 15m"),
         ("queues?format=pdf", 400, "no format 'pdf': there are json, csv, excel, xlsx, html"),
     ],

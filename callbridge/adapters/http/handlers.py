@@ -446,7 +446,7 @@ def _check_query(request: web.Request, route: Route) -> None:
         if len(request.query.getall(name)) > 1:
             raise Problem(400, "a parameter is given more than once", parameter=name)
         if not re.fullmatch(PLAIN_TEXT, request.query[name]):
-            raise Problem(400, "a parameter has no control characters", parameter=name)
+            raise Problem(400, "a parameter must not contain control characters", parameter=name)
 
 
 def _check(refused: RequestRefused | None, **about: Any) -> None:
