@@ -86,7 +86,7 @@ def some_calls(seed: int) -> list[Call]:
 
 def history(path: Path) -> tuple[list[dict[str, Any]], list[tuple[Any, ...]]]:
     """What happened, as facts in order, and the rows of the calls."""
-    with closing(sqlite3.connect(path)) as database:
+    with closing(sqlite3.connect(path, timeout=30)) as database:
         rows = database.execute(_TOLD).fetchall()
         calls = database.execute("select call, source, ended_at, uniqueid from calls").fetchall()
     told = [
@@ -242,7 +242,7 @@ async def pbx_shows(pbx: Pbx, *, waiting: dict[str, int], talking: set[str]) -> 
     await until_equal(there, True, 15.0)
 
 
-async def left(callers: Callers, dialled: str) -> bool:
+async def is_over(callers: Callers, dialled: str) -> bool:
     return any(record.ended_at is not None for record in callers.records() if record.dialled == dialled)
 
 
@@ -290,6 +290,7 @@ async def test_every_view_shows_what_the_pbx_shows_during_calls_and_after(pbx: P
         for queue in ("slow", "all"):
             await pbx.cli(f"queue pause member PJSIP/1004 queue {queue} reason lunch")
         async with Callers(pbx, calls, rate=4.0) as callers:
+            await until_equal(partial(is_over, callers, "q-late"), True)  # it waits in `empty`, too, for two seconds
             await pbx_shows(pbx, waiting={"support": 1, "empty": 2}, talking={"1001", "1003"})
             shown = await Shown.of(pbx)
             assert shown.members["1004"] == "not_ready"

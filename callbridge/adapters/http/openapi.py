@@ -11,8 +11,9 @@ from pydantic import TypeAdapter
 
 from callbridge import __version__
 from callbridge.adapters.http.problems import PROBLEM_JSON
+from callbridge.adapters.http.request_bodies import PLAIN_TEXT
 from callbridge.adapters.http.response_bodies import ProblemBody
-from callbridge.adapters.http.route import Route
+from callbridge.adapters.http.route import Query, Route
 from callbridge.adapters.http.routes import ROUTES
 
 _MODELS = "#/components/schemas/"
@@ -47,7 +48,13 @@ def _operation(route: Route, schemas: dict[str, Any]) -> dict[str, Any]:
         "security": [] if route.roles is None else [{"token": []}],
     }
     operation["parameters"] += [
-        {"name": query.name, "in": query.place, "required": query.required, "description": query.what, "schema": query.schema}
+        {
+            "name": query.name,
+            "in": query.place,
+            "required": query.required,
+            "description": query.what,
+            "schema": _of_query(query),
+        }
         for query in route.query
     ]
     if route.roles is not None:
@@ -56,6 +63,12 @@ def _operation(route: Route, schemas: dict[str, Any]) -> dict[str, Any]:
         content = {"application/json": {"schema": _schema(route.body, schemas, "validation")}}
         operation["requestBody"] = {"required": True, "content": content}
     return operation
+
+
+def _of_query(query: Query) -> dict[str, Any]:
+    """Every parameter is refused control characters."""
+    free = query.place == "query" and query.schema.get("type") == "string" and not query.schema.keys() & {"enum", "pattern"}
+    return query.schema | {"pattern": PLAIN_TEXT} if free else query.schema
 
 
 def _operation_id(route: Route) -> str:
