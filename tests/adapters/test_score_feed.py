@@ -1,4 +1,4 @@
-"""New scores on their way to the core: whoever has written them, in the order of their changes, none left out."""
+"""New scores on their way to the core: from any process, in the order of their changes, none left out."""
 
 from __future__ import annotations
 

@@ -325,7 +325,7 @@ _present = agent_states.c.ended_at.is_(None)
 Index("agent_states_open", agent_states.c.agent, sqlite_where=_present, postgresql_where=_present)
 
 LONG = 31 * 86_400.0
-"""Seconds beyond which a wait, a talk or a state is long: an index of its own finds those, so that whoever looks for what passed
+"""Seconds beyond which a wait, a talk or a state is long: an index of its own finds those, so that a search for what passed
 in a period need not look at all that began before it."""
 
 

@@ -200,7 +200,7 @@ class QualityService:
         self._scored.clear()
 
     async def scored_after(self, change: int) -> list[dict[str, Any]]:
-        """The next scores in the order in which they were written, whoever wrote them; empty: there are none. Customers who are
+        """The next scores in the order in which they were written, by any process; empty: there are none. Customers who are
         to be called back become leads before, if who wrote the score has not come to it."""
 
         def work(store: QualityStore) -> list[dict[str, Any]]:
