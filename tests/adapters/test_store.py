@@ -208,6 +208,14 @@ async def test_an_old_copy_of_the_world_is_not_built_upon(redis_server: RedisSer
     await redis.aclose()
 
 
+def has_patience(store: RedisStore, seconds: float) -> None:
+    """On the connections that the pool has, too: they keep what they were made with."""
+    pool = store._redis.connection_pool
+    pool.connection_kwargs["socket_timeout"] = seconds
+    for connection in pool._available_connections:
+        connection.socket_timeout = seconds
+
+
 async def test_a_save_cut_off_while_redis_hangs_corrupts_nothing(redis_server: RedisServer, pair: Pair) -> None:
     ours, _ = pair
     await ours.take_over()
@@ -217,11 +225,10 @@ async def test_a_save_cut_off_while_redis_hangs_corrupts_nothing(redis_server: R
         await asyncio.wait_for(ours.save(delta(2, 2, gone=(1,))), 0.05)
     with pytest.raises(SnapshotOwed):
         await ours.save(delta(3, 3))
-    patience = ours._redis.connection_pool.connection_kwargs
-    patience["socket_timeout"] = 0.1
+    has_patience(ours, 0.1)
     with pytest.raises(StoreDown):
         await ours.save_all(whole(4, 3))
-    patience["socket_timeout"] = HANGS
+    has_patience(ours, HANGS)
     redis_server.go_on()
     await ours.save_all(whole(5, 4, 5))
     await ours.save(delta(6, 6))
