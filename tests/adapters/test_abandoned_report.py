@@ -130,7 +130,7 @@ def test_they_are_narrowed_by_names_person_and_kind(history: HistoryStore) -> No
     assert [row["call"] for row in found(history, outcome="short_abandoned")] == ["c2"]
 
 
-@pytest.mark.parametrize("seed", seeds(3, fast=1))
+@pytest.mark.parametrize("seed", seeds(3, fast=0))
 def test_there_are_as_many_as_the_queues_report_counts(history: HistoryStore, monkeypatch: pytest.MonkeyPatch, seed: int) -> None:
     monkeypatch.setattr(abandoned, "VISITS_AT_ONCE", 3)
     begin, end = spread(history, seed, ORIGINS[seed])

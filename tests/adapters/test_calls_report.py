@@ -176,7 +176,7 @@ def test_a_long_report_is_read_a_part_at_a_time(history: HistoryStore, monkeypat
     assert waited == [float(number) for number in range(35)]
 
 
-@pytest.mark.parametrize("seed", seeds(3, fast=1))
+@pytest.mark.parametrize("seed", seeds(3, fast=0))
 def test_every_call_of_a_day_has_one_row(history: HistoryStore, seed: int) -> None:
     begin, end = spread(history, seed, MONTH_END)
     listed = table(calls_report(history.database.engine, query(begin, end + 1)))

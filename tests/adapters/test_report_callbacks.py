@@ -97,7 +97,7 @@ def test_a_callback_counts_with_its_attempts_where_it_was_requested(store: Histo
     assert read(callbacks_report(store.database.engine, asked(noon, noon + DAY))) == []
 
 
-@pytest.mark.parametrize("seed", seeds(3, fast=1))
+@pytest.mark.parametrize("seed", seeds(3, fast=0))
 def test_the_sums_over_intervals_are_those_of_the_day(store: HistoryStore, seed: int) -> None:
     rng, facts, ends = Random(seed), list[AnyFact](), Counter[str]()
     for number in range(150):

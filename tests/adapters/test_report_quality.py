@@ -111,7 +111,7 @@ def test_what_is_recorded_drawn_and_reviewed_through_the_store(history: HistoryS
     assert reviewed().result.points == 1.0
 
 
-@pytest.mark.parametrize("seed", seeds(3, fast=1))
+@pytest.mark.parametrize("seed", seeds(3, fast=0))
 def test_the_sums_over_intervals_are_those_of_the_day(history: HistoryStore, seed: int) -> None:
     rng = Random(seed)
     record(history, amy=20, bob=10)

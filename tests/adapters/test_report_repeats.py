@@ -118,7 +118,7 @@ def test_only_an_agent_of_a_queue(store: HistoryStore) -> None:
     assert figures(store, agents=frozenset({"amy"}), queues=frozenset({"support"})) == {("support", "amy"): (1, 1, 0.0, 1)}
 
 
-@pytest.mark.parametrize("seed", seeds(3, fast=1))
+@pytest.mark.parametrize("seed", seeds(3, fast=0))
 def test_the_report_is_the_definition_and_any_intervals_add_up(store: HistoryStore, seed: int) -> None:
     rng, facts = Random(seed), list[AnyFact]()
     made: list[tuple[float, str, str, str, float]] = []

@@ -104,7 +104,7 @@ def test_a_survey_counts_where_its_call_arrived(store: HistoryStore) -> None:
     assert read(surveys_report(store.database.engine, asked(noon, noon + DAY, terms=TERMS))) == []
 
 
-@pytest.mark.parametrize("seed", seeds(3, fast=1))
+@pytest.mark.parametrize("seed", seeds(3, fast=0))
 def test_the_sums_over_intervals_are_those_of_the_day(store: HistoryStore, seed: int) -> None:
     rng, facts, results = Random(seed), list[AnyFact](), Counter[str]()
     for number in range(150):

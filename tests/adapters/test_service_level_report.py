@@ -86,7 +86,7 @@ def test_visits_are_narrowed_by_queue_tier_and_entry(history: HistoryStore) -> N
     assert found(entries=frozenset({"main"}), tiers=frozenset({"gold"})) == ["sales"]
 
 
-@pytest.mark.parametrize("seed", seeds(3, fast=1))
+@pytest.mark.parametrize("seed", seeds(3, fast=0))
 @pytest.mark.parametrize("fill", [busy, spread])
 def test_quarters_of_an_hour_sum_to_the_whole(history: HistoryStore, fill: Any, seed: int) -> None:
     begin, end = fill(history, seed, ORIGINS[seed])
@@ -97,7 +97,7 @@ def test_quarters_of_an_hour_sum_to_the_whole(history: HistoryStore, fill: Any, 
         assert sums(found, ("queue",), COUNTS) == whole
 
 
-@pytest.mark.parametrize("seed", seeds(3, fast=1))
+@pytest.mark.parametrize("seed", seeds(3, fast=0))
 def test_the_default_is_that_of_the_queues_report(history: HistoryStore, seed: int) -> None:
     begin, end = busy(history, seed, ORIGINS[seed])
     asked = query(begin, end + 1, By.HOUR)

@@ -108,7 +108,7 @@ def test_only_the_agents_that_are_asked_for_are_listed(history: HistoryStore) ->
     assert [one.agent for one in find_sessions(history.database.engine, asked)] == ["ann", "eve"]
 
 
-@pytest.mark.parametrize("seed", seeds(3, fast=1))
+@pytest.mark.parametrize("seed", seeds(3, fast=0))
 def test_sessions_have_all_the_time_logged_in(history: HistoryStore, seed: int) -> None:
     begin, end = spread(history, seed, ORIGINS[seed])
     found = find_sessions(history.database.engine, query(begin, end + 1))

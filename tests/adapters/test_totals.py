@@ -166,7 +166,7 @@ def test_every_series_has_a_value_for_each_of_its_labels() -> None:
     assert len(set(names)) == len(names)
 
 
-@pytest.mark.parametrize("seed", seeds(6, fast=1))
+@pytest.mark.parametrize("seed", seeds(6, fast=0))
 def test_a_restart_takes_nothing_back_and_adds_nothing(seed: int) -> None:
     """Counters, histograms and agents' seconds: of a run that is cut now and then, and of one that never is."""
     busy = Busy(seed)

@@ -80,7 +80,7 @@ def test_they_are_narrowed_by_agent_and_queue(history: HistoryStore) -> None:
     ]
 
 
-@pytest.mark.parametrize("seed", seeds(3, fast=1))
+@pytest.mark.parametrize("seed", seeds(3, fast=0))
 def test_quarters_of_an_hour_sum_to_the_whole(history: HistoryStore, seed: int) -> None:
     begin, end = busy(history, seed, ORIGINS[seed])
     end += 3 * 3600

@@ -217,7 +217,7 @@ class Books:
             self._enter(fact)
             self._number(fact)
 
-    def _enter(self, fact: AnyFact) -> None:
+    def _enter(self, fact: object) -> None:
         match fact:
             case CallArrived():
                 assert fact.call not in self.calls

@@ -158,7 +158,7 @@ class Stage(ABC):
     def named(self, id_: str) -> str:
         return self.names.get(id_, f"stranger {id_}")
 
-    def said(self, event: AnyEvent) -> list[str]:
+    def said(self, event: object) -> list[str]:
         """An event in words: its kind, and what of it matters."""
         kind = type(event).__name__
         match event:
@@ -213,7 +213,7 @@ class Stage(ABC):
         return [f"  {line}" for line in [*legs, *bridges]]
 
 
-def about(event: AnyEvent) -> str:
+def about(event: object) -> str:
     """The leg that an event is about; empty when it is about the PBX."""
     match event:
         case OrderFailed(order=order):

@@ -20,12 +20,11 @@ def silent_day(seed: int) -> Day:
     return Day(seed, forgets=seed % 5 == 4, reception=seed % 3 == 2, silent=0.3)
 
 
-@pytest.mark.parametrize(
-    ("first", "count"), [(0, 3), *(pytest.param(first, BLOCK, marks=pytest.mark.slow) for first in range(0, 500, BLOCK))]
-)
-def test_every_rule_holds_when_no_audio_comes_from_some_callers(first: int, count: int) -> None:
+@pytest.mark.slow
+@pytest.mark.parametrize("first", range(0, 500, BLOCK))
+def test_every_rule_holds_when_no_audio_comes_from_some_callers(first: int) -> None:
     found = Counter[str]()
-    for seed in range(first, first + count):
+    for seed in range(first, first + BLOCK):
         try:
             day = silent_day(seed).run()
         except Exception as broken:

@@ -16,7 +16,6 @@ from callbridge.core.model.orders import Ring
 from callbridge.core.model.world import World
 from callbridge.core.recovery import adoption
 from callbridge.core.routing import offers
-from tests.examples import cases
 from tests.sim import mutants, mutants_books, mutants_features, mutants_handing
 from tests.sim.drive import Day, replay_in_slices
 from tests.sim.planting import MUTANTS, SEEDS, Mutant, kill
@@ -31,11 +30,8 @@ noticed: dict[str, int] = {}
 
 
 FEWER = [
-    (0, 3),
-    *(
-        pytest.param(first, end, marks=pytest.mark.slow)
-        for first, end in [(3, 10), *((one, one + BLOCK) for one in range(10, 300, BLOCK))]
-    ),
+    (0, 10),
+    *((one, one + BLOCK) for one in range(10, 300, BLOCK)),
 ]
 BLOCKS = [(0, 5), (5, BLOCK), *((first, first + BLOCK) for first in range(BLOCK, 600, BLOCK))]
 
@@ -50,7 +46,8 @@ def test_every_rule_holds_on_every_day(first: int, end: int) -> None:
             raise
 
 
-@pytest.mark.parametrize("forgets", cases([False, True], fast=1))
+@pytest.mark.slow
+@pytest.mark.parametrize("forgets", [False, True])
 @pytest.mark.parametrize(("first", "end"), FEWER)
 def test_every_rule_holds_when_a_receptionist_transfers(first: int, end: int, forgets: bool) -> None:
     given = 0
@@ -85,8 +82,9 @@ def test_every_rule_holds_on_days_that_forget(first: int) -> None:
             raise
 
 
-@pytest.mark.parametrize("forgets", cases([False, True], fast=1))
-@pytest.mark.parametrize("seeds", [(200, 203), pytest.param((*range(5), *range(200, 206)), marks=pytest.mark.slow)], ids=len)
+@pytest.mark.slow
+@pytest.mark.parametrize("forgets", [False, True])
+@pytest.mark.parametrize("seeds", [(200, 203), (*range(5), *range(200, 206))], ids=len)
 def test_every_day_is_the_same_in_slices(monkeypatch: pytest.MonkeyPatch, seeds: tuple[int, ...], forgets: bool) -> None:
     """Snapshots and reloads, a row at a time, with other events between the slices."""
     days = [Day(seed, forgets=forgets).run() for seed in seeds]

@@ -158,7 +158,7 @@ class Watch:
 
     # -- facts ----------------------------------------------------------------------------------------------------
 
-    def _fact(self, world: World, fact: AnyFact) -> None:
+    def _fact(self, world: World, fact: object) -> None:
         match fact:
             case CallArrived():
                 must(fact.leg not in self.arrived_legs, "arrived twice:", fact.leg)
@@ -452,7 +452,7 @@ class Watch:
         must([(fact.call, fact.agent) for fact in made] == rule, "offers", [(f.call, f.agent) for f in made], "rule", rule)
 
 
-def _told_about(event: AnyEvent) -> LegId | None:
+def _told_about(event: object) -> LegId | None:
     """The caller's leg of which this event says that audio has come, or that there is no telling."""
     match event:
         case CallerAudible(leg=leg) | DigitPressed(leg=leg) | LegReplaced(by=leg) | OrderFailed(order=WatchAudio(leg=leg)):
@@ -461,7 +461,7 @@ def _told_about(event: AnyEvent) -> LegId | None:
             return None
 
 
-def _code(event: AnyEvent, codes: Mapping[LegId, Code]) -> Code | None:
+def _code(event: object, codes: Mapping[LegId, Code]) -> Code | None:
     """The feature call that an event is about."""
     match event:
         case FeatureDialled(leg=leg) | DigitPressed(leg=leg):
