@@ -113,6 +113,10 @@ def names(settings: models.Settings) -> Iterator[NameInUse]:
     for name, entry in settings.entries.items():
         if entry.flow is not None:
             yield ("entries", name, "flow"), "flow", entry.flow
+        if entry.when_full is not None:
+            yield from _of_way(("entries", name, "when_full"), entry.when_full)
+    if settings.limits is not None:
+        yield from _of_way(("limits", "when_full"), settings.limits.when_full)
     queues: list[tuple[Path, QueueConfig]] = [(("queue_defaults",), settings.queue_defaults)]
     queues += [(("queues", name), queue) for name, queue in settings.queues.items()]
     for at, queue in queues:
@@ -121,6 +125,8 @@ def names(settings: models.Settings) -> Iterator[NameInUse]:
                 yield (*routing_at, "then", "flow"), "flow", routing.then.flow
         for index, rule in enumerate(queue.overflow or ()):
             yield from _of_overflow((*at, "overflow", index), rule)
+        if queue.when_full is not None:
+            yield from _of_way((*at, "when_full"), queue.when_full)
         if queue.survey is not None:
             yield (*at, "survey"), "survey", queue.survey
         for tier in (queue.record.tiers or ()) if queue.record is not None else ():

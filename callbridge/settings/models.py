@@ -64,6 +64,7 @@ from callbridge.settings.values import (
 )
 from callbridge.settings.waiting import (
     CallbacksConfig,
+    CallLimitsConfig,
     RepeatCallsConfig,
 )
 
@@ -130,6 +131,8 @@ class Settings(ConfigSection):
     """Names of the skills, as a list, or with a description of each. Example: `{support: Knows the product}`"""
     entries: dict[EntryName, EntryConfig] = {}
     """Where calls enter: the dialplan says `Stasis(callbridge,inbound,ENTRY)`."""
+    limits: CallLimitsConfig | None = None
+    """How many callers each PBX takes at a time; without this section there is no limit."""
     queue_defaults: QueueConfig = QueueConfig()
     """What holds for every queue that does not say otherwise, setting by setting."""
     queues: dict[Name, QueueConfig] = {}

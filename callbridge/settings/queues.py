@@ -36,9 +36,11 @@ from callbridge.settings.waiting import (
     AvoidedAgentsConfig,
     CallbackConfig,
     DestinationConfig,
+    MostCallers,
     OverflowConfig,
     PreferredAgentConfig,
     RecordingConfig,
+    WhenFullConfig,
 )
 
 
@@ -66,6 +68,10 @@ class EntryConfig(ConfigSection):
     """Queue that calls join at this entry. Example: `support`"""
     flow: Name | None = None
     """Flow that calls begin with at this entry; give either this or `queue`. Example: `welcome`"""
+    most_calls: MostCallers | None = None
+    """Most callers of this entry at a time, from arrival to the end of the call; by default no limit. Example: `60`"""
+    when_full: WhenFullConfig | None = None
+    """What happens to any more callers; by default `{refuse: busy}`. Example: `{refuse: congestion}`"""
     renamed_from: EntryName | None = None
     """Former name of the entry; calls that still arrive under it enter here. Example: `helpdesk`"""
 
@@ -73,6 +79,8 @@ class EntryConfig(ConfigSection):
     def _one(self) -> Self:
         if (self.queue is None) == (self.flow is None):
             raise ValueError("expected either {queue: NAME} or {flow: NAME}")
+        if self.when_full is not None and self.most_calls is None:
+            raise ValueError("when_full requires most_calls: without it an entry is never full")
         return self
 
 
@@ -143,6 +151,11 @@ class QueueConfig(TierRoutingConfig):
     """Former name of the queue; callers, callbacks and today's figures under it are carried over. Example: `helpdesk`"""
     report_targets: ReportTargetsConfig = ReportTargetsConfig()
     """Targets that reports compare figures with, besides the service level of `target`. Example: `{aht: 5m, csat: 0.85}`"""
+    most_waiting: MostCallers | None = None
+    """Most callers waiting at a time, though those who have waited in another queue come in all the same; by default no limit.
+    Example: `40`"""
+    when_full: WhenFullConfig | None = None
+    """What happens to any more callers; by default `{refuse: busy}`. Example: `{queue: general}`"""
     short_abandon: Duration | None = None
     """Callers who hang up sooner than this are left out of the service level. Example: `5s`"""
     short_talk: Duration | None = None

@@ -40,7 +40,7 @@ FILES: dict[str, tuple[str, ...]] = {
         ),
         *("repeat_calls", "outside", "keys", "consult_queue", "display", "prompts", "withheld_numbers"),
     ),
-    "queues.yaml": ("skills", "entries", "queue_defaults", "queues"),
+    "queues.yaml": ("skills", "entries", "limits", "queue_defaults", "queues"),
     "flows.yaml": ("calendars", "lookups", "surveys", "flows"),
     "agents.yaml": ("agents", "reasons", "reason_required", "phones", "alert_after_misses", "trunks"),
     "tiers.yaml": ("tiers",),

@@ -18,7 +18,7 @@ from callbridge.settings.document import Path
 from callbridge.settings.queues import EntryConfig, PenaltyConfig, QueueConfig, QueueTierConfig, StepConfig, TierRoutingConfig
 from callbridge.settings.staff import AgentConfig
 from callbridge.settings.values import split_place
-from callbridge.settings.waiting import AnnouncementsConfig, DestinationConfig, OverflowConfig
+from callbridge.settings.waiting import AnnouncementsConfig, DestinationConfig, OverflowConfig, WhenFullConfig
 
 ANSWER_WITHIN = 20.0
 SHARE = 0.8
@@ -103,6 +103,8 @@ def queue_plan(settings: models.Settings, name: str) -> core.QueuePlan:
     for level in (settings.queue_defaults, settings.queues[name]):
         given.update({field: value for field in _OF_QUEUE if (value := getattr(level, field)) is not None})
         given.update({field: _penalty(value) for field in _PENALTIES if (value := getattr(level, field)) is not None})
+        if level.most_waiting is not None or level.when_full is not None:
+            given["most_waiting"] = _most_waiting(settings, level)
         if level.overflow is not None:
             given["overflow"] = tuple(_overflow(rule) for rule in level.overflow)
         if "callback" in level.model_fields_set:
@@ -134,6 +136,12 @@ def plan(settings: models.Settings) -> core.Plan:
         queues={name: queue_plan(settings, name) for name in settings.queues},
         entries={name: _entry(entry) for name, entry in settings.entries.items()},
         renamed_entries={entry.renamed_from: name for name, entry in settings.entries.items() if entry.renamed_from is not None},
+        entry_limits={
+            name: _limit(entry.most_calls, entry.when_full)
+            for name, entry in settings.entries.items()
+            if entry.most_calls is not None
+        },
+        most_calls=_limit(settings.limits.most_calls, settings.limits.when_full) if settings.limits is not None else None,
         flows={name: _flow(name, flow) for name, flow in settings.flows.items()}
         | {core.SURVEY + name: _survey_flow(name, survey) for name, survey in settings.surveys.items()}
         | {core.CAMPAIGN + name: _harbour_flow(name, one) for name, one in settings.campaigns.items() if one.message}
@@ -270,6 +278,19 @@ def way(to: DestinationConfig) -> core.Then:
     if to.flow is not None:
         return core.ToFlow(to.flow)
     return core.ToDialplan(*split_place(to.dialplan or ""))
+
+
+def _limit(most: int, full: WhenFullConfig | None) -> core.Limit:
+    if full is None:
+        return core.Limit(most)
+    return core.Limit(most, core.Refusal(full.refuse) if full.refuse is not None else way(full))
+
+
+def _most_waiting(settings: models.Settings, queue: QueueConfig) -> core.Limit | None:
+    """Each of the two settings may come from the defaults."""
+    defaults = settings.queue_defaults
+    most = queue.most_waiting if queue.most_waiting is not None else defaults.most_waiting
+    return _limit(most, queue.when_full or defaults.when_full) if most is not None else None
 
 
 def _callback(given: waiting.CallbackConfig) -> core.CallbackTerms:

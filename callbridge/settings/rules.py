@@ -46,6 +46,7 @@ def faults(settings: models.Settings, document: Document) -> Iterator[Fault]:
         _wrap_ups,
         phone_rules.phones,
         _extensions,
+        _limits,
         _routings,
         _cycles,
         flow_rules.faults,
@@ -283,6 +284,15 @@ def _queue_names(settings: models.Settings, document: Document) -> Iterator[Faul
     for path, name in used:
         if name not in written:
             yield document.at(path, f"no such queue: {name!r}", did_you_mean(name, written))
+
+
+def _limits(settings: models.Settings, document: Document) -> Iterator[Fault]:
+    """What happens when a queue is full matters only if it can be."""
+    if settings.queue_defaults.most_waiting is not None:
+        return
+    for name, queue in settings.queues.items():
+        if queue.when_full is not None and queue.most_waiting is None:
+            yield document.at(("queues", name, "when_full"), "requires most_waiting: without it the queue is never full")
 
 
 def _renames(settings: models.Settings, document: Document) -> Iterator[Fault]:

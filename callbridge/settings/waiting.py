@@ -8,7 +8,7 @@ from typing import Annotated, Self
 from pydantic import Field, field_validator, model_validator
 
 from callbridge.core.model.flow import fields_of
-from callbridge.core.model.plan import CallFirst
+from callbridge.core.model.plan import CallFirst, RefusalReason
 from callbridge.settings.flows import ConditionConfig, Names
 from callbridge.settings.section import ConfigSection
 from callbridge.settings.spelling import Unit
@@ -42,6 +42,34 @@ class DestinationConfig(ConfigSection):
         if sum(way is not None for way in (self.queue, self.flow, self.dialplan)) != 1:
             raise ValueError('expected one of {queue: NAME}, {flow: NAME}, {dialplan: "context,extension"}')
         return self
+
+
+class WhenFullConfig(DestinationConfig):
+    """What happens to a caller for whom there is no room: exactly one of these."""
+
+    refuse: RefusalReason | None = None
+    """The caller is hung up, unanswered unless a flow has answered: SIP callers get 486 (`busy`) or 503 (`congestion`, on which a
+    carrier may try another route). Example: `busy`"""
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Self:
+        if sum(way is not None for way in (self.refuse, self.queue, self.flow, self.dialplan)) != 1:
+            raise ValueError(
+                'expected one of {refuse: busy or congestion}, {queue: NAME}, {flow: NAME}, {dialplan: "context,extension"}'
+            )
+        return self
+
+
+MostCallers = Annotated[int, Field(ge=1, le=1_000_000), Unit("callers")]
+
+
+class CallLimitsConfig(ConfigSection):
+    """How many callers each PBX takes at a time, over all entries."""
+
+    most_calls: MostCallers
+    """Most callers on the PBX at a time, waiting and in conversations. Example: `400`"""
+    when_full: WhenFullConfig = WhenFullConfig(refuse=RefusalReason.BUSY)
+    """What happens to any more callers. Example: `{refuse: congestion}`"""
 
 
 class OverflowConfig(DestinationConfig):

@@ -72,6 +72,7 @@ CONTRACT = {
     "hold_seconds": ("histogram", {"queue", "direction"}),
     "overflows": ("counter", {"queue", "to", "reason"}),
     "calls_diverted": ("counter", {"pbx", "reason"}),
+    "calls_refused": ("counter", {"full", "pbx"}),
     "agent_state_seconds": ("counter", {"state", "reason"}),
     "pbx_up": ("gauge", {"pbx", "link"}),
     "application_replaced": ("counter", {"pbx"}),

@@ -54,6 +54,9 @@ def check_indexes(world: World) -> None:
         check_callbacks(world, calls, callbacks)
     if world.attempts or world._attempts_of or world._talks_of or any(call.attempt_id for call in calls):
         check_attempts(world)
+    for call in calls:
+        assert world.callers_on(pbx_of(call.leg)) == sum(c.is_caller for c in calls if pbx_of(c.leg) == pbx_of(call.leg))
+        assert world.callers_by(call.entry) == sum(c.is_caller for c in calls if c.entry == call.entry)
     assert not world.overtaken
 
 

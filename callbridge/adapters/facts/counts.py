@@ -25,6 +25,7 @@ from callbridge.core.model.facts import (
     CallbackTried,
     CallDiverted,
     CallRecorded,
+    CallRefused,
     CallRepeated,
     CallScored,
     ConferenceEnded,
@@ -74,7 +75,7 @@ Series = tuple[Family, tuple[str, ...]]
 Growth = tuple[Family, tuple[str, ...], float]
 """By how much a series grows; of a histogram: what was observed."""
 
-_OfVisits = VisitBegan | VisitEnded | CallDiverted
+_OfVisits = VisitBegan | VisitEnded | CallDiverted | CallRefused
 _OfTalks = OfferEnded | TalkEnded | ConferenceEnded | WrapUpEnded | CallRecorded | RecordingFailed | CallRepeated
 _OfSelfService = FlowEnded | PromptFailed | LookupEnded | SurveyAnswered | SurveyEnded | SurveyMissed | VoicemailLeft
 _OfCallbacks = CallbackRequested | CallbackRefused | CallbackEnded | CallbackTried
@@ -116,6 +117,7 @@ PROMPTS = _counter("prompts_failed", "Prompts that could not be played.", "where
 LOOKUPS = _counter("lookups", "Caller lookups in other systems, by result.", "lookup", "result")
 LOOKUP_SECONDS = _histogram("lookup_seconds", "Duration of caller lookups.", QUICK, "lookup")
 DIVERTED = _counter("calls_diverted", "Calls sent back to the dialplan, by reason.", "pbx", "reason", free="reason")
+CALLS_REFUSED = _counter("calls_refused", "Callers hung up because a limit was reached, by what was full.", "pbx", "full")
 AGENT_SECONDS = _counter("agent_state_seconds", "Time that agents spent in each state.", "state", "reason", free="reason")
 EACH_AGENTS_SECONDS = _counter(
     "agent_state_seconds", "Time that agents spent in each state.", "state", "reason", "agent", free="reason agent"
@@ -178,6 +180,8 @@ def _of_visits(fact: _OfVisits) -> Iterator[Growth]:
                 yield OVERFLOWS, (fact.queue, fact.to, fact.reason), 1.0
         case CallDiverted():
             yield DIVERTED, (pbx_of(LegId(fact.leg)), fact.reason), 1.0
+        case CallRefused():
+            yield CALLS_REFUSED, (pbx_of(LegId(fact.leg)), fact.full), 1.0
         case _:
             assert_never(fact)
 

@@ -26,6 +26,7 @@ _DIVERSION_TEXTS: dict[str, str] = {
     DiversionReason.UNKNOWN_FLOW: "the flow is not configured",
     DiversionReason.FLOW: "the flow says so",
     DiversionReason.FLOW_FAILED: "the flow has no way to continue",
+    DiversionReason.FULL: "a limit on callers was reached",
     DiversionReason.TOO_MANY_WAYS: "it was sent around too many times (a loop in the routing)",
     DiversionReason.UNKNOWN_QUEUE: "the queue is not configured",
     DiversionReason.QUEUE_REMOVED: "the queue was removed from the configuration",
@@ -121,6 +122,11 @@ def _inaudible(fact: FactFields, plan: Plan, arrived: float) -> str:
 def _diverted(fact: FactFields, plan: Plan, arrived: float) -> str:
     reason = str(fact["reason"])
     return f"sent to the dialplan: {_DIVERSION_TEXTS.get(reason, reason.replace('_', ' '))}"
+
+
+def _call_refused(fact: FactFields, plan: Plan, arrived: float) -> str:
+    place = {"queue": f"queue {fact['queue']}", "entry": f"entry {fact['entry']}"}.get(str(fact["full"]), "the PBX")
+    return f"refused ({fact['response']}): {place} had {fact['most']} callers, as many as its limit allows"
 
 
 def _visit_began(fact: FactFields, plan: Plan, arrived: float) -> str:
@@ -225,6 +231,7 @@ _SENTENCES: Sentences = {
     "caller_changed": _caller_changed,
     "caller_inaudible": _inaudible,
     "call_diverted": _diverted,
+    "call_refused": _call_refused,
     "visit_began": _visit_began,
     "step_began": _step_began,
     "offer_made": _offer_made,

@@ -18,7 +18,7 @@ from callbridge.core.model.rows import evolve
 from callbridge.core.model.switch import BYPASS
 from callbridge.core.model.world import World
 from callbridge.core.outbound import callback_calls, campaigns
-from callbridge.core.routing import answers, audio, devices, lost_phones, offers, phone_replies, segments, visits
+from callbridge.core.routing import admission, answers, audio, devices, lost_phones, offers, phone_replies, segments, visits
 from callbridge.core.transfers import queue_consults, returns, supervision, transfers
 
 # -- arrival --------------------------------------------------------------------------------------------------------
@@ -43,7 +43,8 @@ def arrive(world: World, event: CallerArrived, *, found: bool = False, phone: st
         arrived_at=min(event.at if event.since is None else event.since, world.now),
         audible=audio.is_exempt(event.channel_name, found=found and event.up),
     )
-    queue = destination.queue if isinstance(destination, ToQueue) else ""
+    way = destination if found else admission.at_entry(world, event.leg, call.entry, destination)
+    queue = way.queue if isinstance(way, ToQueue) else ""
     leg = legs.open_leg(world, event.leg, LegRole.CUSTOMER, call=call.id)
     if event.up:
         leg = world.put_leg(leg, up_at=world.now)
@@ -53,13 +54,16 @@ def arrive(world: World, event: CallerArrived, *, found: bool = False, phone: st
         agent_states.refresh_device(world, at_phone)
     _emit_arrived(world, call, event, queue, found=found)
     world.order(Subscribe(leg=event.leg))
+    if isinstance(way, admission.Full):
+        admission.turn_away(world, call, way)
+        return
     if not event.up:
         world.order(Answer(leg=event.leg))
-    if world.plan.remembers and call.number and MEMORY + call.entry in world.plan.flows:
+    if way == destination and world.plan.remembers and call.number and MEMORY + call.entry in world.plan.flows:
         visits.into_flow(world, call, MEMORY + call.entry, "entry")
         return
-    if isinstance(destination, ToFlow):
-        visits.into_flow(world, call, destination.flow, "entry")
+    if isinstance(way, ToFlow):
+        visits.into_flow(world, call, way.flow, "entry" if way == destination else "full")
         return
     world.order(StartMusic(leg=event.leg, music=world.plan.queues[queue].music))
     visits.begin_visit(world, call, queue)

@@ -13,7 +13,7 @@ from callbridge.core.model.orders import StartMusic
 from callbridge.core.model.plan import MEMORY, ToFlow, ToQueue
 from callbridge.core.model.rows import evolve
 from callbridge.core.model.world import World
-from callbridge.core.routing import segments, visits
+from callbridge.core.routing import admission, segments, visits
 
 
 def into_queue(world: World, call: Call, node: QueueNode) -> None:
@@ -32,6 +32,14 @@ def into_queue(world: World, call: Call, node: QueueNode) -> None:
         return
     if isinstance(destination, ToQueue):
         node = replace(node, queue=destination.queue)
+    way = ToQueue(node.queue) if call.queued_at is not None or call.placed else admission.into_queue(world, node.queue)
+    if isinstance(way, ToFlow):
+        visits.into_flow(world, end(world, call, "flow", f"flow:{way.flow}"), way.flow, "full")
+        return
+    if isinstance(way, admission.Full):
+        admission.turn_away(world, end(world, call, "full"), way)
+        return
+    node = replace(node, queue=way.queue)
     call = visits.overflowed_by_key(world, call, f"queue:{node.queue}")
     call = end(world, call, "queue", f"queue:{node.queue}")
     plan = world.plan.queues.get(node.queue)

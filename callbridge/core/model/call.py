@@ -140,6 +140,8 @@ class DiversionReason(StrEnum):
     FLOW = "flow"
     """A dialplan node of a flow."""
     FLOW_FAILED = "flow_failed"
+    FULL = "full"
+    """A limit on calls or waiting callers was reached."""
     TOO_MANY_WAYS = "too_many_ways"
     """A loop in the routing."""
     ANSWER = "answer"
@@ -490,6 +492,11 @@ class Call:
     def direction(self) -> str:
         """``out`` if callbridge made it, for a callback or a campaign: its talks then count in no queue's figures."""
         return "out" if self.callback or self.campaign else "in"
+
+    @property
+    def is_caller(self) -> bool:
+        """Did this call come in, and is it here still? Then it counts for the limits on calls."""
+        return self.direction == "in" and self.phase not in (Phase.ENDING, Phase.LEAVING)
 
     @property
     def is_callback(self) -> bool:

@@ -92,6 +92,18 @@ class CallDiverted(Fact):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CallRefused(Fact):
+    """A caller was hung up because a limit was reached: before the answer, unless a flow had answered. ``full``: ``pbx``,
+    ``entry`` or ``queue``, of which ``most`` callers may be there at a time; ``response``: ``busy`` or ``congestion``."""
+
+    leg: Plain
+    entry: FreeText
+    full: Plain
+    most: int
+    response: Plain
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class VisitBegan(Fact):
     tier: Plain
     rank: float
@@ -689,6 +701,7 @@ AnyFact = (
     | CallerChanged
     | CallerInaudible
     | CallDiverted
+    | CallRefused
     | VisitBegan
     | StepBegan
     | OfferMade

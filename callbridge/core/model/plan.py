@@ -73,6 +73,29 @@ Entry = ToQueue | ToFlow
 """Where a caller begins."""
 
 
+class RefusalReason(StrEnum):
+    """What the caller's network is told: 486 or 503 to SIP callers, if the call has not been answered."""
+
+    BUSY = "busy"
+    CONGESTION = "congestion"
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    reason: RefusalReason = RefusalReason.BUSY
+
+
+WhenFull = Then | Refusal
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """So many callers at a time; what happens to any more."""
+
+    most: int
+    when_full: WhenFull = Refusal()
+
+
 @dataclass(frozen=True, slots=True)
 class OverflowRule:
     """A caller leaves the queue sooner than its steps would have it: when ``when`` holds, for ``reason``."""
@@ -312,6 +335,8 @@ class QueuePlan:
     """The name that the queue had before: who waits there, what is owed and what was counted under it belongs here."""
     pick: AgentOrder = AgentOrder.LONGEST_IDLE
     short_abandon: float = 5.0
+    most_waiting: Limit | None = None
+    """Of callers who have not waited in another queue before."""
     short_talk: float = 1.0
     """An agent who hangs up within so many seconds has not answered. 0: every join is an answer."""
     wait_for_audio: float = 0.0
@@ -453,6 +478,10 @@ class Plan:
     entries: Mapping[str, Entry] = field(default_factory=dict)
     renamed_entries: Mapping[str, str] = field(default_factory=dict)
     """Names that entries had before -> their names now."""
+    entry_limits: Mapping[str, Limit] = field(default_factory=dict)
+    """Most callers at a time who came by an entry, from arrival to end."""
+    most_calls: Limit | None = None
+    """The same of all entries together, on each PBX."""
     flows: Mapping[str, Flow] = field(default_factory=dict)
     calendars: Mapping[str, Calendar] = field(default_factory=dict)
     surveys: Mapping[str, SurveyPlan] = field(default_factory=dict)

@@ -6,6 +6,7 @@ that raises is undone as if it had never begun, and a step that ends well leaves
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
@@ -24,7 +25,7 @@ from callbridge.core.model.events import DeadlinePassed
 from callbridge.core.model.facts import AnyFact
 from callbridge.core.model.feature_call import FeatureCall, PinGuard
 from callbridge.core.model.flow import Flow
-from callbridge.core.model.ids import LegId, leg_id
+from callbridge.core.model.ids import LegId, leg_id, pbx_of
 from callbridge.core.model.leg import Leg
 from callbridge.core.model.line import QueueLine
 from callbridge.core.model.matcher import Matcher
@@ -151,6 +152,8 @@ class World(SavedTables):
         self._waiting_for_phone: dict[str, set[str]] = {}
         self._leg_by_pair: dict[str, list[LegId]] = {}
         self._features_at: dict[str, set[LegId]] = {}
+        self._callers: Counter[tuple[str, str]] = Counter()
+        """Callers on each PBX, and by each entry, from arrival until they are hung up."""
         self._callbacks_owed: dict[str, dict[str, str]] = {}
         """Queue -> number -> callback."""
         self._attempts_of: dict[str, dict[str, None]] = {}
@@ -210,6 +213,14 @@ class World(SavedTables):
     def line(self, queue: str) -> QueueLine:
         """The callers of this queue in order of service."""
         return self._lines.get(queue) or QueueLine()
+
+    def callers_on(self, pbx: str) -> int:
+        """Callers who are on this PBX now, waiting or in a conversation."""
+        return self._callers["pbx", pbx]
+
+    def callers_by(self, entry: str) -> int:
+        """Callers there now who came by this entry."""
+        return self._callers["entry", entry]
 
     def callback_for(self, queue: str, who: str) -> Callback | None:
         """The callback that this (normalised) number is owed in this queue."""
@@ -405,12 +416,22 @@ class World(SavedTables):
         self._arm("call", key, old, new)
         self._arm_announcing(key, old, new)
         self._stand_in_line(key, old.standing if old is not None else None, new.standing if new is not None else None)
+        self._count_caller(old, new)
         if new is not None and new.may_be_offered and (visit := new.visit) is not None:
             (self.kept.add if visit.back_to else self.kept.discard)(key)
             self.matcher.wait(key, waiting_groups.of_call(new, visit), visit.rank)
         elif old is not None and old.may_be_offered:
             self.kept.discard(key)
             self.matcher.unwait(key)
+
+    def _count_caller(self, old: Call | None, new: Call | None) -> None:
+        was, is_ = old is not None and old.is_caller, new is not None and new.is_caller
+        if was == is_ and (old is None or new is None or (old.leg == new.leg and old.entry == new.entry)):
+            return
+        for call, counts, by in ((old, was, -1), (new, is_, 1)):
+            if call is not None and counts:
+                self._callers["pbx", pbx_of(call.leg)] += by
+                self._callers["entry", call.entry] += by
 
     def _leg_changed(self, key: str, old: Leg | None, new: Leg | None) -> None:
         self._arm("leg", key, old, new)

@@ -86,14 +86,14 @@ def drop_bridge(world: World, call: Call, inside: tuple[LegId, ...]) -> Call:
     return evolve(call, bridge=None)
 
 
-def end_call(world: World, call: Call) -> None:
-    """No other party is left: hang up the customer's leg."""
+def end_call(world: World, call: Call, reason: str = "normal") -> None:
+    """No other party is left: hang up the customer's leg, for this reason (``HangUp``)."""
     call = drop_bridge(world, call, (call.leg,))
     if call.leg not in world.legs:
         finish(world, call, world.now)  # the customer has not been dialled yet
         return
     world.calls.put(call.id, evolve(call, phase=after(call.phase, Move.HANG_UP), deadline=None))
-    legs.hang_up(world, call.leg)
+    legs.hang_up(world, call.leg, reason)
 
 
 def finish(world: World, call: Call, when: float, estimated: bool = False) -> None:

@@ -437,7 +437,7 @@ def abandoned(world: World, call: Call, at: float) -> VisitOutcome:
     return VisitOutcome.SHORT_ABANDONED if short else VisitOutcome.ABANDONED
 
 
-ON_PURPOSE = frozenset({DiversionReason.OVERFLOW, DiversionReason.FLOW})
+ON_PURPOSE = frozenset({DiversionReason.OVERFLOW, DiversionReason.FLOW, DiversionReason.FULL})
 """Reasons for which the configuration itself sends a caller to the dialplan."""
 
 
