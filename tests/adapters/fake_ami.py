@@ -11,6 +11,7 @@ class FakeAmi:
     def __init__(self) -> None:
         self.states = {"PJSIP/1001": "NOT_INUSE", "Custom:x": "INUSE"}
         self.asked: list[dict[str, str]] = []
+        self.asked_at: list[float] = []
         self.slice = 0
         self.silent: set[str] = set()
         self.refusals: dict[str, str] = {}
@@ -62,6 +63,7 @@ class FakeAmi:
                 block = (await reader.readuntil(b"\r\n\r\n")).decode()
                 action = dict(line.split(": ", 1) for line in block.strip().split("\r\n"))
                 self.asked.append(action)
+                self.asked_at.append(asyncio.get_running_loop().time())
                 if action["Action"] not in self.silent:
                     await self._write(writer, self._answer(action))
         except (asyncio.IncompleteReadError, ConnectionError):

@@ -17,6 +17,7 @@ import structlog
 from panoramisk.ami_protocol import AMIProtocol
 from panoramisk.manager import Manager
 
+from callbridge.adapters.ami.mixmonitors import MixMonitors
 from callbridge.adapters.pbx_link import (
     TRIED,
     Backoff,
@@ -40,7 +41,6 @@ _MESSAGE_LIMIT = 1 << 20
 _DENIED = "Permission denied"
 STOP_PATIENCE = 20.0
 """Seconds for which the end of a recording waits while the link is down."""
-MAX_RECORDINGS = 10_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,8 +126,7 @@ class Ami:
         self._tried_at = now()
         self._listing: asyncio.Future[Any] | None = None
         self._later: list[DeviceChanged] = []
-        self._recordings: dict[str, str] = {}
-        """Leg -> Asterisk's ID of the MixMonitor that we started: the channel may have others."""
+        self._mixmonitors = MixMonitors()
 
     @property
     def up(self) -> bool:
@@ -174,17 +173,19 @@ class Ami:
     async def record(self, order: StartRecording | PauseRecording | StopRecording) -> None:
         """Carry out an order about a recording. Raises NotSent, TimedOut or OrderRefused. A channel that has ended needs no stop.
         A stop waits for a link that is down: nobody wants a recording that goes on."""
+        if isinstance(order, StartRecording):
+            await self._mixmonitors.until_removed(order.leg)
         began, result = self._now(), "done"
         try:
-            action, fields = recording_action(order, self._recordings.get(order.leg, ""))
+            action, fields = recording_action(order, self._mixmonitors.known(order.leg))
             if isinstance(order, StopRecording):
                 await self._until_up(STOP_PATIENCE)
-                self._recordings.pop(order.leg, None)
+                self._mixmonitors.forget(order.leg)
             (answer, *_) = await self.send_action(action, fields)
-            if isinstance(order, StartRecording) and answer.get("MixMonitorID"):
-                self._recordings[order.leg] = answer["MixMonitorID"]
-                if len(self._recordings) > MAX_RECORDINGS:
-                    self._recordings.pop(next(iter(self._recordings)))
+            if isinstance(order, StopRecording):
+                self._mixmonitors.stopped(order.leg)
+            elif isinstance(order, StartRecording) and answer.get("MixMonitorID"):
+                self._mixmonitors.started(order.leg, answer["MixMonitorID"])
         except ValueError as odd:
             raise OrderRefused(0, str(odd)) from None
         except OrderTrouble as trouble:
