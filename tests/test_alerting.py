@@ -2,13 +2,27 @@
 
 from __future__ import annotations
 
+import time
+from contextlib import closing
+from functools import partial
 from pathlib import Path
 
-from callbridge.adapters.alerts import MailChannel, WebhookChannel
+import pytest
+from sqlalchemy import insert
+
+from callbridge.adapters.alerts import AlertWatch, CallVolumes, MailChannel, WebhookChannel
+from callbridge.adapters.alerts.call_volumes import WEEK
+from callbridge.adapters.database import Database
+from callbridge.adapters.database.history_tables import visits
+from callbridge.core.model.facts import SurveyAnswered
+from callbridge.service import alerting
 from callbridge.service.alerting import channels, thresholds
 from callbridge.settings.loading import load
 from callbridge.settings.models import Settings
+from tests.adapters.receiver import SECRET, Receiver
+from tests.adapters.waiting import until
 from tests.settings.conftest import RIGHT
+from tests.test_starting import process_config, processed
 
 TIERS = """\
 tiers: {order: [diamond, gold, standard], default: standard}
@@ -46,3 +60,35 @@ def test_alerts_go_where_the_settings_say_and_when(tmp_path: Path) -> None:
     assert channels(settings)[0].name == "mail to a@x.example, b@x.example"
     made = thresholds(settings, settings.plan())
     assert (made.off, made.lasting("long_wait"), made.lasting("pbx_link"), made.long_wait) == ({"database"}, 120.0, 30.0, 90.0)
+
+
+async def test_many_calls_of_the_history_and_answers_to_a_survey_are_looked_at(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(alerting, "CallVolumes", partial(CallVolumes, every=0.05))
+    monkeypatch.setattr(alerting, "AlertWatch", partial(AlertWatch, every=0.05))
+    url = f"sqlite:///{tmp_path}/cb.db"
+    with closing(Database(url)) as database:
+        database.open()
+        weeks = [(0, 60), (1, 10), (2, 14)]
+        began = [time.time() - ago * WEEK - 60.0 * (n % 50) - 60.0 for ago, count in weeks for n in range(count)]
+        with database.engine.begin() as link:
+            rows = [{"call": f"c{n}", "visit": 1, "queue": "support", "began_at": at} for n, at in enumerate(began)]
+            link.execute(insert(visits), rows)
+    async with Receiver() as receiver:
+        hook = {"url": f"http://127.0.0.1:{receiver.port}/", "secret": SECRET}
+        alerts = {"webhook": hook, "off": ["pbx_link"], "for": {"calls_unusual": 0.01}}
+        config = process_config(tmp_path, alerts=alerts, database={"url": url})
+        async with processed(config) as process:
+            await process.begin_term()
+            await until(lambda: receiver.got)
+            process.metrics.totals.count([answered("5")] * 94 + [answered("1")] * 6)
+            assert process.alerting is not None
+            assert process.alerting._look().answers == {("support", "kind", "5"): 94.0, ("support", "kind", "1"): 6.0}
+            assert [(event["rule"], event["text"]) for event in receiver.got] == [
+                ("calls_unusual", "60 calls came into support within an hour; at this hour of former weeks 12")
+            ]
+
+
+def answered(key: str) -> SurveyAnswered:
+    return SurveyAnswered(seq=1, at=time.time(), queue="support", survey="service", question="kind", answer=key)

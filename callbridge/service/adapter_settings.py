@@ -28,6 +28,13 @@ def redis_settings(settings: Settings) -> RedisSettings | None:
     return None if redis is None else RedisSettings(url=redis.url, prefix=redis.prefix, world=settings.instance.app)
 
 
+def history_url(settings: Settings) -> str | None:
+    """Of the database with the history; None: there is none."""
+    if settings.database is None or not settings.history.keep:
+        return None
+    return settings.database.url.get_secret_value()
+
+
 def history_people(settings: Settings) -> People:
     """What the history keeps of callers."""
     history = settings.history

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
-from callbridge.adapters.alerts import AlertWatch, Channel, Figures, MailChannel, Thresholds, WebhookChannel
-from callbridge.adapters.facts.counts import OFFERS
+from callbridge.adapters.alerts import AlertWatch, CallVolumes, Channel, Figures, MailChannel, Thresholds, WebhookChannel
+from callbridge.adapters.facts.counts import OFFERS, SURVEY_ANSWERS
 from callbridge.adapters.mail import Mailer
 from callbridge.core.model.agent import State, published
 from callbridge.core.model.plan import Plan
-from callbridge.service.adapter_settings import mail_settings
+from callbridge.service.adapter_settings import history_url, mail_settings
 from callbridge.settings.models import Settings
 
 if TYPE_CHECKING:
@@ -24,18 +24,22 @@ class Alerting:
     def __init__(self, process: Process, term: Term) -> None:
         self._process, self._term = process, term
         self._watch = AlertWatch(self._look)
+        self._volumes = CallVolumes(history_url(process.settings), term.clock.now)
 
     async def adopt(self, settings: Settings, plan: Plan) -> None:
         """Without the section ``alerts`` nothing is sent."""
         wanted = settings.alerts
         most = wanted.most_per_hour if wanted is not None else 0
+        self._volumes.adopt(wanted=wanted is not None and "calls_unusual" not in wanted.off)
         await self._watch.adopt(thresholds(settings, plan), channels(settings), most)
 
     def start(self) -> None:
         self._term.parts.run("alerts", self._watch.run())
+        self._term.parts.run("call volumes", self._volumes.run())
 
     async def close(self) -> None:
         await self._watch.close()
+        self._volumes.close()
 
     def _look(self) -> Figures:
         term = self._term
@@ -44,6 +48,7 @@ class Alerting:
             "ledger": ledger.trouble() if ledger is not None and self._process.settings.campaigns else "",
             "history": history.trouble() if history is not None else "",
         }
+        totals = self._process.metrics.totals.shown()
         states = {agent.id: (*published(agent), agent.since) for agent in term.board.agents.values()}
         return Figures(
             now=term.clock.now(),
@@ -53,11 +58,13 @@ class Alerting:
             store=term.saver.why if term.saver.degraded else "",
             databases={name: why for name, why in databases.items() if why},
             backlogs=term.readers.hooks.backlogs(),
-            offers={
-                (labels[0], labels[1]): values[0]
-                for (family, labels), values in self._process.metrics.totals.shown().items()
-                if family is OFFERS
+            offers={(labels[0], labels[1]): values[0] for (family, labels), values in totals.items() if family is OFFERS},
+            answers={
+                (labels[0], labels[1], labels[2]): values[0]
+                for (family, labels), values in totals.items()
+                if family is SURVEY_ANSWERS
             },
+            volumes=self._volumes.found,
         )
 
 

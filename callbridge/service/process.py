@@ -30,7 +30,7 @@ from callbridge.runtime import Clock
 from callbridge.runtime.loop import Fatal
 from callbridge.service import observing
 from callbridge.service import term as terms
-from callbridge.service.adapter_settings import ownership_check, recording_terms, redis_settings
+from callbridge.service.adapter_settings import history_url, ownership_check, recording_terms, redis_settings
 from callbridge.service.alerting import Alerting
 from callbridge.service.fatal_callbacks import FatalCallbacks
 from callbridge.service.parts import Parts
@@ -69,7 +69,7 @@ class Process:
         self.metrics = Metrics(Board(masked=masked), Clock().now, recordings=settings.metrics.recordings)
         redis = redis_settings(settings)
         self.store: Store = MemoryStore() if redis is None else RedisStore(redis)
-        url = settings.database.url.get_secret_value() if settings.database is not None and settings.history.keep else None
+        url = history_url(settings)
         self.reports = ReportService(url, lambda: report_site(self.settings))
         self.quality = QualityService(url, lambda: quality_site(self.settings), FatalCallbacks(lambda: self.settings))
         self.recordings = RecordingService(url, lambda: self.settings.metrics.recordings)

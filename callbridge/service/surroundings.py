@@ -19,7 +19,7 @@ from callbridge.core.model.plan import Plan
 from callbridge.core.model.world import World
 from callbridge.runtime import Clock, Runtime
 from callbridge.runtime.saver import Saver
-from callbridge.service.adapter_settings import history_days, history_people, redis_settings
+from callbridge.service.adapter_settings import history_days, history_people, history_url, redis_settings
 from callbridge.service.callers import CallerSources
 from callbridge.service.fact_readers import FactReaders
 from callbridge.service.links import Links
@@ -123,9 +123,9 @@ def _survivors(world: World, token: int) -> Survivors:
 
 
 def _history(settings: Settings, clock: Clock, survivors: Survivors) -> HistoryReader | None:
-    if settings.database is None or not settings.history.keep:
+    url = history_url(settings)
+    if url is None:
         return None
-    url = settings.database.url.get_secret_value()
     store = HistoryStore(url, history_people(settings), HISTORY_STATEMENT_WITHIN, survivors)
     return HistoryReader(store, history_days(settings), clock.wall, ZoneInfo(settings.instance.timezone))
 

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 from callbridge.core.model import skills
 from callbridge.core.model.plan import Plan, ToQueue
 from callbridge.settings import (
+    alert_rules,
     campaign_rules,
     flow_rules,
     models,
@@ -41,7 +42,7 @@ def faults(settings: models.Settings, document: Document) -> Iterator[Fault]:
         _pbxes,
         _http,
         _hooks,
-        _alerts,
+        alert_rules.faults,
         *names,
         _wrap_ups,
         phone_rules.phones,
@@ -68,6 +69,7 @@ def warnings(settings: models.Settings, document: Document) -> Iterator[Fault]:
         _unused,
         _long_rings,
         _odd_hooks,
+        alert_rules.warnings,
         flow_rules.warnings,
         campaign_rules.warnings,
         report_rules.warnings,
@@ -84,19 +86,6 @@ def _shared_prefix(settings: models.Settings, document: Document) -> Iterator[Fa
             f"{instance.prefix!r} is the prefix of the application {DEFAULT_APP!r}: the ids of both would clash on one PBX",
             f"leave it out to use {default_prefix(instance.app)!r}",
         )
-
-
-def _alerts(settings: models.Settings, document: Document) -> Iterator[Fault]:
-    alerts = settings.alerts
-    if alerts is None:
-        return
-    if alerts.mail_to and settings.mail is None:
-        yield document.at(("alerts", "mail_to"), "requires the section 'mail'", "add mail: {host: ..., from: ...}")
-    if not alerts.mail_to and alerts.webhook is None:
-        yield document.at(("alerts",), "have no recipient", "add mail_to, or a webhook")
-    for index, tier in enumerate(alerts.vip_tiers):
-        if tier not in settings.tiers.order:
-            yield document.at(("alerts", "vip_tiers", index), f"no such tier: {tier!r}", did_you_mean(tier, settings.tiers.order))
 
 
 def _pbxes(settings: models.Settings, document: Document) -> Iterator[Fault]:

@@ -14,6 +14,7 @@ import pytest
 from callbridge.adapters.alerts import (
     AlertCondition,
     AlertWatch,
+    CallVolume,
     Episodes,
     Figures,
     MailChannel,
@@ -27,6 +28,7 @@ from callbridge.adapters.alerts import (
 from callbridge.adapters.alerts import watch as alert_watch
 from callbridge.adapters.alerts.channels import AlertNotSent
 from callbridge.adapters.alerts.conditions import RULES
+from callbridge.adapters.alerts.growth import RecentGrowth
 from callbridge.adapters.mail import Mailer, MailSettings
 from callbridge.adapters.views.board import QueueFigures
 from callbridge.core.model.tally import Tally
@@ -108,6 +110,38 @@ def test_each_trouble_of_agents_links_and_readers_is_told() -> None:
         ("database", "history", "history: nothing is written since 10:00"),
         ("webhook_backlog", "crm", "501 deliveries wait for the webhook crm"),
     ]
+
+
+QUIET = replace(WELL, waiting=0, oldest_arrived_at=None)
+RATED = {("support", "kind", key): 0.0 for key in "12345"}
+
+
+@pytest.mark.parametrize(
+    ("hour", "day", "spikes"),
+    [
+        pytest.param({"1": 6, "5": 18}, {"1": 6, "5": 54}, True, id="25 % within the hour, 10 % of the day"),
+        pytest.param({"1": 4, "5": 4}, {"1": 4, "5": 54}, False, id="four are too few"),
+        pytest.param({"1": 5, "5": 20}, {"1": 5, "5": 95}, False, id="20 % are no more than 20 %"),
+        pytest.param({"1": 6, "5": 18}, {"1": 12, "5": 84}, False, id="twice the share of the day is not more than twice"),
+        pytest.param({"1": 5}, {"1": 5, "3": 6}, True, id="all of few"),
+        pytest.param({"1": 6, "5": 18}, {"1": 6, "5": 18}, False, id="nothing is known of before"),
+    ],
+)
+def test_a_bad_hour_of_a_survey_is_one_against_its_day(hour: dict[str, float], day: dict[str, float], spikes: bool) -> None:
+    answers, of_day = (RATED | {("support", "kind", key): float(n) for key, n in one.items()} for one in (hour, day))
+    said = told(figures(answers=answers, answers_of_day=of_day))
+    assert [(rule, about) for rule, about, _ in said] == [("survey_dsat", "support/kind")] * spikes
+    yes_or_no = {("support", "again", key): 10.0 for key in "12"}
+    assert told(figures(answers=yes_or_no, answers_of_day=yes_or_no | {("support", "again", "2"): 99.0})) == []
+
+
+def test_growth_is_that_of_the_period_and_starts_with_the_first_look() -> None:
+    recent = RecentGrowth[str](60.0)
+    assert recent.step(0.0, {"a": 7.0, "b": 0.0}) == {"a": 0.0, "b": 0.0}
+    assert recent.step(5.0, {"a": 9.0, "b": 0.0, "c": 1.0}) == {"a": 2.0, "b": 0.0, "c": 1.0}
+    assert recent.step(64.9, {"a": 10.0, "b": 0.0, "c": 1.0}) == {"a": 3.0, "b": 0.0, "c": 1.0}
+    assert recent.step(65.0, {"a": 10.0, "b": 0.0, "c": 1.0}) == {"a": 1.0, "b": 0.0, "c": 0.0}
+    assert recent.step(70.0, {"a": 3.0}) == {"a": 1.0}, "a counter that began again"
 
 
 class Run:
@@ -300,6 +334,55 @@ async def test_offers_are_those_of_the_last_five_minutes() -> None:
     assert await heard_at([5, 6], 510.0) == []
     assert await heard_at([8], 511.0) == ["11 offers of support rang out within 5 minutes, 0 were answered"]
     await watch.close()
+
+
+class CountedMail(MailChannel):
+    sent = 0
+
+    async def send(self, notice: Notice) -> None:
+        await super().send(notice)
+        self.sent += 1
+
+
+async def test_many_calls_and_a_bad_survey_go_by_mail_and_webhook_and_so_does_their_end() -> None:
+    good, bad = (
+        {("support", "kind", "1"): float(worst), ("support", "kind", "5"): 95.0 + best} for worst, best in ((0, 0), (5, 15))
+    )
+    many = {"support": CallVolume(48, 12.0)}
+    days: list[tuple[float, dict[tuple[str, str, str], float], dict[str, CallVolume]]] = [
+        (0.0, dict.fromkeys(good, 0.0), {}),
+        (300.0, good, {}),
+        (4000.0, bad, many),
+        (4299.0, bad, many),
+        (4300.0, bad, many),
+        (8000.0, bad, {}),
+        (8060.0, bad, {}),
+    ]
+    looks = iter(figures(QUIET, now=NOW + after, answers=answers, volumes=volumes) for after, answers, volumes in days)
+    async with Receiver() as receiver, smtp_server() as server:
+        mailer = Mailer(MailSettings(host="127.0.0.1", port=server.port, sender="cb@example.com", tls="off"))
+        mail = CountedMail(mailer, ["ops@example.com"], "callbridge", ZoneInfo("UTC"))
+        watch = AlertWatch(lambda: next(looks))
+        await watch.adopt(Thresholds(), [mail, WebhookChannel(f"http://127.0.0.1:{receiver.port}/", SECRET, "callbridge")], 20)
+        for _ in days:
+            watch.step()
+        await until(lambda: len(receiver.got) == mail.sent == 4)
+        await watch.close()
+    calls = "48 calls came into support within an hour; at this hour of former weeks 12"
+    survey = "25% of the 20 answers to kind in support within an hour are 1, more than twice the share of the day"
+    assert {(event["rule"], event["about"], event["state"], event["at"], event["text"]) for event in receiver.got} == {
+        ("calls_unusual", "support", "raised", NOW + 4300.0, calls),
+        ("survey_dsat", "support/kind", "raised", NOW + 4300.0, survey),
+        ("calls_unusual", "support", "resolved", NOW + 8060.0, calls),
+        ("survey_dsat", "support/kind", "resolved", NOW + 8060.0, survey),
+    }
+    assert {event["runbook"].partition("#")[2] for event in receiver.got} == {
+        "callbridgecallsunusual",
+        "callbridgesurveydsathigh",
+    }
+    assert sorted(str(one["Subject"]) for one in server.messages) == sorted(
+        f"[callbridge] {state}: {text}" for state in ("ticket", "resolved") for text in (calls, survey)
+    )
 
 
 async def test_a_look_that_raises_costs_alerts_and_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:

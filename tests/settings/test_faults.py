@@ -146,7 +146,7 @@ WRONG = [
     ("alerts nowhere", ("skills: [", "alerts: {off: long_wait}\nskills: ["), "cb.yaml:5: alerts: have no recipient (hint: add mail_to, or a webhook)"),
     ("alerts without mail", ("skills: [", "alerts: {mail_to: a@b.example}\nskills: ["), "cb.yaml:5: alerts.mail_to: requires the section 'mail' (hint: add mail: {host: ..., from: ...})"),
     ("alerts' tier", ("skills: [", "alerts: {webhook: {url: https://a/, secret: 0123456789abcdef}, vip_tiers: [dimond]}\nskills: ["), "cb.yaml:5: alerts.vip_tiers[0]: no such tier: 'dimond' (hint: did you mean 'diamond'?)"),
-    ("alerts' rule", ("skills: [", "alerts: {webhook: {url: https://a/, secret: 0123456789abcdef}, off: [longwait]}\nskills: ["), "cb.yaml:5: alerts.off[0]: must be 'vip_over_target', 'long_wait', 'nobody_on_duty', 'nobody_fits', 'service_level', 'offers_missed', 'not_ready_too_long', 'pbx_link', 'store_behind', 'database' or 'webhook_backlog', not 'longwait' (hint: did you mean 'long_wait'?)"),
+    ("alerts' rule", ("skills: [", "alerts: {webhook: {url: https://a/, secret: 0123456789abcdef}, off: [longwait]}\nskills: ["), "cb.yaml:5: alerts.off[0]: must be 'vip_over_target', 'long_wait', 'nobody_on_duty', 'nobody_fits', 'service_level', 'calls_unusual', 'offers_missed', 'survey_dsat', 'not_ready_too_long', 'pbx_link', 'store_behind', 'database' or 'webhook_backlog', not 'longwait' (hint: did you mean 'long_wait'?)"),
     ("hook twice", ("skills: [", "webhooks: [{name: crm, url: https://a/, secret: 0123456789abcdef}, {name: crm, url: https://b/, secret: 0123456789abcdef}]\nskills: ["), "cb.yaml:5: webhooks[1].name: 'crm' is already the name of another webhook"),
     # routings
     ("behind", ('3", for: 20s', '3"'), "cb.yaml:11: queues.support.steps[0]: never ends: the steps after it are never reached (hint: add 'for')"),
@@ -212,6 +212,7 @@ def test_the_configuration_that_the_others_spoil_is_right(write: Write) -> None:
     assert right(write()).warnings == ()
 
 
+ALERTS = "alerts: {webhook: {url: https://a/, secret: 0123456789abcdef}}"
 DOUBTFUL = [
     ("nothing", ("  general:\n", "  general:\n    wrap_up:\n"), "cb.yaml:15: queues.general.wrap_up: has no value: the default is used (hint: give a value, or remove the line)"),
     ("long", ("  general:\n", "  general:\n    wrap_up: 12000\n"), "cb.yaml:15: queues.general.wrap_up: 3h20m is very long: the agent gets no call during it"),
@@ -227,6 +228,8 @@ DOUBTFUL = [
     ("closed", ("skills: [", "calendars: {office: {}}\nskills: ["), 'cb.yaml:5: calendars.office: is never open (hint: add week: {mon-fri: "08:00-18:00"})'),
     ("over", ("skills: [", "calendars: {office: {week: {mon: '08:00-18:00'}, holidays: {2020-12-25: closed}}}\nskills: ["), "cb.yaml:5: calendars.office.holidays: every day is over, the last was 2020-12-25 (hint: add this year's)"),
     ("folder", ("skills: [", "metrics: {recordings: nowhere}\nskills: ["), "cb.yaml:5: metrics.recordings: there is no folder 'nowhere' on this machine (hint: its free disk space is not published)"),
+    ("alerts without a history", ("skills: [", f"{ALERTS}\nskills: ["), "cb.yaml:5: alerts: the rule calls_unusual needs a database with the history (hint: add database: {url: sqlite:////var/lib/callbridge/callbridge.db}, or off: [calls_unusual])"),
+    ("alerts and no history kept", ("skills: [", f"{ALERTS}\ndatabase: {{url: sqlite:///cb.db}}\nhistory: {{keep: no}}\nskills: ["), "cb.yaml:5: alerts: the rule calls_unusual needs the history, which history: {keep: no} turns off (hint: add off: [calls_unusual])"),
     ("include", ("skills: [", "include: [other.yaml, other.yaml]\nskills: ["), "cb.yaml:5: include[1]: 'other.yaml' is read already: this line changes nothing"),
 ]  # fmt: skip
 

@@ -29,7 +29,9 @@ RULES: Mapping[RuleName, Rule] = {
     "nobody_on_duty": Rule(60.0, True, "CallbridgeNobodyOnDuty"),
     "nobody_fits": Rule(60.0, True, "CallbridgeNobodyFits"),
     "service_level": Rule(300.0, False, "CallbridgeServiceLevelLow"),
+    "calls_unusual": Rule(300.0, False, "CallbridgeCallsUnusual"),
     "offers_missed": Rule(60.0, True, "CallbridgeOffersStorm"),
+    "survey_dsat": Rule(300.0, False, "CallbridgeSurveyDsatHigh"),
     "not_ready_too_long": Rule(60.0, False, "CallbridgeNotReadyTooLong"),
     "pbx_link": Rule(30.0, True, "CallbridgePbxLinkDown"),
     "store_behind": Rule(60.0, False, "CallbridgeStoreBehind"),
@@ -41,6 +43,10 @@ LEAST_CALLS = 20
 """Calls of the day needed for a meaningful service level."""
 LEAST_MISSED = 10
 """Offers within five minutes."""
+UNUSUAL_CALLS, UNUSUAL_RATIO = 20, 1.5
+"""Calls within an hour above the usual number, and how many times that number they are."""
+LEAST_DISSATISFIED, DSAT, DSAT_RATIO = 5, 0.2, 2.0
+"""AnswerCounts 1 within an hour, their share of the answers to the question, and how many times the share of the day that is."""
 _ON_DUTY = (State.READY, State.RINGING, State.CONNECTING, State.TALKING, State.WRAP_UP)
 
 
@@ -60,10 +66,23 @@ class Thresholds:
         return self.lasts.get(rule, RULES[rule].lasts)
 
 
+@dataclass(frozen=True, slots=True)
+class CallVolume:
+    """``calls`` came within the last hour. ``usual``: their mean number at this hour of former weeks; None: not known."""
+
+    calls: int
+    usual: float | None
+
+
+AnswerCounts = Mapping[tuple[str, str, str], float]
+"""How often each answer was given, by queue, question and answer."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Figures:
     """``not_ready``: agent -> reason, and since when; ``links`` and ``databases``: what is wrong with them; ``store``: why it is
-    behind; ``offers``: of the last five minutes, by queue and result."""
+    behind; ``offers``: of the last five minutes, by queue and result; ``answers`` to surveys: of the last hour; ``volumes``: of
+    the queues with many calls."""
 
     now: float
     queues: Mapping[str, QueueFigures]
@@ -73,6 +92,9 @@ class Figures:
     databases: Mapping[str, str] = field(default_factory=dict)
     backlogs: Mapping[str, int] = field(default_factory=dict)
     offers: Mapping[tuple[str, str], float] = field(default_factory=dict)
+    answers: AnswerCounts = field(default_factory=dict)
+    answers_of_day: AnswerCounts = field(default_factory=dict)
+    volumes: Mapping[str, CallVolume] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +116,9 @@ def conditions(figures: Figures, thresholds: Thresholds) -> Iterator[AlertCondit
 def _all(figures: Figures, thresholds: Thresholds) -> Iterator[AlertCondition]:
     for name, queue in figures.queues.items():
         yield from _of_queue(name, queue, figures, thresholds)
+    for name, volume in figures.volumes.items():
+        yield from _of_volume(name, volume)
+    yield from _of_surveys(figures)
     for agent, (reason, since) in figures.not_ready.items():
         if figures.now - since > thresholds.not_ready:
             why = f" ({reason})" if reason else ""
@@ -135,6 +160,36 @@ def _of_queue(name: str, queue: QueueFigures, figures: Figures, thresholds: Thre
     if missed > LEAST_MISSED and missed > answered:
         text = f"{missed:.0f} offers of {name} rang out within 5 minutes, {answered:.0f} were answered"
         yield AlertCondition("offers_missed", name, text)
+
+
+def _of_volume(queue: str, volume: CallVolume) -> Iterator[AlertCondition]:
+    usual = volume.usual
+    if usual is not None and volume.calls > UNUSUAL_RATIO * usual and volume.calls - usual > UNUSUAL_CALLS:
+        text = f"{volume.calls} calls came into {queue} within an hour; at this hour of former weeks {usual:.0f}"
+        yield AlertCondition("calls_unusual", queue, text)
+
+
+def _of_surveys(figures: Figures) -> Iterator[AlertCondition]:
+    """Of questions that can be answered by 5: there 1 is the worst answer."""
+    hour, day = _by_question(figures.answers), _by_question(figures.answers_of_day)
+    for (queue, question), given in hour.items():
+        worst, share = given.get("1", 0.0), _share_of_worst(given)
+        spike = share > DSAT and share > DSAT_RATIO * _share_of_worst(day.get((queue, question), {}))
+        if "5" in given and spike and worst >= LEAST_DISSATISFIED:
+            text = f"{share:.0%} of the {sum(given.values()):.0f} answers to {question} in {queue} within an hour are 1"
+            yield AlertCondition("survey_dsat", f"{queue}/{question}", f"{text}, more than twice the share of the day")
+
+
+def _by_question(answers: AnswerCounts) -> dict[tuple[str, str], dict[str, float]]:
+    found: dict[tuple[str, str], dict[str, float]] = {}
+    for (queue, question, answer), count in answers.items():
+        found.setdefault((queue, question), {})[answer] = count
+    return found
+
+
+def _share_of_worst(given: Mapping[str, float]) -> float:
+    answers = sum(given.values())
+    return given.get("1", 0.0) / answers if answers else 0.0
 
 
 def _span(seconds: float) -> str:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import structlog
@@ -12,27 +11,26 @@ import structlog
 from callbridge.adapters.alerts.channels import Channel, Outlet
 from callbridge.adapters.alerts.conditions import Figures, Thresholds, conditions
 from callbridge.adapters.alerts.episodes import Episodes
+from callbridge.adapters.alerts.growth import RecentGrowth
 from callbridge.adapters.system.tasks import end
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
 SECONDS_BETWEEN_LOOKS = 5.0
 """Seconds from one look to the next."""
-RECENT = 300.0
-"""Seconds over which offers are counted."""
-
-Offers = Mapping[tuple[str, str], float]
-"""Offers ended so far, by queue and result."""
+RECENT, HOUR, DAY = 300.0, 3600.0, 86_400.0
+"""Seconds over which offers, and answers to surveys, are counted."""
 
 
 class AlertWatch:
-    """``look`` returns the figures, whose ``offers`` count from the start of the process. ``adopt`` may be called at any time."""
+    """``look`` returns the figures, whose ``offers`` and ``answers`` are counters. ``adopt`` may be called at any time."""
 
     def __init__(self, look: Callable[[], Figures], *, every: float = SECONDS_BETWEEN_LOOKS) -> None:
         self._look, self._every = look, every
         self._thresholds, self._most = Thresholds(), 0
         self._episodes = Episodes()
-        self._offers: deque[tuple[float, Offers]] = deque()
+        self._offers = RecentGrowth[tuple[str, str]](RECENT)
+        self._answers, self._answers_of_day = (RecentGrowth[tuple[str, str, str]](period) for period in (HOUR, DAY))
         self._outlets: dict[Outlet, asyncio.Task[None]] = {}
 
     async def adopt(self, thresholds: Thresholds, channels: Sequence[Channel], most_per_hour: int) -> None:
@@ -54,8 +52,7 @@ class AlertWatch:
 
     def step(self) -> None:
         """One look."""
-        figures = self._look()
-        figures = replace(figures, offers=self._recent(figures.now, figures.offers))
+        figures = self._recent(self._look())
         found = conditions(figures, self._thresholds)
         for notice in self._episodes.step(figures.now, found, self._thresholds.lasting, self._most):
             about = notice.condition
@@ -68,10 +65,11 @@ class AlertWatch:
         outlets, self._outlets = self._outlets, {}
         await end(outlets.values())
 
-    def _recent(self, now: float, offers: Offers) -> dict[tuple[str, str], float]:
-        """Of the last five minutes."""
-        self._offers.append((now, dict(offers)))
-        while len(self._offers) > 1 and self._offers[1][0] <= now - RECENT:
-            self._offers.popleft()
-        before = self._offers[0][1]
-        return {key: count - before.get(key, 0.0) for key, count in offers.items()}
+    def _recent(self, seen: Figures) -> Figures:
+        """With what the counters have grown by lately in place of the counters."""
+        return replace(
+            seen,
+            offers=self._offers.step(seen.now, seen.offers),
+            answers=self._answers.step(seen.now, seen.answers),
+            answers_of_day=self._answers_of_day.step(seen.now, seen.answers),
+        )

@@ -1,0 +1,37 @@
+"""What must fit together for the built-in alerts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from callbridge.settings import models
+from callbridge.settings.document import Document
+from callbridge.settings.faults import Fault, did_you_mean
+from callbridge.settings.instance import DATABASE_URL
+
+
+def faults(settings: models.Settings, document: Document) -> Iterator[Fault]:
+    """Every fault of the alerts."""
+    alerts = settings.alerts
+    if alerts is None:
+        return
+    if alerts.mail_to and settings.mail is None:
+        yield document.at(("alerts", "mail_to"), "requires the section 'mail'", "add mail: {host: ..., from: ...}")
+    if not alerts.mail_to and alerts.webhook is None:
+        yield document.at(("alerts",), "have no recipient", "add mail_to, or a webhook")
+    for index, tier in enumerate(alerts.vip_tiers):
+        if tier not in settings.tiers.order:
+            yield document.at(("alerts", "vip_tiers", index), f"no such tier: {tier!r}", did_you_mean(tier, settings.tiers.order))
+
+
+def warnings(settings: models.Settings, document: Document) -> Iterator[Fault]:
+    """A rule that can never send an alert."""
+    alerts = settings.alerts
+    if alerts is None or "calls_unusual" in alerts.off:
+        return
+    if settings.database is None:
+        hint = f"add database: {{url: {DATABASE_URL}}}, or off: [calls_unusual]"
+        yield document.at(("alerts",), "the rule calls_unusual needs a database with the history", hint)
+    elif not settings.history.keep:
+        problem = "the rule calls_unusual needs the history, which history: {keep: no} turns off"
+        yield document.at(("alerts",), problem, "add off: [calls_unusual]")
