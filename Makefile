@@ -24,7 +24,7 @@ help:
 	@echo "make demo    a minute of live calls on a real Asterisk, added up call by call"
 	@echo "make check   lint, types and fast tests (make lint and make fast, side by side)"
 	@echo "make test    everything, the real Asterisk 22 and 16 included"
-	@echo "make hour    a compressed hour of 400 calls, with two kills: every view equals the wire (four minutes)"
+	@echo "make hour    a compressed hour of 400 calls, with two kills, on 22 and 16: every view equals the wire (eight minutes)"
 	@echo "make bench   all benchmarks but chaos and history"
 	@echo "make chaos   rounds of faults, every call joined (a quarter of an hour)"
 	@echo "make setup   virtual environment, Debian packages and the lab's PBXs (needs root)"

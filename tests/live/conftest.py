@@ -62,12 +62,16 @@ exten => longname,1,Set(CALLERID(name)=FOUR_KILOBYTES)
 """.replace("FOUR_KILOBYTES", "N" * 4000)
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module", params=[22, 16])
-async def pbx(request: pytest.FixtureRequest) -> AsyncIterator[Pbx]:
-    version: int = request.param
+def must_be_built(version: int) -> None:
     if not build.is_built(version):
         missing = f"Asterisk {version} is not built: run `python -m tests.lab.build`"
         (pytest.fail if os.environ.get("CI") else pytest.skip)(missing)
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module", params=[22, 16])
+async def pbx(request: pytest.FixtureRequest) -> AsyncIterator[Pbx]:
+    version: int = request.param
+    must_be_built(version)
     extra = {"extensions.conf": DIALPLAN, "amd.conf": "[general](+)\ntotal_analysis_time=2000\n"}
     if getattr(request.module, "RECORDS", False):
         extra["manager.conf"] = "[callbridge](+)\nwrite=reporting,agent,call,system\n"

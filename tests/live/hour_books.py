@@ -80,21 +80,28 @@ class Books:
     unseen: list[str] = field(default_factory=list)
 
     def differences(self) -> Iterator[str]:
-        by_number: dict[str, list[Told]] = defaultdict(list)
+        by_number: dict[str, tuple[list[CallRecord], list[Told]]] = defaultdict(lambda: ([], []))
+        for caller in self.callers:
+            by_number[caller.number][0].append(caller)
         for one in self.calls.values():
             if one.arrived["direction"] == "in":
-                by_number[one.arrived["number"]].append(one)
-        for caller in self.callers:
-            those = by_number.pop(caller.number, [])
-            if not those and self._came_and_left_unseen(caller):
-                self.unseen.append(caller.number)
-            elif len(those) != 1:
-                yield f"{caller.number} to {caller.dialled}: {len(those)} calls in the facts"
-            else:
-                for what in self._of_call(caller, those[0]):
-                    yield f"{caller.number} to {caller.dialled} ({those[0].arrived['call']}): {what}"
-        for number in by_number:
-            yield f"{number} is in the facts and did not call"
+                by_number[one.arrived["number"]][1].append(one)
+        for number, (callers, told) in by_number.items():
+            yield from self._of_customer(number, callers, told)
+
+    def _of_customer(self, number: str, callers: list[CallRecord], told: list[Told]) -> Iterator[str]:
+        """Of all calls of a customer, one after the other."""
+        came = sorted(callers, key=lambda caller: caller.started_at)
+        unseen = [caller for caller in came if self._came_and_left_unseen(caller)][: max(0, len(came) - len(told))]
+        self.unseen += [number for _ in unseen]
+        came = [caller for caller in came if caller not in unseen]
+        if len(came) != len(told):
+            dialled = ", ".join(one.dialled for one in callers)
+            yield f"{number} to {dialled}: {len(told)} calls in the facts, {len(came)} on the wire"
+            return
+        for caller, one in zip(came, sorted(told, key=lambda one: one.arrived["at"]), strict=True):
+            for what in self._of_call(caller, one):
+                yield f"{number} to {caller.dialled} ({one.arrived['call']}): {what}"
 
     def summary(self) -> str:
         gaps = sorted(map(abs, self.gaps))
@@ -112,7 +119,15 @@ class Books:
         results = Counter(one["result"] for one in facts if one["event"] == "offer_ended")
         assert results.keys() >= {"answered", "no_answer", "rejected"}
         kinds = Counter(one["event"] for one in facts)
-        for kind in ("call_transferred", "transfer_ended", "callback_ended", "survey_answered", "attempt_ended", "call_diverted"):
+        for kind in (
+            "call_transferred",
+            "transfer_ended",
+            "callback_ended",
+            "survey_answered",
+            "attempt_ended",
+            "call_diverted",
+            "flow_ended",
+        ):
             assert kinds[kind], kind
         assert len(self.breaks.down) == 2
 

@@ -1,7 +1,7 @@
 """The floor of the compressed hour: its queues, agents, phones and customers, and who calls.
 
-Rule of this file: every customer has a number of its own, and what a phone does is said by its line, so that what became of a
-call can be read off the wire alone.
+Rule of this file: every customer has a number of its own, even those who call again, and what a phone does is said by its line,
+so that what became of a call can be read off the wire alone.
 """
 
 from __future__ import annotations
@@ -120,19 +120,19 @@ def tier_of(caller: str) -> str:
 @dataclass(frozen=True, slots=True)
 class Group:
     """Callers who do the same, spread over the hour. ``patience``: seconds after which each hangs up, cut at random from these
-    pairs; None: never. ``after``: seconds after the hour's beginning; ``within``: until all have called."""
+    pairs; None: never. ``again``: they are the first callers of the group before, who call again."""
 
     dialled: str
     share: int
     patience: tuple[tuple[float, float], ...] = ()
     steps: tuple[Step, ...] = ()
-    after: float = 0.0
-    within: float = 1.0
+    again: bool = False
 
 
 PRESSES = tuple(step for _ in range(6) for step in (Talk(1.6), Press("5", gap=0.1)))
 GROUPS = (
     Group("support", 120, ((9.0, 14.0), (9.0, 14.0), (0.2, 0.9), (2.2, 4.0))),
+    Group("support", 12, ((9.0, 14.0),), again=True),
     Group("sales", 48, ((3.0, 7.0),)),
     Group("bell", 24, ((18.0, 20.0),)),
     Group("refer", 16, ((6.0, 9.0),)),
@@ -156,7 +156,7 @@ class Traffic:
         self.groups = [self._callers(group, list(calls_of)) for group, calls_of in _split(calls, seed)]
 
     def _callers(self, group: Group, calls: list[Call]) -> Callers:
-        rate = len(calls) / (self.seconds * group.within)
+        rate = len(calls) / self.seconds
         return Callers(self.pbx, calls, rate=max(rate, 1 / 60), script=CallerScript(steps=group.steps))
 
     async def phones_ready(self, stack: AsyncExitStack) -> None:
@@ -194,11 +194,12 @@ class Traffic:
 
 def _split(calls: int, seed: int) -> Iterator[tuple[Group, Iterator[Call]]]:
     """The groups with their callers, each group in proportion, at least two."""
-    rng, index = random.Random(seed), 0
+    rng, index, before = random.Random(seed), 0, 0
     for group in GROUPS:
         count = max(2, round(group.share * calls / WHOLE))
+        index += 0 if group.again else before
         yield group, iter([_call(group, number(index + n), rng) for n in range(count)])
-        index += count
+        before = before if group.again else count
 
 
 def _call(group: Group, caller: str, rng: random.Random) -> Call:

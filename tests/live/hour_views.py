@@ -115,12 +115,11 @@ def today(facts: Iterable[Fact]) -> dict[tuple[str, str], int]:
 
 
 def queues_differ(where: str, rows: Iterable[Mapping[str, Any]], facts: Iterable[Fact]) -> list[str]:
-    name = "queue" if where == "report queues" else "name"
-    found = {(row[name], what): int(row[what] or 0) for row in rows for what in ("offered", *OUTCOMES)}
-    return _unlike(where, {key: count for key, count in found.items() if count}, today(facts))
+    found = {(row["name"], what): int(row[what] or 0) for row in rows for what in ("offered", *OUTCOMES)}
+    return unlike(where, {key: count for key, count in found.items() if count}, today(facts))
 
 
-def _unlike(where: str, found: Mapping[Any, Any], expected: Mapping[Any, Any], within: float = 0.0) -> list[str]:
+def unlike(where: str, found: Mapping[Any, Any], expected: Mapping[Any, Any], within: float = 0.0) -> list[str]:
     return [
         f"{where}: {key} is {found.get(key)}, expected {expected.get(key)}"
         for key in sorted({*found, *expected}, key=str)
@@ -137,37 +136,6 @@ async def report(bridge: Callbridge, name: str) -> list[dict[str, Any]]:
         return list(json.loads(await answer.text()))
 
 
-def queues_report_differs(rows: list[dict[str, Any]], facts: list[Fact]) -> list[str]:
-    inbound = {one["call"] for one in said(facts, "call_arrived", direction="in")}
-    talks, ends = Counter[str](), defaultdict[str, list[Fact]](list)
-    for one in said(facts, "talk_ended"):
-        if one["call"] in inbound and one["queue"]:
-            talks[one["queue"]] += 1
-    for one in said(facts, "visit_ended"):
-        ends[one["queue"], one["outcome"]].append(one)  # type: ignore[index]
-    wrong = queues_differ("report queues", rows, facts)
-    wrong += _unlike("report queues, talks", {row["queue"]: row["talks"] for row in rows if row["talks"]}, talks)
-    for row in rows:
-        answered, gave_up = ends[row["queue"], "answered"], ends[row["queue"], "abandoned"]  # type: ignore[index]
-        handled = [one["talked"] for one in said(facts, "talk_ended", queue=row["queue"], direction="in")]
-        handled += [one["lasted"] for one in said(facts, "wrap_up_ended", queue=row["queue"], direction="in")]
-        expected = {
-            "asa": _mean([one["waited"] for one in answered]),
-            "longest_wait": max((one["waited"] for one in answered), default=None),
-            "mean_abandoned": _mean([one["waited"] for one in gave_up]),
-            "longest_abandoned": max((one["waited"] for one in gave_up), default=None),
-            "aht": sum(handled) / talks[row["queue"]] if talks[row["queue"]] else None,
-        }
-        level = _mean([float(one["within_target"]) if one["outcome"] == "answered" else 0.0 for one in (*answered, *gave_up)])
-        wrong += _unlike(f"report queues, {row['queue']}", {name: row[name] for name in expected}, expected, ROUNDED)
-        wrong += _unlike(f"report queues, {row['queue']}", {"SL": row["service_level"]}, {"SL": level}, 0.0001)
-    return wrong
-
-
-def _mean(values: list[float]) -> float | None:
-    return sum(values) / len(values) if values else None
-
-
 def agents_differ(rows: list[dict[str, Any]], sessions: list[dict[str, Any]], facts: list[Fact]) -> list[str]:
     """An agent's seconds of all states are the time logged in, by the agents' report, the sessions and the facts."""
     states: Counter[tuple[str, str]] = Counter()
@@ -182,18 +150,18 @@ def agents_differ(rows: list[dict[str, Any]], sessions: list[dict[str, Any]], fa
     )
     names = ("ready", "talking", "wrap_up", "not_ready", "ringing", "busy_elsewhere", "offline")
     found = {(row["agent"], name): row[name] for row in rows for name in names}
-    wrong = _unlike("report agents", found, states, ROUNDED)
-    wrong += _unlike("report agents, logged in", {row["agent"]: row["logged_in"] for row in rows}, logged, ROUNDED + 0.001)
+    wrong = unlike("report agents", found, states, ROUNDED)
+    wrong += unlike("report agents, logged in", {row["agent"]: row["logged_in"] for row in rows}, logged, ROUNDED + 0.001)
     for row in rows:
         if abs(row["logged_in"] - sum(row[name] for name in names)) > ROUNDED * (len(names) + 1):
             wrong.append(f"report agents: {row['agent']}'s states do not sum to the {row['logged_in']} s logged in")
-    wrong += _unlike("report agents, handled", {row["agent"]: row["handled"] for row in rows}, handled)
-    wrong += _unlike("report agents, missed", {row["agent"]: row["missed"] for row in rows}, missed)
-    wrong += _unlike("report agents, rejected", {row["agent"]: row["rejected"] for row in rows}, rejected)
+    wrong += unlike("report agents, handled", {row["agent"]: row["handled"] for row in rows}, handled)
+    wrong += unlike("report agents, missed", {row["agent"]: row["missed"] for row in rows}, missed)
+    wrong += unlike("report agents, rejected", {row["agent"]: row["rejected"] for row in rows}, rejected)
     lengths: Counter[str] = Counter()
     for row in sessions:
         lengths[row["agent"]] += row["length"] if row["what"] == "session" else 0
-    return wrong + _unlike("report sessions", lengths, logged, 2 * ROUNDED)
+    return wrong + unlike("report sessions", lengths, logged, 2 * ROUNDED)
 
 
 def offers_differ(rows: list[dict[str, Any]], facts: list[Fact]) -> list[str]:
@@ -203,21 +171,21 @@ def offers_differ(rows: list[dict[str, Any]], facts: list[Fact]) -> list[str]:
         (one["agent"], one["queue"], names.get(one["result"], one["result"])) for one in said(facts, "offer_ended")
     )
     found = {(row["agent"], row["queue"], what): row[what] for row in rows for what in results if row[what]}
-    return _unlike("report offers", found, expected)
+    return unlike("report offers", found, expected)
 
 
 def campaign_differs(rows: list[dict[str, Any]], dialled: Counter[str]) -> list[str]:
     """``dialled``: INVITEs by the number that they were for."""
     (row,) = rows
     live = sum(count for number, count in dialled.items() if BY_DIGIT[number[-1]] == "answered")
-    wrong = _unlike("report campaigns", {"attempts": row["attempts"]}, {"attempts": dialled.total()})
-    return wrong + _unlike("report campaigns", {"live": row["live"]}, {"live": live})
+    wrong = unlike("report campaigns", {"attempts": row["attempts"]}, {"attempts": dialled.total()})
+    return wrong + unlike("report campaigns", {"live": row["live"]}, {"live": live})
 
 
 def callbacks_differ(rows: list[dict[str, Any]], facts: list[Fact], calls_home: int) -> list[str]:
     ends = Counter(one["outcome"] for one in said(facts, "callback_ended"))
     expected = {"requested": len(said(facts, "callback_requested")), "attempts": calls_home} | ends
-    return _unlike("report callbacks", {name: sum(row[name] for row in rows) for name in expected}, expected)
+    return unlike("report callbacks", {name: sum(row[name] for row in rows) for name in expected}, expected)
 
 
 def surveys_differ(rows: list[dict[str, Any]], facts: list[Fact]) -> list[str]:
@@ -230,11 +198,11 @@ def surveys_differ(rows: list[dict[str, Any]], facts: list[Fact]) -> list[str]:
         "hung_up_first": len(said(facts, "survey_missed")),
     }
     whole = [row for row in rows if not row["question"]]
-    wrong = _unlike("report surveys", {name: sum(row[name] for row in whole) for name in expected}, expected)
+    wrong = unlike("report surveys", {name: sum(row[name] for row in whole) for name in expected}, expected)
     answers = [row for row in rows if row["question"]]
     wrong += [f"report surveys: mean {row['mean_score']} though all pressed 5" for row in answers if row["mean_score"] != 5]
     given = {"answers": len(said(facts, "survey_answered"))}
-    return wrong + _unlike("report surveys", {"answers": sum(row["answers"] for row in answers)}, given)
+    return wrong + unlike("report surveys", {"answers": sum(row["answers"] for row in answers)}, given)
 
 
 def transfers_differ(rows: list[dict[str, Any]], facts: list[Fact]) -> list[str]:
@@ -251,7 +219,7 @@ def transfers_differ(rows: list[dict[str, Any]], facts: list[Fact]) -> list[str]
     for row in rows:
         if row["direction"] == "out":
             found[row["agent"], row["party"]] += row["transfers"]
-    return _unlike("report transfers", found, begun)
+    return unlike("report transfers", found, begun)
 
 
 def calls_differ(rows: list[dict[str, Any]], facts: list[Fact]) -> list[str]:
@@ -270,7 +238,7 @@ def calls_differ(rows: list[dict[str, Any]], facts: list[Fact]) -> list[str]:
         row = listed[call]
         if (row["number"], row["outcome"] or "") != (arrived[call]["number"], ends[call]["outcome"] if call in ends else ""):
             wrong.append(f"report calls: {call} {row['number']} {row['outcome']}, by the facts {ends.get(call)}")
-        wrong += _unlike(f"report calls, {call}", {"talked": row["talked"], "waited": row["waited"]},
+        wrong += unlike(f"report calls, {call}", {"talked": row["talked"], "waited": row["waited"]},
                          {"talked": talked[call], "waited": waited[call]}, ROUNDED)  # fmt: skip
     return wrong
 

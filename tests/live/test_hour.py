@@ -14,8 +14,9 @@ from __future__ import annotations
 import asyncio
 import itertools
 import json
+import time
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -30,9 +31,10 @@ from tests.lab.crowding import Crowding
 from tests.lab.pbx import Pbx
 from tests.lab.process import Process
 from tests.lab.prometheus import Prometheus
+from tests.live import hour_cohorts as cohorts
 from tests.live import hour_views as views
 from tests.live.campaign import command
-from tests.live.conftest import DIALPLAN
+from tests.live.conftest import DIALPLAN, must_be_built
 from tests.live.hour_books import Books, told_of
 from tests.live.hour_floor import SKILLS, TOWN, Traffic, config, leads, phone_specs
 from tests.live.hour_run import Breaks, Fact, StreamReader, Supervisors, database_away, helped_by, kill_and_start
@@ -40,15 +42,25 @@ from tests.live.house import House
 
 pytestmark = [pytest.mark.live, pytest.mark.slow, pytest.mark.timeout(600), pytest.mark.asyncio(loop_scope="module")]
 LONG = True
-REPORTS = ("queues", "agents", "sessions", "offers", "campaigns", "callbacks", "surveys", "transfers", "calls")
-OF_A_CALL = {"wire", "Prometheus", "API", "command", "queues", "agents", "offers", "surveys", "calls"}
+ON_16 = {"test_every_view_of_an_hour_is_that_of_the_wire[whole]"}
+COHORTS: dict[str, Callable[[cohorts.Rows, list[Fact]], list[str]]] = {
+    "queues": cohorts.queues_report_differs,
+    "tiers": cohorts.tiers_differ,
+    "entries": cohorts.entries_differ,
+    "service-level": cohorts.service_levels_differ,
+    "flows": cohorts.flows_differ,
+    "repeats": cohorts.repeats_differ,
+}
+REPORTS = (*COHORTS, "agents", "sessions", "offers", "campaigns", "callbacks", "surveys", "transfers", "calls")
+OF_A_CALL = {"wire", "Prometheus", "API", "command", *COHORTS, "agents", "offers", "surveys", "calls"}
 """The views that a call is in which was talked to in ``care``, where callers are asked afterwards."""
 AT_WORK = ("ringing", "connecting", "talking", "wrap_up")
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def pbx() -> AsyncIterator[Pbx]:
-    async with Pbx(22, phones=phone_specs(), extra={"extensions.conf": DIALPLAN}) as running:
+@pytest_asyncio.fixture(scope="module", loop_scope="module", params=[22, 16])
+async def pbx(request: pytest.FixtureRequest) -> AsyncIterator[Pbx]:
+    must_be_built(request.param)
+    async with Pbx(request.param, phones=phone_specs(), extra={"extensions.conf": DIALPLAN}) as running:
         yield running
 
 
@@ -120,7 +132,7 @@ class Hour:
             "Prometheus": await views.prometheus_differs(self.prometheus, facts),
             "API": views.queues_differ("API", await asyncio.to_thread(bridge.client.queues), facts),
             "command": views.queues_differ("command", json.loads(told.read_text()), facts),
-            "queues": views.queues_report_differs(reports["queues"], facts),
+            **{name: differ(reports[name], facts) for name, differ in COHORTS.items()},
             "agents": views.agents_differ(reports["agents"], reports["sessions"], facts),
             "offers": views.offers_differ(reports["offers"], facts),
             "campaigns": views.campaign_differs(reports["campaigns"], town),
@@ -135,7 +147,10 @@ class Hour:
 
 @pytest.mark.parametrize(
     ("kind", "calls", "seconds", "leads_given"),
-    [pytest.param("sqlite", 400, 160.0, 24, marks=pytest.mark.whole_hour), ("postgresql", 90, 45.0, 8)],
+    [
+        pytest.param("sqlite", 400, 160.0, 24, marks=pytest.mark.whole_hour, id="whole"),
+        pytest.param("postgresql", 90, 45.0, 8, id="short"),
+    ],
 )
 async def test_every_view_of_an_hour_is_that_of_the_wire(
     house: House, pbx: Pbx, tmp_path: Path, kind: str, calls: int, seconds: float, leads_given: int
@@ -163,10 +178,13 @@ async def test_every_view_of_an_hour_is_that_of_the_wire(
             await hour.things_break()
             await hour.ends()
             books = Books(traffic.records(), traffic.rung(), told_of(stream.facts), supervisors.deeds, hour.breaks, crowding)
+            began = time.monotonic()
             differences = await hour.differences(books, stream.facts, tmp_path / "told")
+            print(f"compared within {time.monotonic() - began:.1f} s")
             print(books.summary(), *itertools.chain(*differences.values()), sep="\n")
             assert differences == {}
             books.saw_everything(stream.facts)
+            assert any(what == "repeats" for _, _, what in cohorts.repeats_of(stream.facts))
 
             # The harness last: without one call every view of calls complains.
             lost = stream.of("talk_ended", queue="care", ended_by="agent")[0]["call"]
