@@ -5,12 +5,15 @@ import asyncio
 import json
 import sqlite3
 import sys
+import time
 from contextlib import closing
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import aiohttp
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
 
 from tests.adapters.receiver import SECRET, Receiver
 from tests.adapters.waiting import until
@@ -18,6 +21,8 @@ from tests.lab.bridge import Callbridge
 from tests.lab.pbx import Pbx
 from tests.lab.sip import Call, Phone, PhoneScript, Talk, call
 from tests.live.campaign import house_of, number
+from tests.live.hour_floor import zone_of_noon
+from tests.live.hour_views import ROUNDED
 from tests.live.house import House
 
 pytestmark = [pytest.mark.live, pytest.mark.timeout(120), pytest.mark.asyncio(loop_scope="module")]
@@ -48,10 +53,13 @@ def monitor(pbx: Pbx) -> Path:
 
 
 async def opened(house: House, pbx: Pbx, tmp_path: Path, receiver: Receiver) -> Callbridge:
+    schedule(tmp_path / "shifts.csv")
     hook = receiver.hook()
     config = house_of(tmp_path, ("1001",)) | {
         "quality": QUALITY,
-        "metrics": {"recordings": str(monitor(pbx))},
+        "metrics": {"recordings": str(monitor(pbx)), "label_agents": True},
+        "shifts": {"csv": str(tmp_path / "shifts.csv")},
+        "instance": {"timezone": zone_of_noon()},
         "recordings": {"queues": {"support": 1}},
         "webhooks": [{"name": hook.name, "url": hook.url, "secret": SECRET, "events": ["score"]}],
     }
@@ -82,6 +90,58 @@ def two_days_ago(path: Path) -> bool:
         moved = link.execute("UPDATE recordings SET at = at - ? WHERE file <> ''", (TWO_DAYS,)).rowcount
         link.commit()
     return moved == 1
+
+
+async def quality_of(bridge: Callbridge, agent: str) -> dict[tuple[str, str], float]:
+    """What Prometheus is shown of the agent's reviews, by metric and whether a fatal criterion failed."""
+    headers = {"Authorization": "Bearer boss"}
+    async with aiohttp.ClientSession() as session, session.get(f"{bridge.url}/metrics", headers=headers) as answer:
+        families = text_string_to_metric_families(await answer.text())
+    return {
+        (one.name.removeprefix("callbridge_quality_"), one.labels.get("fatal", "")): one.value
+        for family in families
+        for one in family.samples
+        if family.name.startswith("callbridge_quality_") and one.labels.get("agent") == agent and "le" not in one.labels
+    }
+
+
+def schedule(path: Path, *shifts: tuple[str, float, float]) -> None:
+    """Agent, begin and end."""
+    lines = [",".join((agent, *(datetime.fromtimestamp(at, UTC).isoformat() for at in times))) for agent, *times in shifts]
+    path.write_text("\n".join(("agent,start,end", *lines, "")))
+
+
+async def adheres(bridge: Callbridge, tmp_path: Path) -> None:
+    """The report on adherence agrees with the agent's log-in and log-out: one shift began before, one ended after them."""
+    began = (await bridge.until("agent_changed", agent="1001", previous="logged_out"))["at"]
+    await bridge.ask("1001", "logout")
+    ended = (await bridge.until("agent_changed", agent="1001", state="logged_out"))["at"]
+    over = time.time()
+    late = (began - 10.0, began + 1.0)
+    schedule(tmp_path / "shifts.csv", ("1001", *late), ("1001", ended - 2.0, over), ("1002", began - 10.0, began - 5.0))
+    scheduled = 11.0 + over - ended + 2.0
+    expected = {
+        "1001": {
+            "scheduled": scheduled,
+            "in_shift": 3.0,
+            "logged_in": ended - began,
+            "adherence": 3.0 / scheduled,
+            "log_in_rate": (ended - began) / scheduled,
+            "shifts": 2,
+            "absent": 0,
+            "late": 10.0,
+            "left_early": over - ended,
+        },
+        "1002": {"scheduled": 5.0, "in_shift": 0.0, "logged_in": 0.0, "shifts": 1, "absent": 1, "late": 5.0},
+    }
+    rows: dict[str, dict[str, Any]] = {}
+    async with asyncio.timeout(30):
+        while rows.get("1001", {}).get("logged_in") != pytest.approx(ended - began, abs=ROUNDED):
+            await asyncio.sleep(0.2)  # until the history has the log-out
+            rows = {row["agent"]: row for row in (await ask(bridge, "reports/adherence"))[1]}
+    assert rows.keys() == expected.keys()
+    for agent, figures in expected.items():
+        assert {name: rows[agent][name] for name in figures} == pytest.approx(figures, abs=ROUNDED), agent
 
 
 async def retention(bridge: Callbridge, *words: str) -> str:
@@ -137,6 +197,14 @@ async def test_a_failed_fatal_criterion_has_the_customer_called_back_and_the_rec
         assert [record.phone for record in customer.records()] == [number(0)]
         await bridge.until("call_ended", count=2)
         await ask(bridge, "campaigns/spring/stop", "boss", {})
+        assert await quality_of(bridge, "1001") == {
+            ("reviews_total", "yes"): 1.0,
+            ("score_count", ""): 1.0,
+            ("score_sum", ""): 0.0,
+            ("points_count", ""): 1.0,
+            ("points_sum", ""): pytest.approx(0.8),
+        }
+        await adheres(bridge, tmp_path)
         assert len(bridge.facts("call_scored")) == 1, "once, over a kill -9"
         assert {each["id"] for each in receiver.got} == {event["id"]}, "what is delivered again is the same"
 
