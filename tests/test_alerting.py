@@ -14,7 +14,7 @@ from callbridge.adapters.alerts import AlertWatch, CallVolumes, MailChannel, Web
 from callbridge.adapters.alerts.call_volumes import WEEK
 from callbridge.adapters.database import Database
 from callbridge.adapters.database.history_tables import visits
-from callbridge.core.model.facts import SurveyAnswered
+from callbridge.core.model.facts import SurveyAnswered, VisitEnded
 from callbridge.service import alerting
 from callbridge.service.alerting import channels, thresholds
 from callbridge.settings.loading import load
@@ -82,12 +82,24 @@ async def test_many_calls_of_the_history_and_answers_to_a_survey_are_looked_at(
         async with processed(config) as process:
             await process.begin_term()
             await until(lambda: receiver.got)
-            process.metrics.totals.count([answered("5")] * 94 + [answered("1")] * 6)
+            process.metrics.totals.count([answered("5")] * 94 + [answered("1")] * 6 + [in_time()] * 3)
+            process.metrics.behind("history", 1001)
+            process.metrics.facts_lost("hook:crm", 2)
             assert process.alerting is not None
-            assert process.alerting._look().answers == {("support", "kind", "5"): 94.0, ("support", "kind", "1"): 6.0}
+            seen = process.alerting._look()
+            assert seen.answers == {("support", "kind", "5"): 94.0, ("support", "kind", "1"): 6.0}
+            visits_of = {key: count for key, count in seen.visits.items() if count}
+            assert visits_of == {("support", "gold", "answered"): 3.0, ("support", "gold", "within_target"): 3.0}
+            assert (seen.history_behind, seen.facts_lost) == (1001, {"hook:crm": 2.0})
             assert [(event["rule"], event["text"]) for event in receiver.got] == [
                 ("calls_unusual", "60 calls came into support within an hour; at this hour of former weeks 12")
             ]
+
+
+def in_time() -> VisitEnded:
+    return VisitEnded(
+        seq=1, at=time.time(), queue="support", tier="gold", outcome="answered", waited=2.0, within_target=True, day="today"
+    )
 
 
 def answered(key: str) -> SurveyAnswered:

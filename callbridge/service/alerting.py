@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from callbridge.adapters.alerts import AlertWatch, CallVolumes, Channel, Figures, MailChannel, Thresholds, WebhookChannel
-from callbridge.adapters.facts.counts import OFFERS, SURVEY_ANSWERS
+from callbridge.adapters.facts.counts import OFFERS, SURVEY_ANSWERS, VISITS_ENDED, WITHIN_TARGET, Family
+from callbridge.adapters.history.store import READER
 from callbridge.adapters.mail import Mailer
 from callbridge.core.model.agent import State, published
 from callbridge.core.model.plan import Plan
@@ -49,6 +51,10 @@ class Alerting:
             "history": history.trouble() if history is not None else "",
         }
         totals = self._process.metrics.totals.shown()
+
+        def counted(wanted: Family) -> Iterator[tuple[tuple[str, ...], float]]:
+            return ((labels, values[0]) for (family, labels), values in totals.items() if family is wanted)
+
         states = {agent.id: (*published(agent), agent.since) for agent in term.board.agents.values()}
         return Figures(
             now=term.clock.now(),
@@ -58,12 +64,12 @@ class Alerting:
             store=term.saver.why if term.saver.degraded else "",
             databases={name: why for name, why in databases.items() if why},
             backlogs=term.readers.hooks.backlogs(),
-            offers={(labels[0], labels[1]): values[0] for (family, labels), values in totals.items() if family is OFFERS},
-            answers={
-                (labels[0], labels[1], labels[2]): values[0]
-                for (family, labels), values in totals.items()
-                if family is SURVEY_ANSWERS
-            },
+            history_behind=self._process.metrics.facts_not_read.get(READER, 0),
+            facts_lost=self._process.metrics.lost,
+            offers={(queue, result): count for (queue, result), count in counted(OFFERS)},
+            visits={(queue, tier, outcome): count for (queue, tier, outcome), count in counted(VISITS_ENDED)}
+            | {(queue, tier, "within_target"): count for (queue, tier), count in counted(WITHIN_TARGET)},
+            answers={(queue, question, answer): count for (queue, question, answer), count in counted(SURVEY_ANSWERS)},
             volumes=self._volumes.found,
         )
 

@@ -49,6 +49,7 @@ class AlertsConfig(ConfigSection):
     not_ready: Lasting = 7200.0
     """Time that an agent is not ready above which an alert is sent. Example: `2h`"""
     service_level: Annotated[float, Field(gt=0, le=1)] = 0.7
-    """Service level of the day below which an alert is sent, from the 20th call on. Example: `0.7`"""
+    """Service level below which an alert is sent: of a queue today, from the 20th call on, and of a tier within half an hour, if
+    it had more than 10 calls. Example: `0.7`"""
     webhook_backlog: Annotated[int, Field(ge=1, le=100_000), Unit("deliveries")] = 500
     """Number of deliveries waiting for a webhook above which an alert is sent."""

@@ -10,6 +10,7 @@ RuleName = Literal[
     "nobody_on_duty",
     "nobody_fits",
     "service_level",
+    "tier_service_level",
     "calls_unusual",
     "offers_missed",
     "survey_dsat",
@@ -17,5 +18,7 @@ RuleName = Literal[
     "pbx_link",
     "store_behind",
     "database",
+    "history_behind",
+    "facts_lost",
     "webhook_backlog",
 ]

@@ -59,6 +59,8 @@ def test_on_a_day_like_any_other_nothing_is_told() -> None:
     today = Tally(queue="support", day="d", offered=100, answered=80, abandoned=20, within_target=75)
     seen = figures(
         replace(WELL, due=gold, today=today),
+        history_behind=1000,
+        facts_lost={"facts": 0.0},
         not_ready={"ann": ("lunch", NOW - 7000.0)},
         backlogs={"crm": 500},
         offers={("support", "no_answer"): 30.0, ("support", "answered"): 31.0},
@@ -99,6 +101,8 @@ def test_each_trouble_of_agents_links_and_readers_is_told() -> None:
         links=["pbx pbx1: no ARI link"],
         store="Redis does not answer",
         databases={"history": "nothing is written since 10:00"},
+        history_behind=1001,
+        facts_lost={"hook:crm": 3.0, "facts": 0.0},
         backlogs={"crm": 501},
         offers={("support", "no_answer"): 11.0, ("support", "answered"): 2.0},
     )
@@ -108,11 +112,26 @@ def test_each_trouble_of_agents_links_and_readers_is_told() -> None:
         ("pbx_link", "pbx pbx1: no ARI link", "pbx pbx1: no ARI link"),
         ("store_behind", "", "the state of callbridge is not saved: Redis does not answer"),
         ("database", "history", "history: nothing is written since 10:00"),
+        ("history_behind", "", "the history is 1001 facts behind"),
+        ("facts_lost", "hook:crm", "3 facts for hook:crm were lost within a quarter of an hour"),
         ("webhook_backlog", "crm", "501 deliveries wait for the webhook crm"),
     ]
 
 
 QUIET = replace(WELL, waiting=0, oldest_arrived_at=None)
+
+
+@pytest.mark.parametrize(("within", "abandoned", "low"), [(7.0, 4.0, True), (8.0, 3.0, False), (6.0, 4.0, False)])
+def test_the_level_of_a_tier_is_that_of_half_an_hour_with_more_than_ten_callers(
+    within: float, abandoned: float, low: bool
+) -> None:
+    gold = {"answered": within, "within_target": within, "abandoned": abandoned, "short_abandoned": 9.0}
+    others = {("support", "silver", "answered"): 90.0, ("support", "silver", "within_target"): 80.0}
+    said = told(figures(visits={("support", "gold", what): count for what, count in gold.items()} | others))
+    text = "64% of 11 gold callers of support within half an hour were answered in time"
+    assert said == [("tier_service_level", "support/gold", text)] * low
+
+
 RATED = {("support", "kind", key): 0.0 for key in "12345"}
 
 

@@ -29,6 +29,7 @@ RULES: Mapping[RuleName, Rule] = {
     "nobody_on_duty": Rule(60.0, True, "CallbridgeNobodyOnDuty"),
     "nobody_fits": Rule(60.0, True, "CallbridgeNobodyFits"),
     "service_level": Rule(300.0, False, "CallbridgeServiceLevelLow"),
+    "tier_service_level": Rule(300.0, False, "CallbridgeTierServiceLevelLow"),
     "calls_unusual": Rule(300.0, False, "CallbridgeCallsUnusual"),
     "offers_missed": Rule(60.0, True, "CallbridgeOffersStorm"),
     "survey_dsat": Rule(300.0, False, "CallbridgeSurveyDsatHigh"),
@@ -36,11 +37,16 @@ RULES: Mapping[RuleName, Rule] = {
     "pbx_link": Rule(30.0, True, "CallbridgePbxLinkDown"),
     "store_behind": Rule(60.0, False, "CallbridgeStoreBehind"),
     "database": Rule(60.0, False, "CallbridgeHistoryDown"),
+    "history_behind": Rule(120.0, False, "CallbridgeHistoryBehind"),
+    "facts_lost": Rule(0.0, False, "CallbridgeFactsLost"),
     "webhook_backlog": Rule(300.0, False, "CallbridgeWebhookBacklog"),
 }
 assert RULES.keys() == set(get_args(RuleName))
 LEAST_CALLS = 20
 """Calls of the day needed for a meaningful service level."""
+LEAST_CALLS_OF_TIER = 10
+"""Calls of a tier within half an hour."""
+FACTS_BEHIND = 1000
 LEAST_MISSED = 10
 """Offers within five minutes."""
 UNUSUAL_CALLS, UNUSUAL_RATIO = 20, 1.5
@@ -81,8 +87,9 @@ AnswerCounts = Mapping[tuple[str, str, str], float]
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Figures:
     """``not_ready``: agent -> reason, and since when; ``links`` and ``databases``: what is wrong with them; ``store``: why it is
-    behind; ``offers``: of the last five minutes, by queue and result; ``answers`` to surveys: of the last hour; ``volumes``: of
-    the queues with many calls."""
+    behind; ``history_behind``: facts that are not written yet; ``facts_lost``: of the last quarter of an hour, by reader;
+    ``offers``: of the last five minutes, by queue and result; ``visits``: ended within half an hour, by queue, tier and outcome,
+    ``within_target`` too; ``answers`` to surveys: of the last hour; ``volumes``: of the queues with many calls."""
 
     now: float
     queues: Mapping[str, QueueFigures]
@@ -91,7 +98,10 @@ class Figures:
     store: str = ""
     databases: Mapping[str, str] = field(default_factory=dict)
     backlogs: Mapping[str, int] = field(default_factory=dict)
+    history_behind: int = 0
+    facts_lost: Mapping[str, float] = field(default_factory=dict)
     offers: Mapping[tuple[str, str], float] = field(default_factory=dict)
+    visits: Mapping[tuple[str, str, str], float] = field(default_factory=dict)
     answers: AnswerCounts = field(default_factory=dict)
     answers_of_day: AnswerCounts = field(default_factory=dict)
     volumes: Mapping[str, CallVolume] = field(default_factory=dict)
@@ -116,6 +126,7 @@ def conditions(figures: Figures, thresholds: Thresholds) -> Iterator[AlertCondit
 def _all(figures: Figures, thresholds: Thresholds) -> Iterator[AlertCondition]:
     for name, queue in figures.queues.items():
         yield from _of_queue(name, queue, figures, thresholds)
+    yield from _of_tiers(figures, thresholds.service_level)
     for name, volume in figures.volumes.items():
         yield from _of_volume(name, volume)
     yield from _of_surveys(figures)
@@ -131,6 +142,11 @@ def _all(figures: Figures, thresholds: Thresholds) -> Iterator[AlertCondition]:
         yield AlertCondition("store_behind", "", f"the state of callbridge is not saved: {figures.store}")
     for name, why in figures.databases.items():
         yield AlertCondition("database", name, f"{name}: {why}")
+    if figures.history_behind > FACTS_BEHIND:
+        yield AlertCondition("history_behind", "", f"the history is {figures.history_behind} facts behind")
+    for reader, lost in figures.facts_lost.items():
+        if lost:
+            yield AlertCondition("facts_lost", reader, f"{lost:.0f} facts for {reader} were lost within a quarter of an hour")
     for hook, waiting in figures.backlogs.items():
         if waiting > thresholds.backlog:
             yield AlertCondition("webhook_backlog", hook, f"{waiting} deliveries wait for the webhook {hook}")
@@ -160,6 +176,18 @@ def _of_queue(name: str, queue: QueueFigures, figures: Figures, thresholds: Thre
     if missed > LEAST_MISSED and missed > answered:
         text = f"{missed:.0f} offers of {name} rang out within 5 minutes, {answered:.0f} were answered"
         yield AlertCondition("offers_missed", name, text)
+
+
+def _of_tiers(figures: Figures, least: float) -> Iterator[AlertCondition]:
+    """The same as the level of the whole queue, of half an hour: of a tier with few callers a day tells too late."""
+    for queue, tier in dict.fromkeys((queue, tier) for queue, tier, _ in figures.visits):
+        within, answered, abandoned = (
+            figures.visits.get((queue, tier, what), 0.0) for what in ("within_target", "answered", "abandoned")
+        )
+        counted = answered + abandoned
+        if counted > LEAST_CALLS_OF_TIER and within / counted < least:
+            text = f"{within / counted:.0%} of {counted:.0f} {tier} callers of {queue} within half an hour were answered in time"
+            yield AlertCondition("tier_service_level", f"{queue}/{tier}", text)
 
 
 def _of_volume(queue: str, volume: CallVolume) -> Iterator[AlertCondition]:

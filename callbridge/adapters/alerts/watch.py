@@ -18,18 +18,20 @@ log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
 SECONDS_BETWEEN_LOOKS = 5.0
 """Seconds from one look to the next."""
-RECENT, HOUR, DAY = 300.0, 3600.0, 86_400.0
-"""Seconds over which offers, and answers to surveys, are counted."""
+OFFERS_OF, LOST_OF, VISITS_OF, HOUR, DAY = 300.0, 900.0, 1800.0, 3600.0, 86_400.0
+"""Seconds over which offers, lost facts, visits, and answers to surveys are counted."""
 
 
 class AlertWatch:
-    """``look`` returns the figures, whose ``offers`` and ``answers`` are counters. ``adopt`` may be called at any time."""
+    """``look`` returns the figures, in which what is of a period counts from any moment. ``adopt`` may be called at any time."""
 
     def __init__(self, look: Callable[[], Figures], *, every: float = SECONDS_BETWEEN_LOOKS) -> None:
         self._look, self._every = look, every
         self._thresholds, self._most = Thresholds(), 0
         self._episodes = Episodes()
-        self._offers = RecentGrowth[tuple[str, str]](RECENT)
+        self._offers = RecentGrowth[tuple[str, str]](OFFERS_OF)
+        self._visits = RecentGrowth[tuple[str, str, str]](VISITS_OF)
+        self._lost = RecentGrowth[str](LOST_OF)
         self._answers, self._answers_of_day = (RecentGrowth[tuple[str, str, str]](period) for period in (HOUR, DAY))
         self._outlets: dict[Outlet, asyncio.Task[None]] = {}
 
@@ -70,6 +72,8 @@ class AlertWatch:
         return replace(
             seen,
             offers=self._offers.step(seen.now, seen.offers),
+            visits=self._visits.step(seen.now, seen.visits),
+            facts_lost=self._lost.step(seen.now, seen.facts_lost),
             answers=self._answers.step(seen.now, seen.answers),
             answers_of_day=self._answers_of_day.step(seen.now, seen.answers),
         )

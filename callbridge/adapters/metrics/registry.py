@@ -67,6 +67,9 @@ class Metrics:
         self._shown = self.totals.shown()
         self._until = 0.0
         """The time of the last saved event: agents' seconds are counted up to there, so that no later fact reduces them."""
+        self.lost: dict[str, float] = {}
+        """Facts that a reader has lost, as they are exported."""
+        self.facts_not_read: dict[str, int] = {}
         self._exposition = Exposition(PREFIX, self.totals.families)
         self._threads = Threads("metrics")
         """One: so a text is made after the other."""
@@ -241,17 +244,21 @@ class Metrics:
 
     def facts_lost(self, reader: str, count: int) -> None:
         """This many facts will never reach the reader; the reader ``outbox`` means all of them."""
-        self._facts_lost.labels(self._reader(reader)).inc(count)
+        name = self._reader(reader)
+        self._facts_lost.labels(name).inc(count)
+        self.lost[name] = self.lost.get(name, 0.0) + count
 
     def behind(self, reader: str, facts: int) -> None:
         """The number of facts that this reader has not read yet."""
         name = self._reader(reader)
         self._facts_lost.labels(name)  # it is there at zero before it loses any
         self._facts_behind.labels(name).set(facts)
+        self.facts_not_read[name] = facts
 
     def reader_gone(self, reader: str) -> None:
         """The reader has ended for good: how far it is behind is no longer exported."""
         self._facts_behind.remove(self._reader(reader))
+        self.facts_not_read.pop(self._reader(reader), None)
 
     def http_refusals(self, reasons: Iterable[str]) -> Callable[[str], None]:
         """Returns the function that counts one refusal by HTTP. ``reasons``: all that occur, which start at zero."""
