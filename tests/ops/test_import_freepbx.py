@@ -54,7 +54,7 @@ def test_phones_are_those_of_the_hints_and_an_outside_number_is_none(case: Impor
         "103": "PJSIP/103",
     }
     assert "chan_sip" in case.look("agent 101")
-    assert "PJSIP/99102" in case.look("agent 102")
+    assert case.plan.agents["102"].phones == ("PJSIP/102", "PJSIP/99102"), "both rang, so both ring"
     assert "outside number" in case.look("Local/5551234567@from-queue/n")
     assert case.plan.agents["101"].login
 
@@ -66,7 +66,7 @@ def test_nonsense_is_doubted_and_defaults_are_silent(case: Import) -> None:
     for silent in (": announce-frequency", "joinempty", "maxlen", "retry", "weight", "rrordered", "not configured here"):
         assert silent not in "\n".join(case.looks)
     assert "--members" in case.look("persistentmembers")
-    assert len(case.looks) == 7, case.looks
+    assert len(case.looks) == 6, case.looks
 
 
 # -- as FreePBX 15 to 17 write it -------------------------------------------------------------------------------------
@@ -376,6 +376,36 @@ def test_the_phone_behind_a_member(
     found = run(capsys, tmp_path, tmp_path / "queues.conf", "--extensions", tmp_path / "extensions.conf")
     assert [agent.phone for agent in found.plan.agents.values()] == ([phone] if phone else [])
     assert look in "\n".join(found.looks)
+
+
+@pytest.mark.parametrize(
+    ("hint", "agent", "look"),
+    [
+        ("PJSIP/101&Custom:DND101", "phone: PJSIP/101", ""),
+        ("pjsip/101&PJSIP/101&PJSIP/99101", "phones: [PJSIP/101, PJSIP/99101]", ""),
+        ("PJSIP/5001&Custom:DND101", "phone: PJSIP/5001, hint: 101@ext-local", ""),
+        ("SIP/101&PJSIP/99101", "phones: [SIP/101, PJSIP/99101]", "SIP/101 is a chan_sip phone"),
+        ("&".join(f"PJSIP/10{number}" for number in range(1, 10)), "", "PJSIP/109 will not ring"),
+    ],
+)
+def test_all_devices_of_an_extension_ring_and_its_hint_is_kept_where_no_phone_is_named_like_it(
+    hint: str, agent: str, look: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    member = "member=Local/101@from-queue/n,0,Ann,hint:101@ext-local\n"
+    tree(tmp_path, {"queues.conf": f"[600]\n{member}", "extensions.conf": f"[ext-local]\nexten => 101,hint,{hint}\n"})
+    found = run(capsys, tmp_path, tmp_path / "queues.conf", "--extensions", tmp_path / "extensions.conf")
+    assert agent in found.text.replace('"', "")
+    assert look in "\n".join(found.looks)
+
+
+def test_members_that_share_a_device_are_one_agent(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    queues = "[600]\nmember=PJSIP/99101\n[601]\nmember=Local/101@from-queue/n,0,Ann\n[602]\nmember=PJSIP/101\n"
+    hint = "[ext-local]\nexten => 101,hint,PJSIP/101&PJSIP/99101\n"
+    tree(tmp_path, {"queues.conf": queues, "extensions.conf": hint})
+    found = run(capsys, tmp_path, tmp_path / "queues.conf", "--extensions", tmp_path / "extensions.conf")
+    (agent,) = found.plan.agents.values()
+    assert (agent.name, agent.phones) == ("Ann", ("PJSIP/99101", "PJSIP/101"))
+    assert len(agent.skills) == 3
 
 
 @pytest.mark.parametrize(

@@ -65,7 +65,8 @@ def convert(sources: Sources, widen: float | None = None) -> Converted:
         own = [call for call in calls if call.queue == each.name] if dialplan is not None else None
         queue = SourceQueue(each, names[each.name], skills[each.name], levels, own, monitor_type, rules)
         lines += queue_lines(queue, dialplan, ways, widen, looks)
-    result.queues, result.agents = len(sections), len(agents)
+    people = {agent.id: agent for agent in agents.values()}
+    result.queues, result.agents = len(sections), len(people)
     result.lines = [
         "# Converted from queues.conf by `callbridge import`. Review the lines with `was:`: they have no equivalent.",
         *(f"# not read: {comment(str(note))}" for note in conf.notes),
@@ -77,7 +78,7 @@ def convert(sources: Sources, widen: float | None = None) -> Converted:
         *section("entries", list(_entries(names, calls, looks))),
         *section("queues", lines),
         *ways.lines(),
-        *section("agents", [line for agent in agents.values() for line in agent_lines(agent)]),
+        *section("agents", [line for agent in people.values() for line in agent_lines(agent)]),
     ]
     return result
 

@@ -41,11 +41,11 @@ class Dialplan:
     def has_hints(self) -> bool:
         return any(context.hints for context in self.contexts.values())
 
-    def hint(self, extension: str, context: str = "") -> str:
-        """What is watched for an extension: in this context, or else in any."""
-        places = [self.contexts[context]] if context in self.contexts else []
-        places += self.contexts.values()
-        return next((place.hints[extension] for place in places if extension in place.hints), "")
+    def hint(self, extension: str, context: str = "") -> tuple[str, str]:
+        """What is watched for an extension, in this context or else in any, and in which."""
+        places = [(context, self.contexts[context])] if context in self.contexts else []
+        places += self.contexts.items()
+        return next(((place.hints[extension], name) for name, place in places if extension in place.hints), ("", ""))
 
     def extensions(self, context: str) -> list[str]:
         return [*self.contexts[context].extensions] if context in self.contexts else []
