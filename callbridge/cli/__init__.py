@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, NoReturn
 from callbridge import __version__
 from callbridge.cli import campaign_command, history_command, import_command, person_command, quality_command, report_command
 from callbridge.cli import commands as talking
+from callbridge.cli.argument_types import phone_number
 from callbridge.cli.client import ApiError
 from callbridge.settings.faults import ConfigFaults, printable
 
@@ -117,7 +118,7 @@ def _parser() -> argparse.ArgumentParser:
 def _add_readers(commands: talking.Commands) -> None:
     """Commands about what is in the configuration: numbers, flows, prompts."""
     read = commands.add_parser("number", help="how a phone number is read, and what is known of it")
-    read.add_argument("number", metavar="NUMBER", help="the number, however it is written")
+    read.add_argument("number", type=phone_number, metavar="NUMBER", help="the number, however it is written")
     _config(read)
     read.add_argument("--json", action="store_true", help="print JSON")
     read.set_defaults(run=_number)

@@ -15,6 +15,13 @@ def plain_text(text: str) -> str:
     return text
 
 
+def phone_number(text: str) -> str:
+    """However it is written, and whatever else stands there: only nothing is refused."""
+    if not text.strip():
+        raise ArgumentTypeError("is empty: give the number, in quotes if it has spaces")
+    return plain_text(text)
+
+
 def output_file(text: str) -> Path:
     path = Path(text)
     if not path.name:

@@ -48,12 +48,16 @@ def run(settings: Settings, options: argparse.Namespace) -> int:
     if options.act in ("export", "import") and options.folder is None:
         options.parser.error(f"history {options.act} needs a folder")
     try:
+        period = _period(settings, options)
+    except BadPeriod as wrong:
+        options.parser.error(printable(str(wrong)))
+    try:
         if settings.database is None:
             raise BadDatabase("the configuration has no section 'database:'")
         with closing(Database(settings.database.url.get_secret_value())) as database:
             database.open()
-            return _act(settings, options, database)
-    except (BadDatabase, BadArchive, BadPeriod) as wrong:
+            return _act(settings, options, database, period)
+    except (BadDatabase, BadArchive) as wrong:
         print(printable(f"callbridge: {wrong}"), file=sys.stderr)
     except SQLAlchemyError as trouble:
         print(printable(f"callbridge: the database: {cause_of(trouble)}"), file=sys.stderr)
@@ -62,7 +66,9 @@ def run(settings: Settings, options: argparse.Namespace) -> int:
     return FAILED
 
 
-def _act(settings: Settings, options: argparse.Namespace, database: Database) -> int:
+def _act(
+    settings: Settings, options: argparse.Namespace, database: Database, period: tuple[float, float] | None
+) -> int:
     from callbridge.adapters.history.archive import export, import_
     from callbridge.adapters.history.vacuum import vacuum
     from callbridge.service.adapter_settings import history_days
@@ -77,7 +83,7 @@ def _act(settings: Settings, options: argparse.Namespace, database: Database) ->
         case "recordings":
             return _recordings(settings, options, database)
         case "export":
-            _tell(options, export(database.engine, options.folder, time.time(), _period(settings, options)))
+            _tell(options, export(database.engine, options.folder, time.time(), period))
         case _:
             _tell(options, import_(database.engine, options.folder))
     return DONE

@@ -14,7 +14,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from callbridge.adapters.facts.person_place import NoPerson, PersonHeld, PersonsAway
-from callbridge.cli.argument_types import plain_text
+from callbridge.cli.argument_types import phone_number, plain_text
 from callbridge.cli.client import ApiError, NotRunning
 from callbridge.cli.commands import Commands, client_of, server
 from callbridge.settings.faults import printable
@@ -29,7 +29,7 @@ _ACTS = ("show", "export", "erase", "hold", "release")
 
 def add(commands: Commands) -> argparse.ArgumentParser:
     person = commands.add_parser("person", help="show, export or erase the data kept about a person; legal hold")
-    person.add_argument("number", metavar="NUMBER", help="the person's number, in any format")
+    person.add_argument("number", type=phone_number, metavar="NUMBER", help="the person's number, in any format")
     person.add_argument("act", choices=_ACTS, metavar="|".join(_ACTS))
     person.add_argument("--reason", type=plain_text, default="", help="hold: why")
     server(person)

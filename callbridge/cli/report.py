@@ -15,7 +15,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from callbridge.adapters.database import BadDatabase, Database, cause_of, file_of
 from callbridge.adapters.report_forms.forms import ReportForm, written
 from callbridge.adapters.report_forms.words import Language
-from callbridge.adapters.reports.asking import BadReportRequest, NoHistory, ReportRequest, check_options, make_report
+from callbridge.adapters.reports.asking import BadReportRequest, NoHistory, NoSuchName, ReportRequest, make_report, query_of
 from callbridge.adapters.reports.report import Report, ReportQuery
 from callbridge.adapters.system.private_files import open_private
 from callbridge.cli.report_command import IN_FILES
@@ -34,19 +34,21 @@ class CannotWrite(Exception):
 
 def run(settings: Settings, options: argparse.Namespace) -> int:
     """Print a report, or write it to a file."""
-    request = _request(options)
+    request, site, now = _request(options), report_site(settings), time.time()
     try:
-        check_options(request)
+        query_of(site, request, now)
     except BadReportRequest as wrong:
-        options.parser.error(str(wrong))
+        options.parser.error(printable(str(wrong)))
     try:
         with closing(_database(settings)) as database:
             database.open()
-            report, query = make_report(database.engine, report_site(settings), request, time.time())
+            report, query = make_report(database.engine, site, request, now)
             _write(report, query, options)
-    except (NoHistory, CannotWrite, BadReportRequest, BadDatabase) as wrong:
+    except (NoHistory, CannotWrite, NoSuchName, BadDatabase) as wrong:
         print(printable(f"callbridge: {wrong}"), file=sys.stderr)
         return FAILED
+    except BadReportRequest as wrong:
+        options.parser.error(printable(str(wrong)))
     except SQLAlchemyError as trouble:
         print(printable(f"callbridge: the history cannot be read: {cause_of(trouble)}"), file=sys.stderr)
         return FAILED

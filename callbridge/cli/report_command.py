@@ -31,7 +31,9 @@ def add(commands: Commands) -> argparse.ArgumentParser:
     report.add_argument("name", choices=tuple(CATALOGUE), metavar="NAME", help=", ".join(CATALOGUE))
     report.add_argument("--from", dest="begin", metavar="DATE", help="first day, or moment such as 2026-11-28T09:30 (today)")
     report.add_argument("--to", dest="end", metavar="DATE", help="last day, or moment (now)")
-    report.add_argument("--by", choices=tuple(By), metavar="INTERVAL", help=", ".join(one for one in By if one is not By.WHOLE))
+    intervals = [str(one) for one in By]
+    named = ", ".join(one for one in intervals if one != By.WHOLE)
+    report.add_argument("--by", choices=intervals, metavar="INTERVAL", help=named)
     for option, text in _HELP.items():
         if option in NAME_OPTIONS:
             report.add_argument(f"--{option}", action="append", metavar="NAME", help=text)

@@ -215,7 +215,7 @@ def test_issabels_tables(encoding: str, tmp_path: Path, capsys: pytest.CaptureFi
         (["--vicidial", "tables", "--issabel", "tables"], 2, "not allowed with"),
         (["queues.conf", "--region", "US"], 2, "--region goes with --vicidial and --issabel only"),
         (["--issabel", "tables", "--out", "o", "--region", "US", "--members", "m"], 2, "--members goes with QUEUES.CONF only"),
-        (["--issabel", "tables", "--out", "o", "--region", "us"], 1, "--region us: expected two letters"),
+        (["--issabel", "tables", "--out", "o", "--region", "us"], 2, "--region us: expected two letters"),
         (["--issabel", "gone", "--out", "o", "--region", "US"], 1, "gone: No such file or directory"),
         (["--issabel", "empty", "--out", "o", "--region", "US"], 1, "empty: contains no table that could be read"),
         (["--issabel", "tables", "--out", "empty", "--region", "US"], 1, "empty: File exists"),

@@ -201,8 +201,9 @@ def test_a_period_without_anything_is_said(config: Path, capsys: pytest.CaptureF
 def test_what_is_wrong_is_one_line(
     config: Path, capsys: pytest.CaptureFixture[str], options: tuple[str, ...], words: str
 ) -> None:
-    assert main(["report", "queues", "-c", str(config), *options]) == 1
-    assert capsys.readouterr().err.splitlines() == [words]
+    with pytest.raises(SystemExit, match="2"):
+        main(["report", "queues", "-c", str(config), *options])
+    assert capsys.readouterr().err == f"{words} (see callbridge report --help)\n"
 
 
 def test_without_a_history_the_way_to_one_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -262,8 +263,9 @@ def test_calls_are_searched_by_score(config: Path, capsys: pytest.CaptureFixture
     ],
 )
 def test_what_is_no_score_is_said(config: Path, capsys: pytest.CaptureFixture[str], score: str, words: str) -> None:
-    assert main(["report", "calls", "-c", str(config), "--score", score]) == 1
-    assert capsys.readouterr().err.splitlines() == [f"callbridge: {words}"]
+    with pytest.raises(SystemExit, match="2"):
+        main(["report", "calls", "-c", str(config), "--score", score])
+    assert capsys.readouterr().err == f"callbridge: {words} (see callbridge report --help)\n"
 
 
 def test_one_call_is_told_in_full_whenever_it_was(config: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -68,9 +68,8 @@ class ReportSite:
 
 def make_report(engine: Engine, site: ReportSite, request: ReportRequest, now: float) -> tuple[Report, ReportQuery]:
     """Raises BadReportRequest, NoSuchName and SQLAlchemyError."""
-    check_options(request)
+    query = query_of(site, request, now)
     try:
-        query = _query(site, request, now)
         check_names(engine, query, site.configured)
         report = REPORTS[request.name](engine, query)
         return (masked_report(report) if query.masked else report), query
@@ -78,6 +77,15 @@ def make_report(engine: Engine, site: ReportSite, request: ReportRequest, now: f
         raise BadReportRequest(str(wrong)) from None
     except (UnknownName, UnknownCall) as wrong:
         raise NoSuchName(str(wrong)) from None
+
+
+def query_of(site: ReportSite, request: ReportRequest, now: float) -> ReportQuery:
+    """What is asked for, as far as it can be read without the history. Raises BadReportRequest."""
+    check_options(request)
+    try:
+        return _query(site, request, now)
+    except BadPeriod as wrong:
+        raise BadReportRequest(str(wrong)) from None
 
 
 def check_options(request: ReportRequest, mark: str = "--") -> None:

@@ -48,8 +48,7 @@ def _queues(options: argparse.Namespace) -> int:
 
 def _tables(options: argparse.Namespace) -> int:
     if not is_region(options.region):
-        print(printable(f"callbridge: --region {options.region}: expected two letters of ISO 3166, such as US"), file=sys.stderr)
-        return FAILED
+        options.parser.error(printable(f"--region {options.region}: expected two letters of ISO 3166, such as US"))
     folder: Path = options.vicidial or options.issabel
     result = (vicidial if options.vicidial else issabel).convert(folder, options.region)
     if not result.found:
