@@ -66,9 +66,7 @@ def run(settings: Settings, options: argparse.Namespace) -> int:
     return FAILED
 
 
-def _act(
-    settings: Settings, options: argparse.Namespace, database: Database, period: tuple[float, float] | None
-) -> int:
+def _act(settings: Settings, options: argparse.Namespace, database: Database, period: tuple[float, float] | None) -> int:
     from callbridge.adapters.history.archive import export, import_
     from callbridge.adapters.history.vacuum import vacuum
     from callbridge.service.adapter_settings import history_days

@@ -208,6 +208,32 @@ def test_issabels_tables(encoding: str, tmp_path: Path, capsys: pytest.CaptureFi
         found.look(*words)
 
 
+@pytest.mark.parametrize("head", ["", "sep=;\n"])
+@pytest.mark.parametrize("encoding", ["gb18030", "utf-16", "utf-16-le", "utf-8-sig", "utf-32"])
+def test_tables_of_chinese_sites_are_read_in_any_encoding(
+    head: str, encoding: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    names = "1;1;Nombre;王小明;1\n2;1;city;上海;2\n"
+    tables = ISSABEL | {
+        "attributes.csv": f"{head}id;id_call;columna;value;column_number\n{names}",
+        "campaign.csv": f"{head}id;name;trunk;retries;context\n7;春节活动;PJSIP/t;3;from-internal\n",
+    }
+    found = run("issabel", tables, "DE", tmp_path, capsys, encoding)
+    (name,) = found.settings.campaigns
+    (lead,) = found.leads(name)
+    assert (lead["name"], lead["city"]) == ("王小明", "上海")
+    assert not [line for line in found.looks if "encoding" in line or "Asterisk" in line]
+
+
+def test_a_workbook_among_the_tables_is_named_with_the_way_out(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "tables").mkdir()
+    (tmp_path / "tables" / "leads.xlsx").write_bytes(b"PK\x03\x04 and more")
+    (tmp_path / "tables" / "noise.csv").write_bytes(bytes(range(128, 256)))
+    found = run("issabel", ISSABEL, "DE", tmp_path, capsys)
+    found.look("leads.xlsx", "save it as CSV UTF-8")
+    found.look("noise.csv", "save it as CSV UTF-8")
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "said"),
     [

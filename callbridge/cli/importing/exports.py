@@ -6,19 +6,21 @@ import csv
 import io
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import phonenumbers
 
 from callbridge.cli.importing.converted import Looks
-from callbridge.wire.asterisk_conf import decode
+from callbridge.wire.csv_layout import CsvLayout, UnreadableFile, layout_of
 from callbridge.wire.phone_numbers import IMPOSSIBLE, PhoneNumbers
 
 LONGEST_VALUE_OF_A_LEAD = 200
 """Characters of a lead's value; longer ones are cut."""
 MAX_ROWS_NAMED = 20
 _NULLS = frozenset({"NULL", "\\N", "null"})
-_SEPARATORS = ",;\t|"
+_SUFFIXES = (".csv", ".txt", ".tsv", ".xlsx", ".xls")
+"""Workbooks are refused by name, with the way out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,11 +58,14 @@ class ExportTable:
 def read_tables(folder: Path, kinds: Mapping[str, Kind], looks: Looks) -> list[ExportTable]:
     """A table is of the first kind that fits. Files that are of none are named."""
     tables = []
-    for path in sorted(path for path in folder.iterdir() if path.suffix.lower() in (".csv", ".txt", ".tsv") and path.is_file()):
-        text, odd = decode(path.read_bytes())
-        if odd:
-            looks.add(path.name, odd)
-        headings, rows = _rows(text)
+    for path in sorted(path for path in folder.iterdir() if path.suffix.lower() in _SUFFIXES and path.is_file()):
+        data = path.read_bytes()
+        try:
+            layout = layout_of(partial(iter, [data]))
+        except UnreadableFile as why:
+            looks.add(path.name, str(why))
+            continue
+        headings, rows = _rows(data.decode(layout.encoding).lstrip("\ufeff"), layout)
         kind = next((name for name, kind in kinds.items() if kind.fits(headings)), "")
         if kind:
             tables.append(ExportTable(path.name, kind, rows))
@@ -69,11 +74,11 @@ def read_tables(folder: Path, kinds: Mapping[str, Kind], looks: Looks) -> list[E
     return tables
 
 
-def _rows(text: str) -> tuple[list[str], list[ExportRow]]:
-    first = text.partition("\n")[0]
-    separator = max(_SEPARATORS, key=first.count)
-    reader = csv.reader(io.StringIO(text.replace("\0", ""), newline=""), delimiter=separator)
+def _rows(text: str, layout: CsvLayout) -> tuple[list[str], list[ExportRow]]:
+    reader = csv.reader(io.StringIO(text.replace("\0", ""), newline=""), delimiter=layout.delimiter)
     try:
+        for _ in range(1, layout.first_line):
+            next(reader, [])
         headings = [heading.strip().lower().strip("`") for heading in next(reader, [])]
         rows, before = [], reader.line_num
         for cells in reader:
