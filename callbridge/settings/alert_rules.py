@@ -15,13 +15,14 @@ def faults(settings: models.Settings, document: Document) -> Iterator[Fault]:
     alerts = settings.alerts
     if alerts is None:
         return
-    if alerts.mail_to and settings.mail is None:
+    if alerts.mail_to and document.values.get("mail") is None:
         yield document.at(("alerts", "mail_to"), "requires the section 'mail'", "add mail: {host: ..., from: ...}")
     if not alerts.mail_to and alerts.webhook is None:
         yield document.at(("alerts",), "have no recipient", "add mail_to, or a webhook")
+    tiers = document.known(("tiers", "order"), settings.tiers.order)
     for index, tier in enumerate(alerts.vip_tiers):
-        if tier not in settings.tiers.order:
-            yield document.at(("alerts", "vip_tiers", index), f"no such tier: {tier!r}", did_you_mean(tier, settings.tiers.order))
+        if tier not in tiers:
+            yield document.at(("alerts", "vip_tiers", index), f"no such tier: {tier!r}", did_you_mean(tier, tiers))
 
 
 def warnings(settings: models.Settings, document: Document) -> Iterator[Fault]:

@@ -38,7 +38,7 @@ def faults(settings: models.Settings, document: Document) -> Iterator[Fault]:
             yield document.at((*at, "region"), f"no such region: {campaign.region}", "two letters of ISO 3166, such as GB or CN")
         if campaign.leave_message and not campaign.amd:
             yield document.at((*at, "leave_message"), "requires amd: yes: nothing else detects machines", key=True)
-    if settings.campaigns and "database" not in document.values:
+    if settings.campaigns and document.values.get("database") is None:
         hint = f"such as database: {{url: {DATABASE_URL}}}"
         yield document.at(("campaigns",), "campaigns need a database for leads and attempts", hint)
     if settings.campaigns and settings.region is None and "region" not in document.values:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pathlib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
 from callbridge.settings.faults import Fault
@@ -12,6 +12,20 @@ Tree = dict[str, "Tree"] | list["Tree"] | str | None
 """Scalars stay text until a model says what they are: ``0101`` and ``+44...`` are not numbers, ``no`` is a name."""
 
 Path = tuple[str | int, ...]
+
+
+class AnyNames(dict[str, "Tree"]):
+    """Stands for a section that could not be read, whose fault is reported: it may hold any name, so that none of those that
+    are used elsewhere seems to be missing."""
+
+    def __contains__(self, key: object) -> bool:
+        return True
+
+    def __bool__(self) -> bool:
+        return True
+
+    def get(self, key: str, default: object = None) -> AnyNames:
+        return self
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +52,8 @@ class Document:
     """Warnings about how the files are written."""
     unread: set[Path] = field(default_factory=set)
     """Settings whose file could not be read, which is a fault already: their stand-ins are not checked."""
+    unclear: set[Path] = field(default_factory=set)
+    """What could not be read as what it should be, which is a fault already."""
     complete: bool = True
     """False when a file could not be read: what seems to be missing may be in there."""
     observed: bool = False
@@ -58,6 +74,10 @@ class Document:
         """A fault at ``path``, not yet added."""
         place = self.place(path, key)
         return Fault(place.file, place.line, place.column, where(path), problem, hint, picture)
+
+    def known(self, path: Path, names: Collection[str]) -> Collection[str]:
+        """``names``, as they were read from ``path``; any name, if it or the whole section could not be read."""
+        return AnyNames() if path in self.unclear or path[:1] in self.unclear else names
 
     def rename(self, section: str, to: str) -> None:
         """Read a misspelt section as the one that is meant, so that nothing else seems to be missing."""

@@ -27,7 +27,8 @@ _SECTIONS = {"survey": "surveys", "queue": "queues", "flow": "flows", "calendar"
 def faults(settings: models.Settings, document: Document) -> Iterator[Fault]:
     """Every fault of flows and of what leads to them."""
     for at, kind, name in names(settings):
-        known = settings.tiers.order if kind == "tier" else mapping(document.values.get(_SECTIONS[kind]))
+        tiers = document.known(("tiers", "order"), settings.tiers.order)
+        known = tiers if kind == "tier" else mapping(document.values.get(_SECTIONS[kind]))
         if name not in known:
             yield document.at(at, f"no such {kind}: {name!r}", did_you_mean(name, [str(each) for each in known]))
     for name, flow in settings.flows.items():
@@ -80,7 +81,8 @@ def _callbacks(settings: models.Settings, document: Document) -> Iterator[Fault]
     for name, flow in settings.flows.items():
         for key, node in flow.nodes.items():
             wanted = node.voicemail if node.call_back else node.callback
-            if wanted in settings.queues and wanted not in calling:
+            written = mapping(mapping(document.values.get("queues")).get(wanted or ""))
+            if wanted in settings.queues and wanted not in calling and written.get("callback") is None:
                 place = ("flows", name, "nodes", key, "call_back" if node.call_back else "callback")
                 yield document.at(place, f"queue {wanted!r} has no callbacks", "add a section 'callback:' to it")
     for index, number in enumerate(settings.callbacks.do_not_call):

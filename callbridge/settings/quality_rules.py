@@ -11,7 +11,7 @@ from callbridge.settings.faults import Fault, did_you_mean
 
 def faults(settings: models.Settings, document: Document) -> Iterator[Fault]:
     quality = settings.quality
-    if quality.samples and settings.database is None:
+    if quality.samples and document.values.get("database") is None:
         yield document.at(("quality", "samples"), "requires the section database", "add database: {}")
     sections = document.values  # as written: what is wrong in itself is there, too
     campaigns = mapping(sections.get("campaigns"))

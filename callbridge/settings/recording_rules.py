@@ -18,9 +18,9 @@ def faults(settings: models.Settings, document: Document) -> Iterator[Fault]:
     periods = [days for days in (kept.keep_days, *kept.queues.values()) if days is not None]
     if not periods:
         return
-    if settings.database is None or not settings.history.keep:
+    if document.values.get("database") is None or not settings.history.keep:
         yield document.at(("recordings",), "requires the history, which records their age", "add database: {}", key=True)
-    if settings.metrics.recordings is None:
+    if mapping(document.values.get("metrics")).get("recordings") is None:
         hint = "add metrics: {recordings: /var/spool/asterisk/monitor}"
         yield document.at(("recordings",), "requires the folder of the recordings", hint, key=True)
     if max(periods) > settings.history.days:

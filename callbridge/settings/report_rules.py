@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator
 from urllib.parse import urlsplit
 
 from callbridge.settings import models
-from callbridge.settings.document import Document, Path
+from callbridge.settings.document import Document, Path, mapping
 from callbridge.settings.faults import Fault, did_you_mean
 from callbridge.settings.instance import DATABASE_URL
 from callbridge.settings.values import is_loopback
@@ -14,7 +14,7 @@ from callbridge.settings.values import is_loopback
 
 def faults(settings: models.Settings, document: Document) -> Iterator[Fault]:
     """Every fault of the schedule."""
-    if settings.reports and "database" not in document.values:
+    if settings.reports and document.values.get("database") is None:
         hint = f"such as database: {{url: {DATABASE_URL}}}"
         yield document.at(("reports",), "reports need a database with the history", hint)
     elif settings.reports and not settings.history.keep:
@@ -24,18 +24,16 @@ def faults(settings: models.Settings, document: Document) -> Iterator[Fault]:
         at: Path = ("reports", index)
         if one.name in names[:index]:
             yield document.at((*at, "name"), f"{one.name!r} is already the name of another report")
+        names_of = {"queues": one.queues, "entries": one.entries, "agents": one.agents, "campaigns": one.campaigns}
         there: dict[str, tuple[Collection[str], Collection[str]]] = {
-            "queues": (one.queues, settings.queues),
-            "tiers": (one.tiers, settings.tiers.order),
-            "entries": (one.entries, settings.entries),
-            "agents": (one.agents, settings.agents),
-            "campaigns": (one.campaigns, settings.campaigns),
+            "tiers": (one.tiers, document.known(("tiers", "order"), settings.tiers.order)),
+            **{section: (given, mapping(document.values.get(section))) for section, given in names_of.items()},
         }
         for key, (given, known) in there.items():
             for name in given:
                 if name not in known:
                     yield document.at((*at, key), f"no such name: {name!r}", did_you_mean(name, known))
-        if any(target.email is not None for target in one.to) and "mail" not in document.values:
+        if any(target.email is not None for target in one.to) and document.values.get("mail") is None:
             yield document.at(
                 (*at, "to"), "email needs the section mail", "such as mail: {host: smtp.example.com, from: cb@example.com}"
             )

@@ -24,9 +24,9 @@ from callbridge.settings import (
     recording_rules,
     report_rules,
 )
-from callbridge.settings.document import Document, Path, mapping, where
+from callbridge.settings.document import AnyNames, Document, Path, mapping, where
 from callbridge.settings.durations import duration_text
-from callbridge.settings.faults import Fault, did_you_mean
+from callbridge.settings.faults import Fault, did_you_mean, nearest
 from callbridge.settings.instance import DEFAULT_APP, DEFAULT_PREFIX, default_prefix
 from callbridge.settings.queues import PenaltyConfig, QueueConfig, QueueTierConfig, TierRoutingConfig
 from callbridge.settings.resolve import Resolved, queue_plan, resolve
@@ -191,7 +191,7 @@ def _tiers(settings: models.Settings, document: Document) -> Iterator[Fault]:
             yield document.at(("tiers", "order", index), f"{name!r} is listed twice")
     if not tiers.order or len(tiers.order) > 256:
         yield document.at(("tiers", "order"), "expected 1 to 256 tiers")
-    if tiers.default not in tiers.order:
+    if tiers.default not in document.known(("tiers", "order"), tiers.order):
         yield document.at(("tiers", "default"), f"no such tier: {tiers.default!r}", did_you_mean(tiers.default, tiers.order))
     seen: dict[str, Path] = {}
     for tier, numbers in tiers.numbers.items():
@@ -223,8 +223,10 @@ def _skill_names(settings: models.Settings, document: Document) -> Iterator[Faul
             yield document.at(("skills", key), problem, "use letters, digits, _ and -", key=True)
 
 
-def _known_skills(document: Document) -> set[str]:
+def _known_skills(document: Document) -> Collection[str]:
     listed = document.values.get("skills")
+    if isinstance(listed, AnyNames):
+        return listed
     return {name for name in (listed if isinstance(listed, list) else mapping(listed)) if isinstance(name, str)}
 
 
@@ -309,9 +311,10 @@ def _renames(settings: models.Settings, document: Document) -> Iterator[Fault]:
 def _tier_names(settings: models.Settings, document: Document) -> Iterator[Fault]:
     used: list[tuple[Path, str]] = [(("tiers", "numbers", tier), tier) for tier in settings.tiers.numbers]
     used += [(at, str(at[-1])) for at, routing in _written_routings(settings) if isinstance(routing, QueueTierConfig)]
+    known = document.known(("tiers", "order"), settings.tiers.order)
     for path, name in used:
-        if name not in settings.tiers.order:
-            yield document.at(path, f"no such tier: {name!r}", did_you_mean(name, settings.tiers.order), key=True)
+        if name not in known:
+            yield document.at(path, f"no such tier: {name!r}", did_you_mean(name, known), key=True)
 
 
 RONA = "rona"
@@ -324,6 +327,8 @@ def _reasons(settings: models.Settings, document: Document) -> Iterator[Fault]:
     for name, reason in settings.reasons.items():
         if reason.digit is not None and keys.setdefault(reason.digit, name) != name:
             yield document.at(("reasons", name, "digit"), f"{reason.digit} is already the key of {keys[reason.digit]!r}")
+    if ("reasons",) in document.unclear:
+        return
     known = {*mapping(document.values.get("reasons")), RONA}
     if known == {RONA}:
         if settings.reason_required:
@@ -375,8 +380,7 @@ def _routings(settings: models.Settings, document: Document) -> Iterator[Fault]:
             hint = "add 'for' to the last step, or remove 'then'"
             yield document.at((*at, "then"), "is never reached: the last step never ends", hint, key=True)
     for queue, _, resolved in _all(settings):
-        broken = mapping(mapping(mapping(document.values.get("queues")).get(queue)))
-        if not resolved.steps and "steps" not in broken and "steps" not in mapping(document.values.get("queue_defaults")):
+        if not resolved.steps and not _steps_meant(document, queue):
             yield document.at(("queues", queue), "has no steps", 'add steps: [{skills: "support >= 1"}]', key=True)
         elif resolved.ends and resolved.then is None and not _then_meant(document, queue):
             at = (*resolved.steps_at, len(resolved.steps) - 1)
@@ -385,6 +389,13 @@ def _routings(settings: models.Settings, document: Document) -> Iterator[Fault]:
                 f"ends, but queue {queue!r} has no 'then' that says where callers go next",
                 "add 'then', or remove this last 'for'",
             )
+
+
+def _steps_meant(document: Document, queue: str) -> bool:
+    """Whether there are steps that are wrong themselves, or in a misspelt key."""
+    holders = (mapping(document.values.get("queue_defaults")), mapping(mapping(document.values.get("queues")).get(queue)))
+    known = QueueConfig.model_fields.keys()
+    return any(key == "steps" or (key not in known and nearest(key, known) == "steps") for key in chain(*holders))
 
 
 def _then_meant(document: Document, queue: str) -> bool:

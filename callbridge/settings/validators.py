@@ -15,7 +15,7 @@ from pydantic import SecretStr, TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 
 from callbridge.core.model.skills import RequirementError
-from callbridge.settings.document import Document, Path, mapping
+from callbridge.settings.document import AnyNames, Document, Path, mapping
 from callbridge.settings.faults import Fault, caret, did_you_mean, nearest
 from callbridge.settings.models import Settings
 from callbridge.settings.schema import kind_of, known_keys, plain
@@ -105,6 +105,9 @@ def _section(document: Document, name: str, adapter: TypeAdapter[Any], raw: obje
             reported = {fault.where for fault in document.faults}
             faults = [_fault(document, (name, *detail["loc"]), detail) for detail in details]
             document.faults += [fault for fault in faults if fault.where not in reported]
+            document.unclear |= {(name, *detail["loc"]) for detail in details}
+            if (name,) in document.unclear:
+                document.values[name] = AnyNames()
         holder = {name: repaired}
         for detail in details:
             _repair(holder, (name, *detail["loc"]))

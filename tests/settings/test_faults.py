@@ -190,6 +190,62 @@ def test_a_mistake_is_told_with_its_place_and_nothing_else_is(write: Write, chan
     assert told(write(change), {"ARI_USER": "x"}) == [message]
 
 
+FOLLOWED = [
+    ("mail: {host: {}, from: a@b.c}", "alerts: {mail_to: [ops@example.com]}", "mail.host: expected text"),
+    ("mail: x", "alerts: {mail_to: [ops@example.com]}", "mail: expected settings, not 'x'"),
+    ("flows: x", "queue_defaults: {keys: {'1': welcome}}", "flows: expected names with their settings, not 'x'"),
+    ("surveys: 3", "queue_defaults: {survey: service}", "surveys: expected names with their settings, not '3'"),
+    (
+        "calendars: [[]]",
+        "flows: {a: {nodes: {x: {hours: office, open: y, closed: y}, y: {goodbye: bye}}}}",
+        "calendars: expected names with their settings",
+    ),
+    ("reasons: [lunch]", "reason_required: yes", "reasons: expected names with their settings"),
+    ("reasons: 5", "queue_defaults: {no_answer: {not_ready: lunch}}", "reasons: expected names with their settings, not '5'"),
+    (
+        "tiers: {order: platin}",
+        "queue_defaults: {tiers: {platin: {head_start: 1m}}}",
+        "tiers.order: expected a list, not 'platin'",
+    ),
+    (
+        "tiers: platin",
+        "alerts: {vip_tiers: [platin], mail_to: [a@b.c]}\nmail: {host: h, from: a@b.c}",
+        "tiers: expected settings, not 'platin'",
+    ),
+    ("database: x", "recordings: {keep_days: 3}\nmetrics: {recordings: /tmp}", "database: expected settings, not 'x'"),
+    ("metrics: x", "recordings: {keep_days: 3}\ndatabase: {}", "metrics: expected settings, not 'x'"),
+    ("database: x", "quality: {forms: {}, samples: {s: {form: f, share: 0.1}}}", None),
+    (
+        "campaigns: x",
+        "reports: [{name: m, report: campaigns, at: '07:00', campaigns: [cc], to: [{folder: /tmp}]}]\ndatabase: {}",
+        "campaigns: expected names with their settings, not 'x'",
+    ),
+]
+
+
+@pytest.mark.parametrize(("broken", "user", "message"), FOLLOWED, ids=[f"{broken} / {user[:20]}" for broken, user, _ in FOLLOWED])
+def test_what_needs_a_section_that_cannot_be_read_is_no_fault_of_its_own(
+    write: Write, broken: str, user: str, message: str | None
+) -> None:
+    """One mistake, one line: nothing seems to be missing because its section has a fault."""
+    lines = [line.partition(": ")[2] for line in told(write(("skills: [", f"{broken}\n{user}\nskills: [")))]
+    assert lines == [message] if message else not [line for line in lines if "requires the section" in line], lines
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (("skills: [support, english, 中文]", "skills: 5"), "skills: expected names with their settings, not '5'"),
+        (
+            ('    steps: [{skills: "english or 中文"}]', '    step: [{skills: "english or 中文"}]'),
+            "queues.general.step: is not a setting (hint: did you mean 'steps'?)",
+        ),
+    ],
+)
+def test_a_list_that_cannot_be_read_is_told_once(write: Write, change: tuple[str, str], message: str) -> None:
+    assert [line.partition(": ")[2] for line in told(write(change))] == [message]
+
+
 @pytest.mark.parametrize(
     "host", ["sip:pbx.example", "pbx.example:5061", "me@pbx.example", "*.example", "192.0.2.0/24", "192.0.2.999", "a b", "-"]
 )
