@@ -17,7 +17,7 @@ import yaml
 from callbridge.settings.document import Document, Path, SourcePlace, Tree, where
 from callbridge.settings.environment import EnvironmentFault, expand
 from callbridge.settings.faults import Fault
-from callbridge.settings.yaml_errors import in_words
+from callbridge.settings.yaml_errors import ODD_SPACES, in_words, odd_sign
 
 LARGEST_CONFIGURATION = 4_000_000
 MAX_VALUES = 200_000
@@ -27,7 +27,6 @@ MAX_FILES = 200
 _TAG = "tag:yaml.org,2002:"
 _TAGS = {_TAG + name for name in ("str", "int", "float", "bool", "null", "timestamp", "value", "map", "seq", "merge")}
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\ud800-\udfff]")
-_ODD_SPACES = {"\u00a0", "\u2007", "\u202f", "\u3000", "\u200b", "\ufeff"}
 """They look like a space, come from word processors and web pages, and are part of the name to YAML."""
 _Loader: type = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
@@ -140,13 +139,18 @@ def _compose(text: str) -> yaml.Node | None:
     except yaml.MarkedYAMLError as error:
         problem = " ".join(filter(None, (error.context, error.problem))) or "cannot be read"
         line, column = _position(error.problem_mark or error.context_mark)
-        raise _Wrong(*_worded(problem, text.splitlines(), line, column)) from None
+        begin = min(line, _position(error.context_mark or error.problem_mark)[0])
+        raise _Wrong(*_worded(problem, text.splitlines(), begin, line, column)) from None
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise _Wrong(f"not valid YAML: {str(error).splitlines()[0] if str(error) else 'too deep'}") from None
 
 
-def _worded(problem: str, lines: list[str], line: int, column: int) -> tuple[str, int, int, str]:
-    """The parser stops where it is lost, which may be a line after the mistake: of a variable in braces, for one."""
+def _worded(problem: str, lines: list[str], begin: int, line: int, column: int) -> tuple[str, int, int, str]:
+    """The parser stops where it is lost, which may be a line after the mistake: of a variable in braces, for one. ``begin``: the
+    line in which it began to read what it could not end."""
+    for number in range(max(begin - 1, 1), min(line, len(lines)) + 1):
+        if odd := odd_sign(lines[number - 1]):
+            return odd[0], number, odd[1], odd[2]
     at = lines[line - 1] if 0 < line <= len(lines) else ""
     before = lines[line - 2] if 1 < line <= len(lines) + 1 else ""
     if "node content" in problem and not "".join([at[column - 1 :], *lines[line:]]).strip():
@@ -261,7 +265,9 @@ class _Tree:
                 merged += item.value if isinstance(item, yaml.SequenceNode) else [item]
                 continue
             name = self._plain(key.value, place, path)
-            if name[:1] in _ODD_SPACES:
+            if odd := odd_sign(name):
+                raise _Wrong(odd[0], place.line, place.column + odd[1] - 1, odd[2])
+            if name[:1] and name[0] in ODD_SPACES:
                 code = f"U+{ord(name[0]):04X}"
                 raise _Wrong(f"the line is indented by an invisible character ({code})", place.line, place.column, "use spaces")
             if name in values:

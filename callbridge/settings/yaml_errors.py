@@ -27,6 +27,22 @@ _HINTS = (
 """A part of libyaml's message; what is wrong; what to do."""
 
 
+ODD_SPACES = "\u00a0\u2007\u202f\u3000\u200b\ufeff"
+"""Look like a space, or like nothing, and are text to YAML."""
+_NO_SPACE_AFTER = re.compile(rf"""^[^#"']*?(?:[\w.*#"'-]+(:)|^\s*(-))([{ODD_SPACES}])""")
+_WIDE_COLON = re.compile(r"""^(?:[\s-]*|[^#"']*?[{,]\s*)[\w.*#-]+(：)""")
+
+
+def odd_sign(line: str) -> tuple[str, int, str] | None:
+    """What is wrong, the column and a hint, where a sign that only looks like YAML's own makes text of a key."""
+    if found := _NO_SPACE_AFTER.search(line):
+        after = found[1] or found[2]
+        return f"after {after!r} is an invisible character (U+{ord(found[3]):04X})", found.start(3) + 1, "use a space"
+    if found := _WIDE_COLON.search(line):
+        return "a full-width colon (U+FF1A) does not end a key", found.start(1) + 1, "use ':' and a space"
+    return None
+
+
 def in_words(problem: str, line: str, column: int, before: str = "") -> tuple[str, str]:
     """What is wrong and a hint, for ``problem`` at ``column`` (from 1) of ``line``; ``before`` is the line above."""
     if "\t" in line[: len(line) - len(line.lstrip())]:

@@ -162,6 +162,12 @@ WRONG = [
     ("environment", ("user: u, p", 'user: "${ARI_USR}", p'), "cb.yaml:3: pbx[0].ari.user: the environment variable ARI_USR is not set (hint: did you mean 'ARI_USER'?, or write ${ARI_USR:-default})"),
     ("reference", ("user: u, p", 'user: "${1}", p'), "cb.yaml:3: pbx[0].ari.user: '${' without a variable's name and '}' (hint: write ${NAME}, or $$ for a dollar sign)"),
     ("tab", ("  general:\n", "\tgeneral:\n"), "cb.yaml:14: a tab cannot indent a line in YAML (hint: use spaces)"),
+    ("odd space", ("skills: [", "skills:\u00a0["), "cb.yaml:5: after ':' is an invisible character (U+00A0) (hint: use a space)"),
+    ("odd space in braces", ('{skills: "support"', '{skills:\u3000"support"'), "cb.yaml:12: after ':' is an invisible character (U+3000) (hint: use a space)"),
+    ("odd space after a name", ("  support:\n", "  support:\u202f\n"), "cb.yaml:9: after ':' is an invisible character (U+202F) (hint: use a space)"),
+    ("odd space of a list", ('- {skills: "support",', '-\u00a0{skills: "support",'), "cb.yaml:12: after '-' is an invisible character (U+00A0) (hint: use a space)"),
+    ("wide colon", ("skills: [", "skills：["), "cb.yaml:5: a full-width colon (U+FF1A) does not end a key (hint: use ':' and a space)"),
+    ("wide colon in braces", ("skills: {english: 2}", "skills： {english: 2}"), "cb.yaml:18: a full-width colon (U+FF1A) does not end a key (hint: use ':' and a space)"),
     ("hard space", ("  general:\n", "\u00a0 general:\n"), "cb.yaml:14: the line is indented by an invisible character (U+00A0) (hint: use spaces)"),
     ("star", ("skills: [", "keys: {*2: transfer}\nskills: ["), "cb.yaml:5: a text that begins with '*' means another place of the file in YAML (hint: write \"*2\":)"),
     ("sign", ("name: pbx1", "name: @pbx1"), "cb.yaml:2: a text cannot begin with '@' in YAML (hint: put the text in quotes)"),
@@ -262,6 +268,11 @@ def test_a_file_that_ends_within_a_bracket_says_so(write: Write, end: str) -> No
     path.write_text(path.read_text() + end)
     (said,) = told(path)
     assert "a quote, bracket or brace is opened and not closed" in said
+
+
+def test_odd_signs_within_texts_are_texts(write: Write) -> None:
+    written = write(("name: 王小明", "name: 王：小:\u00a0明"))
+    assert right(written).agents["0101"].name == "王：小:\u00a0明"
 
 
 def test_the_configuration_that_the_others_spoil_is_right(write: Write) -> None:
