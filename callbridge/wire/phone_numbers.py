@@ -188,6 +188,7 @@ def _cleaned(text: str) -> tuple[str, str]:
         return "", NO_NUMBER
     if _PLAIN.fullmatch(text):
         return text, ""
+    text = "".join(str(unicodedata.decimal(char, char)) for char in text)  # Arabic, Devanagari, ... digits
     if is_of_spreadsheet(text):
         return "", SPREADSHEET
     number = unicodedata.normalize("NFKC", text)

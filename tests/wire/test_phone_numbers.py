@@ -177,6 +177,8 @@ def spellings(region: str, known: phonenumbers.PhoneNumber) -> dict[str, str]:
         "URI": "tel:" + shown.replace(" ", "-"),
         "invisible": "\u202a" + shown.replace(" ", "\u200b\u00a0") + "\u202c",
         "wide": shown.translate({ord(str(digit)): chr(0xFF10 + digit) for digit in range(10)} | {ord("+"): "\uff0b"}),
+        "Arabic": shown.translate({ord(str(digit)): chr(0x0660 + digit) for digit in range(10)}),
+        "Persian": national.translate({ord(str(digit)): chr(0x06F0 + digit) for digit in range(10)}),
         "dots": shown.replace(" ", "."),
         "dashes": national.replace(" ", "-"),
         "brackets": f"{code} ({rest.replace(' ', ') ', 1)}" if " " in rest else shown,
