@@ -246,7 +246,7 @@ def _phones(settings: models.Settings) -> core.PhoneRules:
     pause = phones.do_not_disturb == "not_ready"
     headers = phones.auto_answer.sent() if phones.auto_answer is not None else core.AUTO_ANSWER
     timing = phones.silent_after, phones.dead_after
-    return core.PhoneRules(*timing, pause_on_dnd=pause, auto_answer=headers, domains=phones.domains)
+    return core.PhoneRules(*timing, pause_on_dnd=pause, auto_answer=headers, domains=phones.domains, allowed=phones.allowed)
 
 
 def _agent(id: str, agent: AgentConfig) -> core.AgentPlan:

@@ -26,6 +26,7 @@ from callbridge.settings.values import (
     Media,
     Name,
     PhoneName,
+    PhonePattern,
     SkillLevel,
     Text,
 )
@@ -100,6 +101,9 @@ class PhonesConfig(ConfigSection):
     domains: tuple[Domain, ...] = ()
     """Hosts by which phones know the PBX; a phone's blind transfer to another one is refused; without them any address counts
     as the PBX's, and of names only the phone's own domain; `"*"` allows all. Example: `[pbx.example.com, 192.0.2.10]`"""
+    allowed: tuple[PhonePattern, ...] = ()
+    """Endpoints of the PBX, besides agents' own phones, at which agents may log in (hot desks) and supervisors may join
+    calls; in those of PJSIP, `*` and `?` stand for any characters. Example: `[PJSIP/2*, SIP/lobby]`"""
 
 
 class ReasonConfig(ConfigSection):

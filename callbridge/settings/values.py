@@ -89,6 +89,14 @@ def _phone(value: str) -> str:
     return f"{technology.upper()}/{resource}"  # as Asterisk spells its devices
 
 
+def _phone_pattern(value: str) -> str:
+    """An endpoint, or some: of other technologies than PJSIP an address is one, too, so that a pattern would allow any host."""
+    phone = _phone(value)
+    if not phone.startswith("PJSIP/") and re.search(r"[*?]", phone):
+        raise ValueError(f"{value!r:.60} may allow any host: list each such phone, as `*` and `?` are for PJSIP endpoints")
+    return phone
+
+
 def _domain(value: str) -> str:
     """A host as a phone's REFER names it, without scheme, user and port."""
     host = value.strip("[]").casefold()
@@ -288,6 +296,7 @@ EntryName = Annotated[str, BeforeValidator(_text), AfterValidator(_entry_name), 
 AriName = Annotated[str, AfterValidator(_ari_name), text("name", "^[A-Za-z0-9][A-Za-z0-9_.]{0,31}$", "callbridge")]
 PbxName = Annotated[str, BeforeValidator(_text), AfterValidator(_pbx_name), text("name", _LETTERS, "pbx1")]
 PhoneName = Annotated[str, AfterValidator(_phone), text("endpoint", r"^[A-Za-z][A-Za-z0-9]*/[^\s,&/|]+$", "PJSIP/1001")]
+PhonePattern = Annotated[str, AfterValidator(_phone_pattern), text("endpoint", r"^[A-Za-z][A-Za-z0-9]*/[^\s,&/|]+$", "PJSIP/2*")]
 Domain = Annotated[str, BeforeValidator(_text), AfterValidator(_domain), text("host", r"^(\*|[\w.:\[\]-]+)$", "pbx.example.com")]
 Hint = Annotated[str, BeforeValidator(_text), AfterValidator(_hint), text("hint", r"^[^\s@,&]+@[^\s@,&]+$", "1001@ext-local")]
 Media = Annotated[str, AfterValidator(_media), text("sound", example="agent-loginok")]

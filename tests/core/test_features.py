@@ -142,6 +142,22 @@ def test_without_a_number_at_a_phone_of_nobody_the_number_is_asked_for() -> None
     assert story.world.agents["1001"].phone == "PJSIP/desk"
 
 
+@pytest.mark.parametrize("argument", ["1001", ""])
+def test_no_pin_is_asked_for_at_a_phone_that_is_neither_an_agents_nor_allowed(argument: str) -> None:
+    """A trunk that ``trunks`` does not list could try PINs, and log an agent in whose calls it then got."""
+    story = desk(with_pin())
+    story.world.plan = replace(story.world.plan, phones=replace(story.world.plan.phones, allowed=("PJSIP/desk",)))
+    call = Call(story, argument=argument, phone="PJSIP/carrier")
+    assert call.said() == SAYS.refused
+    refusal = "PJSIP/carrier is no agent's phone and not listed in phones.allowed"
+    assert (story.fact(RequestRefused).agent, story.fact(RequestRefused).reason) == (argument, refusal)
+    call.press(f"{PIN}#")
+    call.over()
+    assert story.world.agents["1001"].phone == "PJSIP/1001"
+    Call(story, argument="1001", phone="PJSIP/desk", n=2).press(f"{PIN}#")
+    assert story.world.agents["1001"].phone == "PJSIP/desk"
+
+
 def test_the_number_behind_the_code_leads_straight_to_the_pin() -> None:
     story = desk(with_pin())
     call = Call(story, argument="1001", phone="SIP/desk")

@@ -934,3 +934,24 @@ def test_nobody_logs_in_or_listens_at_a_trunk() -> None:
     assert story.fact(RequestRefused).reason == "PJSIP/trunk is a trunk, not a phone"
     story.act(CallRequest.LISTEN, by="eva", phone="PJSIP/trunk")
     assert story.fact(RequestRefused).reason == "PJSIP/trunk is a trunk, not a phone"
+
+
+@pytest.mark.parametrize("phone", ["PJSIP/carrier", "SIP/203.0.113.9", "IAX2/host.example", "PJSIP/2001x"])
+def test_only_agents_phones_and_allowed_ones_are_used(phone: str) -> None:
+    """Any technology and address was rung: an outside host, or a trunk that ``trunks`` does not list."""
+    story = Talk()
+    rules = replace(story.world.plan.phones, allowed=("PJSIP/20??", "SIP/lobby"))
+    story.world.plan = replace(story.world.plan, phones=rules)
+    before = story.world.agents["cid"].phone
+    refusal = f"{phone} is no agent's phone and not listed in phones.allowed"
+    for by in ("local", ""):
+        story.ask("cid", AgentRequest.LOGIN, phone=phone, by=by)
+        assert (story.fact(RequestRefused).reason, story.world.agents["cid"].phone) == (refusal, before)
+    for request in (CallRequest.LISTEN, CallRequest.WHISPER, CallRequest.BARGE, CallRequest.TAKE_OVER):
+        story.act(request, by="eva", phone=phone)
+        assert (story.fact(RequestRefused).reason, story.orders) == (refusal, [])
+    for allowed in ("PJSIP/2001", "SIP/lobby", before):
+        story.ask("cid", AgentRequest.LOGIN, phone=allowed, by="local")
+        assert story.world.agents["cid"].phone == allowed
+    story.act(CallRequest.LISTEN, by="eva", phone="PJSIP/2002")
+    assert story.only(Ring).phone == "PJSIP/2002"

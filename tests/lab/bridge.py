@@ -106,6 +106,7 @@ class Callbridge:
             ],
             "http": {"port": self.port},
             "log": {"mask_numbers": False},
+            "phones": {"allowed": ["PJSIP/*"]},
         }
         if self.redis is not None:
             links["redis"] = {"url": self.redis.url}

@@ -9,8 +9,9 @@ from callbridge.cli.client import ApiError
 from tests.lab import sounds
 from tests.lab.audio import Softphone
 from tests.lab.bridge import Callbridge, agent, floor
+from tests.lab.config import PHONES_HOST
 from tests.lab.pbx import Pbx
-from tests.lab.sip import Phone, PhoneScript
+from tests.lab.sip import Call, Callers, Phone, PhoneScript
 from tests.live.house import House
 from tests.live.talks import REPLY, THIRD, VOICE, talking
 
@@ -245,6 +246,25 @@ async def test_a_log_in_at_a_phone_that_does_not_exist_is_refused(house: House, 
     with pytest.raises(ApiError, match=r"no such phone: PJSIP/9999 is no endpoint of the PBX"):
         await bridge.ask("1007", "login", phone="PJSIP/9999")
     assert (await bridge.ask("1007", "login", phone="PJSIP/2002"))["phone"] == "PJSIP/2002", "it exists, and is away"
+
+
+async def test_only_agents_phones_and_allowed_ones_are_used(house: House, pbx: Pbx) -> None:
+    """1005 exists on the PBX and is nobody's; an address behind a technology reached any host."""
+    bridge = await house.open(three_desks() | {"phones": {"allowed": ["PJSIP/20*"]}})
+    async with talking(pbx, bridge) as (_, caller):
+        for phone in ("PJSIP/1005", "SIP/203.0.113.9", "IAX2/host.example"):
+            refusal = f"{phone} is no agent's phone and not listed in phones.allowed"
+            with pytest.raises(ApiError, match=refusal):
+                await bridge.ask("1007", "login", phone=phone)
+            with pytest.raises(ApiError, match=refusal):
+                await act(bridge, "listen", phone=phone)
+        caller.hang_up()
+        await bridge.until("call_ended")
+    assert (await bridge.ask("1007", "login", phone="PJSIP/2002"))["phone"] == "PJSIP/2002"
+    async with Callers(pbx, [Call(dialled="*111007", number="1005")], host=PHONES_HOST) as callers:
+        await callers.wait(30)
+    refused = await bridge.until("request_refused", agent="1007", request="login")
+    assert refused["reason"] == "PJSIP/1005 is no agent's phone and not listed in phones.allowed"
 
 
 async def test_supervision_ends_with_the_talk_and_taking_over_goes_on(house: House, pbx: Pbx) -> None:

@@ -261,6 +261,13 @@ def test_a_host_that_no_phone_can_name_is_refused(write: Write, host: str) -> No
     assert fault == f"cb.yaml:5: phones.domains[1]: {expected}, not {host!r}"
 
 
+@pytest.mark.parametrize("phones", ["SIP/*", "IAX2/2?"])
+def test_a_pattern_of_phones_that_allows_any_host_is_refused(write: Write, phones: str) -> None:
+    (fault,) = told(write(("skills: [", f"phones: {{allowed: [PJSIP/2*, '{phones}']}}\nskills: [")), {"ARI_USER": "x"})
+    expected = "may allow any host: list each such phone, as `*` and `?` are for PJSIP endpoints"
+    assert fault == f"cb.yaml:5: phones.allowed[1]: {phones!r} {expected}"
+
+
 @pytest.mark.parametrize("end", ["beep: [", "beep: [\n", "beep: [sound:beep,\n\n", "phones: {\n"])
 def test_a_file_that_ends_within_a_bracket_says_so(write: Write, end: str) -> None:
     """As after half a copy."""

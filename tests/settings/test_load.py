@@ -163,13 +163,19 @@ def test_hosts_are_compared_as_transfers_name_them(write: Write) -> None:
     assert right(write(("skills: [", hosts))).plan().phones.domains == ("pbx.example", "192.0.2.10", "2001:db8::1", "pbx_2", "*")
 
 
+def test_phones_that_are_allowed_besides_agents_own_are_none_unless_listed(write: Write) -> None:
+    assert right(write()).plan().phones.allowed == ()
+    phones = "phones: {allowed: [pjsip/2*, 'PJSIP/30?1', SIP/lobby]}\nskills: ["
+    assert right(write(("skills: [", phones))).plan().phones.allowed == ("PJSIP/2*", "PJSIP/30?1", "SIP/lobby")
+
+
 def test_what_holds_for_phones_is_filled_in(write: Write) -> None:
-    assert right(write()).plan().phones == PhoneRules()
+    assert right(write()).plan().phones == PhoneRules(allowed=())
     phones = "phones: {silent_after: 5s, do_not_disturb: not_ready, auto_answer: {preset: yealink}}\nskills: ["
     own = "connect: nailed_up, auto_answer: {preset: grandstream, headers: {call-info: mine, X-Answer: now}}"
     plan = right(write(("skills: [", phones), ("connect: nailed_up", own))).plan()
     yealink = (("Alert-Info", "<sip:callbridge>;info=alert-autoanswer;delay=0"),)
-    assert plan.phones == PhoneRules(silent_after=5.0, pause_on_dnd=True, auto_answer=yealink)
+    assert plan.phones == PhoneRules(silent_after=5.0, pause_on_dnd=True, auto_answer=yealink, allowed=())
     assert plan.agents["ann"].auto_answer == (("call-info", "mine"), ("X-Answer", "now"))
     assert plan.agents["0101"].auto_answer == ()
 

@@ -422,6 +422,8 @@ class PhoneRules:
     auto_answer: Headers = AUTO_ANSWER
     domains: tuple[str, ...] = ()
     """Hosts by which phones know the PBX when they transfer a call; none: any address; ``*``: any host."""
+    allowed: tuple[str, ...] = ("*",)
+    """Patterns of the phones besides agents' own at which agents log in and supervisors join."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import assert_never
 
-from callbridge.core.entities import agent_states, phone_troubles
+from callbridge.core.entities import agent_states, allowed_phones
 from callbridge.core.model.agent import Agent, Intent, Work
 from callbridge.core.model.call import OfferResult, Phase
 from callbridge.core.model.events import AgentRequest, AgentRequested
@@ -74,10 +74,9 @@ def _reason_refused(plan: Plan, reason: str) -> str:
 
 def _login(world: World, agent: Agent, event: AgentRequested) -> str:
     phone = event.phone or agent.next_phone or agent.phone or agent.home
-    if phone in world.plan.trunks:
-        return f"{phone} is a trunk, not a phone"
-    if event.by and event.phone and phone_troubles.is_unknown(world, phone):  # a phone that dials a code exists
-        return f"no such phone: {phone} is no endpoint of the PBX"
+    named = bool(event.by and event.phone)  # a phone that dials a code exists
+    if phone and (refusal := (allowed_phones.named_refusal if named else allowed_phones.refusal)(world, phone)):
+        return refusal
     if phone != agent.phone:
         other = taken_by(world, agent, phone)
         if other is not None:

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import hmac
 
-from callbridge.core.entities import agent_states, legs
+from callbridge.core.entities import agent_states, allowed_phones, legs
 from callbridge.core.model.agent import Agent, Intent, Work
 from callbridge.core.model.call import SupervisionMode
 from callbridge.core.model.events import AgentRequest, AgentRequested, DigitPressed, DispositionRequested, FeatureDialled
-from callbridge.core.model.facts import AgentAlerted
+from callbridge.core.model.facts import AgentAlerted, RequestRefused
 from callbridge.core.model.feature_call import FeatureCall, FeatureCallMove, FeatureCallStage, PinGuard, after
 from callbridge.core.model.ids import LegId, endpoint_of, pbx_of
 from callbridge.core.model.leg import Leg, LegRole
@@ -79,6 +79,8 @@ def _begin(world: World, talk: FeatureCall, event: FeatureDialled) -> None:
     request = _REQUESTS.get(event.feature)
     if event.feature in _MODES:
         _supervise(world, talk, SupervisionMode(event.feature), event.argument)
+    elif request is AgentRequest.LOGIN and (refusal := allowed_phones.refusal(world, talk.phone)):
+        _refuse_phone(world, talk, event.argument, refusal)
     elif request is AgentRequest.LOGIN:
         who = event.argument or _owner(world, talk.phone)
         _identify(world, evolve(talk, who=who, typed=bool(event.argument)))
@@ -97,6 +99,12 @@ def _begin(world: World, talk: FeatureCall, event: FeatureDialled) -> None:
         _play_prompt(world, evolve(talk, who=agent.id), _state(world, agent))
     else:
         _request(world, evolve(talk, who=agent.id), request, event.argument)
+
+
+def _refuse_phone(world: World, talk: FeatureCall, who: str, reason: str) -> None:
+    """Before a PIN is asked for: it cannot be guessed from a phone at which nobody may log in."""
+    world.emit(RequestRefused(seq=world.next_seq(), at=world.now, agent=who, request=AgentRequest.LOGIN, reason=reason))
+    _play_prompt(world, talk, world.plan.prompts.refused)
 
 
 def _supervise(world: World, talk: FeatureCall, mode: SupervisionMode, agent: str) -> None:

@@ -6,7 +6,7 @@ barging in is one more leg in the call's bridge. Every start and end is emitted 
 
 from __future__ import annotations
 
-from callbridge.core.entities import agent_phones, agent_states, legs, phone_troubles
+from callbridge.core.entities import agent_phones, agent_states, allowed_phones, legs, phone_troubles
 from callbridge.core.model.agent import Intent, Work
 from callbridge.core.model.call import Call, Move, Phase, Supervision, SupervisionMode, Transfer, TransferKind, after
 from callbridge.core.model.facts import SupervisionStarted, TransferStarted
@@ -32,10 +32,8 @@ def refusal(world: World, call: Call, phone: str, by: str) -> str:
         return ""
     if not phone:
         return "the phone is missing"
-    if phone in world.plan.trunks:
-        return f"{phone} is a trunk, not a phone"
-    if phone_troubles.is_unknown(world, phone):
-        return f"no such phone: {phone} is no endpoint of the PBX"
+    if refused := allowed_phones.named_refusal(world, phone):
+        return refused
     if world.phones.get(phone_troubles.device_of(phone)) in agent_phones.OFFLINE_STATES:
         return f"phone {phone} cannot be reached: it is not registered"
     holder = world.agent_at(phone)

@@ -1,0 +1,31 @@
+"""At which phones agents log in and supervisors join: those of agents in the configuration, and those that it allows besides.
+
+A technology and an address make a channel to anywhere (``SIP/203.0.113.9``, ``IAX2/host``), so what a request or a code names is
+never rung because it looks like a phone.
+"""
+
+from __future__ import annotations
+
+from fnmatch import fnmatchcase
+
+from callbridge.core.entities import phone_troubles
+from callbridge.core.model.world import World
+
+
+def refusal(world: World, phone: str) -> str:
+    """Why nobody may use this phone; empty when they may."""
+    if phone in world.plan.trunks:
+        return f"{phone} is a trunk, not a phone"
+    if any(phone in agent.phones for agent in world.plan.agents.values()):
+        return ""
+    if any(fnmatchcase(phone, pattern) for pattern in world.plan.phones.allowed):
+        return ""
+    return f"{phone} is no agent's phone and not listed in phones.allowed"
+
+
+def named_refusal(world: World, phone: str) -> str:
+    """The same for a phone that a request names: it must also be one of the PBX."""
+    refused = refusal(world, phone)
+    if not refused and phone_troubles.is_unknown(world, phone):
+        return f"no such phone: {phone} is no endpoint of the PBX"
+    return refused
