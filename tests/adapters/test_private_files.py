@@ -15,7 +15,7 @@ from callbridge.adapters.database import Database
 from callbridge.adapters.history.archive import export
 from callbridge.adapters.ledger.leads import Loaded
 from callbridge.adapters.report_forms.deliveries import ReportDeliveries, ReportFile, ToFolder
-from callbridge.cli import audit, campaigns, report
+from callbridge.cli import audit, campaigns, main, report
 
 
 @pytest.fixture(autouse=True)
@@ -61,6 +61,21 @@ async def test_what_is_written_by_schedule_and_by_commands_is_private(tmp_path: 
     assert modes(tmp_path) == dict.fromkeys(("calls.csv", "calls.html", "audit.csv", "rejects.tsv"), "600")
     assert (tmp_path / "rejects.tsv").read_text() == "1\t+442079460000\tno\n"
     assert (tmp_path / "calls.html").read_bytes() == b"xy"
+
+
+def test_what_is_imported_is_private_also_where_it_is_moved_to(tmp_path: Path) -> None:
+    """Leads and the do-not-call list went by the umask, and only the folder that they were made in was closed."""
+    tables, out = tmp_path / "tables", tmp_path / "moved"
+    tables.mkdir()
+    (tables / "dnc.tsv").write_text("phone_number\n2125550100\n")
+    (tables / "leads.tsv").write_text(
+        "lead_id\tlist_id\tstatus\tphone_code\tphone_number\tlast_name\n1\t101\tNEW\t1\t2125550123\tLee\n"
+    )
+    assert main(["import", "--vicidial", str(tables), "--region", "US", "--out", str(out)]) == 0
+    found = modes(out)
+    assert {"callbridge.yaml", "do-not-call.csv"} < set(found)
+    assert set(found.values()) == {"600"}
+    assert modes(tmp_path)["moved"] == "700"
 
 
 async def test_a_report_is_not_led_elsewhere_by_a_link_in_its_folder(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
+from callbridge.adapters.system.private_files import open_private
 from callbridge.cli.conf_files import read_conf
 from callbridge.cli.importing import issabel, vicidial
 from callbridge.cli.importing.asterisk import Sources, convert
@@ -57,7 +58,8 @@ def _tables(options: argparse.Namespace) -> int:
         return FAILED
     options.out.mkdir(mode=0o700, parents=True)  # it holds people's numbers
     for name, text in {"callbridge.yaml": result.text, **result.files}.items():
-        (options.out / name).write_text(text, encoding="utf-8")
+        with open_private(options.out / name) as file:  # which is moved out of the folder
+            file.write(text.encode())
     _report(result, f"{', '.join(['callbridge.yaml', *result.files])} written to {options.out}")
     return DONE
 
