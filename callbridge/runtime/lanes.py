@@ -25,10 +25,8 @@ from callbridge.core.model.orders import (
     DropBridge,
     HangUp,
     InspectPhone,
+    OfRecording,
     Order,
-    PauseRecording,
-    StartRecording,
-    StopRecording,
 )
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
@@ -212,7 +210,7 @@ class Lanes:
 
 def _limited_by(order: Order) -> str:
     """The PBX whose ARI carries the order; empty when another adapter does, which has its own limits."""
-    if isinstance(order, StartRecording | PauseRecording | StopRecording):
+    if isinstance(order, OfRecording):
         return ""
     if isinstance(order, DropBridge | InspectPhone):
         return order.pbx

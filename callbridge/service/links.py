@@ -12,6 +12,7 @@ from callbridge.adapters.ami.contacts import Contacts
 from callbridge.adapters.ami.fallback_queue import FallbackQueue
 from callbridge.adapters.ami.hints import Hints
 from callbridge.adapters.ami.link import Ami
+from callbridge.adapters.ami.recorder import Recorder
 from callbridge.adapters.ari.link import Ari
 from callbridge.adapters.ari.ownership import Holds
 from callbridge.adapters.metrics.registry import Metrics
@@ -52,6 +53,7 @@ class Links:
         self._ami: dict[str, Ami] = {}
         self._contacts: dict[str, Contacts] = {}
         self._hints: dict[str, Hints] = {}
+        self._recorders: dict[str, Recorder] = {}
         self._kept_up: dict[str, asyncio.Task[None]] = {}
         self.fallbacks: list[FallbackQueue] = []
         self._listeners: dict[str, AppQueueLink] = {}
@@ -83,6 +85,7 @@ class Links:
                 last_heard_at=last_heard_at,
             )
             ami = self._ami[pbx.name] = Ami(ami_settings(pbx), post=post, now=clock.now, observer=self._metrics)
+            self._recorders[pbx.name] = Recorder(ami, now=clock.now, observer=self._metrics)
             self._hints[pbx.name] = Hints(ami, partial(_hints, world), post=post, now=clock.now)
             self._contacts[pbx.name] = Contacts(ami, partial(_phones, world), post=post, now=clock.now)
             self.fallbacks.append(self._fallback(settings, pbx.name, world, clock, accepting))
@@ -136,10 +139,10 @@ class Links:
     async def record(self, order: OfRecording) -> None:
         """Carry out an order over AMI. Raises OrderTrouble."""
         pbx = pbx_of(order.leg)
-        link = self._ami.get(pbx)
-        if link is None:
+        recorder = self._recorders.get(pbx)
+        if recorder is None:
             raise NotSent(f"no PBX {pbx} is configured")
-        await link.record(order)
+        await recorder.record(order)
 
     def resync(self, pbx: str) -> None:
         self._ari[pbx].resync("overload")

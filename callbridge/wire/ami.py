@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from zlib import crc32
 
 from callbridge.core.model.events import DeviceChanged, DevicesListed
 from callbridge.core.model.ids import channel_of
-from callbridge.core.model.orders import PauseRecording, StartRecording, StopRecording
+from callbridge.core.model.orders import OfRecording, PauseRecording, StartRecording, StopRecording
 
 LINE_LIMIT = 1024
 """Asterisk refuses longer input lines (``main/manager.c``)."""
@@ -96,14 +97,24 @@ def contacts_of(phone: str, value: str) -> tuple[str, ...]:
     return tuple(sorted({uri for uri in listed if _CONTACT.fullmatch(uri)}))[:MAX_CONTACTS]
 
 
+def recording_request(order: OfRecording) -> dict[str, str]:
+    """The fields of the Getvar for the ID of this recording's MixMonitor: empty where it was never started."""
+    return {"Channel": channel_of(order.leg), "Variable": _mix_monitor(order)}
+
+
+def _mix_monitor(order: OfRecording) -> str:
+    """The variable of the channel in which Asterisk keeps the ID: a channel has several recordings one after the other."""
+    return f"CALLBRIDGE_MIX_{crc32(order.file.encode()):08X}"
+
+
 def recording_action(order: StartRecording | PauseRecording | StopRecording, known: str = "") -> tuple[str, dict[str, str]]:
-    """The action, and its fields; ``known``: the id that the answer to MixMonitor gave. Asterisk finds a channel by its unique
-    id as well as by its name."""
+    """The action, and its fields; ``known``: the ID of the MixMonitor. Asterisk finds a channel by its unique id as well as by
+    its name."""
     channel = {"Channel": channel_of(order.leg)}
     which = {"MixMonitorID": known} if known else {}
     match order:
         case StartRecording(file=file):
-            return "MixMonitor", channel | {"File": file, "Options": "i(CALLBRIDGE_MIXMONITOR)"}
+            return "MixMonitor", channel | {"File": file, "Options": f"i({_mix_monitor(order)})"}
         case PauseRecording(paused=paused):
             return "MixMonitorMute", channel | which | {"Direction": "both", "State": "1" if paused else "0"}
         case StopRecording():

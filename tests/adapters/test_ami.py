@@ -9,11 +9,8 @@ import pytest
 from structlog.testing import capture_logs
 
 from callbridge.adapters.ami.link import Ami, AmiSettings, WholeCharacters
-from callbridge.adapters.ami.mixmonitors import REMOVED_WITHIN
 from callbridge.adapters.pbx_link import NotSent, OrderRefused, TimedOut
 from callbridge.core.model.events import DeviceChanged, DevicesListed
-from callbridge.core.model.ids import leg_id
-from callbridge.core.model.orders import StartRecording, StopRecording
 from tests.adapters.fake_ami import FakeAmi
 from tests.adapters.waiting import HANGS, Counts, running, until
 from tests.examples import cases
@@ -213,20 +210,3 @@ def test_a_message_without_end_is_not_collected_for_ever() -> None:
     for _ in range(20):
         reader.data_received(b"x" * 100_000)
     assert sink.aborted
-
-
-async def test_a_recording_that_follows_another_on_its_leg_waits_until_that_one_is_removed(fake: FakeAmi) -> None:
-    rig, caller, other = Rig(fake, ping_every=HANGS), leg_id("a", "c1"), leg_id("a", "c2")
-    async with running(rig.ami.run()):
-        await until(lambda: rig.ami.up)
-        await rig.ami.record(StartRecording(leg=caller, call="1", file="1-1.wav"))
-        await rig.ami.record(StopRecording(leg=caller, call="1", file="1-1.wav"))
-        await rig.ami.record(StartRecording(leg=other, call="2", file="2-1.wav"))
-        await rig.ami.record(StartRecording(leg=caller, call="1", file="1-2.wav"))
-        await rig.ami.record(StartRecording(leg=caller, call="1", file="1-3.wav"))
-    sent = [(asked.get("File", asked["Action"]), at) for asked, at in zip(fake.asked, fake.asked_at, strict=True)][2:]
-    assert [name for name, _ in sent] == ["1-1.wav", "StopMixMonitor", "2-1.wav", "1-2.wav", "1-3.wav"]
-    _, stopped, elsewhere, again, third = (at for _, at in sent)
-    assert elsewhere - stopped < REMOVED_WITHIN / 2
-    assert again - stopped >= REMOVED_WITHIN * 0.95, "else it shares the decoders of the one before"
-    assert third - again < REMOVED_WITHIN / 2, "it waits once"

@@ -20,7 +20,7 @@ from callbridge.core.model.events import (
 from callbridge.core.model.facts import CallRecorded, PromptFailed, RecordingFailed, RequestRefused, TalkEnded
 from callbridge.core.model.flow import Node, QueueNode, SetNode
 from callbridge.core.model.ids import leg_id
-from callbridge.core.model.orders import Bridge, PauseRecording, Play, StartRecording, StopRecording
+from callbridge.core.model.orders import Bridge, CheckRecording, PauseRecording, Play, StartRecording, StopRecording
 from callbridge.core.model.plan import RecordingPlan, ToAgent
 from tests.core.flows import floor, flow
 from tests.core.story import DAY, Story, agent, one_queue, queue
@@ -235,16 +235,71 @@ def test_a_pause_that_failed_after_the_talk_is_told_all_the_same() -> None:
     assert story.fact(RecordingFailed).file == order.file
 
 
+def gap(story: Story) -> None:
+    """The events of some time are lost; the talk goes on."""
+    (call,) = story.world.calls.values()
+    assert call.segment is not None
+    legs = (call.leg, call.segment.leg)
+    seen = [SeenLeg(leg=leg, name=leg, up=True, created_at=0.0) for leg in legs]
+    story.snapshot(*seen, bridges={call.bridge: legs} if call.bridge is not None else {})
+
+
 def test_after_a_gap_a_pause_is_ordered_once_more() -> None:
     story = talking()
     ask(story, CallRequest.PAUSE_RECORDING)
-    (call,) = story.world.calls.values()
-    assert call.segment is not None
-    assert call.bridge is not None
-    legs = (call.leg, call.segment.leg)
-    seen = [SeenLeg(leg=leg, name=leg, up=True, created_at=0.0) for leg in legs]
-    story.snapshot(*seen, bridges={call.bridge: legs})
+    gap(story)
     assert story.only(PauseRecording).paused
+
+
+@pytest.mark.parametrize("paused", [False, True])
+def test_a_recording_whose_start_was_lost_begins_after_the_restart_and_says_so(paused: bool) -> None:
+    """It was reported as a recording of the whole talk."""
+    story = talking()
+    if paused:
+        ask(story, CallRequest.PAUSE_RECORDING)
+    story.wait(5.0)
+    gap(story)
+    look = story.only(CheckRecording)
+    assert look.file == story.all_sent(StartRecording)[0].file
+    assert not story.all_told(RecordingFailed)
+    story.fails(look)
+    assert [type(order) for order in story.orders] == [StartRecording] + [PauseRecording] * paused
+    assert story.only(StartRecording).file == look.file
+    assert story.fact(RecordingFailed).why.startswith("not recorded until now")
+    story.wait(3.0)
+    (call,) = story.world.calls.values()
+    story.gone(call.leg)
+    recorded = story.fact(CallRecorded)
+    assert (recorded.lasted, recorded.paused) == (3.0, 3.0 * paused)
+
+
+@pytest.mark.parametrize("why", [Why.UNSENT, Why.TIMEOUT])
+def test_where_nobody_knows_whether_a_recording_runs_there_is_an_alert(why: Why) -> None:
+    story = talking()
+    gap(story)
+    story.fails(story.only(CheckRecording), why)
+    assert story.fact(RecordingFailed).why.startswith(f"perhaps not recorded: {why}")
+    assert not story.orders
+    assert recording(story) is not None
+
+
+def test_a_look_for_a_recording_that_is_over_says_nothing() -> None:
+    story = talking()
+    gap(story)
+    look = story.only(CheckRecording)
+    (call,) = story.world.calls.values()
+    story.gone(call.leg)
+    story.fails(look)
+    assert not story.all_told(RecordingFailed)
+
+
+def test_a_recording_is_looked_for_during_a_consult_too() -> None:
+    story = talking()
+    story.ask("ben", AgentRequest.LOGIN)
+    (call,) = story.world.calls.values()
+    story.happens(CallRequested(at=story.now, call=call.id, request=CallRequest.CONSULT, to=ToAgent("ben"), by="amy"))
+    gap(story)
+    assert [order.file for order in story.sent if isinstance(order, CheckRecording)]
 
 
 def test_recording_holds_up_nothing_else_of_the_call() -> None:

@@ -175,6 +175,7 @@ AS_REFUSED: dict[type[Order], Callable[[], Built]] = {
 """Treated like a refusal: on without it, or another way. Of StopMusic and StartRinging nothing depends."""
 ELSEWHERE = {
     o.StartAmdDetour: "test_campaigns: anybody who cannot be listened to goes to an agent",
+    o.CheckRecording: "test_recordings",
     o.PauseRecording: "test_recordings",
     o.ReadReferral: "test_referrals: the transfer is followed",
     o.ShowCaller: "nothing depends on it",

@@ -46,6 +46,7 @@ from callbridge.core.model.orders import (
     Answer,
     BlockNumber,
     Bridge,
+    CheckRecording,
     CloseAttempt,
     DropBridge,
     FindLeads,
@@ -318,7 +319,15 @@ class Toy:
             case LeaveToDialplan(leg=leg):
                 del self.channels[leg]
                 self.soon(lambda at: LegMoved(at=at, leg=leg))
-            case StartRinging() | StopRinging() | Subscribe() | StartRecording() | PauseRecording() | StopRecording():
+            case (
+                StartRinging()
+                | StopRinging()
+                | Subscribe()
+                | StartRecording()
+                | CheckRecording()
+                | PauseRecording()
+                | StopRecording()
+            ):
                 pass
 
     def _play(self, order: Play) -> None:

@@ -43,6 +43,7 @@ from callbridge.core.model.orders import (
     Answer,
     BlockNumber,
     Bridge,
+    CheckRecording,
     CloseAttempt,
     DropBridge,
     FindLeads,
@@ -370,7 +371,7 @@ class ToyPbx:
                 return Reply(200, self._identified(leg))
             case ShowCaller():
                 return Reply()
-            case StartRecording() | PauseRecording() | StopRecording():
+            case StartRecording() | CheckRecording() | PauseRecording() | StopRecording():
                 return Reply(200)
             case LookUp(call=call, question=question):
                 return Reply(200, LookedUp(at=0.0, call=call, question=question, found=None))

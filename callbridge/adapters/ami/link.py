@@ -1,4 +1,4 @@
-"""The AMI link to one PBX, for phone states and recording: panoramisk speaks the protocol, this file manages the connection.
+"""The AMI link to one PBX, for phone states and actions: panoramisk speaks the protocol, this file manages the connection.
 
 Rules of this file. A panoramisk manager lives for one connection: it neither reconnects (it would do so even after close) nor
 resends anything. Every action has a deadline. After every login the states are listed again, and changes that arrive during
@@ -17,7 +17,6 @@ import structlog
 from panoramisk.ami_protocol import AMIProtocol
 from panoramisk.manager import Manager
 
-from callbridge.adapters.ami.mixmonitors import MixMonitors
 from callbridge.adapters.pbx_link import (
     TRIED,
     Backoff,
@@ -30,8 +29,7 @@ from callbridge.adapters.pbx_link import (
     UnobservedLink,
 )
 from callbridge.core.model.events import DeviceChanged, DevicesListed
-from callbridge.core.model.orders import PauseRecording, StartRecording, StopRecording
-from callbridge.wire.ami import clean_action, device_changed, devices_listed, recording_action
+from callbridge.wire.ami import clean_action, device_changed, devices_listed
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
@@ -39,8 +37,6 @@ _NEVER = 10**8
 _SHUTDOWN = "shutting down"
 _MESSAGE_LIMIT = 1 << 20
 _DENIED = "Permission denied"
-STOP_PATIENCE = 20.0
-"""Seconds for which the end of a recording waits while the link is down."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,7 +122,6 @@ class Ami:
         self._tried_at = now()
         self._listing: asyncio.Future[Any] | None = None
         self._later: list[DeviceChanged] = []
-        self._mixmonitors = MixMonitors()
 
     @property
     def up(self) -> bool:
@@ -169,37 +164,6 @@ class Ami:
         except LinkLost as lost:
             raise TimedOut(str(lost)) from lost
         return [dict(message) for message in messages]
-
-    async def record(self, order: StartRecording | PauseRecording | StopRecording) -> None:
-        """Carry out an order about a recording. Raises NotSent, TimedOut or OrderRefused. A channel that has ended needs no stop.
-        A stop waits for a link that is down: nobody wants a recording that goes on."""
-        if isinstance(order, StartRecording):
-            await self._mixmonitors.until_removed(order.leg)
-        began, result = self._now(), "done"
-        try:
-            action, fields = recording_action(order, self._mixmonitors.known(order.leg))
-            if isinstance(order, StopRecording):
-                await self._until_up(STOP_PATIENCE)
-                self._mixmonitors.forget(order.leg)
-            (answer, *_) = await self.send_action(action, fields)
-            if isinstance(order, StopRecording):
-                self._mixmonitors.stopped(order.leg)
-            elif isinstance(order, StartRecording) and answer.get("MixMonitorID"):
-                self._mixmonitors.started(order.leg, answer["MixMonitorID"])
-        except ValueError as odd:
-            raise OrderRefused(0, str(odd)) from None
-        except OrderTrouble as trouble:
-            if isinstance(order, StopRecording) and isinstance(trouble, OrderRefused):
-                return
-            result = {NotSent: "unsent", TimedOut: "timeout", OrderRefused: "refused"}[type(trouble)]
-            raise
-        finally:
-            self._observer.performed(self.settings.name, type(order).__name__, result, self._now() - began)
-
-    async def _until_up(self, patience: float) -> None:
-        until = self._now() + patience
-        while not self.up and self._now() < until:  # noqa: ASYNC110 - rare: only a stop while the link is down polls
-            await asyncio.sleep(0.2)
 
     async def _connection(self) -> NoReturn:
         """Run one connection from login to loss."""

@@ -14,7 +14,7 @@ from callbridge.core.model.events import CallRequest, OrderFailed, Why
 from callbridge.core.model.facts import CallRecorded, RecordingFailed
 from callbridge.core.model.flow import filled
 from callbridge.core.model.ids import LegId
-from callbridge.core.model.orders import PauseRecording, StartRecording, StopRecording
+from callbridge.core.model.orders import CheckRecording, OfRecording, PauseRecording, StartRecording, StopRecording
 from callbridge.core.model.plan import RecordingPlan
 from callbridge.core.model.rows import evolve
 from callbridge.core.model.world import World
@@ -108,8 +108,10 @@ def move(world: World, call: Call, to: LegId) -> Call:
 
 
 def reconcile(world: World, call: Call) -> None:
-    """After a gap it is unknown whether the last pause was carried out: repeat it."""
+    """After a gap it is unknown whether the recording was started and the last pause carried out: look, and repeat the pause."""
     recording = call.segment.recording if call.segment is not None else None
+    if recording is not None:
+        world.order(CheckRecording(leg=call.leg, call=call.id, file=recording.file))
     if recording is not None and recording.paused_since is not None:
         world.order(PauseRecording(leg=call.leg, call=call.id, file=recording.file, paused=True))
 
@@ -145,28 +147,39 @@ def request(world: World, call: Call, what: CallRequest) -> str:
     return ""
 
 
-def failed(world: World, order: StartRecording | PauseRecording | StopRecording, event: OrderFailed) -> None:
+def failed(world: World, order: OfRecording, event: OrderFailed) -> None:
     """The PBX does not record as ordered: raise an alert, even if the conversation is over meanwhile."""
     call = world.calls.get(order.call)
     segment = call.segment if call is not None else None
     recording = segment.recording if segment is not None else None
     mine = recording is not None and recording.file == order.file
-    if isinstance(order, StartRecording) and not mine:
-        return  # the conversation ended before the recording had begun
-    emit_failed(
-        world, order.call, segment if mine else None, order.file, f"{_WHAT[type(order)]}: {event.why} {event.detail}".strip()
-    )
+    if isinstance(order, StartRecording | CheckRecording) and not mine:
+        return  # the conversation ended before the recording had begun, or while we looked
+    what = "perhaps not recorded" if isinstance(order, CheckRecording) and event.why is not Why.REFUSED else _WHAT[type(order)]
+    emit_failed(world, order.call, segment if mine else None, order.file, f"{what}: {event.why} {event.detail}".strip())
     if call is None or segment is None or recording is None or not mine:
         return
     if isinstance(order, StartRecording) and event.why is not Why.TIMEOUT:
         recording = None
+    elif isinstance(order, CheckRecording) and event.why is Why.REFUSED:
+        recording = _start_late(world, call, recording)
     elif isinstance(order, PauseRecording):  # as it was before: it may be requested again
         recording = evolve(recording, paused_since=None if order.paused else world.now)
     world.calls.put(call.id, evolve(call, segment=evolve(segment, recording=recording)))
 
 
+def _start_late(world: World, call: Call, recording: Recording) -> Recording:
+    """The order to start was lost. What was said until now is in no file, and the file's length says so."""
+    world.order(StartRecording(leg=call.leg, call=call.id, file=recording.file))
+    if recording.paused_since is None:
+        return Recording(file=recording.file, began_at=world.now)
+    world.order(PauseRecording(leg=call.leg, call=call.id, file=recording.file, paused=True))
+    return Recording(file=recording.file, began_at=world.now, paused_since=world.now)
+
+
 _WHAT = {
     StartRecording: "not recorded",
+    CheckRecording: "not recorded until now",
     PauseRecording: "not paused, or not resumed",
     StopRecording: "goes on after the talk, until the call ends",
 }

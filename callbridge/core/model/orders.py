@@ -109,6 +109,11 @@ class PauseRecording(_OfRecording):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CheckRecording(_OfRecording):
+    """Was it started? The order may have been lost. Fails if it was not; a channel that has ended is no failure."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StopRecording(_OfRecording):
     """The file is complete; also when there is none."""
 
@@ -299,7 +304,7 @@ class BlockNumber(_OfLedger):
 
 
 OfLedger = FindLeads | ReserveAttempts | CloseAttempt | BlockNumber
-OfRecording = StartRecording | PauseRecording | StopRecording
+OfRecording = StartRecording | CheckRecording | PauseRecording | StopRecording
 OfPbx = (
     Subscribe
     | Answer

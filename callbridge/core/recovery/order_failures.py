@@ -19,6 +19,7 @@ from callbridge.core.model.orders import (
     Answer,
     BlockNumber,
     Bridge,
+    CheckRecording,
     CloseAttempt,
     DropBridge,
     FindLeads,
@@ -28,6 +29,7 @@ from callbridge.core.model.orders import (
     InspectPhone,
     LeaveToDialplan,
     LookUp,
+    OfRecording,
     Order,
     PauseRecording,
     Play,
@@ -85,7 +87,7 @@ def order_failed(world: World, event: OrderFailed) -> None:
             _beep_failed(world, order)
         case Record(leg=leg, recording=recording):
             interpreter.recorded(world, RecordingEnded(at=world.now, leg=leg, recording=recording, lasted=0.0, failed=True))
-        case StartRecording() | PauseRecording() | StopRecording():
+        case StartRecording() | CheckRecording() | PauseRecording() | StopRecording():
             recordings.failed(world, order, event)
         case Ring():
             _ring_failed(world, order, event)
@@ -134,7 +136,7 @@ def order_failed(world: World, event: OrderFailed) -> None:
 def _left_to_the_snapshot(world: World, order: Order) -> bool:
     """The link is down: the next snapshot repeats what is needed for existing legs. It does not know of legs that were to be
     created or hung up, nor of files."""
-    if isinstance(order, Ring | HangUp | Probe | StartAmdDetour | StartRecording | PauseRecording | StopRecording):
+    if isinstance(order, Ring | HangUp | Probe | StartAmdDetour | OfRecording):
         return False
     pbx = order.pbx if isinstance(order, DropBridge | InspectPhone) else pbx_of(order.legs[0]) if order.legs else ""
     return pbx in world.down

@@ -138,6 +138,7 @@ def _reconcile(world: World, call: Call) -> None:
     if customer is None or customer.missing_since is not None:
         return
     audio.watch_again(world, call, customer)
+    recordings.reconcile(world, call)
     if call.supervisions:
         call = segments.end_supervision(world, call)
         world.calls.put(call.id, call)
@@ -159,7 +160,6 @@ def _reconcile(world: World, call: Call) -> None:
             agent_leg = world.legs.get(call.segment.leg) if call.segment is not None else None
             if agent_leg is not None and agent_leg.missing_since is None and call.bridge is not None:
                 out = tuple(leg.id for leg in (customer, agent_leg) if leg.bridge != call.bridge)
-                recordings.reconcile(world, call)
                 if out:
                     world.order(Bridge(bridge=call.bridge, legs=out, call=call.id))
         case Phase.LEAVING:

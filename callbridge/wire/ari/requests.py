@@ -16,6 +16,7 @@ from callbridge.core.model.orders import (
     Answer,
     BlockNumber,
     Bridge,
+    CheckRecording,
     CloseAttempt,
     DropBridge,
     FindLeads,
@@ -149,7 +150,7 @@ def requests(
             technology, _, rest = phone.partition("/")
             # A phone may name one contact (PJSIP/1001/sip:...); the endpoint ends at the second slash.
             return (Request("GET", _path("endpoints", technology, rest.partition("/")[0])),)
-        case LookUp() | StartRecording() | PauseRecording() | StopRecording():
+        case LookUp() | StartRecording() | CheckRecording() | PauseRecording() | StopRecording():
             return ()  # not by ARI
         case FindLeads() | ReserveAttempts() | CloseAttempt() | BlockNumber():
             return ()  # for the ledger
