@@ -1,4 +1,4 @@
-"""Rules about agents' phones: each belongs to one agent, and to nobody if it is a trunk."""
+"""Rules about agents' phones: each belongs to one agent, and to nobody if it is a trunk; and about PINs for log-in at them."""
 
 from __future__ import annotations
 
@@ -24,6 +24,7 @@ def phones(settings: models.Settings, document: Document) -> Iterator[Fault]:
         elif len(agent.phones) > MAX_PHONES:
             problem = f"{len(agent.phones)} phones would ring for each call, at most {MAX_PHONES} may"
             yield document.at(("agents", id, "phones"), problem, key=True)
+        yield from _pin(id, agent, settings.phones.pin_digits, document)
         for at, phone in phones_of(id, agent):
             if phone in settings.trunks:
                 yield document.at(at, f"{phone} is listed under trunks, so it cannot be an agent's phone")
@@ -41,6 +42,13 @@ def _without(id: str, document: Document) -> Iterator[Fault]:
         yield document.at(one, "has no value" if one in document.keys else "is missing")
     elif where(several) not in {fault.where for fault in document.faults}:
         yield document.at(several, "is empty", "list at least one phone, such as [PJSIP/1001]", key=True)
+
+
+def _pin(id: str, agent: AgentConfig, least: int, document: Document) -> Iterator[Fault]:
+    digits = len(agent.pin.get_secret_value()) if agent.pin is not None else 0
+    if 0 < digits < least:
+        problem = f"has {digits} digits, at least {least} are required"
+        yield document.at(("agents", id, "pin"), problem, "choose a longer PIN, or change phones.pin_digits")
 
 
 def phones_of(id: str, agent: AgentConfig) -> Iterator[tuple[Path, str]]:

@@ -53,7 +53,8 @@ class AgentConfig(ConfigSection):
     login: bool = False
     """Whether the agent is logged in and ready when callbridge meets the agent for the first time."""
     pin: SecretStr | None = None
-    """PIN for logging in at a phone, 3 to 12 digits; without one the agent can log in only at the phone named here.
+    """PIN for logging in at a phone, 4 to 12 digits (`phones.pin_digits`); without one the agent can log in only at the
+    phone named here.
     Example: `"4711"`"""
     language: LanguageCode | None = None
     """Language of the prompts that the agent hears."""
@@ -101,6 +102,8 @@ class PhonesConfig(ConfigSection):
     domains: tuple[Domain, ...] = ()
     """Hosts by which phones know the PBX; a phone's blind transfer to another one is refused; without them any address counts
     as the PBX's, and of names only the phone's own domain; `"*"` allows all. Example: `[pbx.example.com, 192.0.2.10]`"""
+    pin_digits: Annotated[int, Field(ge=3, le=12), Unit("digits")] = 4
+    """How many digits the PIN of an agent has at least. Example: `6`"""
     allowed: tuple[PhonePattern, ...] = ()
     """Endpoints of the PBX, besides agents' own phones, at which agents may log in (hot desks) and supervisors may join
     calls; in those of PJSIP, `*` and `?` stand for any characters. Example: `[PJSIP/2*, SIP/lobby]`"""

@@ -30,8 +30,9 @@ from callbridge.core.model.illegal_move import IllegalMove
 from callbridge.core.model.orders import Answer, HangUp, InspectPhone, Play, Ring, StopPlaying, Subscribe
 from callbridge.core.model.plan import AgentPlan, ConnectMode, Prompts, Reason
 from callbridge.core.model.world import World
-from callbridge.core.requests import feature_codes
-from callbridge.core.requests.feature_codes import FIRST_DIGIT, LOCKED, MAX_CALL, MAX_PROMPT, NEXT_DIGIT
+from callbridge.core.requests import pin_guards
+from callbridge.core.requests.feature_codes import FIRST_DIGIT, MAX_CALL, MAX_PROMPT, NEXT_DIGIT
+from callbridge.core.requests.pin_guards import LOCKED
 from tests.core.story import PBX, Story, agent, plan, queue
 
 PIN, WRONG = "4711", "0000"
@@ -280,7 +281,7 @@ def locked_out() -> Story:
 def test_five_wrong_pins_in_a_row_lock_the_log_in_at_phones_and_tell_an_alert() -> None:
     story = locked_out()
     (alert,) = story.all_told(AgentAlerted)
-    assert (alert.kind, alert.agent, alert.count, alert.limit) == ("pin_locked", "1001", 5, LOCKED)
+    assert (alert.kind, alert.agent, alert.device, alert.count, alert.limit) == ("pin_locked", "1001", "PJSIP/1001", 5, LOCKED)
     call = Call(story, n=3)
     call.press(f"{PIN}#")
     assert call.said() == SAYS.locked
@@ -305,38 +306,94 @@ def test_a_log_in_between_makes_wrong_pins_forgotten() -> None:
     assert story.all_told(AgentAlerted) == []
 
 
+def guess(story: Story, number: str, phone: str, n: int, pin: str = WRONG) -> str:
+    """Dial *11<number> and one PIN. Returns what is said then."""
+    call = Call(story, argument=number, phone=phone, n=n)
+    call.press(f"{pin}#")
+    said = call.said()
+    story.gone(call.leg)
+    return said
+
+
+def test_one_phone_cannot_lock_the_other_agents_out() -> None:
+    """Five wrong PINs locked an agent for five minutes, and a phone could try all agents' numbers, one after the other."""
+    agents = [with_pin(f"{1001 + n}", pin=f"47{n:02}") for n in range(8)]
+    story = desk(*agents)
+    n = 0
+    for victim in agents[1:]:
+        for _ in range(5):
+            n += 1
+            guess(story, victim.id, "PJSIP/1001", n)
+    assert [(alert.kind, alert.device) for alert in story.all_told(AgentAlerted)] == [("pin_locked", "PJSIP/1001")]
+    for each in agents[1:]:
+        log_in(story, each.id, each.pin)
+    assert guess(story, "1001", "PJSIP/lobby", 900, agents[0].pin) == SAYS.logged_in
+
+
+def test_the_own_right_pin_between_makes_no_guesses_at_others_forgotten() -> None:
+    story = desk(with_pin(), with_pin("1002", pin="0815"))
+    for n in range(4):
+        assert guess(story, "1002", "PJSIP/1001", n) == SAYS.wrong_login
+    assert guess(story, "1001", "PJSIP/1001", 10, PIN) == SAYS.logged_in
+    assert guess(story, "1002", "PJSIP/1001", 11) == SAYS.locked
+    assert guess(story, "1002", "PJSIP/1001", 12, "0815") == SAYS.locked
+
+
+def test_wrong_pins_at_a_phone_are_forgotten_after_a_while() -> None:
+    story = desk(with_pin(), with_pin("1002", pin="0815"))
+    for n in range(8):
+        assert guess(story, "1002", "PJSIP/1001", n) == SAYS.wrong_login
+        if n % 4 == 3:
+            story.wait(LOCKED + 1.0)
+
+
+def test_an_agent_whose_pin_is_guessed_at_several_phones_can_log_in_at_the_own_one_only() -> None:
+    story = desk(with_pin())
+    for n in range(10):
+        guess(story, "1001", f"PJSIP/lobby{n // 4}", n)
+    (alert,) = story.all_told(AgentAlerted)
+    assert (alert.kind, alert.agent, alert.device, alert.count, alert.limit) == ("pin_locked", "1001", "", 10, LOCKED)
+    assert guess(story, "1001", "PJSIP/desk", 20, PIN) == SAYS.locked
+    log_in(story)
+
+
 def what_a_stranger_hears(story: Story, number: str) -> list[tuple[str, str]]:
-    """Seven log-ins with the number at a strange phone: words and language of everything said, up to the lock and beyond."""
-    before = len(story.all_sent(Play))
-    for n in range(7):
-        call = Call(story, argument=number, phone="PJSIP/lobby", n=n)
+    """Log-ins with the number at three strange phones: words and language of everything said, up to the locks and beyond."""
+    for n in range(15):
+        call = Call(story, argument=number, phone=f"PJSIP/lobby{n // 6}", n=n)
         call.press(f"{WRONG}#")
         story.gone(call.leg)
-    return [(play.media, play.language) for play in story.all_sent(Play)[before:]]
+    return [(play.media, play.language) for play in story.all_sent(Play)]
 
 
 @pytest.mark.parametrize("other", ["1002", "9999"], ids=["an agent without a PIN", "nobody"])
 def test_a_stranger_does_not_learn_which_numbers_agents_have(other: str) -> None:
-    story = desk(with_pin(language="de"), with_pin("1002", pin="", language="de"))
-    agents, others = what_a_stranger_hears(story, "1001"), what_a_stranger_hears(story, other)
-    assert agents == others
-    assert (SAYS.locked, "") in others
+    heard = []
+    for number in ("1001", other):
+        story = desk(with_pin(language="de"), with_pin("1002", pin="", language="de"))
+        heard.append(what_a_stranger_hears(story, number))
+        alerts = [(alert.agent, alert.device) for alert in story.all_told(AgentAlerted)]
+        guessed = number if number == "1001" else ""
+        nobody = [("1001", "")] if guessed else []
+        assert alerts == [(guessed, "PJSIP/lobby0"), *nobody, (guessed, "PJSIP/lobby1")]
+    assert heard[0] == heard[1]
+    assert heard[0].count((SAYS.locked, "")) == 7
     story.wait(LOCKED)
     call = Call(story, argument=other, phone="PJSIP/lobby", n=90)
     call.press(f"{WRONG}#")
     assert call.said() == SAYS.wrong_login
-    assert [alert.agent for alert in story.all_told(AgentAlerted)] == ["1001"]
 
 
 def test_numbers_of_nobody_that_are_remembered_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(feature_codes, "MAX_GUARDED", 50)
+    monkeypatch.setattr(pin_guards, "MAX_GUARDED", 50)
     story = desk(with_pin())
     for number in range(70):
-        call = Call(story, argument=f"9{number}", phone="PJSIP/lobby", n=number)
+        call = Call(story, argument=f"9{number}", phone=f"PJSIP/lobby{number}", n=number)
         call.press(f"{WRONG}#")
         story.gone(call.leg)
     assert len(story.world.pin_guards) == 50
     assert "90" not in story.world.pin_guards
+    assert (len(story.world.phone_guards), "PJSIP/lobby0" in story.world.phone_guards) == (50, False)
 
 
 def test_an_agent_at_a_strange_phone_hears_the_own_language_once_it_is_certain_who_it_is() -> None:

@@ -132,16 +132,17 @@ async def test_a_wrong_pin_is_asked_for_again_and_three_are_enough(house: House,
     assert await bridge.state("1001") == "logged_out"
 
 
-async def test_five_wrong_pins_lock_the_log_in_and_tell_an_alert(house: House, pbx: Pbx) -> None:
+async def test_five_wrong_pins_lock_the_phone_and_no_agent(house: House, pbx: Pbx) -> None:
     bridge, ears = await house.open(desks(prompts={})), Ears(pbx)
     await dial(pbx, "1005", "*111001", f"{WRONG}#", "1001#", f"{WRONG}#", "1001#", f"{WRONG}#")
-    await dial(pbx, "1001", "*11", f"{WRONG}#", f"{WRONG}#")
-    alert = await bridge.until("agent_alerted", agent="1001")
-    assert (alert["kind"], alert["count"], alert["limit"]) == ("pin_locked", 5, 300.0)
-    await dial(pbx, "1001", "*11", f"{PIN}#")
+    await dial(pbx, "1005", "*111002", f"{WRONG}#", "1002#", f"{WRONG}#")
+    alert = await bridge.until("agent_alerted", agent="1002")
+    assert (alert["kind"], alert["count"], alert["limit"], alert["device"]) == ("pin_locked", 5, 300.0, "PJSIP/1005")
+    await dial(pbx, "1005", "*111001", f"{PIN}#")
     assert ears.heard()[-2:] == ["im-sorry", "please-try-call-later"]
     assert await bridge.state("1001") == "logged_out"
-    await bridge.ask("1001", "login")
+    await dial(pbx, "1001", "*11", f"{PIN}#")
+    await bridge.until_state("1001", "ready")
 
 
 async def test_nobody_needs_a_pin_at_the_own_phone_who_has_none_and_nobody_gets_in_elsewhere_without_one(

@@ -46,6 +46,11 @@ WRONG = [
     ("penalty", ("  general:\n", "  general:\n    rejected: {rest: 5s, return_after: 5m}\n"), "cb.yaml:15: queues.general.rejected: return_after requires not_ready; a rest ends by itself"),
     ("pin", ("connect: nailed_up", "pin: 47a1"), "cb.yaml:18: agents.ann.pin: expected 3 to 12 digits"),
     ("short pin", ("connect: nailed_up", "pin: 12"), "cb.yaml:18: agents.ann.pin: expected 3 to 12 digits"),
+    (
+        "pin shorter than wanted",
+        ("connect: nailed_up", "pin: 123"),
+        "cb.yaml:18: agents.ann.pin: has 3 digits, at least 4 are required (hint: choose a longer PIN, or change phones.pin_digits)",
+    ),
     ("key", ("skills: [", "reasons: {lunch: {digit: 12}}\nskills: ["), "cb.yaml:5: reasons.lunch.digit: expected one of the keys 0 to 9, not '12'"),
     ("key twice", ("skills: [", "reasons: {lunch: {digit: 1}, break: {digit: 1}}\nskills: ["), "cb.yaml:5: reasons.break.digit: 1 is already the key of 'lunch'"),
     ("limit", ("skills: [", "reasons: {lunch: {limit: 0}}\nskills: ["), "cb.yaml:5: reasons.lunch.limit: must be longer than 0 s"),

@@ -10,13 +10,13 @@ from callbridge.core.model.agent import Agent
 from callbridge.core.model.rows import evolve
 from callbridge.core.model.world import World
 from callbridge.core.recovery import snapshots
-from callbridge.core.requests import feature_codes
+from callbridge.core.requests import feature_codes, pin_guards
 from tests.sim.planting import Patch, Without, mutant, nothing
 
 
 @mutant("any PIN will do")
 def any_pin(patch: Patch) -> None:
-    patch.setattr(feature_codes, "_right", lambda pin, digits: bool(pin))
+    patch.setattr(pin_guards, "right", lambda pin, digits: bool(pin))
 
 
 @mutant("what was asked for is said, and the line stays open")

@@ -144,7 +144,9 @@ def alerting(world: WorldView, agent: Agent, now: float) -> Iterator[ExplainedLi
     if agent.trouble_until and agent.trouble in PHONE_FAULTS:
         yield ExplainedLine(code="phone_misconfigured", text=f"the phone cannot be called: {agent.trouble.replace('_', ' ')}")
     if agent.pin_locked_until > now:
-        text = f"login by phone is locked for another {span(agent.pin_locked_until - now)}: too many wrong PINs"
+        text = (
+            f"login at other phones than the own is locked for another {span(agent.pin_locked_until - now)}: too many wrong PINs"
+        )
         yield ExplainedLine(code="pin_locked", text=text)
 
 

@@ -545,14 +545,16 @@ class AgentAlerted(Fact):
     ``offers_missed`` (``count`` offers in a row came to nothing), ``phone_lost`` (the phone died in a call, or while its line
     was nailed up), ``phone_silent`` (the phone does not reply to an INVITE), ``phone_misconfigured`` (for the ``reason`` the
     phone cannot be called), ``device_dead`` (one of several devices has not reacted to ``count`` calls in a row) or
-    ``pin_locked`` (after ``count`` wrong PINs in a row nobody logs in at a phone as this agent for ``limit`` seconds)."""
+    ``pin_locked`` (after ``count`` wrong PINs nobody logs in at the phone ``device`` for ``limit`` seconds; without ``device``:
+    as this agent at other phones than the agent's own)."""
 
     kind: Plain
     reason: FreeText = ""
     limit: float = 0.0
     count: int = 0
     device: FreeText = ""
-    """Which of the agent's devices, if it has several: what was dialled."""
+    """Which of the agent's devices, if it has several: what was dialled. ``pin_locked``: the phone at which PINs were tried; its
+    ``agent`` is whose was tried last, or empty."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -90,8 +90,19 @@ class FeatureCall:
 
 @dataclass(frozen=True, kw_only=True)
 class PinGuard:
-    """Wrong PINs for a number without an agent: counted and locked in the same way, so that nobody learns which numbers
-    exist. Not saved; an agent's count is in the agent's row."""
+    """Wrong PINs for a number without an agent, at all phones: counted and locked in the same way, so that nobody learns which
+    numbers exist. Not saved; an agent's count is in the agent's row."""
 
     wrong: int = 0
+    locked_until: float = 0.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class PhoneGuard:
+    """Wrong PINs at a phone, of all agents together. Not saved."""
+
+    numbers: tuple[str, ...] = ()
+    """Whose they were to be."""
+    wrong_at: float = 0.0
+    """When the last one was entered."""
     locked_until: float = 0.0

@@ -23,7 +23,7 @@ from callbridge.core.model.deadlines import Deadlines, awaited_from
 from callbridge.core.model.device_record import DeviceRecord
 from callbridge.core.model.events import DeadlinePassed
 from callbridge.core.model.facts import AnyFact
-from callbridge.core.model.feature_call import FeatureCall, PinGuard
+from callbridge.core.model.feature_call import FeatureCall, PhoneGuard, PinGuard
 from callbridge.core.model.flow import Flow
 from callbridge.core.model.ids import LegId, leg_id, pbx_of
 from callbridge.core.model.leg import Leg
@@ -123,6 +123,8 @@ class World(SavedTables):
         """Feature calls under way, by leg. They hold what people type, PINs among it: never saved."""
         self.pin_guards: Table[PinGuard] = Table("pin_guards", self._journal, _unwatched)
         """Wrong PINs for numbers that no agent with a PIN has, by the number as typed: never saved."""
+        self.phone_guards: Table[PhoneGuard] = Table("phone_guards", self._journal, _unwatched)
+        """Wrong PINs at phones, by phone: never saved."""
         self.paces: Table[Pace] = Table("paces", self._journal, _unwatched)
         """How fast queues are served; measured again after a start, so never saved."""
         self.down: set[str] = set()

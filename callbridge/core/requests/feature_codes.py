@@ -6,21 +6,19 @@ The agent is identified by the endpoint that dials and by a PIN, never by a call
 
 from __future__ import annotations
 
-import hmac
-
 from callbridge.core.entities import agent_states, allowed_phones, legs
 from callbridge.core.model.agent import Agent, Intent, Work
 from callbridge.core.model.call import SupervisionMode
 from callbridge.core.model.events import AgentRequest, AgentRequested, DigitPressed, DispositionRequested, FeatureDialled
-from callbridge.core.model.facts import AgentAlerted, RequestRefused
-from callbridge.core.model.feature_call import FeatureCall, FeatureCallMove, FeatureCallStage, PinGuard, after
+from callbridge.core.model.facts import RequestRefused
+from callbridge.core.model.feature_call import FeatureCall, FeatureCallMove, FeatureCallStage, after
 from callbridge.core.model.ids import LegId, endpoint_of, pbx_of
 from callbridge.core.model.leg import Leg, LegRole
 from callbridge.core.model.orders import Answer, InspectPhone, Play, StopPlaying, Subscribe
 from callbridge.core.model.rows import evolve
 from callbridge.core.model.world import World
 from callbridge.core.outbound import campaigns
-from callbridge.core.requests import agent_requests
+from callbridge.core.requests import agent_requests, pin_guards
 from callbridge.core.transfers import supervision
 
 FIRST_DIGIT = 8.0
@@ -33,12 +31,7 @@ MAX_CALL = 90.0
 """Maximum duration of a feature call in seconds."""
 MAX_LOGIN_TRIES = 3
 """Failed logins allowed in one feature call."""
-MAX_WRONG_PINS = 5
-LOCKED = 300.0
-"""Seconds for which login by phone is locked for an agent after MAX_WRONG_PINS wrong PINs in a row."""
 MAX_TYPED_DIGITS = 20
-MAX_GUARDED = 1000
-"""Unknown agent numbers whose wrong PINs are remembered."""
 
 PHONES = ("PJSIP/", "SIP/", "IAX2/")
 """Channel technologies of phones. A Local channel does not show who dialled."""
@@ -159,58 +152,15 @@ def _entered(world: World, talk: FeatureCall) -> None:
 def _pin_entered(world: World, talk: FeatureCall, digits: str) -> None:
     """An unknown number is also asked for a PIN, and locked after wrong ones, so that nobody learns which numbers exist."""
     plan = world.plan.agents.get(talk.who)
-    if _locked(world, talk.who):
+    if pin_guards.locked(world, talk.who, talk.phone):
         _play_prompt(world, talk, world.plan.prompts.locked)
-    elif _right(plan.pin if plan is not None else "", digits):
+    elif pin_guards.right(plan.pin if plan is not None else "", digits):
+        pin_guards.proven(world, talk.who, talk.phone)
         _log_in(world, talk)
-    elif digits and _wrong_pin(world, talk.who):
+    elif digits and pin_guards.wrong(world, talk.who, talk.phone):
         _play_prompt(world, talk, world.plan.prompts.locked)
     else:
         _once_more(world, talk)
-
-
-def _guarded(world: World, who: str) -> Agent | None:
-    """The agent with this number, if the agent has a PIN."""
-    plan = world.plan.agents.get(who)
-    return world.agents.get(who) if plan is not None and plan.pin else None
-
-
-def _locked(world: World, who: str) -> bool:
-    agent, guard = _guarded(world, who), world.pin_guards.get(who)
-    until = agent.pin_locked_until if agent is not None else guard.locked_until if guard is not None else 0.0
-    return until > world.now
-
-
-def _right(pin: str, digits: str) -> bool:
-    return hmac.compare_digest(pin.encode(), digits.encode()) and bool(pin)
-
-
-def _wrong_pin(world: World, who: str) -> bool:
-    """Count a wrong PIN; returns whether login is locked now."""
-    agent = _guarded(world, who)
-    if agent is None:
-        return _wrong_number(world, who)
-    wrong = agent.wrong_pins + 1
-    if wrong < MAX_WRONG_PINS:
-        agent_states.change(world, agent, wrong_pins=wrong)
-        return False
-    agent_states.change(world, agent, wrong_pins=0, pin_locked_until=world.now + LOCKED)
-    world.emit(
-        AgentAlerted(seq=world.next_seq(), at=world.now, agent=agent.id, kind="pin_locked", limit=LOCKED, count=MAX_WRONG_PINS)
-    )
-    return True
-
-
-def _wrong_number(world: World, who: str) -> bool:
-    """The same for an unknown number, without an alert."""
-    guard = world.pin_guards.get(who) or PinGuard()
-    lock = guard.wrong + 1 >= MAX_WRONG_PINS
-    guard = PinGuard(locked_until=world.now + LOCKED) if lock else evolve(guard, wrong=guard.wrong + 1)
-    world.pin_guards.drop(who)  # stored again, so that it is the newest
-    world.pin_guards.put(who, guard)
-    if len(world.pin_guards) > MAX_GUARDED:
-        world.pin_guards.drop(next(iter(world.pin_guards)))
-    return lock
 
 
 def _once_more(world: World, talk: FeatureCall) -> None:
