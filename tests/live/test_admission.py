@@ -17,7 +17,7 @@ pytestmark = [pytest.mark.live, pytest.mark.asyncio(loop_scope="module")]
 ON_16 = {"test_further_callers_get_the_response_of_the_limit_and_room_comes_back[queue-486]"}
 NOBODY = {"ann": agent("1001", {"sales": 1})}
 """An agent who serves none of these queues."""
-REFUSES = {
+REFUSES: dict[str, dict[str, Any]] = {
     "queue-486": {"queues": {"support": {"most_waiting": 1, "when_full": {"refuse": "busy"}}}},
     "entry-503": {"entries": {"support": {"queue": "support", "most_calls": 1, "when_full": {"refuse": "congestion"}}}},
     "pbx-503": {"limits": {"most_calls": 1, "when_full": {"refuse": "congestion"}}},
@@ -63,7 +63,10 @@ async def test_further_callers_get_the_response_of_the_limit_and_room_comes_back
 
 async def test_a_full_queue_sends_callers_to_another_one(house: House, pbx: Pbx) -> None:
     steps = [{"skills": "support"}]
-    queues = {"support": {"most_waiting": 1, "when_full": {"queue": "general"}, "steps": steps}, "general": {"steps": steps}}
+    queues: dict[str, dict[str, Any]] = {
+        "support": {"most_waiting": 1, "when_full": {"queue": "general"}, "steps": steps},
+        "general": {"steps": steps},
+    }
     bridge = await house.open(floor(NOBODY, queues, skills=["support"]))
     async with waiting(bridge, pbx), waiting(bridge, pbx):
         assert [fact["queue"] for fact in bridge.facts("visit_began")] == ["support", "general"]
