@@ -66,12 +66,21 @@ def check(
         )
         return BAD
     rows = [f"{settings.tiers.csv}: {line}" for line in table.report()] if table is not None else []
-    warnings = [*map(str, settings.warnings), *rows]
+    warnings = [*map(str, settings.warnings), *_open_to_all(settings, path), *rows]
     for warning in warnings:
         print(f"warning: {printable(warning)}", file=err)
     for line in summary(settings, table):
         print(printable(line), file=out)
     return BAD if strict and warnings else GOOD
+
+
+def _open_to_all(settings: Settings, path: str | os.PathLike[str]) -> Iterator[str]:
+    """Not a warning of every start: on a machine of its own that is well."""
+    http = settings.http
+    if http.token is None and not http.tokens:
+        problem = "is missing: everybody who can log in on this machine is an admin of callbridge"
+        hint = "give http.token_file a file with the output of `openssl rand -hex 16`"
+        yield f"{path}: http.token: {problem} (hint: {hint})"
 
 
 def _try_database(settings: Settings, path: str | os.PathLike[str]) -> None:

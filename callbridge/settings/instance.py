@@ -236,11 +236,17 @@ class HttpConfig(ConfigSection):
     port: Port = 8090
     """TCP port of the HTTP interface."""
     token: SecretStr | None = None
-    """Bearer token with the role `admin`."""
+    """Bearer token with the role `admin`; an empty one, as from a variable that is not set, means none. Example:
+    `${CALLBRIDGE_TOKEN:-}`"""
     tokens: tuple[TokenConfig, ...] = ()
     """Further tokens, each with a name and a role."""
     limits: HttpLimitsConfig = HttpLimitsConfig()
     """How many connections and event readers are served at a time."""
+
+    @field_validator("token")
+    @classmethod
+    def _given(cls, value: SecretStr | None) -> SecretStr | None:
+        return value if value is not None and value.get_secret_value() else None
 
 
 _CAPITALS = Spelt(({"enum": ["DEBUG", "INFO", "WARNING", "ERROR"]},))

@@ -28,6 +28,8 @@ from tests.settings.conftest import RIGHT, Write, right, told
 ROOT = pathlib.Path(__file__).parents[2]
 EXAMPLE = ROOT / "config"
 
+TOKEN = ("agents:\n", "http: {token: 0123456789abcdef}\nagents:\n")
+
 
 @pytest.mark.parametrize(
     ("text", "value"),
@@ -269,10 +271,29 @@ def test_a_phone_that_rings_very_long_is_a_warning(write: Write, given: str, dou
 
 
 def test_check_prints_what_it_means_and_says_0(capsys: pytest.CaptureFixture[str]) -> None:
-    assert check(EXAMPLE / "callbridge.yaml", {}) == 0
+    assert check(EXAMPLE / "callbridge.yaml", {"CALLBRIDGE_TOKEN": "0123456789abcdef"}, strict=True) == 0
     out, err = capsys.readouterr()
     assert err == ""
     assert "0s to 8s         support >= 4 or expert >= 3  3 agents: 1001, 1002, 1010" in out
+
+
+@pytest.mark.parametrize("token", ["", "token: ''", 'token: "${CALLBRIDGE_TOKEN:-}"'])
+def test_check_warns_of_an_interface_without_a_token(write: Write, capsys: pytest.CaptureFixture[str], token: str) -> None:
+    """Everybody on the machine may listen to calls then; a start alone does not complain."""
+    path = write(("skills: [", f"http: {{{token}}}\nskills: ["))
+    loaded = right(path)
+    assert (loaded.http.token, loaded.warnings) == (None, ())
+    assert check(path, {}) == 0
+    warning = capsys.readouterr().err
+    assert warning.startswith("warning: cb.yaml: http.token: is missing: everybody who can log in on this machine is an admin")
+    assert check(path, {}, strict=True) == 2
+    with pytest.raises(ConfigFaults, match="can be reached from other machines, but there is no token"):
+        load(write(("skills: [", f"http: {{{', '.join(['host: 0.0.0.0', token]).rstrip(', ')}}}\nskills: [")), {})
+
+
+@pytest.mark.parametrize("http", ["token: 0123456789abcdef", "tokens: [{name: wall, role: viewer, token: 0123456789abcdef}]"])
+def test_with_any_token_check_warns_of_nothing(write: Write, http: str) -> None:
+    assert check(write(("skills: [", f"http: {{{http}}}\nskills: [")), {}, strict=True) == 0
 
 
 def test_check_prints_every_fault_and_says_2(write: Write, capsys: pytest.CaptureFixture[str]) -> None:
@@ -424,9 +445,9 @@ def test_names_before_are_in_the_plan(write: Write) -> None:
 @pytest.mark.parametrize(("strict", "code"), [(False, 0), (True, 2)])
 def test_strict_makes_a_warning_count(write: Write, strict: bool, code: int) -> None:
     out, err = io.StringIO(), io.StringIO()
-    assert check(write(("8088/ari", "8088")), {}, out, err, strict=strict) == code
+    assert check(write(("8088/ari", "8088"), TOKEN), {}, out, err, strict=strict) == code
     assert err.getvalue().startswith("warning: cb.yaml:3: pbx[0].ari.url: ")
-    assert check(write(), {}, out, err, strict=True) == 0
+    assert check(write(TOKEN), {}, out, err, strict=True) == 0
 
 
 TIER_FILE = ("skills: [", "region: GB\ntiers: {csv: tiers.csv}\nskills: [")
@@ -451,7 +472,7 @@ def test_a_file_of_tiers_without_a_usable_row_is_a_fault(write: Write, text: str
 
 
 def test_rows_that_a_file_of_tiers_leaves_out_are_warnings(write: Write) -> None:
-    path = write(TIER_FILE)
+    path = write(TIER_FILE, TOKEN)
     (path.parent / "tiers.csv").write_text("020 7946 0001,gold\n+442079460001,silver\n020 7946 0002,gold\n")
     for strict, code in ((False, 0), (True, 2)):
         out, err = io.StringIO(), io.StringIO()
