@@ -223,7 +223,8 @@ async def test_until_there_is_a_world_the_probes_answer_and_all_else_says_what_i
                 return answer.status, await answer.json(content_type=None)
 
         assert await ask("GET", "/healthz") == (200, {"healthy": True, "why": []})
-        assert await ask("GET", "/readyz") == (503, {"ready": False, "missing": missing, "notes": ["note"]})
+        answer = {"ready": False, "missing": missing, "notes": ["note"], "role": "starting", "leader": ""}
+        assert await ask("GET", "/readyz") == (503, answer)
         for method, path in (("GET", "/metrics"), ("GET", "/api/queues"), ("POST", "/api/agents/ann/login")):
             status, problem = await ask(method, path)
             assert status == 503

@@ -17,6 +17,7 @@ from callbridge.adapters.mail import MailSettings
 from callbridge.adapters.redis.connection import RedisSettings
 from callbridge.adapters.webhooks.body import WebhookSettings
 from callbridge.core.model.plan import MEMORY, SURVEY
+from callbridge.runtime.lease import LeaseTimes
 from callbridge.settings.instance import HttpConfig, InstanceConfig, PbxConfig
 from callbridge.settings.models import Settings
 from callbridge.settings.resolve import ONCE_WITHIN, REMEMBERED_WITHIN
@@ -73,7 +74,13 @@ def ledger_terms(settings: Settings) -> dict[str, LedgerTerms]:
     }
 
 
-def ari_settings(instance: InstanceConfig, pbx: PbxConfig) -> AriSettings:
+def lease_times(settings: Settings) -> LeaseTimes | None:
+    """How long a leader's silence lasts before a standby takes over; None: there is none."""
+    return None if settings.standby is None else LeaseTimes(ttl=settings.standby.take_over_after)
+
+
+def ari_settings(settings: Settings, pbx: PbxConfig) -> AriSettings:
+    instance, times = settings.instance, lease_times(settings)
     return AriSettings(
         name=pbx.name,
         url=pbx.ari.url,
@@ -82,7 +89,8 @@ def ari_settings(instance: InstanceConfig, pbx: PbxConfig) -> AriSettings:
         app=instance.app,
         prefix=instance.prefix,
         bridge_type=pbx.bridge_type,
-        echo_limit=pbx.echo_limit,
+        echo_limit=pbx.echo_limit if times is None else min(pbx.echo_limit, times.echo_limit),
+        verified=times is not None,
         request_timeout=pbx.request_timeout,
     )
 

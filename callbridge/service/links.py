@@ -76,7 +76,7 @@ class Links:
         for pbx in settings.pbx:
             self._metrics.expect(pbx.name)
             self._ari[pbx.name] = Ari(
-                ari_settings(settings.instance, pbx),
+                ari_settings(settings, pbx),
                 post=lambda event: post(received(event)),
                 now=clock.now,
                 on_replaced=on_replaced,
@@ -153,6 +153,11 @@ class Links:
 
     async def caught_up(self) -> None:
         await asyncio.gather(*(link.caught_up() for link in self._ari.values()))
+
+    @property
+    def linked(self) -> bool:
+        """Is the application ours on any PBX?"""
+        return any(link.fresh for link in self._ari.values())
 
     # -- how they are -------------------------------------------------------------------------------------------
 

@@ -1,11 +1,13 @@
 """The process: what lives from start to exit, whether we lead or not. It has at most one term at a time; without one it waits.
 
-``stop`` may be called from anywhere on the loop; the first exit code wins.
+``stop`` may be called from anywhere on the loop; the first exit code wins. With ``standby:`` another instance may lead after us:
+then only the term ends (``term_over``), and the process waits to lead again.
 """
 
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import time
 from pathlib import Path
@@ -15,7 +17,7 @@ import structlog
 from callbridge.adapters.ari import ownership
 from callbridge.adapters.history.recording_retention import RecordingRetention
 from callbridge.adapters.history.recordings import RecordingService
-from callbridge.adapters.http import ReloadResult
+from callbridge.adapters.http import ReloadResult, Role
 from callbridge.adapters.ledger import trouble_of
 from callbridge.adapters.logs import log as logs
 from callbridge.adapters.metrics.registry import Metrics
@@ -33,10 +35,13 @@ from callbridge.service import term as terms
 from callbridge.service.adapter_settings import history_url, ownership_check, recording_terms, redis_settings
 from callbridge.service.alerting import Alerting
 from callbridge.service.fatal_callbacks import FatalCallbacks
+from callbridge.service.leading import Leading
+from callbridge.service.pair import lease_of, standby_of
 from callbridge.service.parts import Parts
 from callbridge.service.quality_settings import quality_site
 from callbridge.service.reloading import Reloads
 from callbridge.service.report_site import report_site
+from callbridge.service.standby import Standby
 from callbridge.service.starting import Start
 from callbridge.service.term import Term
 from callbridge.settings.models import Settings
@@ -48,6 +53,8 @@ SHUTDOWN_TIMEOUT = 4.0
 """Seconds that an orderly shutdown may take."""
 
 EVACUATION = "evacuation"
+CONNECTED_WITHIN = 3.0
+"""Seconds that a new term has to connect to a PBX before that counts as having no link."""
 
 
 class Process:
@@ -75,17 +82,39 @@ class Process:
         self.recordings = RecordingService(url, lambda: self.settings.metrics.recordings)
         self.retention = RecordingRetention(url, lambda: recording_terms(self.settings), self.metrics.recordings, time.time)
         self._failing = False
+        self._masked = masked
+        self.term_over = asyncio.Event()
+        """The term is to end, because another instance leads or is to lead."""
+        self.leading: Leading | None = None
+        self.supervised = False
+        """The service manager has been told that we are ready, and is told that we are alive."""
         self._reloads = Reloads(self)
         wait = settings.redis.wait_at_start if settings.redis is not None else 0.0
         checks = [] if observes else [ownership_check(settings.instance, pbx) for pbx in settings.pbx]
-        self._start = Start(self.store, wait, self.manager.status, lambda: ownership.check_owners(checks), self._ledger_trouble)
+        self._start: Start | Standby = Start(
+            self.store, wait, self.manager.status, lambda: ownership.check_owners(checks), self.ledger_trouble
+        )
+        self._lease = None if observes else lease_of(settings, redis)
+        if self._lease is not None:
+            self._start = standby_of(self, self._lease, checks)
 
     def stop(self, code: int) -> None:
         if not self.exit_code.done():
             self.exit_code.set_result(code)
 
+    @property
+    def has_standby(self) -> bool:
+        """Is this one of several instances?"""
+        return self._lease is not None
+
+    @property
+    def leader(self) -> str:
+        """The address of the leader, where it is another instance and known."""
+        return self._start.leader if isinstance(self._start, Standby) else ""
+
     async def begin_term(self) -> Term:
         """Start leading as soon as we may. Raises BadDatabase, FutureSchema and PlanNotAdopted."""
+        self.term_over.clear()
         begin = observing.begin if self.observes else terms.begin
         self.term = await begin(self, await self._start.take_over())
         self.alerting = Alerting(self, self.term)
@@ -96,10 +125,19 @@ class Process:
     async def end_term(self) -> None:
         if self.term is not None:
             term, self.term = self.term, None
-            await term.end()
+            await term.end(self._release)
             if self.alerting is not None:
                 await self.alerting.close()
             self.metrics.end_term()
+            self.timelines = Timelines(mask=self._masked)
+            gc.unfreeze()  # the term may have been frozen, and another one may follow
+        await self._release()
+
+    async def _release(self) -> None:
+        """Nothing is ordered or saved by us any more: a standby may lead at once."""
+        if self.leading is not None:
+            leading, self.leading = self.leading, None
+            await leading.release()
 
     async def close(self) -> None:
         """Calls stay in the PBX; the next start takes them over."""
@@ -110,13 +148,15 @@ class Process:
         self.recordings.close()
         self.retention.close()
         await self.store.close()
+        if self._lease is not None:
+            await self._lease.close()
 
     async def reload(self, *, dry_run: bool = False, force: bool = False, by: str = "") -> ReloadResult:
         """Load the configuration; it is in force on return. It is refused as a whole, with its faults, when it is invalid, needs
         a restart, or removes a queue with callers or callbacks. The caller may be cancelled; the reload continues."""
         return await self._reloads.reload(dry_run=dry_run, force=force, by=by)
 
-    async def _ledger_trouble(self) -> str:
+    async def ledger_trouble(self) -> str:
         """Why the ledger cannot be opened now. Raises BadDatabase."""
         database = self.settings.database
         return await trouble_of(database.url.get_secret_value()) if database is not None else ""
@@ -125,11 +165,32 @@ class Process:
 
     def displaced(self) -> None:
         log.error("another instance has taken the store; standing down")
-        self.stop(REPLACED)
+        self.stand_down()
 
     def replaced(self) -> None:
         """Another client has taken our application permanently."""
-        self.stop(REPLACED)
+        self.stand_down()
+
+    def stand_down(self) -> None:
+        """Another instance leads, or is to lead: become its standby, or end where we are no pair."""
+        if self.has_standby:
+            self.term_over.set()
+        else:
+            self.stop(REPLACED)
+
+    def give_up(self) -> None:
+        """A standby has a link to the PBX, and we have none."""
+        log.error("no PBX can be reached, and a standby can reach it: it is to lead")
+        self.stand_down()
+
+    def linked(self) -> bool:
+        """Have we a link to any PBX, or not had the time to connect?"""
+        term = self.term
+        return term is None or term.links.linked or term.clock.now() - term.began_at < CONNECTED_WITHIN
+
+    async def holds(self) -> bool | None:
+        """Is our token in force? None when that cannot be known."""
+        return await self.store.holds() if self.leading is None else await self.leading.holds()
 
     def part_failed(self, part: str, fault: BaseException) -> None:
         """A component that ends with an error ends the whole process in an orderly way: a restart is better than half a
@@ -141,6 +202,9 @@ class Process:
         if self.exit_code.done():
             return  # already stopping: another instance may have the calls, so they are not ours to move
         if self.term is None or part == EVACUATION:
+            self.stop(FAILED)
+        elif self.leading is not None and self.leading.standbys:
+            log.critical("a standby takes over; no caller is sent to the fallback", standbys=self.leading.standbys)
             self.stop(FAILED)
         elif not self._failing:
             self._failing = True
@@ -156,6 +220,10 @@ class Process:
     def missing(self) -> list[str]:
         """What should be up and is not."""
         return self._start.missing() if self.term is None else self.term.missing()
+
+    def role(self) -> Role:
+        """Do we lead, and if another instance does, where is it?"""
+        return Role("leader") if self.term is not None else Role("standby" if self.has_standby else "starting", self.leader)
 
     def notes(self) -> list[str]:
         """What an operator should know although we are ready."""

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
-RESTART_ONLY = ("instance", "pbx", "redis", "http", "log", "metrics", "fallback", "observe", "database", "history")
+RESTART_ONLY = ("instance", "pbx", "redis", "standby", "http", "log", "metrics", "fallback", "observe", "database", "history")
 """Sections of the configuration that are read at start only."""
 OF_THE_PLAN = ("queues", "queue_defaults", "entries", "flows", "calendars", "surveys", "campaigns", "agents", "skills")
 """Sections whose changes are reported one by one."""

@@ -11,6 +11,7 @@ import socket
 import sys
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -42,10 +43,16 @@ async def _with_term(process: Process, term: Term, address: socket.socket) -> As
     http, metrics = http_settings(process.settings.http), process.metrics
     refused = metrics.http_refusals(REFUSALS)
     probes = Probes(
-        unhealthy=process.unhealthy, missing=process.missing, notes=process.notes, metrics=metrics.render, refused=refused
+        unhealthy=process.unhealthy,
+        missing=process.missing,
+        notes=process.notes,
+        metrics=metrics.render,
+        refused=refused,
+        role=process.role,
     )
     site = make_app(http, HttpBackend(process, term), probes, term.readers.feed)
-    async with listening(site, address, http.limits, refused):
+    kept = address.dup() if process.has_standby else address  # a standby serves there after this term
+    async with listening(site, kept, http.limits, refused):
         yield
 
 
@@ -53,7 +60,10 @@ async def _with_term(process: Process, term: Term, address: socket.socket) -> As
 async def _without_term(process: Process, address: socket.socket) -> AsyncIterator[None]:
     """HTTP while there is no world yet: it answers what we wait for."""
     http = http_settings(process.settings.http)
-    site = make_starting_app(http, Probes(missing=process.missing, notes=process.notes))
+    probes = Probes(missing=process.missing, notes=process.notes, role=process.role)
+    if process.has_standby:
+        probes = replace(probes, metrics=process.metrics.render)
+    site = make_starting_app(http, probes)
     async with listening(site, address.dup(), http.limits):
         yield
 
@@ -127,22 +137,58 @@ async def _serve(process: Process) -> int:
 
 
 async def _until_stopped(process: Process) -> None:
-    """Wait to lead, lead, and shut down in order. The end of a term ends the process: there is no standby."""
+    """Wait to lead, lead, and shut down in order. The end of a term ends the process, unless we are one of several instances."""
     try:
         http = process.settings.http
         with await bound_socket(http.host, http.port) as address:
-            async with _without_term(process, address):
-                term = await process.begin_term()
-            async with _with_term(process, term, address):
-                log.info("serving", http=f"http://{http.host}:{http.port}")
-                process.manager.ready()
-                process.parts.run("watchdog", process.manager.watch(process.alive, process.missing))
-                process.parts.run("garbage", Collector(process.quiet, process.metrics.on_collection).run())
-                process.parts.run("reports", _schedule(process, term).run())
-                await asyncio.shield(process.exit_code)
+            while not process.exit_code.done():
+                async with _without_term(process, address):
+                    term = await _begun(process)
+                if term is not None:
+                    async with _with_term(process, term, address):
+                        await _lead(process, term)
     finally:
         process.manager.stopping()
         await process.close()
+
+
+async def _begun(process: Process) -> Term | None:
+    """Begin a term; None when we are to stop while we stand by."""
+    if not process.has_standby:
+        return await process.begin_term()
+    _serve_probes(process)  # a standby is a service that has started
+    beginning = asyncio.create_task(process.begin_term(), name="begin")
+    try:
+        await asyncio.wait((beginning, process.exit_code), return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        await end((beginning,))
+    return None if beginning.cancelled() else beginning.result()
+
+
+async def _lead(process: Process, term: Term) -> None:
+    """Until we are to stop, or another instance is to lead: then the term ends first, because others wait for that."""
+    http = process.settings.http
+    log.info("serving", http=f"http://{http.host}:{http.port}")
+    _serve_probes(process)
+    term.parts.run("reports", _schedule(process, term).run())
+    over = asyncio.create_task(process.term_over.wait(), name="over")
+    try:
+        await asyncio.wait((over, process.exit_code), return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        await end((over,))
+    if process.has_standby:
+        await process.end_term()
+        log.info("no longer leading")
+
+
+def _serve_probes(process: Process) -> None:
+    """The service manager may count on us, once."""
+    if process.supervised:
+        return
+    process.supervised = True
+    process.manager.ready()
+    process.parts.run("watchdog", process.manager.watch(process.alive, process.missing))
+    process.parts.run("garbage", Collector(process.quiet, process.metrics.on_collection).run())
 
 
 def _schedule(process: Process, term: Term) -> ReportScheduler:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, get_args
 from zoneinfo import ZoneInfo
@@ -64,6 +65,10 @@ class PlanNotAdopted(RuntimeError):
     """The step that applies the configuration to agents, callers and campaigns raised."""
 
 
+async def _nobody_waits() -> None:
+    """Nobody waits for the end of the term."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Term:
     """Everything that ends when we stop leading."""
@@ -81,6 +86,7 @@ class Term:
     ledger: CampaignLedger | None
     explainer: Explainer
     parts: Parts
+    began_at: float
 
     def adopt(self, settings: Settings, tiers: TierFile, terms: dict[str, LedgerTerms]) -> None:
         """Everything outside the core uses this configuration from now on."""
@@ -93,11 +99,11 @@ class Term:
         await self.parts.stop(RUNTIME)
         return await self.runtime.evacuate()
 
-    async def end(self) -> None:
+    async def end(self, passive: Callable[[], Awaitable[None]] = _nobody_waits) -> None:
         """Stop listening and acting. Calls stay in the PBX; the next term, here or elsewhere, takes them over. Readers end
-        last: what was saved until then is handed to them."""
+        last: what was saved until then is handed to them. ``passive`` is called when nothing more is ordered or saved."""
         await self.parts.close()
-        closings = [self.runtime.lanes.close, self.saver.close, self.readers.close, self.callers.close]
+        closings = [self.runtime.lanes.close, self.saver.close, passive, self.readers.close, self.callers.close]
         for close in closings + ([self.ledger.close] if self.ledger is not None else []):
             try:
                 await close()
@@ -166,7 +172,7 @@ def _build(process: Process, taken: Taken) -> Term:
         post=runtime.post,
         received=callers.received,
         accepting=lambda: runtime.accepting,
-        holds=process.store.holds,
+        holds=process.holds,
         on_replaced=process.replaced,
         last_heard_at=saved.meta.now if saved else None,
     )
@@ -191,6 +197,7 @@ def assembled(around: Surroundings, runtime: Runtime, callers: CallerSources, le
         ledger=ledger,
         explainer=around.explainer,
         parts=around.parts,
+        began_at=around.clock.now(),
     )
 
 

@@ -201,6 +201,16 @@ class RedisConfig(ConfigSection):
     """How long a start waits for an unreachable Redis before it continues without the saved state."""
 
 
+class StandbyConfig(ConfigSection):
+    """Two or more instances with the same Redis, PBX and application: one leads, the others take over when it is gone."""
+
+    address: HttpUrl
+    """URL under which users and the other instances reach the HTTP interface of this instance; it differs by instance. Example:
+    `http://cb1.example:8090`"""
+    take_over_after: Annotated[Lasting, Field(ge=1.0, le=60.0)] = 1.5
+    """How long a standby waits for a silent leader before it takes over; the same for all instances. Example: `1.5s`"""
+
+
 class TokenConfig(ConfigSection):
     """A token for the API and the role that it has."""
 

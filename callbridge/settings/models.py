@@ -31,6 +31,7 @@ from callbridge.settings.instance import (
     PbxConfig,
     RecordingsConfig,
     RedisConfig,
+    StandbyConfig,
     WebhookConfig,
     WithheldNumbersConfig,
 )
@@ -96,6 +97,8 @@ class Settings(ConfigSection):
     """The Asterisk that callbridge runs on; a list of exactly one in this version."""
     redis: RedisConfig | None = None
     """Redis, for the saved state and the published facts; without this section the state is lost at a restart."""
+    standby: StandbyConfig | None = None
+    """Hot standby: this is one of several instances of which one leads; without this section it runs alone."""
     database: Annotated[DatabaseConfig | None, BeforeValidator(lambda value: {} if value is None else value)] = None
     """Database of the history and of the campaigns' leads, attempts and opt-outs; without this section there is neither."""
     history: HistoryConfig = HistoryConfig()

@@ -23,6 +23,7 @@ FILES: dict[str, tuple[str, ...]] = {
             "region",
             "pbx",
             "redis",
+            "standby",
             "http",
             "log",
             "metrics",

@@ -23,6 +23,7 @@ from callbridge.settings import (
     quality_rules,
     recording_rules,
     report_rules,
+    standby_rules,
 )
 from callbridge.settings.document import AnyNames, Document, Path, mapping, where
 from callbridge.settings.durations import duration_text
@@ -56,6 +57,7 @@ def faults(settings: models.Settings, document: Document) -> Iterator[Fault]:
         recording_rules.faults,
         report_rules.faults,
         observe_rules.faults,
+        standby_rules.faults,
     ):
         yield from rule(settings, document)
 
@@ -73,6 +75,7 @@ def warnings(settings: models.Settings, document: Document) -> Iterator[Fault]:
         flow_rules.warnings,
         campaign_rules.warnings,
         report_rules.warnings,
+        standby_rules.warnings,
     ):
         yield from rule(settings, document)
 

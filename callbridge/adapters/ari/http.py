@@ -89,6 +89,9 @@ class AriHttp:
         return self
 
     async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        await self.close()
+
+    async def close(self) -> None:
         try:
             await self._orders.close()
         finally:

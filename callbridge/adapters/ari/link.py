@@ -59,7 +59,9 @@ class AriSettings:
     bridge_type: str = "mixing,dtmf_events"
     echo_every: float = 0.4
     echo_limit: float = 3.0
-    """Maximum age of the proof of ownership in seconds; 1.0 where a standby is configured."""
+    """Maximum age of the proof of ownership in seconds; at most 1.0 where a standby is configured."""
+    verified: bool = False
+    """Whether it is verified before each connection that no other instance leads, because a standby may have taken over."""
     stamp_every: float = 3.0
     """How often the owner's stamp on the PBX is renewed; ``callbridge rescue`` acts when the stamp stops changing."""
     ping_every: float = 5.0
@@ -147,6 +149,9 @@ class Ari:
             may_write=lambda: self.fresh,
         ) as self._http:
             while True:
+                if settings.verified and not await self._replacements.may_open(self._http.request):
+                    self._on_replaced()
+                    return
                 trouble = await self._connection(self._http)
                 if isinstance(trouble, Replaced):
                     if await self._replacements.may_return(self._http.request):

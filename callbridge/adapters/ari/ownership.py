@@ -59,6 +59,14 @@ class Replacements:
         self._backoff = Backoff(FIRST_TAKEOVER_PAUSE, MAX_TAKEOVER_PAUSE)
         self._times: list[float] = []
 
+    async def may_open(self, send: SendRequest) -> bool:
+        """May we open the application, where a standby may have taken it meanwhile? If the store does not say, the stamp does."""
+        holds = await self._holds()
+        if holds is False or (holds is None and await self._another_stamps(send)):
+            log.error("another instance leads; the application is left to it", pbx=self._pbx)
+            return False
+        return True
+
     async def may_return(self, send: SendRequest) -> bool:
         """Another client has taken the application. Returns True, after a delay, if it is not an owner and we may take it
         back."""
@@ -126,22 +134,43 @@ class OwnershipSeen:
     stamp: str = ""
 
 
-async def check_owners(checks: Sequence[OwnershipCheck]) -> list[OwnershipSeen]:
-    """Read the owner's stamp on every PBX: does it answer, does it accept our login, is an owner alive? Opens no event socket."""
-    return list(await asyncio.gather(*(_check_owner(check) for check in checks)))
+class OwnershipChecks:
+    """Reads the owner's stamp on every PBX: does it answer, does it accept our login, is an owner alive? Opens no event socket.
+    The connections are kept until ``close``."""
 
+    def __init__(self, checks: Sequence[OwnershipCheck], timeout: float = CHECK_TIMEOUT) -> None:
+        self._checks, self._timeout = checks, timeout
+        self._open: dict[str, AriHttp] = {}
 
-async def _check_owner(check: OwnershipCheck) -> OwnershipSeen:
-    async with AriHttp(
-        check.url,
-        user=check.user,
-        password=check.password,
-        request_timeout=CHECK_TIMEOUT,
-        connect_timeout=CHECK_TIMEOUT,
-        connections=1,
-        may_write=lambda: False,
-    ) as http:
+    async def look(self) -> list[OwnershipSeen]:
+        return list(await asyncio.gather(*(self._look_at(check) for check in self._checks)))
+
+    async def close(self) -> None:
+        closing, self._open = self._open, {}
+        for http in closing.values():
+            await http.close()
+
+    async def _look_at(self, check: OwnershipCheck) -> OwnershipSeen:
+        if check.pbx not in self._open:
+            self._open[check.pbx] = AriHttp(
+                check.url,
+                user=check.user,
+                password=check.password,
+                request_timeout=self._timeout,
+                connect_timeout=self._timeout,
+                connections=1,
+                may_write=lambda: False,
+            )
         try:
-            return OwnershipSeen(pbx=check.pbx, stamp=await read_stamp(http.request, check.app))
+            return OwnershipSeen(pbx=check.pbx, stamp=await read_stamp(self._open[check.pbx].request, check.app))
         except OrderTrouble as trouble:
             return OwnershipSeen(pbx=check.pbx, trouble=str(trouble))
+
+
+async def check_owners(checks: Sequence[OwnershipCheck]) -> list[OwnershipSeen]:
+    """Look once."""
+    looking = OwnershipChecks(checks)
+    try:
+        return await looking.look()
+    finally:
+        await looking.close()

@@ -9,7 +9,7 @@ from callbridge.adapters.http.backend import Backend, ReloadResult, SubmittedEve
 from callbridge.adapters.http.feed import EventFeed
 from callbridge.adapters.http.handlers import make_app
 from callbridge.adapters.http.limits import REFUSALS, ConnectionLimits
-from callbridge.adapters.http.probes import Probes, make_starting_app
+from callbridge.adapters.http.probes import Probes, Role, make_starting_app
 from callbridge.adapters.http.request_bodies import BODY_LIMIT
 from callbridge.adapters.http.server import listening
 
@@ -23,6 +23,7 @@ __all__ = [
     "HttpSettings",
     "Probes",
     "ReloadResult",
+    "Role",
     "SubmittedEvent",
     "TokenRole",
     "listening",

@@ -23,6 +23,14 @@ async def _not_yet() -> bytes:
     raise Problem(503, "callbridge is starting: no metrics yet")
 
 
+@dataclass(frozen=True, slots=True)
+class Role:
+    """``name``: leader, standby or starting; ``leader``: the address of the leader, where it is another instance and known."""
+
+    name: str = "starting"
+    leader: str = ""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Probes:
     """``unhealthy``: why we are not alive; ``missing``: what should be up and is not; both are empty when all is well.
@@ -34,14 +42,15 @@ class Probes:
     metrics: Callable[[], Awaitable[bytes]] = _not_yet
     refused: Callable[[str], None] = lambda reason: None
     """Counts refusals by reason."""
+    role: Callable[[], Role] = Role
 
     async def health(self, _request: web.Request) -> web.Response:
         why = self.unhealthy()
         return web.json_response({"healthy": not why, "why": why}, status=503 if why else 200)
 
     async def readiness(self, _request: web.Request) -> web.Response:
-        missing = self.missing()
-        answer = {"ready": not missing, "missing": missing, "notes": self.notes()}
+        missing, role = self.missing(), self.role()
+        answer = {"ready": not missing, "missing": missing, "notes": self.notes(), "role": role.name, "leader": role.leader}
         return web.json_response(answer, status=503 if missing else 200)
 
     async def figures(self, _request: web.Request) -> web.Response:
@@ -52,7 +61,10 @@ def make_starting_app(settings: HttpSettings, probes: Probes) -> web.Application
     """The application that is served until there is a world."""
 
     async def later(_request: web.Request) -> web.Response:
-        waiting = "; ".join(probes.missing())
+        waiting, role = "; ".join(probes.missing()), probes.role()
+        if role.name == "standby":
+            ask = f"ask the leader at {role.leader}" if role.leader else "no leader is known; ask again"
+            raise Problem(503, f"this instance is a standby: {ask}", retry_after=1.0, leader=role.leader)
         raise Problem(503, f"callbridge is starting{': ' if waiting else ''}{waiting}", retry_after=1.0)
 
     app = web.Application(middlewares=[timed, problems, plain_only(Refusals(probes.refused)), guard(settings)])

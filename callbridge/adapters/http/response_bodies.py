@@ -281,11 +281,14 @@ class Health(ResponseBody):
 
 
 class Readiness(ResponseBody):
-    """``missing``: what is not ready; ``notes``: conditions to be aware of even though calls are accepted."""
+    """``missing``: what is not ready; ``notes``: conditions to be aware of even though calls are accepted; ``leader``: where
+    the instance that leads is reached, when this one is a standby."""
 
     ready: bool
     missing: list[str]
     notes: list[str]
+    role: Literal["leader", "standby", "starting"]
+    leader: str
 
 
 class ProblemBody(BaseModel):

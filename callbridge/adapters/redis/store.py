@@ -167,10 +167,14 @@ class RedisStore:
     async def take_over(self) -> int:
         with translated():
             token, number = await self._take_over(keys=[self._meta], args=[int(self._clock() * 1000)])
-        self._token = int(token)
-        self._ledger.start(int(number))
-        self.outbox.begin_term()
+        self.lead(int(token), int(number))
         return self._token
+
+    def lead(self, token: int, number: int) -> None:
+        """We have a token newer than every one before; ``number``: of the last save."""
+        self._token = token
+        self._ledger.start(number)
+        self.outbox.begin_term()
 
     async def look(self) -> object:
         with translated():

@@ -1,0 +1,61 @@
+"""Makes the parts of a process that is one of several instances, of which one leads."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Sequence
+from functools import partial
+from typing import TYPE_CHECKING
+
+from callbridge.adapters.ari.ownership import OwnershipCheck, OwnershipChecks
+from callbridge.adapters.redis.connection import RedisSettings
+from callbridge.adapters.redis.lease import RedisLease
+from callbridge.adapters.redis.store import RedisStore
+from callbridge.service.adapter_settings import lease_times
+from callbridge.service.leading import Leading
+from callbridge.service.standby import Standby
+from callbridge.settings.models import Settings
+
+if TYPE_CHECKING:
+    from callbridge.service.process import Process
+
+PBX_ANSWERS_WITHIN = 0.5
+"""Seconds. A PBX that takes longer to answer a standby is no better for it than for the leader."""
+
+
+def lease_of(settings: Settings, redis: RedisSettings | None) -> RedisLease | None:
+    """The lease; None where this instance runs alone."""
+    if settings.standby is None or redis is None:
+        return None
+    return RedisLease(redis, holder=secrets.token_hex(8), address=settings.standby.address)
+
+
+def standby_of(process: Process, lease: RedisLease, checks: Sequence[OwnershipCheck]) -> Standby:
+    times, store = lease_times(process.settings), process.store
+    assert times is not None
+    assert isinstance(store, RedisStore)
+    return Standby(
+        lease=lease,
+        times=times,
+        store=store,
+        checks=OwnershipChecks(checks, PBX_ANSWERS_WITHIN),
+        ledger=process.ledger_trouble,
+        status=process.manager.status,
+        lead=partial(_lead, process, lease),
+    )
+
+
+def _lead(process: Process, lease: RedisLease, token: int, claimed_at: float) -> Leading:
+    """From now on we lead, and renew the lease."""
+    times = lease_times(process.settings)
+    assert times is not None
+    process.leading = Leading(
+        lease,
+        times,
+        token=token,
+        claimed_at=claimed_at,
+        linked=process.linked,
+        displaced=process.stand_down,
+        give_up=process.give_up,
+    )
+    return process.leading

@@ -1,0 +1,25 @@
+"""What must be said of an instance that is one of several."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from callbridge.settings import models
+from callbridge.settings.document import Document
+from callbridge.settings.faults import Fault
+
+
+def faults(settings: models.Settings, document: Document) -> Iterator[Fault]:
+    """What they share is in Redis: the lease, and the calls that a standby takes over."""
+    if settings.standby is not None and document.values.get("redis") is None:
+        yield document.at(("standby",), "requires a section 'redis:'", "all instances of a pair use the same Redis")
+
+
+def warnings(settings: models.Settings, document: Document) -> Iterator[Fault]:
+    """A file is on one machine; the other instance has one of its own, with other leads and another history."""
+    if settings.standby is not None and settings.database is not None and settings.database.file is not None:
+        yield document.at(
+            ("database", "url"),
+            "is a file: unless both instances share it, each has a history and leads of its own",
+            "use PostgreSQL",
+        )
