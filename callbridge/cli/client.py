@@ -134,6 +134,10 @@ class Client:
         wanted = {"dry_run": dry_run, "force": force}
         return self._dict(self._request("POST", "/api/reload", {name: on for name, on in wanted.items() if on}))
 
+    def step_down(self) -> dict[str, Any]:
+        """Have the standby lead; answers when it does."""
+        return self._dict(self._request("POST", "/api/step-down", {}))
+
     def events(self, after: str = "") -> Iterator[dict[str, Any]]:
         """Facts as they happen, from the one with the id ``after`` on, until the server ends it. Raises ApiError, also when
         it has no such stream."""

@@ -49,6 +49,7 @@ def add(commands: Commands) -> None:
     _add_bypass(commands)
     _add_hours(commands)
     _add_reload(commands)
+    _add_step_down(commands)
     _add_top(commands)
 
 
@@ -120,6 +121,12 @@ def _add_reload(commands: Commands) -> None:
     )
     reload.add_argument("--force", action="store_true", help="reload even if it removes a queue that has callers or callbacks")
     reload.set_defaults(run=_reload)
+
+
+def _add_step_down(commands: Commands) -> None:
+    down = commands.add_parser("step-down", help="have the standby lead, such as before an upgrade of the leader; calls go on")
+    server(down)
+    down.set_defaults(run=_step_down)
 
 
 def _add_top(commands: Commands) -> None:
@@ -286,6 +293,12 @@ def _reload(options: argparse.Namespace) -> int:
     said = client_of(options).reload(dry_run=options.dry_run, force=options.force)
     show(options, said, lambda report: reload_text(report, colour=sys.stdout.isatty()))
     return FAILED if said.get("refused") else DONE
+
+
+def _step_down(options: argparse.Namespace) -> int:
+    said = client_of(options).step_down()
+    show(options, said, lambda row: f"{row['leader']} leads" if row.get("leader") else "stepped down; no instance leads yet")
+    return DONE if said.get("leader") else FAILED
 
 
 def _top(options: argparse.Namespace) -> int:

@@ -52,6 +52,10 @@ class HttpBackend:
             done = await self._process.reload(dry_run=dry_run, force=force, by=by)
         return _scrubbed(done) if self._process.settings.log.mask_numbers else done
 
+    async def step_down(self, by: str) -> str:
+        async with asyncio.timeout(ASKING):
+            return await self._process.step_down(by)
+
     def switch(self, name: str) -> Switch | None:
         return self._term.world.switches.get(name)
 

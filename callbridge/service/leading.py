@@ -40,6 +40,7 @@ class Leading:
         self._lease = lease
         self._linked, self._displaced, self._give_up = linked, displaced, give_up
         self._trouble = ""
+        self.released = asyncio.Event()
         self._renewing = asyncio.create_task(self._run(), name="lease")
 
     @property
@@ -58,13 +59,12 @@ class Leading:
     async def release(self) -> None:
         """We do not act any more: a standby need not wait."""
         await end((self._renewing,))
-        if self.tenure.displaced:
-            return
         try:
             async with asyncio.timeout(RELEASED_WITHIN):
                 await self._lease.release(self.token)
         except (StoreDown, TimeoutError) as trouble:
             log.warning("the lease could not be released; a standby takes over when it has run out", why=str(trouble) or "slow")
+        self.released.set()
 
     async def end(self) -> None:
         await end((self._renewing,))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import secrets
 from collections.abc import Sequence
 from functools import partial
@@ -11,6 +13,7 @@ from callbridge.adapters.ari.ownership import OwnershipCheck, OwnershipChecks
 from callbridge.adapters.redis.connection import RedisSettings
 from callbridge.adapters.redis.lease import RedisLease
 from callbridge.adapters.redis.store import RedisStore
+from callbridge.adapters.store import StoreDown
 from callbridge.service.adapter_settings import lease_times
 from callbridge.service.leading import Leading
 from callbridge.service.standby import Standby
@@ -19,6 +22,8 @@ from callbridge.settings.models import Settings
 if TYPE_CHECKING:
     from callbridge.service.process import Process
 
+TAKEN_WITHIN, TAKEN_CHECK_EVERY = 0.8, 0.02
+"""Seconds. Longer than that, an HTTP request does not outlive the term."""
 PBX_ANSWERS_WITHIN = 0.5
 """Seconds. A PBX that takes longer to answer a standby is no better for it than for the leader."""
 
@@ -43,6 +48,18 @@ def standby_of(process: Process, lease: RedisLease, checks: Sequence[OwnershipCh
         status=process.manager.status,
         lead=partial(_lead, process, lease),
     )
+
+
+async def next_leader(lease: RedisLease) -> str:
+    """The address of the instance that takes the lease that we have released; empty when none does in time."""
+    with contextlib.suppress(TimeoutError, StoreDown):
+        async with asyncio.timeout(TAKEN_WITHIN):
+            while True:
+                found = await lease.look()
+                if not found.given_up and found.holder != lease.holder:
+                    return found.address
+                await asyncio.sleep(TAKEN_CHECK_EVERY)
+    return ""
 
 
 def _lead(process: Process, lease: RedisLease, token: int, claimed_at: float) -> Leading:

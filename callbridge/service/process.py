@@ -17,7 +17,7 @@ import structlog
 from callbridge.adapters.ari import ownership
 from callbridge.adapters.history.recording_retention import RecordingRetention
 from callbridge.adapters.history.recordings import RecordingService
-from callbridge.adapters.http import ReloadResult, Role
+from callbridge.adapters.http import NoStandby, ReloadResult, Role
 from callbridge.adapters.ledger import trouble_of
 from callbridge.adapters.logs import log as logs
 from callbridge.adapters.metrics.registry import Metrics
@@ -36,7 +36,7 @@ from callbridge.service.adapter_settings import history_url, ownership_check, re
 from callbridge.service.alerting import Alerting
 from callbridge.service.fatal_callbacks import FatalCallbacks
 from callbridge.service.leading import Leading
-from callbridge.service.pair import lease_of, standby_of
+from callbridge.service.pair import lease_of, next_leader, standby_of
 from callbridge.service.parts import Parts
 from callbridge.service.quality_settings import quality_site
 from callbridge.service.reloading import Reloads
@@ -53,6 +53,7 @@ SHUTDOWN_TIMEOUT = 4.0
 """Seconds that an orderly shutdown may take."""
 
 EVACUATION = "evacuation"
+NO_STANDBY = "no standby could take over"
 CONNECTED_WITHIN = 3.0
 """Seconds that a new term has to connect to a PBX before that counts as having no link."""
 
@@ -178,6 +179,18 @@ class Process:
         else:
             self.stop(REPLACED)
 
+    async def step_down(self, by: str) -> str:
+        """Have a standby lead. Returns its address, when we do not act any more. Raises NoStandby."""
+        leading, lease = self.leading, self._lease
+        if lease is None:
+            raise NoStandby("this instance runs alone: there is no section 'standby' in its configuration")
+        if leading is None or not leading.standbys:
+            raise NoStandby("no standby could take over now; /readyz of each says why")
+        log.warning("stepping down", by=by, standbys=leading.standbys)
+        self.term_over.set()
+        await leading.released.wait()
+        return await next_leader(lease)
+
     def give_up(self) -> None:
         """A standby has a link to the PBX, and we have none."""
         log.error("no PBX can be reached, and a standby can reach it: it is to lead")
@@ -228,7 +241,8 @@ class Process:
     def notes(self) -> list[str]:
         """What an operator should know although we are ready."""
         set_aside = list(self.store.aside.notes) if isinstance(self.store, RedisStore) else []
-        return set_aside + (self.term.notes() if self.term is not None else [])
+        alone = [NO_STANDBY] if self.leading is not None and not self.leading.standbys else []
+        return alone + set_aside + (self.term.notes() if self.term is not None else [])
 
     def unhealthy(self) -> list[str]:
         """Why we are not alive. Waiting to lead is not a reason."""

@@ -8,7 +8,7 @@ from aiohttp.test_utils import TestClient, TestServer
 
 from callbridge.adapters.facts.person_place import PersonHeld, PersonsAway
 from callbridge.adapters.history.recordings import RecordingService
-from callbridge.adapters.http import EventFeed, HttpSettings, Probes, ReloadResult, SubmittedEvent, make_app
+from callbridge.adapters.http import EventFeed, HttpSettings, NoStandby, Probes, ReloadResult, SubmittedEvent, make_app
 from callbridge.adapters.http.explain_routes import Explainer
 from callbridge.adapters.ledger import LedgerRequests
 from callbridge.adapters.quality.service import QualityService
@@ -50,6 +50,7 @@ class ToyDesk:
         self.faults: list[str] = []
         self.coming: Plan | None = None
         self.reloads = 0
+        self.standby, self.stepped_down = "http://cb2.example:8090", list[str]()
         self.looked = 0
         self.asked: list[SubmittedEvent] = []
         self.noted: list[TokenUsed] = []
@@ -92,6 +93,12 @@ class ToyDesk:
             found = answer
         report = reload_report(found, dry_run=dry_run, force=force)
         return ReloadResult(faults=[] if dry_run else report["refused"], report=report)
+
+    async def step_down(self, by: str) -> str:
+        self.stepped_down.append(by)
+        if not self.standby:
+            raise NoStandby("no standby could take over now")
+        return self.standby
 
     def switch(self, name: str) -> Switch | None:
         return self.busy.world.switches.get(name)

@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 
 from callbridge.adapters.facts.person_place import PersonHeld, PersonsAway
 from callbridge.adapters.history.recordings import RecordingService
-from callbridge.adapters.http import EventFeed, HttpSettings, ReloadResult, SubmittedEvent, listening, make_app
+from callbridge.adapters.http import EventFeed, HttpSettings, NoStandby, ReloadResult, SubmittedEvent, listening, make_app
 from callbridge.adapters.http.explain_routes import Explainer
 from callbridge.adapters.ledger import LedgerRequests
 from callbridge.adapters.quality.service import QualityService
@@ -110,6 +110,9 @@ class House:
             assert adopted is not None
             found = adopted
         return ReloadResult(report=reload_report(found, dry_run=dry_run, force=force))
+
+    async def step_down(self, by: str) -> str:
+        raise NoStandby("this instance runs alone")
 
     def switch(self, name: str) -> Switch | None:
         return self.world.switches.get(name)

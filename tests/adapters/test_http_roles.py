@@ -80,6 +80,7 @@ MATRIX = {
     "POST /api/calls/{id}/take-over": "sA",
     "POST /api/calls/{id}/release": "sA",
     "POST /api/reload": "A",
+    "POST /api/step-down": "A",
     "GET /api/callbacks": "vsA",
     "POST /api/callbacks": "sA",
     "POST /api/callbacks/{id}/cancel": "sA",
@@ -316,6 +317,15 @@ async def test_a_reload_is_done_or_refused_with_its_faults(desk: ToyDesk, client
     answer = await client.post("/api/reload", json={}, headers=bearer(TokenRole.ADMIN))
     assert answer.status == 409
     assert (await answer.json())["faults"] == desk.faults
+
+
+async def test_stepping_down_says_who_leads_now_or_that_nobody_could(desk: ToyDesk, client: Client) -> None:
+    answer = await client.post("/api/step-down", json={}, headers=bearer(TokenRole.ADMIN))
+    assert (answer.status, await answer.json()) == (200, {"leader": "http://cb2.example:8090"})
+    assert desk.stepped_down == ["ops"]
+    desk.standby = ""
+    answer = await client.post("/api/step-down", json={}, headers=bearer(TokenRole.ADMIN))
+    assert (answer.status, (await answer.json())["detail"]) == (409, "no standby could take over now")
 
 
 async def test_a_reload_that_takes_a_queue_from_its_callers_is_refused_unless_forced(desk: ToyDesk, client: Client) -> None:

@@ -129,7 +129,7 @@ def test_every_command_of_the_program_is_in_the_table() -> None:
     named = {
         span.split()[1] for row in page("commands.md").rows("command") for span in re.findall(r"`(callbridge [^`]+)`", row[0])
     }
-    helped = re.findall(r"^    (\w+)(?: |$)", _parser().format_help(), re.MULTILINE)
+    helped = re.findall(r"^    ([\w-]+)(?: |$)", _parser().format_help(), re.MULTILINE)
     assert helped
     assert named == set(helped)
 

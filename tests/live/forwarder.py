@@ -35,6 +35,11 @@ class Forwarder:
         self._target = pbx.ami_port
         return {"ami": {"port": self.port, "user": pbx.ami_user, "secret": pbx.ami_secret}}
 
+    def to_port(self, port: int) -> str:
+        """Lead to a Redis on this machine; gives its URL."""
+        self._target = port
+        return f"redis://{PBX_HOST}:{self.port}/0"
+
     @property
     def port(self) -> int:
         assert self._server is not None

@@ -46,13 +46,14 @@ def run(toy: Toy, *words: str) -> int:
         (("reload",), "/api/reload", {}),
         (("reload", "--dry-run"), "/api/reload", {"dry_run": True}),
         (("reload", "--force"), "/api/reload", {"force": True}),
+        (("step-down",), "/api/step-down", {}),
         (("agents", "extend-wrap-up", "1001"), "/api/agents/1001/extend-wrap-up", {}),
         (("agents", "login", "1001", "--phone", "PJSIP/2"), "/api/agents/1001/login", {"phone": "PJSIP/2"}),
         (("agents", "not-ready", "1001", "--reason", "lunch"), "/api/agents/1001/not-ready", {"reason": "lunch"}),
     ],
 )
 def test_each_act_asks_the_server_for_exactly_that(toy: Toy, words: tuple[str, ...], path: str, body: object) -> None:
-    toy.knows(path, AGENT | {"on": True}, method="POST")
+    toy.knows(path, AGENT | {"on": True, "leader": "http://cb2"}, method="POST")
     assert run(toy, *words) == 0
     assert toy.only() == ("POST", path, body)
 
@@ -82,6 +83,17 @@ def test_what_makes_no_sense_is_refused_before_anything_is_asked(
     assert toy.asked == []
     (line,) = capsys.readouterr().err.splitlines()
     assert re.fullmatch(r"callbridge: .+ \(see callbridge .+ --help\)", line)
+
+
+@pytest.mark.parametrize(
+    ("leader", "said", "code"), [("http://cb2", "http://cb2 leads\n", 0), ("", "stepped down; no instance leads yet\n", 1)]
+)
+def test_stepping_down_succeeds_when_another_instance_leads(
+    toy: Toy, capsys: pytest.CaptureFixture[str], leader: str, said: str, code: int
+) -> None:
+    toy.knows("/api/step-down", {"leader": leader}, method="POST")
+    assert run(toy, "step-down") == code
+    assert capsys.readouterr().out == said
 
 
 def test_bypass_alone_shows_how_it_stands(toy: Toy, capsys: pytest.CaptureFixture[str]) -> None:

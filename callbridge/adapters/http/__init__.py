@@ -5,7 +5,7 @@ may use it and the OpenAPI document are made. Every error is ``application/probl
 """
 
 from callbridge.adapters.http.auth import ApiToken, HttpSettings, TokenRole
-from callbridge.adapters.http.backend import Backend, ReloadResult, SubmittedEvent
+from callbridge.adapters.http.backend import Backend, NoStandby, ReloadResult, SubmittedEvent
 from callbridge.adapters.http.feed import EventFeed
 from callbridge.adapters.http.handlers import make_app
 from callbridge.adapters.http.limits import REFUSALS, ConnectionLimits
@@ -21,6 +21,7 @@ __all__ = [
     "ConnectionLimits",
     "EventFeed",
     "HttpSettings",
+    "NoStandby",
     "Probes",
     "ReloadResult",
     "Role",

@@ -29,6 +29,10 @@ SubmittedEvent = (
 """Requests that HTTP may submit to the core."""
 
 
+class NoStandby(Exception):
+    """Nobody could take over; the message says why."""
+
+
 class Backend(Protocol):
     """Submits requests and reads views. ``submit`` raises TimeoutError when no answer comes."""
 
@@ -44,6 +48,9 @@ class Backend(Protocol):
     async def reload(self, *, dry_run: bool = False, force: bool = False, by: str = "") -> ReloadResult:
         """Load the configuration; it is in force on return unless there are faults. ``dry_run``: only report the changes.
         ``force``: also when a queue with callers or callbacks is removed."""
+
+    async def step_down(self, by: str) -> str:
+        """Have a standby lead. Returns the address of the new leader, when we do not act any more. Raises NoStandby."""
 
     def switch(self, name: str) -> Switch | None:
         """The state of a switch; None when it was never set."""

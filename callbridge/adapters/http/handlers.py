@@ -15,7 +15,7 @@ from aiohttp.typedefs import Handler
 from callbridge.adapters.facts.codec import FACT_TYPES
 from callbridge.adapters.facts.person_place import NoPerson, PersonHeld, PersonsAway
 from callbridge.adapters.http.auth import Caller, HttpSettings, caller, guard
-from callbridge.adapters.http.backend import Backend
+from callbridge.adapters.http.backend import Backend, NoStandby
 from callbridge.adapters.http.encodings import plain_only
 from callbridge.adapters.http.events import Readers, stream
 from callbridge.adapters.http.explain_routes import MAX_WAITING_SHOWN
@@ -298,6 +298,14 @@ class _Handlers:
             said = "the configuration was refused; the old one stays in force"
             raise Problem(409, said, faults=list(done.faults), report=dict(done.report))
         return web.json_response(dict(done.report))
+
+    async def step_down(self, request: web.Request) -> web.Response:
+        await body_of(request, Body)
+        try:
+            leader = await self._backend.step_down(caller().by)
+        except NoStandby as nobody:
+            raise Problem(409, str(nobody)) from nobody
+        return web.json_response({"leader": leader})
 
     async def callbacks(self, _request: web.Request) -> web.Response:
         return web.json_response(self._backend.callbacks())

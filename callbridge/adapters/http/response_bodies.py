@@ -291,6 +291,12 @@ class Readiness(ResponseBody):
     leader: str
 
 
+class SteppedDown(ResponseBody):
+    """``leader``: where the instance that leads now is reached; empty when none had taken over within a second."""
+
+    leader: str
+
+
 class ProblemBody(BaseModel):
     """A problem according to RFC 9457. ``faults`` lists the errors of a body or a configuration."""
 

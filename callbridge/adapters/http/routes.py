@@ -214,6 +214,14 @@ ROUTES: tuple[Route, ...] = (
         body=reload_schemas.ReloadBody,
         faults=(409, 504),
     ),
+    post(
+        "/api/step-down",
+        "step_down",
+        "have the standby lead; this instance becomes the standby, and calls go on",
+        response_bodies.SteppedDown,
+        roles=ADMINS,
+        faults=(409, 504),
+    ),
     get("/api/callbacks", "callbacks", "list open callbacks", list[response_bodies.CallbackView], roles=WATCHERS),
     post(
         "/api/callbacks",
