@@ -215,6 +215,9 @@ async def test_a_fault_of_ours_while_it_is_adopted_is_no_success(rig: Rig, monke
 
 async def test_a_log_in_that_is_refused_is_no_fault_of_the_reload(rig: Rig) -> None:
     """Somebody sits at the phone at which the new agent was to be logged in at once."""
+    rig.write(config(phones={"allowed": ["PJSIP/1002"]}))
+    await rig.reload()
+    rig.process.done.clear()
     await rig.one.runtime.submit(
         AgentRequested(at=rig.one.runtime.clock.now(), agent="bob", request=AgentRequest.LOGIN, phone="PJSIP/1002")
     )
