@@ -16,6 +16,9 @@ from hypothesis import settings
 from tests import forks
 from tests.by_lab import lab_of
 from tests.examples import ALL, FEW
+from tests.lab import scratch
+
+os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(scratch.place()))  # below it pytest makes each tmp_path
 
 settings.register_profile("callbridge", deadline=None, max_examples=ALL)
 settings.register_profile("few", settings.get_profile("callbridge"), max_examples=FEW)  # make check

@@ -8,7 +8,6 @@ import json
 import shutil
 import socket
 import sys
-import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
@@ -16,6 +15,7 @@ from typing import Any, Self
 import aiohttp
 
 from callbridge.cli.client import ApiError, Client
+from tests.lab import scratch
 from tests.lab.pbx import Pbx
 from tests.lab.ports import PortBlock
 from tests.lab.process import Process
@@ -79,7 +79,7 @@ class Callbridge:
         self.pbx = pbx
         self.warm = warm
         self.module = module
-        self.folder = Path(tempfile.mkdtemp(prefix="cb-run-"))
+        self.folder = scratch.folder("cb-run-")
         self._ports = PortBlock(1)
         self.port = self._ports.take("127.0.0.1", socket.SOCK_STREAM)
         self.url = f"http://127.0.0.1:{self.port}"

@@ -11,13 +11,12 @@ import secrets
 import shutil
 import signal
 import socket
-import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from tests.lab import build, config
+from tests.lab import build, config, scratch
 from tests.lab.config import PBX_HOST, PHONES_HOST, TRUNK_HOST, Login, PhoneSpec
 from tests.lab.ports import PortBlock
 from tests.lab.process import Process, output
@@ -61,7 +60,7 @@ class Pbx:
         self.phones = tuple(phones)
         self._rootfs = build.LAB / f"asterisk-{version}"
         # The control socket's full path must stay below about 100 characters.
-        self.folder = Path(tempfile.mkdtemp(prefix="cb-"))
+        self.folder = scratch.folder("cb-")
         self.ports = PortBlock(rtp_ports + 1500 + len(self.phones))
         self.plan = self._plan(extra or {}, rtp_ports, verbose, rtp_timeout)
         self._process: Process | None = None

@@ -7,7 +7,6 @@ import asyncio
 import json
 import shutil
 import socket
-import tempfile
 import urllib.error
 import urllib.parse
 import urllib.request
@@ -16,6 +15,7 @@ from typing import Any, Self
 
 import yaml
 
+from tests.lab import scratch
 from tests.lab.ports import PortBlock
 from tests.lab.process import Process
 
@@ -31,7 +31,7 @@ class Prometheus:
     """
 
     def __init__(self, files: Path, target: str, *others: str, scrapes: str = EVERY) -> None:
-        self.folder = Path(tempfile.mkdtemp(prefix="cb-prometheus-"))
+        self.folder = scratch.folder("cb-prometheus-")
         self._ports = PortBlock(1)
         self.port = self._ports.take(HOST, socket.SOCK_STREAM)
         self.url = f"http://{HOST}:{self.port}"

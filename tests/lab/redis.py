@@ -7,10 +7,9 @@ import asyncio
 import shutil
 import signal
 import socket
-import tempfile
-from pathlib import Path
 from typing import Self
 
+from tests.lab import scratch
 from tests.lab.ports import PortBlock
 from tests.lab.process import Process
 
@@ -21,7 +20,7 @@ class RedisServer:
     """A Redis to break: `async with RedisServer() as redis: ... redis.url ...`"""
 
     def __init__(self, *, appendonly: bool = False) -> None:
-        self.folder = Path(tempfile.mkdtemp(prefix="cb-redis-"))
+        self.folder = scratch.folder("cb-redis-")
         self._ports = PortBlock(1)
         self.port = self._ports.take(HOST, socket.SOCK_STREAM)
         self.appendonly = appendonly

@@ -1,0 +1,21 @@
+"""The lab's files are in memory where there is room."""
+
+import os
+import tempfile
+from pathlib import Path
+
+from tests.lab import scratch
+
+
+def test_with_room_it_is_memory_and_without_it_the_usual_place(tmp_path: Path) -> None:
+    usual = Path(tempfile.gettempdir())
+    assert scratch.place(tmp_path, 1) == tmp_path
+    assert scratch.place(tmp_path, 1 << 60) == usual, "too small, as in a container"
+    assert scratch.place(tmp_path / "none", 1) == usual
+
+
+def test_what_tests_and_labs_write_is_in_one_place(tmp_path: Path) -> None:
+    made = scratch.folder("cb-scratch-")
+    made.rmdir()
+    assert made.parent == scratch.place()
+    assert tmp_path.is_relative_to(os.environ["PYTEST_DEBUG_TEMPROOT"]), "databases of tests, too"
