@@ -7,12 +7,14 @@ held. All blocks lie below the kernel's ephemeral range, so no outgoing connecti
 import fcntl
 import random
 import socket
-import tempfile
 from pathlib import Path
 from typing import IO
 
 FIRST, SMALL, LAST, UNIT = 7000, 28000, 32000, 100
 """Blocks of one unit lie from SMALL on: between large ones they would leave no room for another."""
+
+LOCKS = Path("/tmp/callbridge-lab-ports")
+"""The same for everybody, whatever TMPDIR says: ranges of RTP ports are not tried out."""
 
 
 class PortBlock:
@@ -54,7 +56,7 @@ def _claim(units: int) -> tuple[int, list[IO[str]]]:
     for start in (*starts[turn:], *starts[:turn], *anywhere):
         locks: list[IO[str]] = []
         for port in range(start, start + units * UNIT, UNIT):
-            lock = _lock(port)
+            lock = lock_of(port)
             if lock is None:
                 break
             locks.append(lock)
@@ -65,10 +67,10 @@ def _claim(units: int) -> tuple[int, list[IO[str]]]:
     raise RuntimeError(f"all ports from {first} to {last} are in use by other labs")
 
 
-def _lock(port: int) -> IO[str] | None:
-    folder = Path(tempfile.gettempdir()) / "callbridge-lab-ports"
-    folder.mkdir(exist_ok=True)
-    lock = (folder / str(port)).open("w")
+def lock_of(port: int) -> IO[str] | None:
+    """Lock the block that begins at this port; none if another lab has it."""
+    LOCKS.mkdir(exist_ok=True)
+    lock = (LOCKS / str(port)).open("w")
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
