@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import Table, insert, select
 
 from callbridge.adapters.database import history_tables as tables
 from callbridge.adapters.history import HistoryStore, People
-from callbridge.adapters.reports.concurrency import touches
+from callbridge.adapters.reports.concurrency import passing
 from callbridge.adapters.reports.intervals import By, Interval
 from callbridge.adapters.reports.occupancy import OccupancyFigures, find_occupancy, occupancy_report
 from callbridge.adapters.reports.report import ReportQuery
@@ -161,9 +162,19 @@ def test_what_passes_in_a_period_is_found_by_indexes(tmp_path: Path, name: str) 
     table = next(one for one in tables.LONG_TABLES if one.name == name)
     with closing(HistoryStore(f"sqlite:///{tmp_path}/x.db", People())) as store:
         store.open()
-        wanted = select(table).where(touches(table, 1000.0, 2000.0))
+        with store.database.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as link:
+            rows = [_key(table, n) | {"began_at": 60.0 * n, "ended_at": 60.0 * n + 60.0} for n in range(1000)]
+            link.execute(insert(table), rows)
+            link.exec_driver_sql("ANALYZE")
+        wanted = passing(select(table), table, 30_000.0, 40_000.0)
         sql = str(wanted.compile(store.database.engine, compile_kwargs={"literal_binds": True}))
         with store.database.engine.connect() as link:
             plan = [row[-1] for row in link.exec_driver_sql(f"EXPLAIN QUERY PLAN {sql}")]
-    assert not [line for line in plan if line.startswith("SCAN")], plan
-    assert any(f"{name}_long" in line for line in plan), plan
+    read = [re.sub(r".* USING (COVERING )?INDEX ", "", line) for line in plan if "INDEX" in line]
+    first = "agent_states_time" if table is tables.agent_states else f"{name}_began"
+    assert read == [f"{first} (began_at>? AND began_at<?)", f"{name}_long (ended_at>?)", f"{name}_open"], plan
+    assert not [line for line in plan if line.startswith(("SCAN", "SEARCH")) and "INDEX" not in line], plan
+
+
+def _key(table: Table, number: int) -> dict[str, Any]:
+    return {column.name: f"{number}" if column.type.python_type is str else number for column in table.primary_key}

@@ -13,6 +13,7 @@ from typing import Any
 
 from sqlalchemy import (
     ColumnElement,
+    CompoundSelect,
     Connection,
     Select,
     Table,
@@ -20,7 +21,6 @@ from sqlalchemy import (
     case,
     func,
     literal,
-    or_,
     select,
     union_all,
 )
@@ -41,17 +41,21 @@ Loads = Mapping[str, Mapping[int, Load]]
 """By name, then by slot. Slots in which nothing passed are not there."""
 
 
-def touches(table: Table, begin: float, end: float) -> ColumnElement[bool]:
-    """It passes in the period, wholly or in part. Each of the three has an index: what began in the period or in the month before
-    it, what is longer than that, and what has not ended."""
+def passing(wanted: Select[Any], table: Table, begin: float, end: float) -> CompoundSelect[Any]:
+    """Those rows of ``wanted`` that pass in the period, wholly or in part. An index finds each of the three: what began in the
+    period or in the month before it, what is longer than that, and what has not ended. With OR between them, or if the index on
+    beginnings could be used for the last two, SQLite would read everything since the beginning of the history instead."""
     began, ended = table.c.began_at, table.c.ended_at
+    unindexed = began + 0.0
     recent = and_(began >= begin - LONG, began < end, ended > begin)
-    return or_(recent, and_(is_long(table), ended > begin, began < end), and_(ended.is_(None), began < end))
+    long = and_(is_long(table), ended > begin, unindexed < begin - LONG)
+    not_ended = and_(ended.is_(None), unindexed < end)
+    return union_all(*(wanted.where(part) for part in (recent, long, not_ended)))
 
 
 def spans(
     source: Table, begin: float, end: float, *only: ColumnElement[bool], name: ColumnElement[Any] | None = None
-) -> Select[tuple[str, float, float]]:
+) -> CompoundSelect[Any]:
     """What ``source`` (with ``began_at`` and ``ended_at``) says passed, cut at the borders of the period. ``end``: not later than
     now, for what has not ended. ``name``: by which it is told apart; without one all is together, under an empty name."""
     began, ended = source.c.began_at, source.c.ended_at
@@ -62,10 +66,10 @@ def spans(
         first.label("began"),
         last.label("ended"),
     )
-    return wanted.where(touches(source, begin, end), *only)
+    return passing(wanted.where(*only), source, begin, end)
 
 
-def sweep(link: Connection, passed: Select[tuple[str, float, float]], begin: float, end: float) -> Loads:
+def sweep(link: Connection, passed: CompoundSelect[Any], begin: float, end: float) -> Loads:
     """The load of each name. Raises SQLAlchemyError."""
     found: dict[str, dict[int, Load]] = {}
     edges: dict[str, dict[int, Any]] = defaultdict(dict)
@@ -86,11 +90,11 @@ def sweep(link: Connection, passed: Select[tuple[str, float, float]], begin: flo
     return found
 
 
-def _edges(passed: Select[tuple[str, float, float]]) -> Select[Any]:
+def _edges(passed: CompoundSelect[Any]) -> Select[Any]:
     """Of each slot with a beginning or an end: by how many the level changed, what these changes add to the seconds until the end
     of the slot, how many ended as it began, and the highest level that a beginning led to. What ends at a moment ends before what
     begins at it."""
-    span = passed.subquery()
+    span = passed.cte()  # read once, though it is used twice
     lasting = span.c.ended > span.c.began
     edge = union_all(
         select(span.c.name, span.c.began.label("at"), literal(1).label("step")).where(lasting),
