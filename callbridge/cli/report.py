@@ -85,7 +85,7 @@ def _write(report: Report, query: ReportQuery, options: argparse.Namespace) -> N
     if form is None:
         terminal = sys.stdout.isatty()
         width = shutil.get_terminal_size().columns if terminal else NARROW
-        for line in report_text(report, query.zone, width, plot=terminal or options.plot, targets=query.terms.queues):
+        for line in report_text(report, query.zone, width, plot=terminal or options.plot, terms=query.terms):
             print(line)
         return
     pieces = written(report, query, form, Language(options.language), options.separator)

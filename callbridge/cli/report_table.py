@@ -5,7 +5,6 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
-from types import MappingProxyType
 from zoneinfo import ZoneInfo
 
 from rich.cells import cell_len
@@ -15,7 +14,7 @@ from callbridge.adapters.report_forms.series import heat, merged, over_intervals
 from callbridge.adapters.report_forms.values import shown
 from callbridge.adapters.reports.goals import Goal, goals_of
 from callbridge.adapters.reports.report import Report, ReportColumn, ReportValue, ValueKind
-from callbridge.adapters.reports.terms import QueueTargets
+from callbridge.adapters.reports.terms import ReportTerms
 from callbridge.cli.fitting import fit_columns
 from callbridge.cli.plots import bars, heatmap
 from callbridge.cli.tables import printable, render, table_of
@@ -24,6 +23,7 @@ NARROW = 80
 MOST_ROWS = 2000
 _GAP = 2
 _LEAST = 6
+_NO_TERMS = ReportTerms()
 _LEFT = (ValueKind.TEXT, ValueKind.MOMENT)
 
 Row = tuple[ReportValue, ...]
@@ -35,7 +35,7 @@ def report_text(
     width: int = NARROW,
     *,
     plot: bool = False,
-    targets: Mapping[str, QueueTargets] = MappingProxyType({}),
+    terms: ReportTerms = _NO_TERMS,
 ) -> Iterator[str]:
     """Lines. The columns that a report calls brief come first; of the others there are as many as fit. What misses a target is
     marked."""
@@ -46,7 +46,7 @@ def report_text(
     if plot:
         yield from _plots(report, rows, zone, width)
     left_out = len(rows) > MOST_ROWS
-    marks = [goals_of(report.columns, row, targets) for row in rows[:MOST_ROWS]]
+    marks = [goals_of(report.columns, row, terms) for row in rows[:MOST_ROWS]]
     columns, cells = _fitted(report.columns, rows[:MOST_ROWS], marks, zone, width)
     yield _table(columns, cells, width)
     if any(not met for marked in marks for _, met in marked.values()):

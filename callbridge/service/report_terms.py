@@ -20,6 +20,7 @@ def report_terms(settings: Settings) -> ReportTerms:
         queues={name: _targets(settings, name) for name in settings.queues},
         agent_hour=settings.cost.agent_hour if settings.cost is not None else None,
         shifts=settings.shifts.csv if settings.shifts is not None else None,
+        adherence=settings.shifts.target if settings.shifts is not None else None,
     )
 
 

@@ -25,6 +25,8 @@ class ShiftsConfig(ConfigSection):
     csv: pathlib.Path
     """CSV file with the columns `agent`, `start` and `end` (`2026-11-30T08:00` in local time, or with an offset), relative to
     this file and read whenever a report needs it. Example: `shifts.csv`"""
+    target: Annotated[float, Field(gt=0, le=1), Unit("share")] | None = None
+    """Lowest adherence: share of the shifts in which the agent is logged in. Example: `0.9`"""
 
 
 class ReportTargetsConfig(ConfigSection):

@@ -30,6 +30,7 @@ from callbridge.adapters.reports.intervals import By
 from callbridge.adapters.reports.registry import REPORTS
 from callbridge.adapters.reports.report import Chart, FigureFamily, Report, ReportColumn, ReportQuery, ValueKind
 from callbridge.adapters.reports.terms import QueueTargets, ReportTerms
+from callbridge.cli.report_table import report_text
 from callbridge.wire.reports import CATALOGUE
 
 BERLIN = ZoneInfo("Europe/Berlin")
@@ -235,10 +236,23 @@ def test_targets_are_columns_in_csv_and_workbooks() -> None:
 
 def test_a_handle_time_is_better_the_shorter_it_is() -> None:
     columns = (QUEUE[1], ReportColumn("aht", ValueKind.SECONDS, "AHT"), ReportColumn("csat", ValueKind.SHARE, "CSAT"))
-    targets = {"support": QueueTargets(aht=300.0, csat=0.9)}
+    targets = ReportTerms(queues={"support": QueueTargets(aht=300.0, csat=0.9)})
     assert {at: met for at, (_, met) in goals_of(columns, ("support", 301.0, 0.9), targets).items()} == {1: False, 2: True}
     assert {at: met for at, (_, met) in goals_of(columns, ("support", 300.0, 0.89), targets).items()} == {1: True, 2: False}
     assert goals_of(columns, ("support", None, None), targets) == goals_of(columns, ("sales", 1.0, 1.0), targets) == {}
+
+
+def test_the_target_of_adherence_is_that_of_every_agent() -> None:
+    columns = (ReportColumn("agent", ValueKind.TEXT, "agent"), ReportColumn("adherence", ValueKind.SHARE, "adherence"))
+    terms = ReportTerms(adherence=0.9, queues={"support": QueueTargets(csat=0.9)})
+    rows = [("ann", 0.9), ("bob", 0.89), ("eve", None)]
+    marks = [[met for _, met in goals_of(columns, row, terms).values()] for row in rows]
+    assert marks == [[True], [False], []]
+    made = Report("adherence", FigureFamily.CLIPPED, columns, rows)
+    lines = b"".join(written(made, replace(QUERY, terms=terms), ReportForm.CSV)).decode().splitlines()
+    assert lines == ["agent,adherence,adherence_target", "ann,0.9,0.9", "bob,0.89,0.9", "eve,,0.9"]
+    assert "bob       89.0%!" in "\n".join(report_text(made, BERLIN, terms=terms))
+    assert goals_of(columns, rows[1], ReportTerms()) == {}
 
 
 def test_an_empty_report_says_so() -> None:

@@ -110,7 +110,7 @@ def _table(
         if not anything:
             yield f'<div class="wide"><table>\n<thead><tr>{heads}</tr></thead>\n<tbody>\n'
             anything = True
-        goals = goals_of(every, row, query.terms.queues)
+        goals = goals_of(every, row, query.terms)
         cells = (_cell(row[at], column, _is_empty(row), query.zone, language, goals.get(at)) for at, column in columns)
         yield f"<tr>{''.join(cells)}</tr>\n"
     yield "</tbody></table></div>\n" if anything else f"<p>{escape(phrase('nothing happened in this period', language))}</p>\n"

@@ -44,12 +44,12 @@ def written(
         case ReportForm.JSON:
             return _gathered(as_json(report))
         case ReportForm.CSV | ReportForm.EXCEL:
-            report = with_target_columns(report, query.terms.queues)
+            report = with_target_columns(report, query.terms)
             return _gathered(as_csv(report, query.zone, excel=form is ReportForm.EXCEL, separator=separator))
         case ReportForm.HTML:
             return _gathered(as_html(report, query, language))
         case ReportForm.XLSX:
-            return _workbook(with_target_columns(report, query.terms.queues), query, language)
+            return _workbook(with_target_columns(report, query.terms), query, language)
 
 
 def _gathered(texts: Iterator[str]) -> Iterator[bytes]:

@@ -48,6 +48,9 @@ class ReportTerms:
     shifts: Path | None = None
     """The file of the schedule."""
 
+    adherence: float | None = None
+    """What an agent's adherence should at least be."""
+
     @property
     def ratings(self) -> list[tuple[str, str]]:
         """The questions that ask for a rating, with their survey."""
