@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from tests.lab.crowding import Crowding
 from tests.lab.sip import CallRecord, PhoneRecord
-from tests.live.hour_floor import AWAY_FOR, LINES, SHORT, SKILLS, TARGET, tier_of
+from tests.live.hour_floor import AWAY_FOR, LINES, RING_FOR, SHORT, SKILLS, TARGET, tier_of
 from tests.live.hour_run import Breaks, Deeds, Fact
 
 TOLERANCE = 0.2
@@ -211,11 +211,14 @@ class Books:
         outcomes = [(one["queue"], one["outcome"]) for one in told.visit_ends]
         expected = list(self._expected(caller, told, heard))
         if outcomes != expected:
-            yield f"visits {outcomes}, by the wire {expected}"
+            acts = [(act, round(at, 3)) for act, at in self.deeds.acts.get(told.arrived["call"], [])]
+            yield f"visits {outcomes}, by the wire {expected}, {acts}, ended at {[one['at'] for one in told.visit_ends]}"
             return
         talked_until = caller.started_at
         phones = iter(heard)
-        for one in told.visit_ends:
+        for place, one in enumerate(told.visit_ends):
+            if place and self._came_back(told):
+                talked_until = told.visits[place]["at"]  # until then the caller was between two agents
             counts = one["outcome"] in ("answered", "abandoned") and one["waited"] <= TARGET
             if (one["tier"], one["within_target"]) != (tier_of(caller.number), counts):
                 yield f"visit of tier {one['tier']}, within target {one['within_target']} after {one['waited']:.3f} s"
@@ -252,7 +255,9 @@ class Books:
         else:
             yield queue, "answered"
             asked = "transfer queue:sales" in [act for act, _ in self.deeds.acts.get(call, [])]
-            if asked or any(one.phone in REFERS and one.ended_by == "phone" for one in heard):
+            if self._came_back(told):
+                yield queue, "answered" if len(heard) > 1 else self._gave_up(caller, told)
+            elif asked or any(one.phone in REFERS and one.ended_by == "phone" for one in heard):
                 yield "sales", "answered" if any(one.phone in SKILLS["sales"] for one in heard) else self._gave_up(caller, told)
 
     def _left_first(self, caller: CallRecord, told: Told) -> bool:
@@ -268,6 +273,14 @@ class Books:
             began - slack <= due <= back + LOOKS + AWAY_FOR + slack and ended <= max(due, back) + slack
             for began, back in self.breaks.down
         )
+
+    def _came_back(self, told: Told) -> bool:
+        """callbridge went down while the call was on its way from one agent to another, and the caller is in the queue again.
+        On the edge, what callbridge says counts."""
+        acts = self.deeds.acts.get(told.arrived["call"], [])
+        given = [at for act, at in acts if act.startswith("transfer agent:")]
+        down = any(0.0 <= began - at <= RING_FOR + self._slack(at) for at in given for began, _ in self.breaks.down)
+        return down and [one["queue"] for one in told.visits[1:]] == [told.visits[0]["queue"]]
 
     def _gave_up(self, caller: CallRecord, told: Told) -> str:
         """The wait that counts is callbridge's, where it is on the edge; how far it may be from the wire is asked elsewhere."""

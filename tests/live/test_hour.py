@@ -4,9 +4,10 @@ measure: the stream of facts, Prometheus, the API, the command and every report 
 second.
 
 What is excused, and nothing else: a time that is marked as estimated may be wrong by as long as callbridge was down; what an
-agent's phone did in that time with an offer that was made again; who came and left in that time, or came then and left before
-the next overflow was due; an answer that the caller's hang-up crossed; and the time for which the processes of the lab waited
-for a processor (``Crowding``): times may differ by it, and an agent may hang up before it is over.
+agent's phone did in that time with an offer that was made again; who was on the way to another agent then, and is in the queue
+again; who came and left in that time, or came then and left before the next overflow was due; an answer that the caller's
+hang-up crossed; and the time for which the processes of the lab waited for a processor (``Crowding``): times may differ by it,
+and an agent may hang up before it is over.
 """
 
 from __future__ import annotations
