@@ -196,6 +196,40 @@ _FORMS = {
 """A readable description of the expected value, in place of the regular expression."""
 
 
+_WORDS = {
+    "missing": "is missing",
+    "extra_forbidden": "is no field of this request",
+    "json_invalid": "not valid JSON",
+    "model_type": "expected an object",
+    "model_attributes_type": "expected an object",
+    "dict_type": "expected an object",
+    "list_type": "expected a list",
+    "string_type": "expected text",
+    "string_pattern_mismatch": "must not contain control characters",
+    "string_too_short": "is empty",
+    "string_too_long": "is longer than {max_length} characters",
+    "string_unicode": "is not valid text",
+    "float_type": "expected a number",
+    "float_parsing": "expected a number",
+    "finite_number": "expected a number",
+    "int_type": "expected a whole number",
+    "int_parsing": "expected a whole number",
+    "int_from_float": "expected a whole number",
+    "bool_type": "expected true or false",
+    "enum": "must be {expected}",
+    "literal_error": "must be {expected}",
+    "too_short": "needs at least {min_length}",
+    "too_long": "has more than {max_length}",
+    "greater_than": "must be more than {gt}",
+    "greater_than_equal": "must be {ge} or more",
+    "less_than": "must be less than {lt}",
+    "less_than_equal": "must be {le} or less",
+}
+"""By the validator's kind of error: its own sentences and patterns are for nobody who calls this."""
+
+
 def _problem(fault: ErrorDetails) -> str:
-    field = str(fault["loc"][-1]) if fault["loc"] else ""
-    return _FORMS.get(field, fault["msg"]) if fault["type"] == "string_pattern_mismatch" else fault["msg"]
+    field, kind = str(fault["loc"][-1]) if fault["loc"] else "", fault["type"]
+    if kind == "string_pattern_mismatch" and field in _FORMS:
+        return _FORMS[field]
+    return _WORDS[kind].format(**fault.get("ctx", {})) if kind in _WORDS else fault["msg"].removeprefix("Value error, ")
