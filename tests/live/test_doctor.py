@@ -213,6 +213,17 @@ async def test_a_phone_that_the_pbx_does_not_know_is_named_with_its_agent(pbx: P
     assert any("cannot be reached: PJSIP/2002" in text for text in of(findings, "phones"))
 
 
+async def test_a_hint_that_the_pbx_does_not_have_is_named_with_its_agent(pbx: Pbx, tmp_path: Path) -> None:
+    await pbx.cli("dialplan add extension 77,hint,PJSIP/1001&Custom:DND77 into lab-hints")
+    agents = {"ann": agent("1001", {"support": 1}) | {"hint": "77@lab-hints"}}
+    findings = await found(tmp_path, config(pbx, agents=agents))
+    assert of(findings, "hints") == ["ok: all 1 hints of agents exist"]
+    agents |= {"bob": agent("1002", {"support": 1}) | {"hint": "78@lab-hints"}}
+    findings = await found(tmp_path, config(pbx, agents=agents))
+    (said,) = of(findings, "hints")
+    assert said.startswith("warning: no such hint, or one without a device: 78@lab-hints of agent bob")
+
+
 async def test_missing_tags_are_seen_where_the_files_can_be_read(pbx: Pbx, tmp_path: Path) -> None:
     etc = tmp_path / "etc"
     etc.mkdir()

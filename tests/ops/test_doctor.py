@@ -4,21 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 
 import pytest
 from redis.asyncio import Redis
 
 from callbridge.cli import main
-from callbridge.cli.doctor import dead_phones, limits, rules, store
-from callbridge.cli.doctor.ami import AmiRefused, AmiSession, AmiTrouble
+from callbridge.cli.doctor import dead_phones, hints, limits, rules, store
+from callbridge.cli.doctor.ami import AmiRefused, AmiSession, AmiTrouble, Message
 from callbridge.cli.doctor.findings import Finding, Level, fault, findings_table, ok, summary, unseen, warning
 from callbridge.cli.doctor.pbx import time_zone
 from callbridge.settings.loading import load
 from callbridge.settings.models import Settings
 from callbridge.wire.asterisk_conf import parse
 from tests.lab.redis import RedisServer
+from tests.settings.conftest import RIGHT
 
 
 def levels(findings: list[Finding]) -> list[str]:
@@ -240,3 +241,41 @@ def test_endpoints_at_which_a_dead_phone_is_not_noticed_are_named() -> None:
     assert levels(findings) == ["warning"]
     assert "PJSIP/5 and 2 more: session timers are off" in findings[0].said
     assert [*dead_phones.judge({})] == []
+
+
+class HintedPbx(AmiSession):
+    """A PBX with these hints: what ExtensionState answers, also for an extension without one."""
+
+    def __init__(self, hints: Mapping[str, str], refused: str = "") -> None:
+        super().__init__("", 0, "", "")
+        self.hints, self.refused = hints, refused
+
+    async def ask(self, action: str, **fields: str) -> list[Message]:
+        if self.refused:
+            raise AmiRefused(self.refused)
+        assert action == "ExtensionState"
+        return [{"Response": "Success", "Hint": self.hints.get(f"{fields['Exten']}@{fields['Context']}", "")}]
+
+
+@pytest.mark.parametrize(
+    ("known", "refused", "level", "words"),
+    [
+        ({"1@h": "PJSIP/1&Custom:DND1,CustomPresence:1"}, "", Level.OK, "all 1 hints"),
+        ({"1@ext-local": "PJSIP/1"}, "", Level.WARNING, "1@h of agent ann"),
+        ({"1@h": "CustomPresence:1"}, "", Level.WARNING, "without a device: 1@h"),
+        ({}, "Permission denied", Level.UNSEEN, "ExtensionState is refused"),
+    ],
+)
+async def test_hints_that_do_not_exist_are_named_with_their_agent(
+    tmp_path: Path, known: Mapping[str, str], refused: str, level: Level, words: str
+) -> None:
+    settings = hinted(tmp_path)
+    (finding,) = [finding async for finding in hints.examine(HintedPbx(known, refused), settings)]
+    assert (finding.level, finding.about) == (level, "hints")
+    assert words in finding.said
+
+
+def hinted(folder: Path) -> Settings:
+    path = folder / "cb.yaml"
+    path.write_text(RIGHT.replace("ann: {phone: PJSIP/1002,", "ann: {phone: PJSIP/1002, hint: 1@h,"))
+    return load(path, {})

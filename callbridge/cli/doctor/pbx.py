@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 
 from callbridge.cli.client import Client
 from callbridge.cli.conf_files import read_conf
-from callbridge.cli.doctor import dead_phones, devices, dialplan, endpoints, rules
+from callbridge.cli.doctor import dead_phones, devices, dialplan, endpoints, hints, rules
 from callbridge.cli.doctor.ami import AmiRefused, AmiSession, AmiTrouble, Message
 from callbridge.cli.doctor.ari import AriSession, AriTrouble
 from callbridge.cli.doctor.findings import Finding, fault, ok, unseen, warning
@@ -229,6 +229,8 @@ async def _ami(ami: AmiSession, patient: Patient, confs: dict[str, Conf]) -> Asy
     for each in (_states, _clock, _contexts, _dialplan, _fallback_queue):
         async for finding in each(ami, patient):
             yield finding
+    async for finding in hints.examine(ami, patient.settings):
+        yield finding
     for name in CONFS:
         conf = await _get_config(ami, name)
         if conf is not None:
