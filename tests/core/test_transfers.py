@@ -475,6 +475,42 @@ def test_a_phones_transfer_to_somebody_who_is_no_agent_at_work_stays_outside(pho
     assert len(story.all_sent(FindParty)) == 1
 
 
+def test_an_agent_who_moves_the_call_to_another_phone_of_ones_own_goes_on_talking() -> None:
+    """The second phone is picked up before the first one has ended its call."""
+    story, customer, leg, bridge = talking()
+    story.wait(30.0)
+    for event in blind(story, leg, bridge):
+        story.happens(event)
+    story.happens(LegAnswered(at=story.now, leg=FAR))
+    story.happens(PartyFound(at=story.now, leg=FAR, phone="PJSIP/bob"))
+    assert story.state("bob") == "wrap_up", "the first phone still has its call"
+    story.gone(leg)
+    story.wait(0.5)
+    assert story.only(FindParty).leg == FAR, "asked again"
+    story.happens(PartyFound(at=story.now, leg=FAR, phone="PJSIP/bob"))
+    assert (story.state("bob"), story.call().phase) == ("talking", "talking")
+    story.gone(customer)
+    talks = [(fact.agent, fact.ended_by) for fact in story.all_told(TalkEnded)]
+    assert talks == [("bob", "transfer"), ("bob", "customer")]
+    assert story.state("bob") == "wrap_up"
+
+
+def test_an_agent_at_another_phone_than_the_one_that_rings_talks_when_the_offer_is_over() -> None:
+    story, customer, leg, bridge = talking()
+    story.caller("eve", entry="sales")
+    offer = story.ring()
+    for event in blind(story, leg, bridge):
+        story.happens(event)
+    story.happens(LegAnswered(at=story.now, leg=FAR))
+    story.happens(PartyFound(at=story.now, leg=FAR, phone="PJSIP/cid"))
+    assert story.state("cid") == "ringing"
+    story.gone(offer.leg, 17)
+    story.wait(0.5)
+    assert story.only(FindParty).leg == FAR, "asked again"
+    story.happens(PartyFound(at=story.now, leg=FAR, phone="PJSIP/cid"))
+    assert (story.state("cid"), story.call().phase) == ("talking", "talking")
+
+
 def test_the_pbx_is_asked_again_for_a_while_who_has_a_transferred_call() -> None:
     story, _, leg, bridge = talking()
     for event in blind(story, leg, bridge):

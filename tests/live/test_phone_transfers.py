@@ -43,6 +43,23 @@ async def test_a_blind_transfer_to_an_agents_phone_is_that_agents_talk(house: Ho
     assert [told["target"].partition("@")[0] for told in bridge.facts("call_transferred")] == ["1007"]
 
 
+async def test_an_agent_who_moves_the_call_to_another_phone_of_ones_own_goes_on_talking(house: House, pbx: Pbx) -> None:
+    ann = agent("", {"support": 1}) | {"phones": ["PJSIP/1001", "PJSIP/1008"]}
+    del ann["phone"]
+    bridge = await house.open(floor({"ann": ann}, {"support": {"steps": [{"skills": "support"}], "wrap_up": 1}}))
+    async with talking(pbx, bridge) as (softphone, caller), Softphone(pbx, "1001", tone=THIRD) as desk_phone:
+        softphone.transfer("1001")
+        await caller.until_hears(THIRD)
+        await bridge.until_state("ann", "talking")
+        desk_phone.hang_up()
+        await caller.until_state("DISCONNECTED")
+        ended = await bridge.until("call_ended")
+        await bridge.until_state("ann", "ready")
+    assert [(talk["agent"], talk["ended_by"]) for talk in bridge.facts("talk_ended")] == [("ann", "transfer"), ("ann", "agent")]
+    assert ended["segments"] == 2
+    await house.at_the_end()
+
+
 async def test_an_attended_transfer_to_an_agents_phone_is_that_agents_talk(house: House, pbx: Pbx) -> None:
     bridge = await house.open(CONFIG)
     async with Softphone(pbx, "1007", tone=THIRD) as bob, talking(pbx, bridge) as (ann, caller):

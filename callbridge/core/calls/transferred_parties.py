@@ -77,7 +77,7 @@ def found(world: World, event: PartyFound) -> None:
 
 
 def not_found(world: World, leg: Leg) -> None:
-    """Nobody is at the other half yet, or the PBX did not say: ask again after a while."""
+    """Nobody is at the other half yet, the PBX did not say, or the agent there is not free yet: ask again after a while."""
     if leg.role is LegRole.OUTSIDE and leg.tries < MAX_RETRIES:
         wait = min(LONGEST_RETRY, FIRST_RETRY * 2.0**leg.tries)
         world.put_leg(leg, tries=leg.tries + 1, deadline=world.now + wait)
@@ -87,7 +87,10 @@ def _talks(world: World, call: Call, leg: Leg, agent: Agent) -> None:
     """An agent's phone has answered the transferred call: the agent's segment begins."""
     if agent.work is Work.WRAP_UP and agent.leg is None:
         agent = agent_states.settle(world, agent_states.change(world, agent, wrap_until=world.now))
-    if agent.intent is Intent.LOGGED_OUT or agent.work is not Work.IDLE or agent.leg is not None:
+    if agent.intent is Intent.LOGGED_OUT:
+        return
+    if agent.work is not Work.IDLE or agent.leg is not None:  # the phone that gave the call away, or an offer, is not over yet
+        not_found(world, leg)
         return
     world.put_leg(leg, role=LegRole.AGENT, agent=agent.id, tries=0, deadline=None)
     segment = Segment(agent=agent.id, leg=leg.id, queue=call.transferred_from, began_at=world.now, began_said_at=leg.up_said_at)
