@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import replace
 
 from callbridge.adapters.ami.fallback_queue import FallbackSettings
@@ -26,7 +27,16 @@ from callbridge.settings.resolve import ONCE_WITHIN, REMEMBERED_WITHIN
 def redis_settings(settings: Settings) -> RedisSettings | None:
     """Where the world is saved; None: in memory only."""
     redis = settings.redis
-    return None if redis is None else RedisSettings(url=redis.url, prefix=redis.prefix, world=settings.instance.app)
+    if redis is None:
+        return None
+    return RedisSettings(url=redis.url, prefix=redis.prefix, world=settings.instance.app, number_key=_number_key(settings))
+
+
+def _number_key(settings: Settings) -> bytes:
+    """Without a key in the configuration, one from a secret that all instances have and Redis has not."""
+    if settings.redis is not None and settings.redis.number_key is not None:
+        return settings.redis.number_key.get_secret_value().encode()
+    return hashlib.sha256(b"callbridge: numbers\0" + settings.pbx[0].ami.secret.get_secret_value().encode()).digest()
 
 
 def history_url(settings: Settings) -> str | None:

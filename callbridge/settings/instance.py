@@ -199,6 +199,16 @@ class RedisConfig(ConfigSection):
     """Begins every key and channel name in Redis; letters, digits and `_ . : -`, at most 64. Example: `"callbridge:"`"""
     wait_at_start: Duration = 60.0
     """How long a start waits for an unreachable Redis before it continues without the saved state."""
+    number_key: SecretStr | None = None
+    """Secret with which callers' numbers are hashed in names of keys (last agents, asked surveys); by default made from the AMI
+    secret of the first PBX; with another one callers are not recognised until they call again."""
+
+    @field_validator("number_key")
+    @classmethod
+    def _is_long(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and len(value.get_secret_value()) < LEAST_KEY:
+            raise ValueError(f"is too short: at least {LEAST_KEY} characters, such as `openssl rand -hex 32` prints")
+        return value
 
 
 class StandbyConfig(ConfigSection):

@@ -10,8 +10,11 @@ from dataclasses import replace
 import pytest
 
 from callbridge.adapters.lookups.last_agents import LastAgents
+from callbridge.adapters.lookups.lookup import Lookups, LookupSettings
 from callbridge.adapters.redis.connection import connect
+from callbridge.core.model.events import AnyEvent, LookedUp
 from callbridge.core.model.facts import CallerChanged, TalkBegan
+from callbridge.core.model.orders import LookUp
 from callbridge.wire.phone_numbers import PhoneNumbers
 from tests.adapters.conftest import RedisServer
 
@@ -107,6 +110,53 @@ async def test_garbage_in_redis_is_nothing(redis_server: RedisServer) -> None:
         await redis.set(f"{settings.private('talked')}:{known._who('+441')}", row)
         assert not await known.recall("+441")
     await known.close()
+
+
+async def test_no_key_in_redis_is_found_by_trying_numbers(redis_server: RedisServer) -> None:
+    """The hash was not keyed: all numbers of a country are tried in minutes."""
+    settings = replace(redis_server.settings(), number_key=b"one key")
+    known = LastAgents(Clock(), lambda call: "+442079460001", redis=settings)
+    known.adopt(3600.0, 600.0, PhoneNumbers("GB"))
+    running = asyncio.create_task(known.run())
+    known.on_facts([talk()])
+    assert (await recall(known, "+442079460001"))["last_agent"] == "ann"
+    lookups = Lookups(lambda event: None, lambda: 5.0, redis=settings)
+    lookups.adopt([LookupSettings(name="survey:a", deadline=1.0, once=3600.0)], ())
+    await lookups.perform(LookUp(lookup="survey:a", call="c1", question="q1", values={"caller": "+442079460001"}))
+    guesses = {hashlib.sha256(number.encode()).hexdigest()[:32] for number in ("+442079460001", "442079460001")}
+    async with connect(settings) as redis:
+        keys = [str(key) for key in await redis.keys("*")]
+    assert len(keys) == 2
+    assert not [key for key in keys for guess in guesses if guess in key]
+    other = LastAgents(Clock(), lambda call: "", redis=replace(settings, number_key=b"another key"))
+    other.adopt(3600.0, 600.0, PhoneNumbers("GB"))
+    assert not await other.recall("+442079460001")
+    assert await known.forget("+442079460001")
+    running.cancel()
+    for each in (known, other, lookups):
+        await each.close()
+
+
+async def test_what_was_written_down_without_a_key_is_known_until_its_time_is_over(redis_server: RedisServer) -> None:
+    settings = replace(redis_server.settings(), number_key=b"one key")
+    known = LastAgents(Clock(), lambda call: "", redis=settings)
+    known.adopt(3600.0, 600.0, PhoneNumbers("GB"))
+    lookups = Lookups(lambda event: None, lambda: 5.0, redis=settings)
+    async with connect(settings) as redis:
+        key = hashlib.sha256(b"442079460001").hexdigest()[:32]
+        await redis.set(f"{settings.private('talked')}:{key}", '{"agent": "ann", "queue": "support", "at": 900}')
+        asked = hashlib.sha256(b"+442079460001").hexdigest()[:32]
+        await redis.set(f"{settings.private('asked')}:survey:a:{asked}", "1", ex=3600)
+    assert (await known.recall("020 7946 0001"))["last_agent"] == "ann"
+    assert await known.forget("020 7946 0001")
+    assert not await known.recall("020 7946 0001")
+    told: list[AnyEvent] = []
+    lookups = Lookups(told.append, lambda: 5.0, redis=settings)
+    lookups.adopt([LookupSettings(name="survey:a", deadline=1.0, once=3600.0)], ())
+    await lookups.perform(LookUp(lookup="survey:a", call="c1", question="q1", values={"caller": "+442079460001"}))
+    assert [event.found for event in told if isinstance(event, LookedUp)] == [None]
+    for each in (known, lookups):
+        await each.close()
 
 
 async def test_what_was_written_down_under_the_number_as_it_came_is_still_known(redis_server: RedisServer) -> None:

@@ -14,6 +14,7 @@ from pydantic import BaseModel, SecretStr
 
 from callbridge.cli.check import check
 from callbridge.core.model.plan import AgentOrder, ConnectMode, Penalty, PhoneRules, Prompts, Reason, ToDialplan, ToQueue
+from callbridge.service.adapter_settings import redis_settings
 from callbridge.settings.auto_answer import PRESETS, AutoAnswerConfig
 from callbridge.settings.document import Document
 from callbridge.settings.durations import duration_text, seconds
@@ -275,6 +276,22 @@ def test_check_prints_what_it_means_and_says_0(capsys: pytest.CaptureFixture[str
     out, err = capsys.readouterr()
     assert err == ""
     assert "0s to 8s         support >= 4 or expert >= 3  3 agents: 1001, 1002, 1010" in out
+
+
+def test_the_key_of_numbers_in_redis_is_the_configured_one_or_made_from_a_secret_that_redis_has_not(write: Write) -> None:
+    def key(redis: str, *more: tuple[str, str]) -> bytes:
+        settings = redis_settings(
+            right(write(("skills: [", f"redis: {{url: 'redis://127.0.0.1:6379/0'{redis}}}\nskills: ["), *more))
+        )
+        assert settings is not None
+        assert "0123" not in repr(settings)
+        return settings.number_key
+
+    assert key(", number_key: 0123456789abcdef") == b"0123456789abcdef"
+    assert len(key("")) == 32
+    assert key("") != key("", ("secret: s}", "secret: other}"))
+    with pytest.raises(ConfigFaults, match="number_key: is too short: at least 16 characters"):
+        key(", number_key: short")
 
 
 @pytest.mark.parametrize("token", ["", "token: ''", 'token: "${CALLBRIDGE_TOKEN:-}"'])

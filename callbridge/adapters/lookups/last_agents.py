@@ -7,7 +7,6 @@ costs the courtesy, never a call: nobody waits for it longer than its lookup's d
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import json
 from collections import OrderedDict, deque
 from collections.abc import Callable, Mapping, Sequence
@@ -16,6 +15,7 @@ from typing import Any
 import structlog
 from redis.asyncio import Redis
 
+from callbridge.adapters.lookups.number_keys import keyed, unkeyed
 from callbridge.adapters.redis.connection import TROUBLE, RedisSettings, connect
 from callbridge.core.model.facts import AnyFact, CallerChanged, TalkBegan
 from callbridge.core.model.numbers import plain
@@ -37,7 +37,7 @@ class LastAgents:
         self._now = now
         self._number_of = number_of
         self._redis: Redis | None = connect(redis) if redis is not None else None
-        self._private = redis.private("talked") if redis is not None else ""
+        self._private, self._key = (redis.private("talked"), redis.number_key) if redis is not None else ("", b"")
         self._kept: OrderedDict[str, tuple[float, str]] = OrderedDict()
         self._owed: deque[tuple[str, str]] = deque(maxlen=MAX_OWED)
         self._wake = asyncio.Event()
@@ -90,8 +90,8 @@ class LastAgents:
         the number has not talked to anybody. Raises what Redis raises."""
         who = self._who(number)
         known = await self._read(who) if who else None
-        if who and known is None and (before := _hashed(plain(number))) != who:
-            known = await self._read(before)  # written down when numbers were kept as they came
+        for before in self._before(number) if who and known is None else ():
+            known = known or await self._read(before)
         try:
             row: Any = json.loads(known) if known is not None else None
             agent, queue, at = str(row["agent"]), str(row["queue"]), float(row["at"])
@@ -103,12 +103,12 @@ class LastAgents:
 
     async def forget(self, number: str) -> bool:
         """Forget the number; False if nothing was known of it. Raises what Redis raises."""
-        both = {who for who in (self._who(number), _hashed(plain(number))) if who}
-        self._owed = deque((one for one in self._owed if one[0] not in both), maxlen=MAX_OWED)
-        kept = [who for who in both if self._kept.pop(who, None) is not None]
-        if self._redis is None or not both:
+        keys = {who for who in (self._who(number), *self._before(number)) if who}
+        self._owed = deque((one for one in self._owed if one[0] not in keys), maxlen=MAX_OWED)
+        kept = [who for who in keys if self._kept.pop(who, None) is not None]
+        if self._redis is None or not keys:
             return bool(kept)
-        return bool(await self._redis.delete(*(f"{self._private}:{who}" for who in both)))
+        return bool(await self._redis.delete(*(f"{self._private}:{who}" for who in keys)))
 
     async def close(self) -> None:
         if self._redis is not None:
@@ -122,10 +122,10 @@ class LastAgents:
         return row if until > self._now() else None
 
     def _who(self, number: str) -> str:
-        """The number as a key: not in clear, though somebody who has the keys could find it by trying numbers."""
-        return _hashed(self._numbers.identity(number))
+        """The number as a key, never in clear; empty for what is no number."""
+        digits = self._numbers.identity(number).lstrip("+")
+        return keyed(digits, self._key) if digits else ""
 
-
-def _hashed(number: str) -> str:
-    digits = number.lstrip("+")
-    return hashlib.sha256(digits.encode()).hexdigest()[:32] if digits else ""
+    def _before(self, number: str) -> set[str]:
+        """Its keys when there was no secret, and when numbers were kept as they came."""
+        return {unkeyed(digits) for each in (self._numbers.identity(number), plain(number)) if (digits := each.lstrip("+"))}

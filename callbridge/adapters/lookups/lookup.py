@@ -7,7 +7,6 @@ on. Answers are strangers' words: only short values under plain names get in.
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import json
 import re
 from collections import OrderedDict
@@ -22,6 +21,7 @@ from redis.asyncio import Redis
 from yarl import URL
 
 from callbridge.adapters.lookups.last_agents import LastAgents
+from callbridge.adapters.lookups.number_keys import keyed, unkeyed
 from callbridge.adapters.redis.connection import TROUBLE, RedisSettings, connect
 from callbridge.core.model.events import AnyEvent, LookedUp
 from callbridge.core.model.orders import LookUp
@@ -80,7 +80,7 @@ class Lookups:
         self._tiers: frozenset[str] = frozenset()
         self._numbers = PhoneNumbers()
         self._redis: Redis | None = connect(redis) if redis is not None else None
-        self._private = redis.private("asked") if redis is not None else ""
+        self._private, self._key = (redis.private("asked"), redis.number_key) if redis is not None else ("", b"")
         self._asked: OrderedDict[str, float] = OrderedDict()
         """Without Redis: until when callers are not to be asked again."""
         self._http: aiohttp.ClientSession | None = None
@@ -124,10 +124,10 @@ class Lookups:
         """Is it the first time for this caller within the time? A caller without a number is always new."""
         if not caller or not settings.once:
             return True
-        who = f"{settings.name}:{hashlib.sha256(caller.encode(errors='replace')).hexdigest()[:32]}"
+        who = f"{settings.name}:{keyed(caller, self._key)}"
         if self._redis is not None:
             answer: Any = await self._redis.set(f"{self._private}:{who}", "1", nx=True, ex=max(1, round(settings.once)))
-            return bool(answer)
+            return bool(answer) and not await self._redis.exists(f"{self._private}:{settings.name}:{unkeyed(caller)}")
         now = self._now()
         if self._asked.get(who, 0.0) > now:
             return False

@@ -30,6 +30,9 @@ class RedisSettings:
     facts_cap: int = 100_000
     """Facts kept in the outbox and in the public stream, about."""
 
+    number_key: bytes = field(default=b"", repr=False)
+    """The secret with which numbers in names of keys are hashed."""
+
     def private(self, name: str) -> str:
         """A key of the saved world. The braces keep all of them in one slot of a Redis Cluster."""
         return f"{self.prefix}{{{self.world}}}:{name}"
