@@ -8,11 +8,23 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
+from redis.asyncio import Redis
 
 from callbridge.adapters.facts.codec import FutureSchema
 from callbridge.adapters.redis.connection import connect
 from callbridge.adapters.redis.store import RedisStore
-from callbridge.adapters.store import Delta, Displaced, MemoryStore, Meta, Saved, SnapshotOwed, Store, StoreDown, Whole
+from callbridge.adapters.store import (
+    Delta,
+    Displaced,
+    MemoryStore,
+    Meta,
+    Saved,
+    SnapshotOwed,
+    Store,
+    StoreDown,
+    StoreRefuses,
+    Whole,
+)
 from callbridge.core.model.facts import RequestRefused
 from callbridge.core.model.saved_tables import SAVED_TABLES
 from callbridge.core.model.world import World
@@ -247,6 +259,60 @@ async def test_a_whole_cut_off_leaves_the_old_world_in_place(redis_server: Redis
     assert ours.snapshot_owed
     await ours.save_all(whole(3, 4))
     assert numbers(await ours.load()) == [4]
+
+
+async def copies(redis: Redis) -> list[bytes | str]:
+    """Keys of rows that a save of everything has staged."""
+    return list(await redis.keys("*:calls:*"))
+
+
+async def test_where_memory_is_short_a_failed_save_leaves_no_copy_behind(redis_server: RedisServer, pair: Pair) -> None:
+    """Each try left one for a minute, so that the next ones failed, too, after the shortage was over."""
+    ours, _ = pair
+    await ours.take_over()
+    await ours.save(delta(1, 1))
+    many = range(2, 4000)
+    async with connect(redis_server.settings()) as redis:
+        used = int((await redis.info("memory"))["used_memory"])
+        await redis.config_set("maxmemory", used + 1_000_000)
+        try:
+            for number in range(2, 6):
+                with pytest.raises(StoreRefuses, match="maxmemory"):
+                    await ours.save_all(whole(number, *many))
+                assert await copies(redis) == []
+            assert numbers(await ours.load()) == [1]
+        finally:
+            await redis.config_set("maxmemory", 0)
+        await ours.save_all(whole(6, *many))
+        assert await copies(redis) == []
+    assert numbers(await ours.load()) == [*many]
+
+
+async def test_the_copy_of_a_save_that_was_cut_off_goes_before_the_next_one(redis_server: RedisServer, pair: Pair) -> None:
+    ours, _ = pair
+    await ours.take_over()
+    async with connect(redis_server.settings()) as redis:
+        saving = asyncio.create_task(ours.save_all(whole(1, *range(20_000))))
+        async with asyncio.timeout(HANGS):
+            while not await copies(redis):
+                await asyncio.sleep(0.0)
+        saving.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await saving
+        assert len(await copies(redis)) == 1
+        await ours.save_all(whole(2, 1))
+        assert await copies(redis) == []
+    assert numbers(await ours.load()) == [1]
+
+
+async def test_a_save_that_lost_the_store_takes_its_copy_along(redis_server: RedisServer, pair: Pair) -> None:
+    ours, theirs = pair
+    await ours.take_over()
+    await theirs.take_over()
+    async with connect(redis_server.settings()) as redis:
+        with pytest.raises(Displaced):
+            await ours.save_all(whole(1, 1, 2))
+        assert await copies(redis) == []
 
 
 async def test_a_save_that_is_late_but_comes_through_counts(redis_server: RedisServer, pair: Pair) -> None:

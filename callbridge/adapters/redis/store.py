@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from functools import partial
 from itertools import islice
 from typing import Any
@@ -124,7 +125,7 @@ What is owed (callbacks, campaigns, numbers on their way to the do-not-call list
 _HASHES = (*TABLES, *FORMER_TABLES)
 """The hashes of a world. Those under a former name are read, and gone after the first whole save: nothing is written there."""
 _STAGED_FOR = 60
-"""Seconds after which the staged rows of a save that was cut off go away."""
+"""Seconds after which the staged rows of a process that died go away."""
 _WORLD_ROWS_AT_ONCE = 500
 """Rows encoded, sent or decoded at a time: a few milliseconds of the loop."""
 
@@ -139,6 +140,8 @@ class RedisStore:
         self._clock = clock
         self._redis: Redis = connect(settings)
         self._ledger = SaveNumbers()
+        self._staged: list[str] = []
+        """Keys of the rows that a save of everything has written so far."""
         self._stamper = Stamper()
         self._token = 0
         self._threads = Threads("store")
@@ -248,14 +251,25 @@ class RedisStore:
         if not self._token:
             await self._succeed()
         try:
+            await self._drop_staged()  # of a save that was cut off
             await self._save_all(whole)
-        except StoreRefuses:
-            await self._make_room()
+        except (StoreRefuses, SnapshotOwed, Displaced) as refusal:
+            with suppress(StoreDown):
+                await self._drop_staged()
+            if isinstance(refusal, StoreRefuses):
+                await self._make_room()
             raise
+
+    async def _drop_staged(self) -> None:
+        """A failed save leaves a copy of the world behind: where memory is short, each one would make the next save fail."""
+        if self._staged:
+            with translated():
+                await self._redis.unlink(*self._staged)
+            self._staged = []
 
     async def _save_all(self, whole: Whole) -> None:
         self._ledger.begin_whole(whole.number)
-        staged = [f"{key}:{self._token}-{whole.number}" for key in self._tables]
+        staged = self._staged = [f"{key}:{self._token}-{whole.number}" for key in self._tables]
         facts = self._stamper.stamp(self._token, whole.facts)
         with translated():
             for table, key in zip(_HASHES, staged, strict=True):
@@ -269,6 +283,8 @@ class RedisStore:
                     *_told(facts),
                 ],
             )
+        if answer == b"saved":
+            self._staged = []
         self._conclude(answer, whole.number, facts)
 
     async def reset(self) -> None:
