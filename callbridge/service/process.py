@@ -98,6 +98,7 @@ class Process:
         self._lease = None if observes else lease_of(settings, redis)
         if self._lease is not None:
             self._start = standby_of(self, self._lease, checks)
+            self.metrics.standby.count = lambda: self.leading.standbys if self.leading is not None else None
 
     def stop(self, code: int) -> None:
         if not self.exit_code.done():

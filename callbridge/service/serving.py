@@ -62,7 +62,7 @@ async def _without_term(process: Process, address: socket.socket) -> AsyncIterat
     http = http_settings(process.settings.http)
     probes = Probes(missing=process.missing, notes=process.notes, role=process.role)
     if process.has_standby:
-        probes = replace(probes, metrics=process.metrics.render)
+        probes = replace(probes, metrics=process.metrics.render_standby)
     site = make_starting_app(http, probes)
     async with listening(site, address.dup(), http.limits):
         yield

@@ -152,7 +152,7 @@ class Standby:
         claimed = await self.lease.claim(found)
         if claimed is None:
             return None
-        log.warning("taking over", token=claimed.token, from_=found.address, released=found.given_up)
+        log.warning("taking over", token=claimed.token, former=found.address, released=found.given_up)
         self.leader, self._watch = "", LeaseWatch()
         self.store.lead(claimed.token, claimed.number)
         return self.lead(claimed.token, sent_at)

@@ -89,6 +89,7 @@ CONTRACT = {
     "store_degraded": ("gauge", set[str]()),
     "redis_up": ("gauge", set[str]()),
     "leader": ("gauge", set[str]()),
+    "standbys": ("gauge", set[str]()),
     "estimated_times": ("counter", set[str]()),
     "build_info": ("gauge", {"version"}),
     "agent_alerts": ("counter", {"kind"}),

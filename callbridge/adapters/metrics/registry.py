@@ -25,6 +25,7 @@ from callbridge.adapters.metrics.history import HistoryGauge
 from callbridge.adapters.metrics.queue_gauges import PREFIX, QueueGauges
 from callbridge.adapters.metrics.recordings import RecordingMetrics
 from callbridge.adapters.metrics.reports import ReportMetrics
+from callbridge.adapters.metrics.standby import StandbyGauge
 from callbridge.adapters.system.threads import Threads
 from callbridge.adapters.views.board import Board
 from callbridge.adapters.views.campaigns import CampaignFigures
@@ -46,6 +47,9 @@ _RESULTS = ("done", "refused", "timeout", "unsent", "cancelled")
 _ORDERS = tuple(order.__name__ for order in get_args(Order) if order not in (LookUp, *get_args(OfLedger)))
 """Those that go to a PBX."""
 _DELIVERED = ("done", "refused", "rejected", "gone", "timeout", "unreachable", "expired")
+
+
+_OF_A_STANDBY = [f"{PREFIX}leader", f"{PREFIX}build_info"]
 
 
 class Metrics:
@@ -92,6 +96,8 @@ class Metrics:
         self.recordings = RecordingMetrics(self.registry)
         self.history = HistoryGauge()
         self.registry.register(self.history)
+        self.standby = StandbyGauge()
+        self.registry.register(self.standby)
         self.campaigns: Callable[[], Sequence[CampaignFigures]] = tuple
         self.ledger: Callable[[], tuple[bool, int] | None] = lambda: None
         """The state of the campaigns and of their ledger, read at every scrape."""
@@ -312,6 +318,10 @@ class Metrics:
         if self._recordings_space is not None:
             self._disk_free.set(await self._recordings_space.bytes())
         return await self._threads.run(lambda: self._text(shown))
+
+    async def render_standby(self) -> bytes:
+        """The same while another instance leads: its figures are those of the calls, and ours would be old."""
+        return bytes(generate_latest(self.registry.restricted_registry(_OF_A_STANDBY)))
 
     def _in_progress(self) -> dict[Series, tuple[float, ...]]:
         """Agents' seconds with those of the states that they are in now."""

@@ -1,0 +1,177 @@
+"""Two whole callbridges beside one fake PBX, with one Redis: what they answer over HTTP, and what they do when one fails."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import io
+import json
+from collections.abc import AsyncIterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+
+from callbridge.adapters.redis.connection import RedisSettings
+from callbridge.adapters.redis.lease import RedisLease
+from callbridge.runtime.saver import Saver
+from callbridge.service import adapter_settings, serving
+from callbridge.service.adapter_settings import redis_settings
+from callbridge.service.process import Process
+from callbridge.settings.loading import load
+from callbridge.wire import ari as wire
+from tests.adapters.conftest import RedisServer
+from tests.adapters.fake_ari import FakeAri
+from tests.adapters.waiting import HANGS, until
+from tests.test_ending import _config, _fails_soon
+from tests.test_standby import nobody_leads
+from tests.test_starting import own_redis
+
+NAMES = ("first", "second")
+
+
+class One:
+    """One of the two."""
+
+    def __init__(self, name: str, folder: Path, fake: FakeAri, server: RedisServer) -> None:
+        self.address = f"http://{name}.example:8090"
+        config = folder / f"{name}.yaml"
+        links = _config(fake) | {"redis": {"url": server.settings().url}, "standby": {"address": self.address}}
+        config.write_text(json.dumps(links))
+        self.settings = load(config)
+        self.url = f"http://127.0.0.1:{self.settings.http.port}"
+        self.process = Process(self.settings, config, io.StringIO())  # type: ignore[arg-type]
+        self.running = asyncio.create_task(serving._serve(self.process))
+
+    @property
+    def leads(self) -> bool:
+        return self.process.term is not None and "pbx pbx1: no ARI link" not in self.process.missing()
+
+    async def ask(self, path: str, method: str = "GET") -> tuple[int, Any]:
+        async with aiohttp.ClientSession() as session:
+            more: dict[str, Any] = {"json": {}} if method == "POST" else {}
+            async with session.request(method, self.url + path, **more) as answer:
+                text = await answer.text()
+                return answer.status, json.loads(text) if text.startswith("{") else text
+
+    async def until_missing(self, missing: list[str]) -> None:
+        async with asyncio.timeout(HANGS):
+            while self.process.missing() != missing:
+                await asyncio.sleep(0.02)
+
+    async def close(self) -> None:
+        self.process.stop(0)
+        await asyncio.wait((self.running,))
+
+
+@contextlib.asynccontextmanager
+async def pair(folder: Path) -> AsyncIterator[tuple[One, One, FakeAri]]:
+    with own_redis() as server:
+        async with FakeAri().serve() as fake, contextlib.AsyncExitStack() as stack:
+            stamp = wire.stamp_request(fake.app)
+            fake.answers[f"{stamp.method} {stamp.path}"] = 200, {"value": "a:1"}
+            ones: list[One] = []
+            for name in NAMES:
+                ones.append(One(name, folder, fake, server))
+                stack.push_async_callback(ones[-1].close)
+                if len(ones) == 1:
+                    found = redis_settings(ones[0].settings)
+                    assert found is not None
+                    await nobody_leads(found)
+                    await until(lambda: ones[0].leads)
+            await ones[1].until_missing([f"standby: {ones[0].address} leads"])
+            await until(lambda: ones[0].process.leading is not None and ones[0].process.leading.standbys)
+            yield ones[0], ones[1], fake
+
+
+@pytest.fixture(autouse=True)
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A Redis that takes a moment longer on a busy machine is none that is away."""
+    monkeypatch.setattr(adapter_settings, "RedisSettings", partial(RedisSettings, connect_timeout=HANGS, timeout=HANGS))
+
+
+async def test_a_standby_names_the_leader_and_answers_nothing_else(tmp_path: Path) -> None:
+    async with pair(tmp_path) as (first, second, fake):
+        assert (await second.ask("/healthz"))[0] == 200
+        status, said = await second.ask("/readyz")
+        assert (status, said["role"], said["leader"]) == (503, "standby", first.address)
+        assert (await first.ask("/readyz"))[1]["role"] == "leader"
+        for method, path in (("GET", "/api/queues"), ("POST", "/api/agents/ann/ready"), ("POST", "/api/step-down")):
+            status, said = await second.ask(path, method)
+            assert (status, said["leader"]) == (503, first.address)
+            assert said["detail"] == f"this instance is a standby: ask the leader at {first.address}"
+        status, metrics = await second.ask("/metrics")
+        assert status == 200
+        names = {line.partition("{")[0].partition(" ")[0] for line in metrics.splitlines() if not line.startswith("#")}
+        assert names == {"callbridge_leader", "callbridge_build_info"}
+        assert "callbridge_leader 0.0" in metrics
+        status, metrics = await first.ask("/metrics")
+        assert "callbridge_leader 1.0" in metrics
+        assert "callbridge_standbys 1.0" in metrics
+        assert len(fake.sockets) == 1
+
+
+async def test_who_steps_down_stands_by_and_exports_no_old_figures(tmp_path: Path) -> None:
+    async with pair(tmp_path) as (first, second, fake):
+        assert await first.ask("/api/step-down", "POST") == (200, {"leader": second.address})
+        await until(lambda: second.leads)
+        await first.until_missing([f"standby: {second.address} leads"])
+        assert "pbx_up" not in (await first.ask("/metrics"))[1]
+        assert first.process.term is None
+        assert not first.running.done()
+        await until(lambda: second.process.leading is not None and second.process.leading.standbys)
+        assert await second.ask("/api/step-down", "POST") == (200, {"leader": first.address})
+        await until(lambda: first.leads)
+        assert len(fake.sockets) == 3
+
+
+async def test_nobody_steps_down_for_a_standby_that_could_not_take_over(tmp_path: Path) -> None:
+    async with pair(tmp_path) as (first, second, _fake):
+        await second.close()
+        leading = first.process.leading
+        assert leading is not None
+        await until(lambda: not leading.standbys)
+        status, said = await first.ask("/api/step-down", "POST")
+        assert (status, said["detail"]) == (409, "no standby could take over now; /readyz of each says why")
+        assert (await first.ask("/readyz"))[1]["notes"] == ["no standby could take over"]
+        assert first.leads
+
+
+async def test_a_leader_with_a_fault_of_its_own_leaves_the_callers_to_its_standby(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with pair(tmp_path) as (first, second, fake):
+        term = first.process.term
+        assert term is not None
+        monkeypatch.setattr(Saver, "save", _only_of(term.saver))
+        assert await asyncio.wait_for(asyncio.shield(first.running), HANGS) == 1
+        await until(lambda: second.leads)
+        assert not [line for line in fake.asked if "continue" in line]
+
+
+def _only_of(broken: Saver) -> Any:
+    """The saves of one process fail, those of the other do not."""
+    save = Saver.save
+
+    async def saving(self: Saver, *words: Any) -> bool:
+        if self is broken:
+            await _fails_soon()
+        return await save(self, *words)
+
+    return saving
+
+
+async def test_a_leader_whose_lease_is_another_s_stands_down_without_taking_the_application_back(tmp_path: Path) -> None:
+    async with pair(tmp_path) as (first, _second, fake):
+        found = redis_settings(first.settings)
+        assert found is not None
+        other = RedisLease(found, holder="other", address="http://other.example:8090")
+        claimed = None
+        while claimed is None:  # the leader renews it all the time
+            claimed = await other.claim(await other.look())
+        await until(lambda: first.process.term is None)
+        await other.close()
+        assert not first.running.done()
+        assert len(fake.sockets) == 1
