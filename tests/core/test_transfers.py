@@ -496,7 +496,7 @@ def test_an_agent_who_moves_the_call_to_another_phone_of_ones_own_goes_on_talkin
 
 
 def test_an_agent_at_another_phone_than_the_one_that_rings_talks_when_the_offer_is_over() -> None:
-    story, customer, leg, bridge = talking()
+    story, _, leg, bridge = talking()
     story.caller("eve", entry="sales")
     offer = story.ring()
     for event in blind(story, leg, bridge):
