@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from callbridge.cli.doctor.endpoints import Endpoints
 from callbridge.cli.doctor.findings import Finding, ok, unseen, warning
 
-ABOUT = "dead phones"
+_ABOUT = "dead phones"
 MAX_PHONES_NAMED = 6
 
 
@@ -15,7 +15,7 @@ def examine(endpoints: Endpoints) -> Iterator[Finding]:
     """``endpoints``: the agents' phones and the trunks. A missing one is reported by the check of the phones."""
     if endpoints.hidden:
         said = f"cannot see whether lost media ends calls at {_some(endpoints.hidden)}"
-        yield unseen(ABOUT, said, "check rtp_timeout, or rtptimeout in sip.conf")
+        yield unseen(_ABOUT, said, "check rtp_timeout, or rtptimeout in sip.conf")
     yield from judge(endpoints.settings)
 
 
@@ -25,12 +25,12 @@ def judge(endpoints: Mapping[str, Mapping[str, str]]) -> Iterator[Finding]:
     held = [name for name, settings in endpoints.items() if settings.get("timers", "yes") == "no"]
     if deaf:
         said = f"{_some(deaf)}: no rtp_timeout: a phone that fails during a call is not detected, and its caller hears silence"
-        yield warning(ABOUT, said, "pjsip.conf: rtp_timeout = 20 or more, as in dialplan/samples/pjsip.conf")
+        yield warning(_ABOUT, said, "pjsip.conf: rtp_timeout = 20 or more, as in dialplan/samples/pjsip.conf")
     if held:
         said = f"{_some(held)}: session timers are off: a phone that fails while its caller is on hold is not detected"
-        yield warning(ABOUT, said, "pjsip.conf: timers = always for phones, timers = yes for trunks")
+        yield warning(_ABOUT, said, "pjsip.conf: timers = always for phones, timers = yes for trunks")
     if endpoints and not deaf and not held:
-        yield ok(ABOUT, f"lost media ends calls at all {len(endpoints)} endpoints of agents and trunks")
+        yield ok(_ABOUT, f"lost media ends calls at all {len(endpoints)} endpoints of agents and trunks")
 
 
 def _some(names: Sequence[str]) -> str:

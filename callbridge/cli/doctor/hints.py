@@ -9,7 +9,7 @@ from callbridge.cli.doctor.findings import Finding, ok, unseen, warning
 from callbridge.settings.models import Settings
 from callbridge.wire.ami import devices_of_hint
 
-ABOUT = "hints"
+_ABOUT = "hints"
 MAX_HINTS_NAMED = 6
 
 
@@ -18,13 +18,13 @@ async def examine(ami: AmiSession, settings: Settings) -> AsyncIterator[Finding]
     try:
         missing = [f"{hint} of agent {id}" for id, hint in hints.items() if not await _devices(ami, hint)]
     except AmiRefused as refusal:
-        yield unseen(ABOUT, f"ExtensionState is refused ({refusal})", "manager.conf: write = reporting,agent")
+        yield unseen(_ABOUT, f"ExtensionState is refused ({refusal})", "manager.conf: write = reporting,agent")
         return
     if missing:
         said = f"no such hint, or one without a device: {_some(missing)}: do not disturb and other calls are not seen there"
-        yield warning(ABOUT, said, "`core show hints` lists them: agents take hint: EXTENSION@CONTEXT")
+        yield warning(_ABOUT, said, "`core show hints` lists them: agents take hint: EXTENSION@CONTEXT")
     elif hints:
-        yield ok(ABOUT, f"all {len(hints)} hints of agents exist")
+        yield ok(_ABOUT, f"all {len(hints)} hints of agents exist")
 
 
 async def _devices(ami: AmiSession, hint: str) -> tuple[str, ...]:
