@@ -18,7 +18,7 @@ FAST := $(BIN)/python -m pytest -q -m "not live and not slow" --hypothesis-profi
 # So many labs at a time; some tests have two, and of the largest nine fit on a machine (tests/lab/ports.py).
 LABS ?= 5
 
-.PHONY: help setup demo check lint fast test live slow hour bench chaos clean
+.PHONY: help setup demo check lint fast test live slow hour bench chaos lock sbom clean
 
 help:
 	@echo "make demo    a minute of live calls on a real Asterisk, added up call by call"
@@ -28,6 +28,8 @@ help:
 	@echo "make bench   all benchmarks but chaos and history"
 	@echo "make chaos   rounds of faults, every call joined (a quarter of an hour)"
 	@echo "make setup   virtual environment, Debian packages and the lab's PBXs (needs root)"
+	@echo "make lock    pin what an installation gets, with hashes: deploy/requirements.txt"
+	@echo "make sbom    a bill of materials of it: build/sbom.json"
 	@echo "make clean   away with what setup made"
 
 setup: $(INSTALLED)
@@ -53,6 +55,7 @@ lint: $(INSTALLED)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check --quiet .
 	$(BIN)/lint-imports
+	$(BIN)/python -m tests.audit
 
 fast: $(INSTALLED)
 	$(FAST) $(NOT_FAST)
@@ -77,6 +80,18 @@ bench: setup
 
 chaos: setup
 	@$(BIN)/python -m tests.bench chaos
+
+$(INSTALLED).supply: $(INSTALLED)
+	@$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[supply]'
+	@touch $@
+
+lock: $(INSTALLED).supply
+	$(BIN)/uv pip compile pyproject.toml --extra postgresql --universal --python-version 3.11 --generate-hashes --upgrade \
+		--no-header --quiet --output-file deploy/requirements.txt
+
+sbom: $(INSTALLED).supply
+	@mkdir -p build
+	$(BIN)/cyclonedx-py requirements --pyproject pyproject.toml --output-reproducible -o build/sbom.json deploy/requirements.txt
 
 clean:
 	rm -rf .venv .lab build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
