@@ -37,7 +37,7 @@ def run(folder: Path, *more: str, **modules: str) -> tuple[int, str]:
     return done.returncode, done.stdout + done.stderr
 
 
-def test_all_are_run_once_whoever_takes_them(tmp_path: Path) -> None:
+def test_all_are_run_once_by_whichever_process_takes_them(tmp_path: Path) -> None:
     source = "import pytest\n@pytest.mark.parametrize('n', range(5))\ndef test_it(n, tmp_path): (tmp_path / 'x').touch(False)\n"
     status, text = run(tmp_path, **dict.fromkeys("abcdef", source))
     assert (status, "30 passed" in text) == (0, True), text

@@ -42,7 +42,7 @@ class Unreadable(StoreRefuses):
 
 
 class SnapshotOwed(StoreDown):
-    """Nothing was written: what is stored is not what this delta builds on. ``save_all`` mends it."""
+    """Nothing was written: what is stored is not what this delta builds on. ``save_all`` writes it again whole."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

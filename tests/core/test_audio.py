@@ -174,7 +174,7 @@ def test_who_has_not_been_heard_overflows_and_is_held_in_the_next_queue_for_the_
     assert ended(story) == [("timed_out", 40.0)]
 
 
-def test_a_queue_that_does_not_wait_for_audio_offers_whoever_overflows_to_it() -> None:
+def test_a_queue_that_does_not_wait_for_audio_offers_callers_who_overflow_to_it() -> None:
     rule = OverflowRule(Condition(waited=4.0), ToQueue("sales"), "waited")
     story = Story(plan([queue("support", wait_for_audio=WAIT, overflow=(rule,)), queue("sales")], [agent("bob")]))
     story.caller()

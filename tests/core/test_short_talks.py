@@ -356,7 +356,7 @@ def test_a_conference_that_ends_one_after_the_other_is_over() -> None:
     assert story.call().phase is Phase.ENDING
 
 
-def test_whoever_leaves_a_conference_that_has_just_begun_gives_the_caller_back() -> None:
+def test_an_agent_who_leaves_a_conference_that_has_just_begun_gives_the_caller_back() -> None:
     story, cid = conference(0.2)
     story.wait(0.2)
     story.gone(cid)

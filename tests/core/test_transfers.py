@@ -100,7 +100,7 @@ def test_a_transfer_is_told_with_its_call(left: bool) -> None:
     assert (told.call, told.agent, told.target, told.attended) == (call, "bob", "8005", False)
 
 
-def test_whoever_hangs_up_in_the_moment_of_a_transfer_to_an_entry_is_no_caller_there() -> None:
+def test_a_caller_who_hangs_up_in_the_moment_of_a_transfer_to_an_entry_is_no_caller_there() -> None:
     story, customer, leg, bridge = talking()
     for event in blind(story, leg, bridge):
         story.happens(event)

@@ -46,7 +46,7 @@ class Forwarder:
         return int(self._server.sockets[0].getsockname()[1])
 
     def cut(self, *, refuse: bool = False) -> None:
-        """End every connection; with ``refuse`` no new one comes through until ``mend``."""
+        """End every connection; with ``refuse`` no new one comes through until ``restore``."""
         self._refusing = refuse
         for writer in list(self._writers):
             writer.transport.abort()
@@ -55,7 +55,7 @@ class Forwarder:
         """Nothing passes, nothing breaks."""
         self._flowing.clear()
 
-    def mend(self) -> None:
+    def restore(self) -> None:
         self._refusing = False
         self._flowing.set()
 

@@ -176,7 +176,7 @@ async def test_what_changed_while_the_link_was_down_is_made_up_for(house: House,
         await pbx.cli(f"queue remove member PJSIP/1001 from {QUEUE}")
         await bridge.ask("bob", "login")
         await bridge.ask("ann", "not-ready")
-        wire.mend()
+        wire.restore()
         await until_members(pbx, ANN_PAUSED | {"PJSIP/1002": ("callbridge:bob", False)}, 8.0)
 
 

@@ -119,7 +119,7 @@ async def test_who_picks_up_while_nothing_comes_through_is_not_paused(house: Hou
             rang = await phone.until(lambda record: record.ringing_at)
             wire.hold()
             await pause(rang.invite_at + RING_FOR + 0.3 - now())
-            wire.mend()
+            wire.restore()
             await bridge.until("talk_began", agent="ann")
             await first.wait(60)
         assert [fact["result"] for fact in bridge.facts("offer_ended")] == ["answered"]

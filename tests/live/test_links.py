@@ -35,7 +35,7 @@ async def test_a_lost_event_socket_loses_no_call(version: int, how: str) -> None
             await bridge.until("ari link down")
             await pause(1.0)
             wire.cut()
-            wire.mend()
+            wire.restore()
             await bridge.until("ari link up", count=2)
             back = now()
             await scene.rung_again(back)

@@ -179,7 +179,7 @@ async def test_a_leader_that_is_cut_off_is_replaced_and_becomes_the_standby(what
         await until_leading(other, cut)
         await nobody_lost(scene, other)
         for wire in wires:
-            wire.mend()
+            wire.restore()
         await stands_by(first, "second", limit=30.0)
         await pause(3.0)
         assert len(other.facts("ari link up")) == 1

@@ -121,9 +121,9 @@ def test_few_open_files_are_told() -> None:
 
 
 def test_the_table_says_what_to_do_and_sums_up() -> None:
-    findings = [ok("a", "fine"), unseen("b", "hidden"), warning("c", "doubt", "look"), fault("d", "broken \x1b[31m", "mend it")]
+    findings = [ok("a", "fine"), unseen("b", "hidden"), warning("c", "doubt", "look"), fault("d", "broken \x1b[31m", "repair it")]
     text = findings_table(findings, width=100)
-    assert "-> mend it" in text
+    assert "-> repair it" in text
     assert "\x1b" not in text
     assert text.endswith("1 fault, 1 warning, 1 not seen")
     assert summary([]) == "0 faults, 0 warnings"

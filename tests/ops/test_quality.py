@@ -230,7 +230,7 @@ def test_a_failed_fatal_criterion_makes_the_customer_a_lead_once_for_a_call(qual
     assert (row["callback"], row["callback_outcome"]) == ("sorry", "entered")
 
 
-def test_whoever_enters_the_lead_once_more_finds_it(quality: Command) -> None:
+def test_entering_the_lead_once_more_finds_it(quality: Command) -> None:
     """As the serving callbridge, which has read the score before the command was done."""
     with_callbacks(quality, "+442079460123")
     enter = FatalCallbacks(lambda: load(quality.config))

@@ -1,7 +1,7 @@
 """What may be so for a moment but not for long, seen from the PBX's side: ghosts, silence, stuck agents, leftovers.
 
 Each wrong has a patience in seconds on an ordinary day. Near a refused order or a lost event the patience is TROUBLED;
-after a broken link everything must be mended RECOVERY seconds after the snapshot.
+after a broken link everything must be repaired RECOVERY seconds after the snapshot.
 """
 
 from __future__ import annotations
