@@ -31,6 +31,7 @@ from callbridge.core.model.events import (
     EntityFaulted,
     FeatureDialled,
     OrderFailed,
+    PbxHeard,
     PbxLost,
     PbxReport,
     PbxSnapshot,
@@ -40,6 +41,7 @@ from callbridge.core.model.events import (
     Why,
 )
 from callbridge.core.model.facts import AnyFact, CallDiverted, RequestRefused
+from callbridge.core.model.ids import pbx_of
 from callbridge.core.model.orders import HangUp, LeaveToDialplan, Order, calls_a_customer
 from callbridge.core.model.slices import SliceFailed
 from callbridge.core.model.world import Outcome, World
@@ -49,6 +51,7 @@ from callbridge.runtime.evacuation import Evacuated, evacuate, everybody
 from callbridge.runtime.fault_entity import entity_of
 from callbridge.runtime.gaps import Gaps
 from callbridge.runtime.lanes import Lanes
+from callbridge.runtime.pbx_load import PbxLoad
 from callbridge.runtime.saver import Saver
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
@@ -58,6 +61,8 @@ MAX_STEPPING = 0.005
 """Seconds of stepping after which a batch is saved and its orders are sent, full or not."""
 NEW_CALLS_AGE = 1.0
 """Age of an event, in seconds, above which new calls go to the fallback."""
+NO_HEARTBEAT = 1.0
+"""Seconds without a heartbeat after which a PBX is slow, whatever the last one said."""
 RESYNC_AGE = 3.0
 INBOX_LIMIT = 50_000
 """Age of the oldest event, or number of waiting events, above which all are discarded for a new snapshot."""
@@ -130,6 +135,7 @@ class Runtime:
         self._wake = asyncio.Event()
         self._answers: dict[int, asyncio.Future[Outcome]] = {}
         self._switch_over: dict[int, Callable[[], None]] = {}
+        self._loads: dict[str, PbxLoad] = {}
         self._faults: deque[float] = deque(maxlen=FAULTS_TOO_MANY)
         self._midnight = 0.0
         self._saved_at = 0.0
@@ -295,6 +301,7 @@ class Runtime:
         self._ages.append(max(0.0, now - event.at))
         if isinstance(event, CallerArrived) and (not self.accepting or self._age(event) > NEW_CALLS_AGE):
             event = replace(event, overloaded=True)
+        event = self._loaded(event)
         if isinstance(event, PbxLost):
             self.lanes.freeze(event.pbx)
         try:
@@ -306,6 +313,22 @@ class Runtime:
             return self._quarantine(event, fault)
         self._give_up_faulted(outcome, event)
         return outcome
+
+    def _loaded(self, event: AnyEvent) -> AnyEvent:
+        """Measure how the PBX keeps up; a new caller is told to the core with the share that it can take."""
+        limit = self.world.plan.load_limit
+        if limit is None or not isinstance(event, CallerArrived | PbxHeard | PbxLost):
+            return event
+        load = self._loads.setdefault(event.pbx if not isinstance(event, CallerArrived) else pbx_of(event.leg), PbxLoad())
+        match event:
+            case PbxLost():
+                load.lost()
+            case PbxHeard():
+                load.heard(event.until, self.clock.now(), limit.responds_within)
+            case CallerArrived():
+                load.late(self.clock.now(), limit.responds_within, NO_HEARTBEAT)
+                return replace(event, admitted=load.admitted)
+        return event
 
     def _post_store_state(self) -> None:
         """While the store is degraded the core must not call customers: after a restart we would not know of those calls."""

@@ -18,7 +18,7 @@ from callbridge.settings.document import Path
 from callbridge.settings.queues import EntryConfig, PenaltyConfig, QueueConfig, QueueTierConfig, StepConfig, TierRoutingConfig
 from callbridge.settings.staff import AgentConfig
 from callbridge.settings.values import split_place
-from callbridge.settings.waiting import AnnouncementsConfig, DestinationConfig, OverflowConfig, WhenFullConfig
+from callbridge.settings.waiting import AnnouncementsConfig, CallLimitsConfig, DestinationConfig, OverflowConfig, WhenFullConfig
 
 ANSWER_WITHIN = 20.0
 SHARE = 0.8
@@ -141,7 +141,9 @@ def plan(settings: models.Settings) -> core.Plan:
             for name, entry in settings.entries.items()
             if entry.most_calls is not None
         },
-        most_calls=_limit(settings.limits.most_calls, settings.limits.when_full) if settings.limits is not None else None,
+        most_calls=_most_calls(settings.limits),
+        load_limit=_load_limit(settings.limits),
+        tiers=settings.tiers.order,
         flows={name: _flow(name, flow) for name, flow in settings.flows.items()}
         | {core.SURVEY + name: _survey_flow(name, survey) for name, survey in settings.surveys.items()}
         | {core.CAMPAIGN + name: _harbour_flow(name, one) for name, one in settings.campaigns.items() if one.message}
@@ -284,6 +286,16 @@ def _limit(most: int, full: WhenFullConfig | None) -> core.Limit:
     if full is None:
         return core.Limit(most)
     return core.Limit(most, core.Refusal(full.refuse) if full.refuse is not None else way(full))
+
+
+def _most_calls(limits: CallLimitsConfig | None) -> core.Limit | None:
+    return _limit(limits.most_calls, limits.when_full) if limits is not None and limits.most_calls is not None else None
+
+
+def _load_limit(limits: CallLimitsConfig | None) -> core.LoadLimit | None:
+    if limits is None or limits.responds_within is None:
+        return None
+    return core.LoadLimit(limits.responds_within, _limit(0, limits.when_full).when_full)
 
 
 def _most_waiting(settings: models.Settings, queue: QueueConfig) -> core.Limit | None:

@@ -66,10 +66,21 @@ MostCallers = Annotated[int, Field(ge=1, le=1_000_000), Unit("callers")]
 class CallLimitsConfig(ConfigSection):
     """How many callers each PBX takes at a time, over all entries."""
 
-    most_calls: MostCallers
-    """Most callers on the PBX at a time, waiting and in conversations. Example: `400`"""
-    when_full: WhenFullConfig = WhenFullConfig(refuse=RefusalReason.BUSY)
+    most_calls: MostCallers | None = None
+    """Most callers on the PBX at a time, waiting and in conversations; by default no limit. Example: `400`"""
+    responds_within: Lasting | None = None
+    """A PBX that responds to callbridge later than this is overloaded: as many new callers are refused as it takes to keep up,
+    those of the lowest tiers first; by default nobody is. Example: `0.3s`"""
+    when_full: WhenFullConfig = WhenFullConfig(refuse=RefusalReason.CONGESTION)
     """What happens to any more callers. Example: `{refuse: congestion}`"""
+
+    @model_validator(mode="after")
+    def _any(self) -> Self:
+        if self.most_calls is None and self.responds_within is None:
+            raise ValueError("expected most_calls, responds_within or both")
+        if self.responds_within is not None and not 0.1 <= self.responds_within <= 2.0:
+            raise ValueError("responds_within must be 0.1 s to 2 s")
+        return self
 
 
 class OverflowConfig(DestinationConfig):

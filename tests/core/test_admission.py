@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
+
 from callbridge.core.model.events import PlanChanged, SeenLeg
 from callbridge.core.model.facts import CallArrived, CallDiverted, CallEnded, CallRefused, FlowBegan, VisitBegan
 from callbridge.core.model.flow import GoodbyeNode, QueueNode
 from callbridge.core.model.ids import leg_id
 from callbridge.core.model.orders import Answer, HangUp, LeaveToDialplan
-from callbridge.core.model.plan import Limit, Refusal, RefusalReason, ToDialplan, ToFlow, ToQueue, WhenFull
+from callbridge.core.model.plan import Limit, LoadLimit, Refusal, RefusalReason, ToDialplan, ToFlow, ToQueue, WhenFull
 from tests.core.flows import flow
 from tests.core.story import PBX, Story, agent, one_queue, plan, queue, routing
 
@@ -149,3 +151,60 @@ def test_who_is_found_waiting_after_a_restart_is_never_refused() -> None:
     )
     assert [fact.found_waiting for fact in story.told if isinstance(fact, CallArrived)] == [True, True]
     assert story.all_told(CallRefused) == []
+
+
+def loaded(tiers: tuple[str, ...] = ("diamond", "standard")) -> Story:
+    made = plan([queue("support")], [])
+    return Story(replace(made, load_limit=LoadLimit(0.3), tiers=tiers))
+
+
+def arrive(story: Story, name: str, admitted: float, tier: str = "standard") -> bool:
+    """Whether the caller came in."""
+    before = len(story.world.calls)
+    story.happens(replace(story.arrival(name, tier=tier), admitted=admitted))
+    refused = any(isinstance(fact, CallRefused) for fact in story.facts)
+    story.gone(leg_id(PBX, name))
+    assert len(story.world.calls) == before
+    return not refused
+
+
+def test_a_pbx_that_keeps_up_takes_everybody() -> None:
+    story = loaded()
+    assert all(arrive(story, f"c{number}", 1.0) for number in range(50))
+
+
+@pytest.mark.parametrize("admitted", [0.1, 0.5, 0.9])
+def test_a_slow_pbx_takes_the_share_that_it_can(admitted: float) -> None:
+    story = loaded()
+    came = [arrive(story, f"c{number}", admitted) for number in range(200)]
+    assert sum(came) == pytest.approx(200 * admitted, abs=6)
+    assert all(any(came[first : first + 20]) for first in range(0, 200, 20)), "spread evenly"
+
+
+def test_callers_of_the_lowest_tier_are_refused_first() -> None:
+    """A fifth is diamond; half of all can be taken: every diamond caller, and three eighths of the others."""
+    story = loaded()
+    came: dict[str, list[bool]] = {"diamond": [], "standard": []}
+    for number in range(500):
+        tier = "standard" if number % 5 else "diamond"
+        came[tier].append(arrive(story, f"c{number}", 0.5, tier))
+    assert all(came["diamond"])
+    assert sum(came["standard"]) == pytest.approx(400 * 3 / 8, abs=20)
+
+
+def test_the_highest_tier_is_refused_when_nobody_else_is_left_to_refuse() -> None:
+    story = loaded()
+    came: dict[str, list[bool]] = {"diamond": [], "standard": []}
+    for number in range(500):
+        tier = "standard" if number % 2 else "diamond"
+        came[tier].append(arrive(story, f"c{number}", 0.25, tier))
+    assert not any(came["standard"][20:])
+    assert sum(came["diamond"][20:]) == pytest.approx(230 / 2, abs=12)
+
+
+def test_a_refusal_for_load_says_congestion() -> None:
+    story = loaded()
+    arrive(story, "ann", 0.01)
+    story.happens(replace(story.arrival("bob"), admitted=0.01))
+    (refused,) = [fact for fact in story.told if isinstance(fact, CallRefused)][:1]
+    assert (refused.full, refused.response, refused.most) == ("load", "congestion", 0)

@@ -27,14 +27,15 @@ from callbridge.core.model.events import (
     LegAnswered,
     LegEnded,
     LegRinging,
+    PbxHeard,
     PbxLost,
     PlanChanged,
 )
-from callbridge.core.model.facts import CallArrived, CallDiverted, EntityQuarantined, OfferEnded, VisitEnded
+from callbridge.core.model.facts import CallArrived, CallDiverted, CallRefused, EntityQuarantined, OfferEnded, VisitEnded
 from callbridge.core.model.ids import LegId, leg_id
 from callbridge.core.model.matcher import Pair
 from callbridge.core.model.orders import HangUp, LeaveToDialplan, Ring
-from callbridge.core.model.plan import Plan
+from callbridge.core.model.plan import LoadLimit, Plan
 from callbridge.core.model.world import Outcome, World
 from callbridge.core.outbound import campaigns, dialer
 from callbridge.core.reload import plan_change
@@ -282,6 +283,24 @@ async def test_who_arrives_when_we_are_a_second_behind_goes_to_the_fallback() ->
         one.runtime.post(_caller(one.runtime.clock.now() - 1.5, "ann"))
         await one.until(lambda: one.seen(CallDiverted))
         assert [fact.reason for fact in one.seen(CallDiverted)] == ["overload"]
+
+
+async def test_a_pbx_whose_heartbeats_come_back_late_takes_fewer_new_callers() -> None:
+    async with house() as one:
+        await one.until(lambda: one.memory.batches)
+        one.world.plan = replace(one.world.plan, load_limit=LoadLimit(0.3))
+        for _ in range(12):
+            now = one.runtime.clock.now()
+            one.runtime.post(PbxHeard(at=now, pbx=PBX, until=now - 5.0))
+        for number in range(20):
+            one.runtime.post(_caller(one.runtime.clock.now(), f"c{number}"))
+        await one.until(lambda: len(one.seen(CallArrived)) == 20)
+        assert {fact.full for fact in one.seen(CallRefused)} == {"load"}
+        assert len(one.seen(CallRefused)) >= 18
+        one.runtime.post(PbxLost(at=one.runtime.clock.now(), pbx=PBX))
+        one.runtime.post(_caller(one.runtime.clock.now(), "ann"))
+        await one.until(lambda: len(one.seen(CallArrived)) == 21)
+        assert one.seen(CallRefused)[-1].leg != leg_id(PBX, "ann"), "what it is like after the loss is not known"
 
 
 async def test_three_seconds_behind_the_socket_is_given_up_but_nothing_that_comes_only_once() -> None:

@@ -73,7 +73,7 @@ def series(plan: Plan) -> Iterator[Series]:
             yield c.LOOKUP_SECONDS, (lookup,)
     for pbx in plan.pbxs:
         yield from _each(c.DIVERTED, (pbx,), tuple(DiversionReason))
-        yield from _each(c.CALLS_REFUSED, (pbx,), ("pbx", "entry", "queue"))
+        yield from _each(c.CALLS_REFUSED, (pbx,), ("pbx", "entry", "queue", "load"))
         yield from _each(c.DIFFERENCES, (pbx,), _DIFFERENCES)
         yield c.APPLICATION_REPLACED, (pbx,)
     yield from _of_agents(plan)

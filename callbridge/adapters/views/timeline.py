@@ -126,6 +126,8 @@ def _diverted(fact: FactFields, plan: Plan, arrived: float) -> str:
 
 def _call_refused(fact: FactFields, plan: Plan, arrived: float) -> str:
     place = {"queue": f"queue {fact['queue']}", "entry": f"entry {fact['entry']}"}.get(str(fact["full"]), "the PBX")
+    if fact["full"] == "load":
+        return f"refused ({fact['response']}): the PBX responded too slowly for more callers"
     return f"refused ({fact['response']}): {place} had {fact['most']} callers, as many as its limit allows"
 
 

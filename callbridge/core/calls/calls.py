@@ -43,7 +43,7 @@ def arrive(world: World, event: CallerArrived, *, found: bool = False, phone: st
         arrived_at=min(event.at if event.since is None else event.since, world.now),
         audible=audio.is_exempt(event.channel_name, found=found and event.up),
     )
-    way = destination if found else admission.at_entry(world, event.leg, call.entry, destination)
+    way = destination if found else admission.at_entry(world, event.leg, call.entry, call.tier, destination, event.admitted)
     queue = way.queue if isinstance(way, ToQueue) else ""
     leg = legs.open_leg(world, event.leg, LegRole.CUSTOMER, call=call.id)
     if event.up:

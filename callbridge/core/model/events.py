@@ -45,6 +45,8 @@ class CallerArrived(Event):
     """The runtime is too far behind to take new calls."""
     transferred: bool = False
     """See ``SeenLeg``."""
+    admitted: float = 1.0
+    """The share of new callers that the PBX can take now."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

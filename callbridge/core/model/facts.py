@@ -94,7 +94,8 @@ class CallDiverted(Fact):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallRefused(Fact):
     """A caller was hung up because a limit was reached: before the answer, unless a flow had answered. ``full``: ``pbx``,
-    ``entry`` or ``queue``, of which ``most`` callers may be there at a time; ``response``: ``busy`` or ``congestion``."""
+    ``entry`` or ``queue``, of which ``most`` callers may be there at a time, or ``load`` of a PBX that responded too slowly;
+    ``response``: ``busy`` or ``congestion``."""
 
     leg: Plain
     entry: FreeText

@@ -97,6 +97,14 @@ class Limit:
 
 
 @dataclass(frozen=True, slots=True)
+class LoadLimit:
+    """A PBX that responds to a heartbeat later than this, in seconds, takes fewer callers; the lowest tiers are refused first."""
+
+    responds_within: float
+    when_full: WhenFull = Refusal(RefusalReason.CONGESTION)
+
+
+@dataclass(frozen=True, slots=True)
 class OverflowRule:
     """A caller leaves the queue sooner than its steps would have it: when ``when`` holds, for ``reason``."""
 
@@ -484,6 +492,9 @@ class Plan:
     """Most callers at a time who came by an entry, from arrival to end."""
     most_calls: Limit | None = None
     """The same of all entries together, on each PBX."""
+    load_limit: LoadLimit | None = None
+    tiers: tuple[str, ...] = ("standard",)
+    """The most valued first."""
     flows: Mapping[str, Flow] = field(default_factory=dict)
     calendars: Mapping[str, Calendar] = field(default_factory=dict)
     surveys: Mapping[str, SurveyPlan] = field(default_factory=dict)

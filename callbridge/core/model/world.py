@@ -106,6 +106,8 @@ class World(SavedTables):
             setattr(self, saved.name, Table(saved.name, self._journal, self._watcher(saved)))
         self.campaign_states: dict[str, CampaignState] = {}
         """What each campaign has learned, and its leads at hand. Estimates: never saved, and not undone with a step."""
+        self.callers_by_tier: dict[str, float] = {}
+        """How many new callers each tier has had lately. An estimate: never saved, and not undone with a step."""
         self.blocked: Mapping[tuple[str, str], float] = {}
         """(campaign or "", number) that went onto the list just now: attempts may have been written down before, until then.
         Replaced, never changed in place: so a step that raises is undone."""

@@ -17,10 +17,16 @@ from callbridge.core.model.rows import evolve
 from callbridge.core.model.world import World
 from callbridge.core.routing import segments, visits
 
+FORGETS = 0.98
+"""By what factor a caller counts less for the shares of the tiers with each later caller."""
+_GOLDEN = 0.6180339887498949
+"""Multiples of it are spread evenly between 0 and 1 (Weyl's sequence), so that nothing is decided by chance."""
+
 
 @dataclass(frozen=True, slots=True)
 class Full:
-    """What is full, and what happens to the caller. ``of``: ``pbx``, ``entry`` or ``queue``."""
+    """What is full, and what happens to the caller. ``of``: ``pbx``, ``entry``, ``queue``, or ``load`` of a PBX that responds too
+    slowly."""
 
     of: str
     name: str
@@ -28,9 +34,12 @@ class Full:
     to: Refusal | ToDialplan
 
 
-def at_entry(world: World, leg: LegId, entry: str, destination: Entry) -> Entry | Full:
-    """Where a new caller at this entry goes: to ``destination`` unless something is full."""
+def at_entry(world: World, leg: LegId, entry: str, tier: str, destination: Entry, admitted: float = 1.0) -> Entry | Full:
+    """Where a new caller at this entry goes: to ``destination`` unless something is full. ``admitted``: the share of new callers
+    that the PBX can take."""
     pbx = pbx_of(leg)
+    if (load := world.plan.load_limit) is not None and not _has_time_for(world, tier, admitted):
+        return _instead(world, "load", pbx, Limit(0, load.when_full))
     if (limit := world.plan.most_calls) is not None and world.callers_on(pbx) >= limit.most:
         return _instead(world, "pbx", pbx, limit)
     if (limit := world.plan.entry_limits.get(entry)) is not None and world.callers_by(entry) >= limit.most:
@@ -67,6 +76,23 @@ def turn_away(world: World, call: Call, full: Full) -> None:
                 )
             )
             segments.end_call(world, evolve(call, outcome="refused"), reason)
+
+
+def _has_time_for(world: World, tier: str, admitted: float) -> bool:
+    """Of a PBX that is too slow for all of its new callers: those of the lowest tier are refused first, and of the tier in which
+    the line falls as many as it takes, evenly."""
+    lately = world.callers_by_tier
+    for each in lately:
+        lately[each] *= FORGETS
+    lately[tier] = lately.get(tier, 0.0) + 1.0
+    if admitted >= 1.0:
+        return True
+    order = {name: place for place, name in enumerate(world.plan.tiers)}
+    place = order.get(tier, len(order))
+    lower = sum(callers for each, callers in lately.items() if order.get(each, len(order)) > place)
+    same = sum(callers for each, callers in lately.items() if order.get(each, len(order)) == place)
+    refused = ((1.0 - admitted) * sum(lately.values()) - lower) / same
+    return world.minted * _GOLDEN % 1.0 >= refused
 
 
 def _instead(world: World, of: str, name: str, limit: Limit, past: frozenset[str] = frozenset()) -> Entry | Full:
