@@ -18,7 +18,7 @@ from callbridge.core.model.events import (
     Why,
 )
 from callbridge.core.model.facts import AgentChanged, OfferEnded, OfferMade, OrderGivenUp, TalkBegan, VisitEnded
-from callbridge.core.model.orders import Bridge, DropBridge, HangUp, LeaveToDialplan, Play, Ring, ShowCaller, StartMusic
+from callbridge.core.model.orders import Bridge, DropBridge, HangUp, LeaveToDialplan, Play, Probe, Ring, ShowCaller, StartMusic
 from callbridge.core.model.plan import AUTO_ANSWER, ConnectMode, Headers, Penalty, PhoneRules
 from tests.core.story import Story, agent, one_queue, plan, queue
 
@@ -273,6 +273,43 @@ def test_an_agent_who_hangs_up_before_the_bridge_stands_has_rejected() -> None:
     assert StartMusic(leg=customer, music="default") in story.orders
     assert [order.bridge for order in story.orders if isinstance(order, DropBridge)] == [bridge.bridge]
     assert story.rung() == [({"bob", "cid"} - {ring.agent}).pop()]
+
+
+@pytest.mark.parametrize("status", [400, 422])
+def test_an_agent_who_is_gone_when_the_bridge_is_ordered_has_rejected(status: int) -> None:
+    """The refusal of the bridge may arrive before the end of the leg that is its reason."""
+    story = one_queue(agent("bob"), agent("cid"))
+    story.caller("ann")
+    ring = story.ring()
+    story.fails(story.pick_up(ring.leg), status=status)
+    assert (story.all_told(OfferEnded), story.rung()) == ([], []), "who hung up is not known yet"
+    story.wait(0.1)
+    story.gone(ring.leg)
+    assert story.fact(OfferEnded).result == "rejected"
+    assert story.rung() == [({"bob", "cid"} - {ring.agent}).pop()]
+    assert story.all_told(OrderGivenUp) == []
+
+
+def test_a_caller_who_is_gone_when_the_bridge_is_ordered_lets_no_other_phone_ring() -> None:
+    story = one_queue(agent("bob"), agent("cid"))
+    customer = story.caller("ann")
+    story.fails(story.pick_up(story.ring().leg), status=400)
+    story.gone(customer)
+    assert (story.fact(OfferEnded).result, story.rung()) == ("cancelled", [])
+    assert story.tally().answered == 0
+
+
+def test_a_refused_bridge_without_the_end_of_a_leg_is_tried_again_soon() -> None:
+    story = one_queue(agent("bob"), agent("cid"))
+    customer = story.caller("ann")
+    ring = story.ring()
+    story.fails(story.pick_up(ring.leg), status=400)
+    asked = {order.leg for order in story.wait(0.3) if isinstance(order, Probe)}
+    assert asked == {customer, ring.leg}
+    story.wait(0.3)
+    assert story.fact(OfferEnded).result == "cancelled"
+    assert len(story.all_told(OrderGivenUp)) == 1
+    assert len(story.rung()) == 1
 
 
 def test_a_bridge_that_never_stands_is_tried_again_and_in_the_end_the_caller_goes_to_the_fallback() -> None:

@@ -59,6 +59,8 @@ from callbridge.core.routing import announcements, audio, devices, offers, phone
 from callbridge.core.transfers import supervision, transfers
 
 DROP_TRIES = 3
+LEG_IS_GONE = (400, 422)
+"""Asterisk's answers to a bridge with a channel that it has not, or not in our application, any more."""
 UNSENT_ORDER_REST = 0.2
 """Seconds before an agent whose Ring could not be sent gets another offer."""
 ORDER_RETRY = 1.0
@@ -330,6 +332,8 @@ def _bridge_failed(world: World, order: Bridge, event: OrderFailed) -> None:
     if call.transfer is not None:
         _given_up(world, call.id, order, event)
         transfers.failed(world, call, "failed")
+    elif call.phase is Phase.JOINING and event.why is Why.REFUSED and event.status in LEG_IS_GONE:
+        offers.one_is_gone(world, call)
     elif call.phase is Phase.JOINING:
         offers.failed_to_join(world, call, f"{event.why} {event.status} {event.detail}".strip())
     elif call.segment is not None and call.failures + 1 >= offers.MAX_FAILURES:

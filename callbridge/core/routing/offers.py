@@ -28,6 +28,8 @@ JOIN_CHECK = 5.0
 """Seconds within which both legs must be in the bridge."""
 ANSWERS_ITSELF = 1.0
 """Seconds within which a phone that answers by itself has answered."""
+END_REPORTED = 0.5
+"""Seconds within which the PBX has reported the end of a leg that it refuses to bridge because it is gone."""
 LIVE_JOIN_CHECK = 2.0
 """The same for customers of campaigns, who hear silence meanwhile."""
 BEEP_CHECK = 3.0
@@ -342,6 +344,17 @@ def too_late(world: World, call: Call) -> Call:
     return withdraw(world, call, result, penalty=phone_replies.penalty(world, call, result))
 
 
+def one_is_gone(world: World, call: Call) -> None:
+    """The PBX refused the bridge because it has one of the legs no longer. Who hung up is about to be reported, and decides what
+    becomes of the offer; without a report it is tried again."""
+    assert call.offer is not None
+    until = world.now + END_REPORTED
+    world.calls.put(call.id, evolve(call, deadline=until if call.deadline is None else min(call.deadline, until)))
+    for leg in (call.leg, call.offer.leg):
+        if (known := world.legs.get(leg)) is not None:
+            legs.probe_soon(world, known, END_REPORTED / 2)
+
+
 def failed_to_join(world: World, call: Call, detail: str) -> None:
     """Both legs were up but the bridge failed: offer again without a penalty; after several failures send the caller to the
     fallback."""
@@ -363,7 +376,7 @@ def deadline_passed(world: World, call: Call) -> None:
     if call.phase is Phase.OFFERED and attempts.is_overdue(world, call):
         world.overtaken.append((call.id, "abandoned"))
     elif call.phase is Phase.JOINING:
-        failed_to_join(world, call, f"not both legs were in the bridge after {JOIN_CHECK:g} s")
+        failed_to_join(world, call, "not both legs were in the bridge in time")
     elif offer is not None and offer.stage is OfferStage.TELLING:
         join(world, call)
     elif offer is not None and offer.stage is OfferStage.CONFIRMING:
