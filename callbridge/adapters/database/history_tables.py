@@ -20,6 +20,7 @@ from sqlalchemy import (
     Text,
     false,
     literal_column,
+    or_,
 )
 
 from callbridge.adapters.database.metadata import metadata
@@ -332,6 +333,12 @@ in a period need not look at all that began before it."""
 def is_long(table: Table) -> ColumnElement[bool]:
     """Written out, not as a parameter: so a database knows that the index on the long ones serves."""
     return table.c.ended_at - table.c.began_at > literal_column(repr(LONG), Float)
+
+
+def is_blank(column: ColumnElement[str]) -> ColumnElement[bool]:
+    """Not ``coalesce(column, '') = ''``: PostgreSQL has no statistics of what a function returns, and expects one row in 200.
+    So it read all calls that there ever were and looked up the visits of each."""
+    return or_(column.is_(None), column == "")
 
 
 LONG_TABLES = (visits, segments, agent_states)

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from sqlalchemy import Column, ColumnElement, Engine, Executable, Select, and_, case, exists, func, select
 
-from callbridge.adapters.database.history_tables import calls, segments, visits
+from callbridge.adapters.database.history_tables import calls, is_blank, segments, visits
 from callbridge.adapters.reports.intervals import Interval
 from callbridge.adapters.reports.report import Chart, FigureFamily, Report, ReportColumn, ReportQuery, ValueKind
 from callbridge.adapters.reports.rows import INTERVAL, Row, rows_of, seconds, share, together_name
@@ -240,7 +240,7 @@ def _talks(began: Column[float], of: Of, chosen: Chosen, begin: float, end: floa
     names: dict[Of, Column[str]] = {"queue": segments.c.queue, "tier": calls.c.tier, "entry": calls.c.entry}
     name = names[of]
     slot = slot_of(began).label("slot")
-    inbound = and_(func.coalesce(calls.c.callback, "") == "", func.coalesce(calls.c.campaign, "") == "")
+    inbound = and_(is_blank(calls.c.callback), is_blank(calls.c.campaign))
     return (
         select(
             slot,

@@ -23,6 +23,8 @@ from callbridge.adapters.reports.slots import SLOT, labels_of
 REPEAT_WITHIN = 86_400.0
 """Seconds from the beginning of the talk to the next call."""
 _ROWS_AT_ONCE = 2000
+_LONGEST_CALL = 7 * 86_400.0
+"""Seconds within which a call enters its last queue: so a database need not look through all calls that there ever were."""
 
 
 @dataclass(slots=True)
@@ -152,6 +154,7 @@ def _visits(query: ReportQuery) -> Select[Any]:
         .join(segments, talk, isouter=True)
         .where(own.began_at >= query.begin, own.began_at < query.end + 2 * REPEAT_WITHIN)  # nobody waits as long as a day
         .where(or_(own.began_at < query.end, calls.c.person.in_(talked)))
+        .where(calls.c.arrived_at >= query.begin - _LONGEST_CALL, calls.c.arrived_at < query.end + 2 * REPEAT_WITHIN)
         .where(calls.c.direction == "in", func.coalesce(calls.c.person, "") != "")
     )
     wanted = wanted.where(own.queue.in_(query.queues)) if query.queues else wanted

@@ -10,7 +10,7 @@ from typing import Any
 
 from sqlalchemy import Column, Connection, Engine, Select, Table, and_, exists, func, select
 
-from callbridge.adapters.database.history_tables import calls, recordings, segments, survey_answers, surveys
+from callbridge.adapters.database.history_tables import calls, is_blank, recordings, segments, survey_answers, surveys
 from callbridge.adapters.reports.keyed_rows import Key, keyed_rows, ratio
 from callbridge.adapters.reports.report import Chart, FigureFamily, Report, ReportColumn, ReportQuery, ValueKind
 from callbridge.adapters.reports.rows import INTERVAL, Row
@@ -156,7 +156,7 @@ def _comments(query: ReportQuery) -> Select[Any]:
     message = and_(
         recordings.c.call == surveys.c.call,
         recordings.c.kind == "voicemail",
-        func.coalesce(recordings.c.queue, "") == "",
+        is_blank(recordings.c.queue),
         recordings.c.at <= surveys.c.at,
     )
     talked = exists().where(segments.c.call == surveys.c.call, segments.c.began_at <= recordings.c.at)
