@@ -13,19 +13,25 @@ from callbridge.settings.document import Document, Path
 from callbridge.settings.durations import duration_text
 from callbridge.settings.faults import Fault
 from callbridge.settings.phone_rules import phones_of
-from callbridge.settings.queues import QueueConfig
+from callbridge.settings.queues import QueueConfig, TierRoutingConfig
 from callbridge.settings.resolve import queue_plan
 from callbridge.settings.rules import SHORTEST_TOKEN
 from callbridge.settings.schema import allows_nothing, kind_of
 
 _LONGEST = {
     "wrap_up": (1800.0, "the agent gets no call during it"),
+    "wrap_up_most": (7200.0, "the agent gets no call during it"),
     "short_abandon": (60.0, "callers who give up sooner are in no figure"),
     "short_talk": (10.0, "an agent who hangs up sooner counts as one who rejected the call"),
     "wait_for_audio": (60.0, "a caller on a line with silence suppression waits that long even if an agent is free"),
 }
 """Seconds beyond which a duration of a queue is doubted, and what it means."""
 _LONGEST_TARGET = 1800.0
+_LONGEST_REST = 1800.0
+_LONGEST_WAIT = 7200.0
+_SHORTEST_RING = 2.0
+_SHORTEST_PAUSE = 5.0
+"""Seconds between two announcements."""
 _UNACKNOWLEDGED = 32.0
 """Seconds after its 200 at which Asterisk gives up a caller who has not acknowledged it (64 times T1)."""
 
@@ -69,6 +75,44 @@ def _durations(settings: models.Settings, document: Document) -> Iterator[Fault]
         target = queue.target.answer_within if queue.target is not None else None
         if target is not None and target > _LONGEST_TARGET:
             yield document.at((*at, "target", "answer_within"), f"{duration_text(target)} is very long for a target")
+        for path, problem in [*_penalties(queue), *_waits(queue), *_short(queue)]:
+            yield document.at((*at, *path), problem)
+
+
+Doubt = tuple[Path, str]
+"""Where in a queue, and what is doubted."""
+
+
+def _penalties(queue: QueueConfig) -> Iterator[Doubt]:
+    for name in ("no_answer", "rejected", "offline"):
+        penalty = getattr(queue, name)
+        for field in ("rest", "return_after"):
+            value = getattr(penalty, field) if penalty is not None else None
+            if value is not None and value > _LONGEST_REST:
+                yield (name, field), f"{duration_text(value)} is very long: the agent gets no call during it"
+
+
+def _waits(queue: QueueConfig) -> Iterator[Doubt]:
+    """How long callers wait until something else happens."""
+    routings: list[tuple[Path, TierRoutingConfig]] = [((), queue)]
+    routings += [(("tiers", tier), routing) for tier, routing in queue.tiers.items()]
+    waits: list[tuple[Path, float | None]] = [
+        ((*at, "steps", index, "for"), step.lasts) for at, routing in routings for index, step in enumerate(routing.steps or ())
+    ]
+    waits += [(("overflow", index, "when", "waited"), rule.when.waited) for index, rule in enumerate(queue.overflow or ())]
+    for path, wait in waits:
+        if wait is not None and wait > _LONGEST_WAIT:
+            yield path, f"{duration_text(wait)} is very long: no caller waits until then"
+
+
+def _short(queue: QueueConfig) -> Iterator[Doubt]:
+    if queue.ring_for is not None and queue.ring_for < _SHORTEST_RING:
+        yield ("ring_for",), f"{duration_text(queue.ring_for)} is very short: nobody reaches a phone in that time"
+    announce = queue.announce
+    every = {} if announce is None else {"every": announce.every, "periodic_every": announce.periodic_every}
+    for field, value in every.items():
+        if value < _SHORTEST_PAUSE:
+            yield ("announce", field), f"{duration_text(value)} is very short: callers hear hardly any music"
 
 
 def _no_way_out(settings: models.Settings, document: Document) -> Iterator[Fault]:

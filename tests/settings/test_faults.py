@@ -297,6 +297,13 @@ ALERTS = "alerts: {webhook: {url: https://a/, secret: 0123456789abcdef}}"
 DOUBTFUL = [
     ("nothing", ("  general:\n", "  general:\n    wrap_up:\n"), "cb.yaml:15: queues.general.wrap_up: has no value: the default is used (hint: give a value, or remove the line)"),
     ("long", ("  general:\n", "  general:\n    wrap_up: 12000\n"), "cb.yaml:15: queues.general.wrap_up: 3h20m is very long: the agent gets no call during it"),
+    ("long rest", ("  general:\n", "  general:\n    no_answer: {rest: 9000}\n"), "cb.yaml:15: queues.general.no_answer.rest: 2h30m is very long: the agent gets no call during it"),
+    ("long pause", ("  general:\n", "  general:\n    offline: {not_ready: rona, return_after: 20h}\n"), "cb.yaml:15: queues.general.offline.return_after: 20h is very long: the agent gets no call during it"),
+    ("long notes", ("  general:\n", "  general:\n    wrap_up_most: 30h\n"), "cb.yaml:15: queues.general.wrap_up_most: 30h is very long: the agent gets no call during it"),
+    ("long step", ("for: 90s", "for: 9000"), "cb.yaml:12: queues.support.steps[1].for: 2h30m is very long: no caller waits until then"),
+    ("long wait", ("  general:\n", "  general:\n    overflow: [{when: {waited: 12000}, dialplan: 'a,b', reason: r}]\n"), "cb.yaml:15: queues.general.overflow[0].when.waited: 3h20m is very long: no caller waits until then"),
+    ("short ring", ("  general:\n", "  general:\n    ring_for: 1\n"), "cb.yaml:15: queues.general.ring_for: 1s is very short: nobody reaches a phone in that time"),
+    ("no music", ("  general:\n", "  general:\n    announce: {periodic: [sound:x], periodic_every: 1s}\n"), "cb.yaml:15: queues.general.announce.periodic_every: 1s is very short: callers hear hardly any music"),
     ("long wait for audio", ("  general:\n", "  general:\n    wait_for_audio: 5m\n"), "cb.yaml:15: queues.general.wait_for_audio: 5m is very long: a caller on a line with silence suppression waits that long even if an agent is free"),
     ("short wait for audio", ("  general:\n", "  general:\n    wait_for_audio: 5s\n"), "cb.yaml:15: queues.general.wait_for_audio: 5s is short: Asterisk gives up a caller who never acknowledged its answer after 32s (hint: use 35s, or 0 to switch it off)"),
     ("avoid", ("  general:\n", "  general:\n    avoid: {value: avoid}\n"), "cb.yaml:15: queues.general.avoid: callers of queue general wait for ever while nobody is on duty but agents to be avoided (hint: add for: 5m, or an overflow rule such as {when: {agents: 0}, queue: general})"),
