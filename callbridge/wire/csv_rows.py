@@ -27,7 +27,7 @@ MAX_ROWS_NAMED = 20
 """Rows left out that are named one by one."""
 UNCLOSED = "a quote that is not closed"
 SWALLOWS = "a quote that is not closed before line {line}, and what looks like rows is in it"
-SURPLUS = "more values than there are headings: quote those with a comma in them"
+SURPLUS = "more values than there are headings: quote those with the separator in them"
 HELD = "part of the value whose quote opens in line {line}"
 
 

@@ -179,7 +179,7 @@ def test_what_stands_too_far_to_the_right_is_not_entered(run: Run, tmp_path: Pat
     _, out, _ = run("load", "spring", leads(tmp_path, "number,name\n020 7946 0000,Smith, John\n020 7946 0001,Ann\n"))
     assert out.splitlines()[:2] == [
         "2 rows: 1 loaded, 1 rejected",
-        "  line 2: 020 7946 0000: more values than there are headings: quote those with a comma in them",
+        "  line 2: 020 7946 0000: more values than there are headings: quote those with the separator in them",
     ]
 
 
