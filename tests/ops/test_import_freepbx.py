@@ -398,6 +398,15 @@ def test_all_devices_of_an_extension_ring_and_its_hint_is_kept_where_no_phone_is
     assert look in "\n".join(found.looks)
 
 
+def test_an_outside_number_with_a_penalty_makes_no_level_and_no_step(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    members = "member=Local/101@from-queue/n,0,Ann\nmember=Local/5551234567@from-queue/n,5,Night\n"
+    hint = "[ext-local]\nexten => 101,hint,PJSIP/101\n"
+    tree(tmp_path, {"queues.conf": f"[600]\n{members}", "extensions.conf": hint})
+    found = run(capsys, tmp_path, tmp_path / "queues.conf", "--extensions", tmp_path / "extensions.conf", "--widen", "30s")
+    assert "pick: longest_idle" in found.text
+    assert found.text.count("- {skills:") == 1
+
+
 def test_members_that_share_a_device_are_one_agent(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     queues = "[600]\nmember=PJSIP/99101\n[601]\nmember=Local/101@from-queue/n,0,Ann\n[602]\nmember=PJSIP/101\n"
     hint = "[ext-local]\nexten => 101,hint,PJSIP/101&PJSIP/99101\n"

@@ -18,7 +18,7 @@ from callbridge.cli.importing.dialplan import Dialplan, read_dialplan
 from callbridge.cli.importing.equivalents import WHY, is_silent, is_yes
 from callbridge.cli.importing.members import Listed, written_member
 from callbridge.cli.importing.penalties import read_rules
-from callbridge.cli.importing.phones import Member
+from callbridge.cli.importing.phones import Member, phones_of
 from callbridge.cli.importing.queue_calls import QueueCall, queue_calls
 from callbridge.cli.importing.queue_lines import TOP, SourceQueue, queue_lines
 from callbridge.cli.importing.yaml_lines import comment, fresh, fresh_entry, fresh_skill, key, section, text
@@ -60,13 +60,14 @@ def convert(sources: Sources, widen: float | None = None) -> Converted:
     monitor_type = conf.value("general", "monitor-type") or ""
     for each in sections:
         members = _members(each, listed)
-        levels = _levels(each, members, looks)
+        people = [member for member in members if phones_of(member, dialplan or Dialplan()).endpoints]
+        levels = _levels(each, people or members, looks)  # an outside number has no level
         enlist(each.name, members, skills[each.name], levels, agents, dialplan or Dialplan(), looks)
         own = [call for call in calls if call.queue == each.name] if dialplan is not None else None
         queue = SourceQueue(each, names[each.name], skills[each.name], levels, own, monitor_type, rules)
         lines += queue_lines(queue, dialplan, ways, widen, looks)
-    people = {agent.id: agent for agent in agents.values()}
-    result.queues, result.agents = len(sections), len(people)
+    staff = {agent.id: agent for agent in agents.values()}
+    result.queues, result.agents = len(sections), len(staff)
     result.lines = [
         "# Converted from queues.conf by `callbridge import`. Review the lines with `was:`: they have no equivalent.",
         *(f"# not read: {comment(str(note))}" for note in conf.notes),
@@ -78,7 +79,7 @@ def convert(sources: Sources, widen: float | None = None) -> Converted:
         *section("entries", list(_entries(names, calls, looks))),
         *section("queues", lines),
         *ways.lines(),
-        *section("agents", [line for agent in people.values() for line in agent_lines(agent)]),
+        *section("agents", [line for agent in staff.values() for line in agent_lines(agent)]),
     ]
     return result
 
