@@ -47,7 +47,8 @@ async def test_fifty_flaps_of_a_contact_do_not_flood_the_facts(house: House, pbx
     assert {fact["result"] for fact in bridge.facts("offer_ended")} <= {"answered", "offline"}
 
 
-async def test_a_reload_of_the_phones_under_load_loses_no_place_and_blames_nobody(house: House, pbx: Pbx) -> None:
+@pytest.mark.parametrize("command", ["pjsip reload", "core reload"])  # the second one is FreePBX's "Apply Config"
+async def test_a_reload_of_the_phones_under_load_loses_no_place_and_blames_nobody(house: House, pbx: Pbx, command: str) -> None:
     agents = {name: agent(name, {"support": 1}) for name in ("3001", "3002", "3003", "3004")}
     bridge = await house.open(floor(agents, queue_defaults=NOW | {"offline": {"rest": 1}}))
     calls = [Call(dialled="support", number=f"49301{n:02}") for n in range(24)]
@@ -58,7 +59,7 @@ async def test_a_reload_of_the_phones_under_load_loses_no_place_and_blames_nobod
             conf = pbx.folder / "etc" / "pjsip.conf"
             text = re.sub(r"\n(send_rpid=\w+\n)?dtmf_mode", f"\nsend_rpid={change}\ndtmf_mode", conf.read_text())
             conf.write_text(text)
-            await pbx.cli("pjsip reload")
+            await pbx.cli(command)
         made = await callers.wait()
         await bridge.until("call_ended", count=len(calls), limit=20)
     assert all(record.answered_at for record in made)
