@@ -107,7 +107,7 @@ exten => hangup,1,Hangup()
 
 [ext-local]
 exten => 1001,hint,PJSIP/1001&Custom:DND1001,CustomPresence:1001
-exten => 1002,hint,PJSIP/1002&Custom:DND1002,CustomPresence:1002
+exten => 1002,hint,PJSIP/1002&PJSIP/1003&Custom:DND1002,CustomPresence:1002
 exten => vmu1001,1,Answer()
 
 [from-trunk](+)
@@ -130,7 +130,7 @@ async def three(request: pytest.FixtureRequest) -> AsyncIterator[Pbx]:
 
 
 def pbx_with(version: int, files: Mapping[str, str]) -> Pbx:
-    pbx = Pbx(version, phones=[PhoneSpec(name="1001"), PhoneSpec(name="1002")])
+    pbx = Pbx(version, phones=[PhoneSpec(name=name) for name in ("1001", "1002", "1003")])
     manager = pbx.folder / "etc" / "manager.conf"
     manager.write_text(manager.read_text().replace("write=reporting", "write=system,reporting"))  # to record
     for name, text in files.items():
@@ -183,7 +183,8 @@ async def test_three_queues_come_over_as_they_are_printed(three: Pbx) -> None:
     config: dict[str, Any] = yaml.safe_load(result.text)
     del config["pbx"]
     script = PhoneScript.answers(ring=0.2, talk=1.5)  # longer than short_talk
-    async with House(three) as house, Phone(three, "1001", script) as one, Phone(three, "1002", script) as two:
+    async with House(three) as house, Phone(three, "1001", script) as one, Phone(three, "1003", script) as two:
+        # 1002's second device answers; nobody is at the first one.
         bridge = await house.open(config | {"fallback": {"mirror": False, "pull_back": False}})
         found = [finding async for finding in examine(load(bridge.path))]
         assert [finding.said for finding in found if finding.level is Level.FAULT] == []
