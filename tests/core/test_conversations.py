@@ -249,7 +249,8 @@ def test_a_phone_behind_a_trunk_does_not_become_the_trunk() -> None:
     assert (story.state("bob"), story.world.agents["bob"].phone) == ("talking", "PJSIP/0170@trunk")
 
 
-def test_a_waiting_caller_and_one_left_alone_in_a_bridge_are_queued_by_age() -> None:
+def test_a_caller_who_waits_is_queued_and_one_whose_agent_has_hung_up_is_hung_up() -> None:
+    """As with the saved world, and as `rescue` does: an agent who hangs up ends the call, also when nobody listens."""
     story, customer, leg = talking()
     waiting = story.caller("zoe")
     story.happens(AgentRequested(at=story.now, agent="bob", request=AgentRequest.LOGOUT))
@@ -259,10 +260,11 @@ def test_a_waiting_caller_and_one_left_alone_in_a_bridge_are_queued_by_age() -> 
         return replace(seen, legs=tuple(one for one in seen.legs if one.leg != leg), bridges=bridges)
 
     forget(story, agent_gone)
-    assert {call.leg for call in story.world.calls.values() if call.visit is not None} == {customer, waiting}
+    assert {call.leg for call in story.world.calls.values()} == {waiting}
+    assert [order.leg for order in story.all_sent(HangUp)] == [customer]
+    assert "conversation_over" in {fact.kind for fact in story.all_told(DifferenceFound)}
     dropped = next(order for order in story.sent if isinstance(order, DropBridge))
     assert dropped.legs == (customer,)
-    assert story.sent.index(dropped) < story.sent.index(StartMusic(leg=customer, music="default"))
 
 
 def test_a_leg_of_ours_alone_in_a_bridge_is_hung_up() -> None:

@@ -423,3 +423,35 @@ async def test_rescue_without_a_pbx_says_so_in_one_line(house: House, pbx: Pbx) 
     assert (code, [line["event"] for line in lines]) == (1, ["the PBX cannot be queried"])
     with pytest.raises(RuntimeError, match=r"cannot read|no such file"):
         await output(sys.executable, "-m", "callbridge", "rescue", "-c", "/nonexistent/callbridge.yaml")
+
+
+@pytest.mark.parametrize("then", ["rescue", "restart", "restart without the saved world"])
+async def test_a_customer_whose_agent_hung_up_meanwhile_gets_no_second_agent(house: House, pbx: Pbx, then: str) -> None:
+    """An agent who hangs up ends the call, also when nobody listens: rescue and restart do the same."""
+    agents = {"ann": agent("1001", {"talk": 1}), "bob": agent("1002", {"talk": 1})}
+    config = floor(agents, {"talk": {"steps": [{"skills": "talk"}]}}, **ON)
+    bridge = await house.open(config, redis=then != "restart without the saved world")
+    async with (
+        Phone(pbx, "1001", PhoneScript.answers(talk=6)) as ann,
+        Phone(pbx, "1002", PhoneScript.answers(talk=6)) as bob,
+        Callers(pbx, [Call(dialled="talk", number="49301", hang_up_after=90)]) as callers,
+    ):
+        talk = await bridge.until("talk_began")
+        mine, other = (ann, bob) if talk["agent"] == "ann" else (bob, ann)
+        await kill(house, bridge)
+        assert (await mine.until(lambda record: record.ended_at)).ended_by == "phone"
+        assert callers.records()[0].ended_at is None, "nobody is there to end it"
+        if then == "rescue":
+            code, lines = await rescue(bridge)
+            assert (code, len(said(lines, "an orphaned leg was hung up"))) == (0, 1)
+        else:
+            await bridge.start()
+        async with asyncio.timeout(10.0):
+            while callers.records()[0].ended_at is None:
+                await asyncio.sleep(0.1)
+        assert callers.records()[0].ended_by == "pbx"
+        assert other.records() == []
+    if then == "rescue":
+        await bridge.start()
+    elif then != "restart":
+        await bridge.stop()  # its books have no end of a call that was forgotten

@@ -61,10 +61,16 @@ def test_what_another_callbridge_with_our_prefix_made_is_not_ours() -> None:
 @pytest.mark.parametrize(
     ("name", "alone"), [("callbridge,cb-call-1,sales,ann", True), ("second,cb-call-1,sales,ann", False), ("cb-call-1", True)]
 )
-def test_who_is_alone_in_a_bridge_of_ours_is_stranded(name: str, alone: bool) -> None:
+def test_who_is_alone_in_a_bridge_of_ours_is_to_be_hung_up(name: str, alone: bool) -> None:
+    """The agent hung up while nobody listened: a second agent would be too many."""
     bridges = [{"id": "cb-bridge-1", "name": name, "channels": ["in"]}]
-    mine = Stranded("in", "sales")
-    assert found([channel("in")], bridges, ["in"]) == ((mine,) if alone else ())
+    assert found([channel("in")], bridges, ["in"]) == ((Stranded("in", None),) if alone else ())
+
+
+def test_who_was_called_by_a_campaign_and_has_talked_hears_no_message() -> None:
+    one = channel("cb-attempt.spring-mi9x1-12", "callbridge,customer") | {"state": "Up"}
+    bridges = [{"id": "cb-bridge-1", "name": "callbridge,cb-call-1,sales,ann", "channels": [one["id"]]}]
+    assert found([one], bridges) == (Stranded("cb-attempt.spring-mi9x1-12", None, ""),)
 
 
 def test_without_an_application_of_ours_nothing_in_the_dialplan_is_ours() -> None:

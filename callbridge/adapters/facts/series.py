@@ -36,6 +36,7 @@ _SURVEY_RESULTS = ("complete", "partial", "refused", "no_answer", "skipped", "hu
 _CALLBACKS = ("made", "refused", "kept", "failed", "expired", "cancelled")
 _DIFFERENCES = (
     "bridge_without_call",
+    "conversation_over",
     "conversation_without_call",
     "leg_without_owner",
     "feature_leftover",

@@ -54,6 +54,7 @@ def snapshot(world: World, event: PbxSnapshot) -> Slices:
         if agent.reserved_for and agent.reserved_for not in world.calls:
             agent_states.change(world, agent, reserved_for="")
     ours |= {call.bridge for call in world.calls.values()}
+    over = {bridge.legs[0] for bridge in event.bridges if bridge.bridge not in ours and len(bridge.legs) == 1}
     for bridge in event.bridges:
         if bridge.bridge not in ours:  # before the legs inside get music
             _differs(world, pbx, "bridge_without_call", "")
@@ -62,7 +63,7 @@ def snapshot(world: World, event: PbxSnapshot) -> Slices:
     yield len(world.calls) + len(event.legs)
     for found in event.legs:
         if found.leg not in world.legs:
-            _found(world, found, pbx, agents_by_phone)
+            _found(world, found, pbx, agents_by_phone, over=found.leg in over)
         yield 1
     references.give_up(world, pbx)
     yield len(world.calls)
@@ -184,9 +185,13 @@ def _restart_media(world: World, call: Call, customer: Leg) -> None:
         world.calls.put(call.id, announcements.resume(world, call) if known else announcements.begin(world, call, greeted=True))
 
 
-def _found(world: World, seen: SeenLeg, pbx: str, agents_by_phone: Mapping[str, Agent]) -> None:
-    """Ours by its arguments or its ID, but without a row: a caller to serve, or a leftover to clear."""
-    if seen.role or channel_of(seen.leg).startswith(world.plan.prefix + "-"):
+def _found(world: World, seen: SeenLeg, pbx: str, agents_by_phone: Mapping[str, Agent], *, over: bool) -> None:
+    """Ours by its arguments or its ID, but without a row: a caller to serve, or a leftover to clear. ``over``: alone in a bridge
+    of ours, because the other party hung up meanwhile: that ends the call, as it does when we hear of it."""
+    if over and seen.role in ("", "customer"):
+        _differs(world, pbx, "conversation_over", seen.leg)
+        _clear(world, seen.leg)
+    elif seen.role or channel_of(seen.leg).startswith(world.plan.prefix + "-"):
         _differs(world, pbx, "leg_without_owner", seen.leg)
         campaign = campaign_of(channel_of(seen.leg), world.plan.prefix)
         if campaign and seen.up:  # the customer has answered a campaign call that we no longer know
