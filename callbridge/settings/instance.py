@@ -194,7 +194,8 @@ class RedisConfig(ConfigSection):
     """Where the state is saved and facts are published."""
 
     url: RedisUrl
-    """URL of the Redis server. Example: `redis://127.0.0.1:6379/0`"""
+    """URL of the Redis server; several with commas, of which the one that accepts writes is used, or Sentinels and the name of
+    the primary: `redis+sentinel://sentinel1,sentinel2/NAME/0`. Example: `redis://127.0.0.1:6379/0`"""
     prefix: Annotated[str, Field(pattern=r"^[\w.:-]{1,64}$"), text("text", r"^[\p{L}\p{N}_.:-]{1,64}$")] = "callbridge:"
     """Begins every key and channel name in Redis; letters, digits and `_ . : -`, at most 64. Example: `"callbridge:"`"""
     wait_at_start: Duration = 60.0

@@ -16,6 +16,7 @@ from callbridge.core.model.numbers import SPREADSHEET, is_of_spreadsheet
 from callbridge.settings.durations import seconds
 from callbridge.settings.faults import did_you_mean
 from callbridge.settings.spelling import Unit, text
+from callbridge.wire.redis_url import servers_of
 
 T = TypeVar("T")
 
@@ -236,7 +237,7 @@ def _zone(value: str) -> str:
     return value
 
 
-_PORTS = {"redis": "6379/0", "http": "8088", "https": "8443/calls"}
+_PORTS = {"http": "8088", "https": "8443/calls"}
 
 
 def _url(*schemes: str, whole: bool = False) -> AfterValidator:
@@ -253,6 +254,16 @@ def _url(*schemes: str, whole: bool = False) -> AfterValidator:
         return value if whole else value.rstrip("/")
 
     return AfterValidator(check)
+
+
+def _redis_url(value: str) -> str:
+    try:
+        if any(char.isspace() for char in value):
+            raise ValueError
+        servers_of(value)
+    except ValueError:  # not quoted: the value may hold a password
+        raise ValueError("expected a URL such as redis://127.0.0.1:6379/0") from None
+    return value.rstrip("/")
 
 
 def is_loopback(host: str) -> bool:
@@ -328,7 +339,7 @@ Zone = Annotated[str, AfterValidator(_zone), text("time zone", example="Europe/L
 HttpUrl = Annotated[str, _url("http", "https"), text("URL", "^https?://", "http://127.0.0.1:8088/ari")]
 WholeUrl = Annotated[str, _url("https", "http", whole=True), text("URL", "^https?://", "https://crm.example/callers/{caller}")]
 """A URL whose every character counts, a slash at its end too."""
-RedisUrl = Annotated[str, _url("redis", "rediss", "unix"), text("URL", "^(rediss?|unix)://", "redis://127.0.0.1:6379/0")]
+RedisUrl = Annotated[str, AfterValidator(_redis_url), text("URL", r"^(rediss?(\+sentinel)?|unix)://", "redis://127.0.0.1:6379/0")]
 SkillLevel = Annotated[int, Field(ge=1, le=5), Unit("level")]
 Port = Annotated[int, Field(ge=1, le=65535)]
 SkillRequirement = Annotated[

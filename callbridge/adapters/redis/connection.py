@@ -7,10 +7,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import hiredis
-from redis.asyncio import Connection, Redis
+from redis.asyncio import Connection, ConnectionPool, Redis, SSLConnection
+from redis.asyncio.connection import parse_url
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
+
+from callbridge.adapters.redis.primary import ToPrimary
+from callbridge.wire.redis_url import servers_of
 
 TROUBLE = (RedisError, OSError, TimeoutError)
 """What a Redis that is down, slow or confused raises."""
@@ -62,19 +66,31 @@ class _Packing(Connection):
         await super().send_packed_command(command, check_health)
 
 
+class _PrimaryOverTcp(ToPrimary, _Packing):
+    pass
+
+
+class _PrimaryOverTls(ToPrimary, SSLConnection):
+    pass
+
+
 def connect(settings: RedisSettings, *, timeout: float | None = None) -> Redis:
     """A client that connects when first used, and never repeats a command by itself: what repeats is decided above.
 
     Text that UTF-8 cannot carry (lone surrogates) is sent as ``?``.
     """
-    return Redis.from_url(
-        settings.url,
-        connection_class=_Packing,  # but for TLS and sockets of files, where the client has classes of its own
-        socket_connect_timeout=settings.connect_timeout,
-        socket_timeout=settings.timeout if timeout is None else timeout,
-        socket_keepalive=True,
-        retry=Retry(NoBackoff(), 0),
-        client_name="callbridge",
-        protocol=2,
-        encoding_errors="replace",
-    )
+    servers = servers_of(settings.url)
+    common: dict[str, Any] = {
+        "socket_connect_timeout": settings.connect_timeout,
+        "socket_timeout": settings.timeout if timeout is None else timeout,
+        "socket_keepalive": True,
+        "retry": Retry(NoBackoff(), 0),
+        "client_name": "callbridge",
+        "protocol": 2,
+        "encoding_errors": "replace",
+    }
+    if not servers.several:  # TLS and sockets of files have classes of their own
+        return Redis.from_url(settings.url, connection_class=_Packing, **common)
+    url = parse_url(servers.url)
+    kind = _PrimaryOverTls if url.pop("connection_class", None) is SSLConnection else _PrimaryOverTcp
+    return Redis.from_pool(ConnectionPool(connection_class=kind, servers=servers, **{**url, **common}))
