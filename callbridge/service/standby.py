@@ -7,6 +7,7 @@ long as another standby may be better, that the ledger can be opened. Whatever i
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
@@ -31,6 +32,8 @@ EXAMINE_EVERY = 0.3
 EXAMINED_WITHIN = 1.5
 """Seconds for which an examination counts."""
 REPORT_EVERY = 0.3
+PRELOAD_EVERY = 5.0
+"""Seconds."""
 WITHOUT_LEDGER_TTLS = 2
 """A standby whose ledger cannot be opened lets others go first for so many ``ttl``."""
 
@@ -68,6 +71,7 @@ class Standby:
     _trouble: str = ""
     _reported_at: float = float("-inf")
     _said: str = ""
+    _preloaded_at: float = float("-inf")
 
     def missing(self) -> list[str]:
         """Why we do not serve, and what is wrong besides."""
@@ -99,7 +103,16 @@ class Standby:
                 self._say("; ".join((*prevents, *hinders)))
             else:
                 self._said = ""
+                await self._preload(began)
             await asyncio.sleep(max(0.0, began + EXAMINE_EVERY - time.monotonic()))
+
+    async def _preload(self, now: float) -> None:
+        """Be ready to load a large world in no time."""
+        if now - self._preloaded_at < PRELOAD_EVERY:
+            return
+        self._preloaded_at = now
+        with contextlib.suppress(StoreDown, FutureSchema):  # the next examination says so
+            await self.store.preload()
 
     async def _faults(self) -> tuple[list[str], list[str]]:
         """What prevents us from serving, and what hinders."""
