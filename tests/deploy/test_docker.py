@@ -4,9 +4,11 @@ import re
 from pathlib import Path
 from typing import Any
 
+import pytest
 import yaml
 
 from callbridge.cli import _parser
+from callbridge.settings.loading import load
 from tests.deploy.files import DEPLOY, PROMETHEUS, ROOT
 
 FOLDER = DEPLOY / "docker"
@@ -63,3 +65,25 @@ def test_the_container_runs_as_nobody_special_and_starts_a_command_that_exists()
     command = re.findall(r'"([^"]+)"', next(line for line in dockerfile() if line.startswith("CMD")))
     options = _parser().parse_args(command)
     assert options.config == Path("/etc/callbridge/callbridge.yaml")
+
+
+def test_the_pair_is_the_same_service_twice_at_two_addresses(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    services = yaml.safe_load((FOLDER / "pair.yaml").read_text())["services"]
+    assert services["standby"]["extends"] == {"file": "compose.yaml", "service": "callbridge"}
+    for name in ("ari", "ami"):
+        monkeypatch.setenv(f"CALLBRIDGE_{name.upper()}_{'PASSWORD' if name == 'ari' else 'SECRET'}", "a secret of the test")
+    (tmp_path / "callbridge").symlink_to(ROOT / "config")
+    addresses = set()
+    for service in services.values():
+        (mount,) = service["volumes"]
+        source, target, _ = mount.split(":")
+        assert service["command"] == ["serve", "-c", target]
+        config = tmp_path / "pair.yaml"  # beside the folder of the example, as in the container
+        config.write_text((FOLDER / source).read_text())
+        for name, value in service["environment"].items():
+            monkeypatch.setenv(name, value)
+        settings = load(config)
+        assert settings.standby is not None
+        assert settings.standby.address == f"http://127.0.0.1:{settings.http.port}"
+        addresses.add(settings.standby.address)
+    assert len(addresses) == 2
