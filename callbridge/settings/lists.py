@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterable, Iterator
 from itertools import chain, islice
 
-from callbridge.core.model.numbers import SPREADSHEET
+from callbridge.core.model.numbers import NO_NUMBER, SPREADSHEET
 from callbridge.wire.csv_layout import UnreadableFile, layout_of, separator_of
 from callbridge.wire.csv_rows import UNCLOSED, CsvRow, LeftOut, Quotes, in_one_line, is_separated, one_line, rows
 from callbridge.wire.number_column import NumberColumn
@@ -20,6 +20,7 @@ LONGEST_VALUE = 100
 LINES_TRIED = 100
 """Lines among which the first number is looked for, to find its column."""
 _HEADING = re.compile("[a-z][a-z0-9_]{0,31}")
+_WITHOUT_DIGITS = re.compile(r"[^\W\d]\D*")
 
 
 class BadList(Exception):
@@ -63,6 +64,8 @@ def _read(table: Iterable[CsvRow], headings: list[str], numbers: PhoneNumbers) -
             left_out.add(row.line, why)
         else:
             column.add(row.cells[0])
+            if found.get(number, values) != values:
+                left_out.add(row.line, "the number has other values in an earlier row, which is not used")
             found[number] = values
     if column.question:
         raise BadList(f"{column.question}: set without_plus to international or national")
@@ -89,31 +92,41 @@ def _fault(row: CsvRow, numbers: PhoneNumbers, values: dict[str, str], headings:
 
 
 def read_never_called(path: pathlib.Path, numbers: PhoneNumbers) -> tuple[list[str], LeftOut]:
-    """The numbers of such a file, and the rows that have none; ``#`` begins a remark. Raises BadList."""
+    """The numbers of such a file, and the rows that have none; ``#`` begins a remark, and the first row may be a heading. Raises
+    BadList."""
     try:
         if path.exists() and not path.is_file():
             raise BadList("not a regular file")
         layout = layout_of(lambda: _pieces(path))
         with path.open(encoding=layout.encoding, newline="") as file:
-            return _never_called(file, numbers)
+            for _ in range(layout.first_line - 1):
+                file.readline()
+            return _never_called(file, numbers, layout.first_line)
     except UnreadableFile as wrong:
         raise BadList(f"it {wrong}") from None
     except (OSError, ValueError) as error:
         raise BadList((error.strerror or "cannot be read").lower() if isinstance(error, OSError) else str(error)) from None
 
 
-def _never_called(lines: Iterable[str], numbers: PhoneNumbers) -> tuple[list[str], LeftOut]:
+def _never_called(lines: Iterable[str], numbers: PhoneNumbers, first: int) -> tuple[list[str], LeftOut]:
     found, odd, column = list[str](), LeftOut(), NumberColumn(numbers)
     ahead = list(islice(_without_remarks(lines), LINES_TRIED))
     delimiter = separator_of(next((line for line in ahead if any(char.isdigit() for char in line)), ""))
-    for row in rows(chain(ahead, _without_remarks(lines)), delimiter=delimiter):
+    heading: int | None = None
+    for row in rows(chain(ahead, _without_remarks(lines)), first, delimiter):
         number = row.cells[0].strip() if row.cells else ""
         fault = row.fault or (SPREADSHEET if is_separated(row.cells, surplus=True) else never_fault(number, numbers))
+        if heading is None and not row.fault and _WITHOUT_DIGITS.fullmatch(number):
+            heading = row.line  # nobody's number is without a digit
+            continue
+        heading = heading or 0
         if fault:
             odd.add(row.line, fault)
         else:
             column.add(number)
             found.append(numbers.identity_of_row(number))
+    if heading and not found:
+        odd.add(heading, NO_NUMBER)
     if column.question:
         raise BadList(f"{column.question}: set callbacks.without_plus to international or national")
     return found, odd

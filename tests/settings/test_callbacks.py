@@ -11,7 +11,7 @@ import pytest
 from callbridge.core.model import plan as core
 from callbridge.core.model.flow import CallbackNode, FlowNode, LookupNode, QueueNode, VoicemailNode
 from callbridge.core.model.numbers import SPREADSHEET
-from callbridge.settings.lists import BadList, read_list
+from callbridge.settings.lists import BadList, read_list, read_never_called
 from callbridge.wire.phone_numbers import PhoneNumbers
 from tests.settings.conftest import RIGHT, Write, right, told
 
@@ -230,6 +230,36 @@ def test_a_list_that_cannot_be_used_is_told(tmp_path: pathlib.Path, text: str, w
     path.write_bytes(text.encode("utf-8", "surrogateescape"))
     with pytest.raises(BadList, match=why):
         read_list(path, PhoneNumbers("DE"))
+
+
+def test_a_number_with_two_answers_in_a_list_is_told_and_the_last_one_counts(tmp_path: pathlib.Path) -> None:
+    path = tmp_path / "list.csv"
+    path.write_text("number,agent\n+442079460001,1001\n020 7946 0001,1002\n+442079460002,1003\n0044 20 7946 0002,1003\n")
+    found, left_out = read_list(path, PhoneNumbers("GB"))
+    assert found == {"+442079460001": {"agent": "1002"}, "+442079460002": {"agent": "1003"}}
+    assert left_out.named == [(3, "the number has other values in an earlier row, which is not used")]
+
+
+@pytest.mark.parametrize(
+    ("text", "faults"),
+    [
+        ("number\n+442079460001\n", []),
+        ("\ufeffTelefon;Name\r\n+442079460001;x\r\n", []),
+        ("sep=;\nnumber;name\n+442079460001;x\n", []),
+        ('# of 2026\n\n"phone number"\n+442079460001\n', []),
+        ("number\nabc\n+442079460001\n", [2]),
+        ("sep=;\nnumber;name\n+442079460001;x\n+44;y\n", [4]),
+        ("+442079460001\nnumber\n", [2]),
+        ("number\n", [1]),
+        ("no1\n+442079460001\n", [1]),
+    ],
+)
+def test_a_list_of_a_spreadsheet_may_have_a_heading(tmp_path: pathlib.Path, text: str, faults: list[int]) -> None:
+    path = tmp_path / "never.csv"
+    path.write_text(text, newline="")
+    found, odd = read_never_called(path, PhoneNumbers("GB"))
+    assert [line for line, _ in odd.named] == faults
+    assert found == ["+442079460001"] * ("+44207" in text)
 
 
 def test_a_stray_quote_in_a_list_costs_its_own_line_only(tmp_path: pathlib.Path) -> None:
