@@ -317,3 +317,19 @@ async def test_a_leader_without_a_pbx_stays_where_no_standby_has_one(server: Red
         a.linked = False
         await watches(b)
         assert a.ends == []
+
+
+async def test_who_serves_without_a_standby_in_its_configuration_is_not_displaced_by_one_that_has_it(server: RedisServer) -> None:
+    settings = patient(server)
+    alone, b = RedisStore(settings), Instance(settings, "b")
+    async with instances(server, b):
+        await alone.take_over()
+        b.start()
+        until_then = time.monotonic() + 6 * TIMES.ttl
+        while time.monotonic() < until_then:  # as every owner does, at least every second
+            await alone.save(delta(alone.number + 1, alone.number + 1))
+            await watches(b, 0.5)
+        assert "an instance without `standby:` leads" in b.standby.missing()[0]
+        assert await alone.holds() is True
+        await alone.close()
+        await b.leads()

@@ -41,7 +41,8 @@ class LeaseTimes:
 
     @property
     def silence(self) -> float:
-        """A standby whose last answer from Redis is older than this has not watched: it begins again."""
+        """An answer of Redis that took longer counts for nothing. A standby that was stalled itself for longer has not watched
+        for the rest of that time; after a whole ``ttl`` it begins again."""
         return self.ttl / 3
 
     @property
@@ -68,7 +69,7 @@ class SeenLease(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LeaseWatch:
-    """What a standby has seen. ``since``: from when on the lease was the same in every answer, with no long silence between."""
+    """What a standby has seen. ``since``: from when on the lease was the same in every answer; later by the time not watched."""
 
     lease: SeenLease | None = None
     since: float = 0.0
@@ -76,8 +77,10 @@ class LeaseWatch:
 
     def read(self, lease: SeenLease, asked_at: float, now: float, times: LeaseTimes) -> LeaseWatch:
         """Redis has answered at ``now`` what was asked at ``asked_at``."""
-        watched = self.lease == lease and now - self.answered_at <= times.silence and now - asked_at <= times.silence
-        return LeaseWatch(lease=lease, since=self.since if watched else now, answered_at=now)
+        gap = now - self.answered_at
+        watched = self.lease == lease and gap <= times.ttl and now - asked_at <= times.silence
+        since = self.since + max(0.0, gap - times.silence) if watched else now
+        return LeaseWatch(lease=lease, since=since, answered_at=now)
 
     def failed(self) -> LeaseWatch:
         """Redis has not answered: what it held meanwhile is not known."""

@@ -18,7 +18,7 @@ from callbridge.adapters.ari.ownership import OwnershipChecks
 from callbridge.adapters.facts.codec import FutureSchema
 from callbridge.adapters.redis.lease import LeaseFound, RedisLease
 from callbridge.adapters.redis.store import RedisStore
-from callbridge.adapters.store import Saved, StoreDown, Unreadable
+from callbridge.adapters.store import OWNER_SILENT, Saved, StoreDown, Unreadable
 from callbridge.adapters.system.garbage import postponed
 from callbridge.adapters.system.tasks import end
 from callbridge.runtime.lease import LeaseTimes, LeaseWatch
@@ -34,6 +34,8 @@ EXAMINED_WITHIN = 1.5
 REPORT_EVERY = 0.3
 PRELOAD_EVERY = 5.0
 """Seconds."""
+ELSEWHERE = "an instance without `standby:`"
+"""What is said of a leader that has no lease."""
 WITHOUT_LEDGER_TTLS = 2
 """A standby whose ledger cannot be opened lets others go first for so many ``ttl``."""
 
@@ -72,6 +74,9 @@ class Standby:
     _reported_at: float = float("-inf")
     _said: str = ""
     _preloaded_at: float = float("-inf")
+    _shown: str = ""
+    _saved: object = None
+    _saved_at: float = float("-inf")
 
     def missing(self) -> list[str]:
         """Why we do not serve, and what is wrong besides."""
@@ -126,7 +131,9 @@ class Standby:
     async def _world(self) -> list[str]:
         """Why the saved world is not for us. One that cannot be read at all is moved aside when we have taken over."""
         try:
-            await self.store.look()
+            saved = await self.store.look()
+            if saved != self._saved:
+                self._saved, self._saved_at = saved, time.monotonic()
         except FutureSchema as newer:
             return [str(newer)]
         except Unreadable:
@@ -148,7 +155,7 @@ class Standby:
                 self._trouble = ""
             except StoreDown as trouble:
                 self._watch, self._trouble, self.leader = self._watch.failed(), str(trouble), ""
-            self.status("; ".join(self.missing()))
+            self._show()
             await asyncio.sleep(self.times.read_every)
 
     async def _claim(self, found: LeaseFound, asked_at: float) -> Leading | None:
@@ -157,6 +164,9 @@ class Standby:
         self.leader = found.address if self._watch.is_led(now, times) else ""
         examined = self._examined
         if examined.prevents or now - examined.at > EXAMINED_WITHIN:
+            return None
+        if found.missing and now - self._saved_at < OWNER_SILENT:  # by somebody without a lease, or whose lease was lost
+            self.leader = ELSEWHERE
             return None
         patience = 0.0 if examined.able else WITHOUT_LEDGER_TTLS * times.ttl
         if not self._watch.claimable(asked_at - patience, times):
@@ -169,6 +179,12 @@ class Standby:
         self.leader, self._watch = "", LeaseWatch()
         self.store.lead(claimed.token, claimed.number)
         return self.lead(claimed.token, sent_at)
+
+    def _show(self) -> None:
+        said = "; ".join(self.missing())
+        if said != self._shown:
+            self.status(said)
+        self._shown = said
 
     def _report(self, now: float) -> bool | None:
         if now - self._reported_at < REPORT_EVERY:

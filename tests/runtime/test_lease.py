@@ -67,7 +67,7 @@ def test_a_missing_lease_is_unknown_for_four_times_as_long() -> None:
     assert watched(Lease(), 106.1).claimable(106.09, TIMES)
 
 
-@pytest.mark.parametrize("trouble", ["a failure", "a silence", "a slow answer"])
+@pytest.mark.parametrize("trouble", ["a failure", "a long stall", "a slow answer"])
 def test_a_redis_that_did_not_answer_all_the_time_starts_the_wait_again(trouble: str) -> None:
     lease = Lease(holder="a")
     watch = watched(lease, 101.0)
@@ -76,12 +76,23 @@ def test_a_redis_that_did_not_answer_all_the_time_starts_the_wait_again(trouble:
             watch = watch.failed()
             assert not watch.claimable(103.0, TIMES)
             watch = watch.read(lease, 101.1, 101.1, TIMES)
-        case "a silence":
-            watch = watch.read(lease, 101.6, 101.6, TIMES)
+        case "a long stall":
+            watch = watch.read(lease, 102.6, 102.6, TIMES)
+            watch = watched(lease, 104.0, since=102.7, watch=watch)
+            assert not watch.claimable(104.0, TIMES)
+            return
         case _:
             watch = watch.read(lease, 101.05, 101.6, TIMES)
     watch = watched(lease, 102.5, since=101.7, watch=watch)
     assert not watch.claimable(102.49, TIMES)
+
+
+def test_a_short_stall_of_its_own_only_costs_a_standby_the_time_that_it_did_not_watch() -> None:
+    lease = Lease(holder="a")
+    watch = watched(lease, 101.0).read(lease, 102.0, 102.0, TIMES)  # 1 s, of which half counts
+    watch = watched(lease, 102.1, since=102.1, watch=watch)
+    assert not watch.claimable(101.99, TIMES)
+    assert watch.claimable(102.01, TIMES)
 
 
 def test_who_leads_is_known_as_long_as_the_lease_changes() -> None:
