@@ -101,10 +101,12 @@ class Term:
 
     async def end(self, passive: Callable[[], Awaitable[None]] = _nobody_waits) -> None:
         """Stop listening and acting. Calls stay in the PBX; the next term, here or elsewhere, takes them over. Readers end
-        last: what was saved until then is handed to them. ``passive`` is called when nothing more is ordered or saved."""
+        last: what was saved until then is handed to them. ``passive`` is called when nothing more is ordered, saved or
+        dialled for campaigns."""
         await self.parts.close()
-        closings = [self.runtime.lanes.close, self.saver.close, passive, self.readers.close, self.callers.close]
-        for close in closings + ([self.ledger.close] if self.ledger is not None else []):
+        ledger = [self.ledger.close] if self.ledger is not None else []
+        acting = [self.runtime.lanes.close, self.saver.close, *ledger]
+        for close in [*acting, passive, self.readers.close, self.callers.close]:
             try:
                 await close()
             except Exception:  # whatever it is, the others must still be closed
