@@ -127,6 +127,22 @@ async def test_who_steps_down_stands_by_and_exports_no_old_figures(tmp_path: Pat
         assert len(fake.sockets) == 3
 
 
+async def test_a_standby_that_reloads_leads_with_the_new_configuration(tmp_path: Path) -> None:
+    async with pair(tmp_path) as (first, second, _fake):
+        path = second.process.config
+        changed = json.loads(path.read_text())
+        changed["agents"]["bob"] = {"name": "Bob", "skills": {"support": 1}, "phone": "PJSIP/1002"}
+        path.write_text(json.dumps(changed))
+        assert not (await second.process.reload()).faults
+        path.write_text("agents: [")
+        assert (await second.process.reload()).faults
+        await first.ask("/api/step-down", "POST")
+        await until(lambda: second.leads)
+        term = second.process.term
+        assert term is not None
+        assert set(term.world.plan.agents) == {"ann", "bob"}
+
+
 async def test_nobody_steps_down_for_a_standby_that_could_not_take_over(tmp_path: Path) -> None:
     async with pair(tmp_path) as (first, second, _fake):
         await second.close()

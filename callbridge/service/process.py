@@ -110,6 +110,11 @@ class Process:
         return self._lease is not None
 
     @property
+    def stands_by(self) -> bool:
+        """Does another instance lead, or none?"""
+        return self.has_standby and self.leading is None
+
+    @property
     def leader(self) -> str:
         """The address of the leader, where it is another instance and known."""
         return self._start.leader if isinstance(self._start, Standby) else ""

@@ -93,9 +93,11 @@ class Reloads:
 
     async def _reload(self, *, dry_run: bool, force: bool, by: str) -> ReloadResult:
         term = self._process.term
-        if term is None:
+        if term is None and not self._process.stands_by:
             raise ReloadRefused("still starting")
         coming = await self._read()
+        if term is None:
+            return self._of_a_standby(coming.settings, by)
         tiers = tier_file(coming.settings)
         if not await tiers.load():
             raise ReloadRefused(f"tiers.csv: {coming.settings.tiers.csv} {tiers.fault}")
@@ -117,6 +119,12 @@ class Reloads:
             await self._process.alerting.adopt(coming.settings, coming.plan)
         _log_done(coming.settings, report, by)
         return ReloadResult(report=report)
+
+    def _of_a_standby(self, settings: Settings, by: str) -> ReloadResult:
+        """It is in force when this instance leads; until then nobody is affected."""
+        self._process.settings = settings
+        log.info("reloaded; in force when this instance leads", queues=len(settings.queues), agents=len(settings.agents), by=by)
+        return ReloadResult()
 
     async def _read(self) -> _Next:
         """Raises ReloadRefused."""

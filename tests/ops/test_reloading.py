@@ -66,7 +66,7 @@ class ToyProcess:
         self.config = path
         self.settings = load(path, {})
         self.done: list[str] = []
-        self.observes = False
+        self.observes = self.stands_by = False
         self.metrics = SimpleNamespace(adopt=lambda plan, hooks: self.done.append("metrics"))
         self.leading = ToyTerm(one, self.done)
         self.term: ToyTerm | None = self.leading
