@@ -22,7 +22,7 @@ from callbridge.settings.faults import printable
 if TYPE_CHECKING:
     from callbridge.settings.models import Settings
 
-DONE, FAILED = 0, 1
+DONE, FAILED, USAGE = 0, 1, 2
 _NOT_RUNNING = "callbridge is not running; callbacks owed stay in its saved state: erase again when it runs"
 _ACTS = ("show", "export", "erase", "hold", "release")
 
@@ -38,6 +38,9 @@ def add(commands: Commands) -> argparse.ArgumentParser:
 
 def run(settings: Settings, options: argparse.Namespace) -> int:
     """Print a line for each place."""
+    if options.act == "hold" and not options.reason:
+        print("callbridge: a hold needs a --reason", file=sys.stderr)
+        return USAGE
     try:
         found, notes = _done(settings, options)
     except (NoPerson, PersonHeld, PersonsAway, ApiError) as wrong:
@@ -62,14 +65,10 @@ def _done(settings: Settings, options: argparse.Namespace) -> tuple[dict[str, An
                 return client_of(options).erase_person(stores.number), []
             except NotRunning:
                 found = stores.erase(by, at)
-                return found.as_data(), [
-                    "callbridge is not running; callbacks owed stay in its saved state: erase again when it runs"
-                ]
+                return found.as_data(), [_NOT_RUNNING]
         case "export":
             return stores.export().as_data(), []
         case "hold":
-            if not options.reason:
-                raise NoPerson("a hold needs a --reason")
             stores.hold(by, options.reason, at)
         case "release" if not stores.release(by, at):
             raise NoPerson("there is no hold on this person")

@@ -57,6 +57,7 @@ def code(*words: str) -> int:
         (("quality", "dispute", NO_REVIEW, "--by", "ann", "--reason", "no"), 2, "is not the number of a review"),
         (("quality", "dispute", "1", "--by", "ann", "--reason", NO_TEXT), 2, "--reason: is not UTF-8 text"),
         (("quality", "next", "team", "--reviewer", NO_TEXT), 2, "--reviewer: is not UTF-8 text"),
+        (("person", "+442079460000", "hold"), 2, "a hold needs a --reason"),
         (("person", "+442079460000", "hold", "--reason", NO_TEXT), 2, "--reason: is not UTF-8 text"),
     ],
 )
