@@ -238,7 +238,7 @@ def test_the_erasure_is_recorded_without_the_number(stores: Stores, capsys: pyte
 def test_nothing_of_a_person_under_a_legal_hold_is_erased_by_request_or_by_age(
     stores: Stores, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert stores.command(ANN, "hold") == 1
+    assert stores.command(ANN, "hold") == 2
     assert stores.command(ANN, "hold", "--reason", "court") == 0
     assert stores.command("020 7946 0123", "erase") == 1
     assert "under a legal hold" in capsys.readouterr().err
