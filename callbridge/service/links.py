@@ -83,6 +83,7 @@ class Links:
                 holds=holds,
                 observer=self._metrics,
                 last_heard_at=last_heard_at,
+                wall_offset=clock.wall_offset,
             )
             ami = self._ami[pbx.name] = Ami(ami_settings(pbx), post=post, now=clock.now, observer=self._metrics)
             self._recorders[pbx.name] = Recorder(ami, now=clock.now, observer=self._metrics)

@@ -1,6 +1,7 @@
 """Frames of the event socket: what each means, and that no frame whatever raises."""
 
 import json
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -114,6 +115,25 @@ def test_a_third_argument_is_when_the_caller_first_came_unless_that_cannot_be(sa
     event = read(json.dumps(message), pbx="a", at=1795292858.0, app="app").event
     assert isinstance(event, CallerArrived)
     assert (event.at, event.since) == (1795292858.0, since)
+
+
+@pytest.mark.parametrize("step", [-3600.0, -2.0, 2.0, 3600.0])
+def test_a_step_of_the_wall_clock_moves_nobody_who_came_back(step: float) -> None:
+    """The dialplan wrote wall time, and ours is anchored at the start: the caller lost the place, or gained as much."""
+    at, waited = 1795292858.0, 30.0
+    said = datetime.fromtimestamp(at + step, UTC).isoformat(timespec="milliseconds")
+    args = ["inbound", "sales", f"{at + step - waited:.3f}"]
+    message = {"type": "StasisStart", "application": "app", "channel": CHANNEL, "args": args, "timestamp": said}
+    event = read(json.dumps(message), pbx="a", at=at, app="app").event
+    assert isinstance(event, CallerArrived)
+    assert event.since == at - waited
+
+
+def test_the_time_that_a_message_takes_is_no_step() -> None:
+    message = {"type": "StasisStart", "application": "app", "channel": CHANNEL, "args": ["inbound", "sales", "1795292800"]}
+    event = read(json.dumps(message | {"timestamp": "2026-11-21T20:27:37.500+0000"}), pbx="a", at=1795292858.0, app="app").event
+    assert isinstance(event, CallerArrived)
+    assert event.since == 1795292800.0
 
 
 def test_what_a_caller_calls_himself_is_cleaned_and_cut() -> None:

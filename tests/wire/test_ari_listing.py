@@ -12,6 +12,8 @@ from callbridge.core.model.numbers import WITHHELD, Withheld
 from callbridge.core.model.orders import InspectPhone, Probe
 from callbridge.wire.ari import Lists, Malformed, inspected, members, probed, snapshot, trouble_in
 
+CREATED = "2026-11-21T21:27:38.500+0100"
+
 
 def channel(name: str, app_name: str = "Stasis", app_data: str = "app,inbound,sales", **more: object) -> dict[str, object]:
     return {
@@ -20,7 +22,7 @@ def channel(name: str, app_name: str = "Stasis", app_data: str = "app,inbound,sa
         "state": "Up",
         "caller": {"number": "4930", "name": "Ada"},
         "dialplan": {"app_name": app_name, "app_data": app_data},
-        "creationtime": "2026-11-21T21:27:38.500+0100",
+        "creationtime": CREATED,
     } | more
 
 
@@ -28,8 +30,20 @@ def lists(channels: object, bridges: object = (), listed: tuple[str, ...] = ("in
     return Lists(*(json.dumps(value).encode() for value in ({"channel_ids": listed}, channels, bridges)))
 
 
-def seen(found: Lists, at: float = 2e9):  # type: ignore[no-untyped-def]
-    return snapshot(found, pbx="a", app="app", prefix="cb", at=at, requested_at=1.0, last_heard_at=0.5)
+def seen(found: Lists, at: float = 2e9, ahead: float = 0.0):  # type: ignore[no-untyped-def]
+    return snapshot(found, pbx="a", app="app", prefix="cb", at=at, requested_at=1.0, last_heard_at=0.5, ahead=ahead)
+
+
+@pytest.mark.parametrize("ahead", [-3600.0, 0.3, 3600.0])
+def test_what_is_found_is_as_old_as_it_is_although_the_wall_clock_was_set(ahead: float) -> None:
+    """An hour ahead: everybody found had arrived this moment, in any order. An hour behind: an hour before all others."""
+    at, step = 1795292858.5 - ahead + 40.0, ahead if abs(ahead) > 1.0 else 0.0
+    by_channel = channel("in")
+    by_argument = channel("gone-on", app_data="app,inbound,sales,1795292800.250")
+    found = seen(lists([by_channel, by_argument], [{"id": "cb-1", "channels": ["in"], "creationtime": CREATED}]), at, ahead)
+    created = {leg.leg: leg.created_at for leg in found.legs}
+    assert list(created.values()) == [min(1795292858.5 - step, at), 1795292800.25 - step]
+    assert found.bridges[0].created_at == min(1795292858.5 - step, at)
 
 
 def test_only_what_is_ours_is_seen() -> None:

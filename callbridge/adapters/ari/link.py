@@ -92,12 +92,15 @@ class Ari:
         holds: Holds = nobody_knows,
         observer: LinkObserver | None = None,
         last_heard_at: float | None = None,
+        wall_offset: Callable[[], float] = float,
     ) -> None:
-        """``now``: epoch seconds that never run backwards. ``on_replaced`` is called when another owner has taken the application
-        permanently. ``holds``: see ``ownership``. ``last_heard_at``: from a saved world; default: now."""
+        """``now``: epoch seconds that never run backwards; ``wall_offset``: how far the wall clock is ahead of them.
+        ``on_replaced`` is called when another owner has taken the application permanently. ``holds``: see ``ownership``.
+        ``last_heard_at``: from a saved world; default: now."""
         self.settings = settings
         self._post = post
         self._now = now
+        self._wall_offset = wall_offset
         self._on_replaced = on_replaced
         self._replacements = Replacements(settings.name, settings.app, now, holds, self._post_taken)
         self._observer: LinkObserver = observer or UnobservedLink()
@@ -280,6 +283,7 @@ class Ari:
                 at=at,
                 requested_at=requested_at,
                 last_heard_at=self._last_heard_at,
+                ahead=self._wall_offset(),
             )
         except wire.Malformed as error:
             raise LinkLost(f"odd list: {error}") from error

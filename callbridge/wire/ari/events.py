@@ -166,7 +166,7 @@ def _stasis_start(frame: _Frame) -> Heard:
         withheld=caller.withheld,
         up=channel.get("state") == "Up",
         uniqueid=identity(channel.get("id")),
-        since=epoch(args[2], frame.at),
+        since=epoch(args[2], frame.at, (frame.said_at or frame.at) - frame.at),
         # ARI reports no linkedid by default; it comes only if channelvars in ari.conf request it.
         linkedid=clean(optional_part(channel, "channelvars").get("CHANNEL(linkedid)"), NAME_LIMIT),
     )

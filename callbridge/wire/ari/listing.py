@@ -19,7 +19,7 @@ from callbridge.core.model.ids import LegId, channel_of, leg_id, pbx_of
 from callbridge.core.model.orders import InspectPhone, Probe
 from callbridge.wire.ari.caller_id import NOBODY, caller_id
 from callbridge.wire.ari.events import OWN_ROLES
-from callbridge.wire.ari.shapes import Malformed, epoch, identity, moment, optional_part, parse, whole
+from callbridge.wire.ari.shapes import Malformed, epoch, identity, moment, optional_part, parse, stepped, whole
 from callbridge.wire.text import NAME_LIMIT, NUMBER_LIMIT, clean
 
 _PHRASES = {status.value: status.phrase for status in HTTPStatus}
@@ -43,8 +43,10 @@ def snapshot(
     at: float,
     requested_at: float,
     last_heard_at: float,
+    ahead: float = 0.0,
 ) -> PbxSnapshot:
-    """What is ours in the three lists. Raises Malformed for an invalid list; an invalid entry within a list is skipped."""
+    """What is ours in the three lists; ``ahead``: seconds by which the wall clock is ahead of ``at``. Raises Malformed for an
+    invalid list; an invalid entry within a list is skipped."""
     application = parse(lists.application)
     if not isinstance(application, dict) or not isinstance(application.get("channel_ids"), list):
         raise Malformed("the application lists no channels")
@@ -58,9 +60,9 @@ def snapshot(
         pbx=pbx,
         requested_at=requested_at,
         last_heard_at=last_heard_at,
-        legs=tuple(_seen_leg(leg_id(pbx, channel_id), channel, app, mine, at) for channel_id, channel in channels),
+        legs=tuple(_seen_leg(leg_id(pbx, channel_id), channel, app, mine, at, ahead) for channel_id, channel in channels),
         bridges=tuple(
-            _seen_bridge(bridge_id, bridge, pbx, at)
+            _seen_bridge(bridge_id, bridge, pbx, at, ahead)
             for bridge_id, bridge in entries(lists.bridges)
             if ours.bridge(bridge_id, bridge, members)
         ),
@@ -210,20 +212,20 @@ def entries(listing: bytes) -> Iterator[tuple[str, dict[str, Any]]]:
             continue
 
 
-def _seen_leg(leg: LegId, channel: dict[str, Any], app: str, mine: str, at: float) -> SeenLeg:
+def _seen_leg(leg: LegId, channel: dict[str, Any], app: str, mine: str, at: float, ahead: float) -> SeenLeg:
     application, first, *rest = arguments(optional_part(channel, "dialplan")) + [""] * 5
     arrived = application == app and first == "inbound"
     transferred = application == app and (rest[4] not in ("", channel_of(leg)) if arrived else not first)
     # The dialplan's arguments are about the channel before; whether this one's number is withheld is not known.
     caller = NOBODY if transferred else caller_id(channel, rest[2:4] if arrived else ())
-    since = epoch(rest[1], at) if arrived else None
+    since = epoch(rest[1], at, ahead) if arrived else None
     told = application == app and first in OWN_ROLES
     tags = optional_part(channel, "channelvars")
     return SeenLeg(
         leg=leg,
         name=clean(channel.get("name"), NAME_LIMIT),
         up=channel.get("state") == "Up",
-        created_at=min(_moment(channel.get("creationtime"), at), at) if since is None else since,
+        created_at=_created(channel, at, ahead) if since is None else since,
         number=caller.number,
         caller_name=caller.name,
         withheld=caller.withheld,
@@ -252,7 +254,7 @@ def about(bridge: dict[str, Any]) -> tuple[str, str, str, str]:
     return app, call, queue, agent
 
 
-def _seen_bridge(bridge_id: str, bridge: dict[str, Any], pbx: str, at: float) -> SeenBridge:
+def _seen_bridge(bridge_id: str, bridge: dict[str, Any], pbx: str, at: float, ahead: float) -> SeenBridge:
     _, call, queue, agent = about(bridge)
     return SeenBridge(
         bridge=bridge_id,
@@ -260,13 +262,14 @@ def _seen_bridge(bridge_id: str, bridge: dict[str, Any], pbx: str, at: float) ->
         call=call,
         queue=queue,
         agent=agent,
-        created_at=min(_moment(bridge.get("creationtime"), at), at),
+        created_at=_created(bridge, at, ahead),
     )
 
 
-def _moment(written: object, otherwise: float) -> float:
-    at = moment(written)
-    return otherwise if at is None else at
+def _created(thing: Mapping[str, Any], at: float, ahead: float) -> float:
+    """By our clock; the PBX writes wall time."""
+    written = moment(thing.get("creationtime"))
+    return at if written is None else min(written - stepped(ahead), at)
 
 
 def _legs(pbx: str, channels: object) -> tuple[LegId, ...]:

@@ -13,6 +13,8 @@ ID_LIMIT = 256
 
 OLDEST_TIMESTAMP = 86400.0
 """Seconds before now beyond which no caller can have arrived."""
+CLOCK_STEP = 1.0
+"""Seconds by which two clocks differ at least when one of them has been set."""
 SKEW = 5.0
 """Seconds by which the PBX's clock may be ahead of ours."""
 _EPOCH = re.compile(r"[0-9]{1,12}(\.[0-9]{1,3})?")
@@ -69,11 +71,18 @@ def whole(value: Any) -> int | None:
     return None
 
 
-def epoch(value: Any, now: float) -> float | None:
-    """Epoch seconds written as digits, perhaps with milliseconds, no later than ``now``; None for anything implausible."""
+def epoch(value: Any, now: float, ahead: float = 0.0) -> float | None:
+    """Epoch seconds written as digits, perhaps with milliseconds, no later than ``now``; None for anything implausible.
+    ``ahead``: seconds by which the clock that wrote them is ahead of ours, which steps with no wall clock."""
     if not isinstance(value, str) or not _EPOCH.fullmatch(value):
         return None
-    return min(float(value), now) if now - OLDEST_TIMESTAMP <= float(value) <= now + SKEW else None
+    ours = float(value) - stepped(ahead)
+    return min(ours, now) if now - OLDEST_TIMESTAMP <= ours <= now + SKEW else None
+
+
+def stepped(ahead: float) -> float:
+    """The difference of two clocks where one was set; less is the time that a message takes, and counts for nothing."""
+    return ahead if abs(ahead) > CLOCK_STEP else 0.0
 
 
 def moment(written: Any) -> float | None:
