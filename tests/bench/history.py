@@ -188,6 +188,8 @@ async def _write(url: str) -> tuple[int, float]:
     store.write(facts[:1], time.time())  # a reader that has no place yet begins at the end
     floor = asyncio.create_task(_floor())
     async with at_work(outbox, reader):
+        while await outbox.cursor(reader.name) is None:  # until it has begun, it begins at the end
+            await asyncio.sleep(0.01)
         began = time.monotonic()
         for at in range(1, len(facts), SAVED_AT_ONCE):
             outbox.append(facts[at : at + SAVED_AT_ONCE])
