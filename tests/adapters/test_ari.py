@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import contextlib
 import time
 from collections.abc import AsyncIterator, Callable
 from typing import Any
@@ -27,6 +28,7 @@ from callbridge.core.model.events import (
     PhoneInspected,
 )
 from callbridge.core.model.ids import LegId
+from callbridge.wire import ari as wire
 from callbridge.wire.ari import Request
 from tests.adapters.fake_ari import FakeAri
 from tests.adapters.waiting import HANGS, Counts, running, until
@@ -245,6 +247,55 @@ async def test_another_client_on_our_application_is_answered_by_taking_it_back(f
         assert not task.done()
     assert rig.replaced == 0
     assert [type(event) for event in rig.told] == [PbxSnapshot, PbxLost, ApplicationTaken, PbxSnapshot, PbxLost]
+
+
+async def test_our_own_former_socket_that_is_replaced_is_nobody_else(fake: FakeAri) -> None:
+    """Asterisk tells the former socket of every newer one, ours as well; only what the present one hears counts."""
+    rig = Rig(fake)
+    async with running(rig.ari.run()) as task:
+        await rig.synced()
+        rig.ari.resync("overload")
+        await rig.synced(2)
+        with contextlib.suppress(ConnectionError):  # it is closed, or about to be
+            await fake.sockets[0].send_str('{"type": "ApplicationReplaced", "application": "app"}')
+        await until(lambda: rig.ari.fresh)
+        await rig.ari.perform(o.Answer(leg=CALLER))
+        assert not task.done()
+    assert rig.replaced == 0
+    assert len(fake.sockets) == 2
+
+
+async def test_with_a_standby_the_application_is_opened_only_while_nobody_else_leads(fake: FakeAri) -> None:
+    rig = Rig(fake, verified=True)
+    rig.held = True
+    async with running(rig.ari.run()) as task:
+        await rig.synced()
+        rig.held = False
+        rig.ari.resync("overload")  # whatever ends a connection: the standby may have taken over since
+        await asyncio.wait_for(task, HANGS)
+    assert rig.replaced == 1
+    assert len(fake.sockets) == 1
+
+
+async def test_where_redis_does_not_say_who_leads_the_stamp_on_the_pbx_does(
+    fake: FakeAri, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("callbridge.adapters.ari.ownership.STAMPED", 0.3)
+    monkeypatch.setattr("callbridge.adapters.ari.ownership._STAMP_CHECK_EVERY", 0.02)
+    stamp = wire.stamp_request("app")
+    fake.answers[f"{stamp.method} {stamp.path}"] = 200, {"value": "theirs:1"}
+    rig = Rig(fake, verified=True)
+    rig.held = None
+    async with running(rig.ari.run()) as task:
+        await rig.synced()  # nobody stamps: it may be opened
+        monkeypatch.setattr("callbridge.adapters.ari.ownership.STAMPED", HANGS)
+        fake.asked.clear()
+        rig.ari.resync("overload")
+        await until(lambda: any(line.startswith("GET /asterisk/variable") for line in fake.asked))
+        fake.answers[f"{stamp.method} {stamp.path}"] = 200, {"value": "theirs:2"}
+        await asyncio.wait_for(task, HANGS)
+    assert rig.replaced == 1
+    assert len(fake.sockets) == 1
 
 
 async def test_a_cancellation_that_meets_a_loss_is_not_forgotten(fake: FakeAri) -> None:

@@ -235,3 +235,25 @@ async def test_two_who_die_in_turn_lose_nobody() -> None:
         await scene.still_talking(TALKING, NAILED)
         await scene.places_kept()
         assert len({fact["call"] for fact in leader.facts("visit_ended", outcome="answered")}) >= len((GOLD, PLAIN, THIRD))
+
+
+async def test_a_pbx_that_dies_and_comes_back_has_one_leader_that_serves() -> None:
+    """Neither of them can reach it meanwhile, so nobody gains by leading."""
+    async with RedisServer() as redis, pair(22, redis) as (scene, other):
+        first = scene.bridge
+        await scene.begin()
+        await scene.pbx.kill()
+        await pause(4.0)
+        await scene.pbx.start()
+        async with asyncio.timeout(20):
+            while not (leaders := [one for one in (first, other) if (await one.probe())[0] == 200]):
+                await asyncio.sleep(0.1)
+        await pause(3.0)
+        (leader,) = [one for one in (first, other) if (await one.probe())[1].get("role") == "leader"]
+        assert leaders == [leader]
+        assert first.process.running
+        assert other.process.running
+        scene.bridge = leader
+        await scene.call(Call(dialled="spare", number="4930200", hang_up_after=1.0))
+        await leader.until("talk_began", agent="spare")
+        await has_a_standby(leader)
