@@ -8,7 +8,7 @@ from tests.bench.throughput import fallen
 
 def test_the_readme_is_made_of_the_last_record() -> None:
     assert (HERE / "README.md").read_text() == readme(
-        record("pacing"), record("throughput"), records("chaos"), records("history")
+        record("pacing"), record("throughput"), records("chaos"), records("history"), records("takeover")
     )
 
 
