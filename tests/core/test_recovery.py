@@ -246,52 +246,6 @@ def test_a_half_made_offer_is_hung_up_and_made_again() -> None:
     assert story.rung() == ["bob"]
 
 
-def test_an_agent_who_picked_up_unheard_gets_the_caller_at_once() -> None:
-    """The agent heard silence until the restart, was hung up then, and the phone rang again."""
-    story = one_queue(agent("bob"))
-    customer = story.caller()
-    ring = story.ring()
-    story.wait(3.0)
-    story.snapshot(seen(customer, entry="support"), seen(ring.leg))
-    bridge = story.only(Bridge)
-    assert bridge.legs == (customer, ring.leg)
-    assert story.hung_up() == set()
-    story.join(bridge)
-    assert (story.state("bob"), story.tally().answered, story.fact(OfferEnded).result) == ("talking", 1, "answered")
-
-
-def test_a_join_that_was_not_carried_out_is_ordered_again() -> None:
-    story = one_queue(agent("bob"))
-    customer = story.caller()
-    leg = story.ring().leg
-    bridge = story.pick_up(leg)
-    story.snapshot(seen(customer, entry="support"), seen(leg))
-    assert story.only(Bridge) == bridge
-    assert story.hung_up() == set()
-    story.join(bridge)
-    assert story.state("bob") == "talking"
-
-
-def test_an_agent_who_picked_up_unheard_and_left_gets_another_offer_later() -> None:
-    story = one_queue(agent("bob"))
-    customer = story.caller()
-    ring = story.ring()
-    story.snapshot(seen(customer, entry="support"))
-    story.gone(ring.leg, estimated=True)
-    assert not story.all_sent(Bridge)
-    assert story.call().visit is not None
-
-
-def test_a_nailed_up_line_says_nothing_of_an_offer() -> None:
-    story = one_queue(agent("bob", connect=ConnectMode.NAILED_UP))
-    session = story.ring().leg
-    story.happens(LegAnswered(at=story.now, leg=session))
-    customer = story.caller()
-    story.snapshot(seen(customer, entry="support"), seen(session))
-    assert not story.all_sent(Bridge)
-    assert story.all_told(OfferEnded)[0].result == "cancelled"
-
-
 def test_a_join_that_worked_unheard_begins_the_talk() -> None:
     story = one_queue(agent("bob"))
     customer = story.caller()

@@ -20,7 +20,7 @@ from callbridge.core.model.plan import SAFE_HARBOUR_CONTEXT
 from callbridge.core.model.slices import Slices, each
 from callbridge.core.model.world import World
 from callbridge.core.outbound import callback_calls, campaigns
-from callbridge.core.recovery import adoption, pick_ups, references
+from callbridge.core.recovery import adoption, references
 from callbridge.core.requests import feature_codes
 from callbridge.core.routing import announcements, audio, offers, segments, visits
 from callbridge.core.transfers import transfers
@@ -156,11 +156,7 @@ def _reconcile(world: World, call: Call) -> None:
                 talks.joined(world, call, estimated=True)
                 return
             _restart_media(world, call, customer)
-            picked_up = pick_ups.has_picked_up(world, call)
-            if picked_up is not None:
-                pick_ups.go_on(world, world.calls[call.id], picked_up)
-            else:
-                offers.retry(world, world.calls[call.id], OfferResult.CANCELLED)
+            offers.retry(world, world.calls[call.id], OfferResult.CANCELLED)
         case Phase.TALKING:
             agent_leg = world.legs.get(call.segment.leg) if call.segment is not None else None
             if agent_leg is not None and agent_leg.missing_since is None and call.bridge is not None:
