@@ -58,6 +58,14 @@ async def follow(replica: RedisServer, primary: RedisServer) -> None:
             await asyncio.sleep(0.02)
 
 
+async def copied(replica: RedisServer, primary: RedisServer) -> None:
+    """It has all that the other one had when this was asked."""
+    _, wanted, _ = await tell(primary, "ROLE")
+    async with asyncio.timeout(HANGS):
+        while (await tell(replica, "ROLE"))[4] < wanted:
+            await asyncio.sleep(0.02)
+
+
 def listed(*servers: RedisServer) -> RedisSettings:
     return replace(servers[0].settings(), url=f"redis://{','.join(f'127.0.0.1:{one.port}' for one in servers)}/0")
 
@@ -94,7 +102,7 @@ async def test_when_they_change_places_the_next_save_goes_to_the_new_one(two: tu
     store = RedisStore(listed(first, second))
     await store.take_over()
     await store.save(delta(1, 1))
-    await asyncio.sleep(0.2)  # replication is behind by a moment
+    await copied(second, first)
     await tell(second, "REPLICAOF", "NO", "ONE")
     await follow(first, second)
     await saved_again(store, 2)
