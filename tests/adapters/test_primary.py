@@ -52,6 +52,7 @@ async def tell(server: RedisServer, *words: str) -> Any:
 
 async def follow(replica: RedisServer, primary: RedisServer) -> None:
     """It is a copy of the other one, and up to date."""
+    await tell(primary, "CONFIG", "SET", "repl-diskless-sync-delay", "0")  # else 5 s, for other replicas that may come
     await tell(replica, "REPLICAOF", "127.0.0.1", str(primary.port))
     async with asyncio.timeout(HANGS):
         while (await tell(replica, "ROLE"))[3] != b"connected":
@@ -145,6 +146,7 @@ async def sentinel(primary: RedisServer, folder: Path) -> AsyncIterator[str]:
         process.wait()
 
 
+@pytest.mark.slow
 @pytest.mark.slow
 async def test_a_fail_over_of_sentinel_that_goes_back_to_an_older_lease_is_put_right_by_the_leader(
     two: tuple[RedisServer, RedisServer], tmp_path: Path
