@@ -29,6 +29,7 @@ from tests.test_ending import _config, _fails_soon
 from tests.test_standby import nobody_leads
 from tests.test_starting import own_redis
 
+LONG = True
 NAMES = ("first", "second")
 
 

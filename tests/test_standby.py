@@ -26,7 +26,8 @@ from tests.adapters.test_store import delta, numbers
 from tests.adapters.waiting import HANGS, until
 from tests.test_starting import own_redis
 
-TIMES = LeaseTimes(ttl=1.0)
+LONG = True
+TIMES = LeaseTimes(ttl=0.5)
 PLENTY = 2.5 * TIMES.ttl
 """Seconds in which a standby that may take over does."""
 
@@ -65,7 +66,9 @@ class Instance:
         *,
         clock: Callable[[], float] = time.time,
         trouble: dict[str, str] | None = None,
+        times: LeaseTimes = TIMES,
     ) -> None:
+        self.times = times
         self.lease = RedisLease(settings, holder=name, address=f"http://{name}:8090", clock=clock)
         self.store = RedisStore(settings, clock=clock)
         self.checks, self.ledger, self.linked = ToyChecks(trouble), "", True
@@ -73,7 +76,7 @@ class Instance:
         self.ends: list[str] = []
         self.standby = Standby(
             lease=self.lease,
-            times=TIMES,
+            times=times,
             store=self.store,
             checks=self.checks,
             ledger=self._ledger,
@@ -88,7 +91,7 @@ class Instance:
     def _lead(self, token: int, claimed_at: float) -> Leading:
         self.leading = Leading(
             self.lease,
-            TIMES,
+            self.times,
             token=token,
             claimed_at=claimed_at,
             linked=lambda: self.linked,
@@ -101,7 +104,7 @@ class Instance:
         self.task = asyncio.create_task(self.standby.take_over())
         return self.task
 
-    async def leads(self, limit: float = 8 * TIMES.ttl) -> Taken:
+    async def leads(self, limit: float = HANGS) -> Taken:
         return await asyncio.wait_for(asyncio.shield(self.task or self.start()), limit)
 
     async def dies(self) -> None:
@@ -128,10 +131,10 @@ async def instances(server: RedisServer, *made: Instance) -> AsyncIterator[None]
 
 
 @contextlib.asynccontextmanager
-async def pair(server: RedisServer, **trouble: str) -> AsyncIterator[tuple[Instance, Instance]]:
+async def pair(server: RedisServer, times: LeaseTimes = TIMES, **trouble: str) -> AsyncIterator[tuple[Instance, Instance]]:
     """One that leads, with a saved world, and one that stands by."""
     settings = patient(server)
-    a, b = Instance(settings, "a"), Instance(settings, "b", trouble=trouble)
+    a, b = Instance(settings, "a", times=times), Instance(settings, "b", trouble=trouble, times=times)
     await nobody_leads(settings)
     async with instances(server, a, b):
         await a.leads()
@@ -195,13 +198,13 @@ async def test_a_healthy_leader_is_left_alone(server: RedisServer) -> None:
 
 
 async def test_a_released_lease_is_taken_at_once(server: RedisServer) -> None:
-    async with pair(server) as (a, b):
+    async with pair(server, LeaseTimes(ttl=15.0)) as (a, b):
         await until(lambda: b.standby._examined.able)
         assert a.leading is not None
         await a.leading.release()
         released = time.monotonic()
         await b.leads()
-        assert time.monotonic() - released < TIMES.ttl
+        assert time.monotonic() - released < 15.0
 
 
 async def test_a_standby_with_a_wrong_password_says_so_and_takes_nothing_even_from_a_dead_leader(server: RedisServer) -> None:
