@@ -138,6 +138,9 @@ def summary(settings: Settings, table: TierTable | None) -> Iterator[str]:
         numbers = "numbers as they are" if hook.unmasked else "numbers masked"
         yield f"webhook   {hook.name}: {', '.join(hook.events)} to {urlsplit(hook.url).hostname}, {numbers}"
     yield "store     " + ("Redis" if settings.redis else "memory only: a restart loses the waiting callers' times")
+    if settings.standby is not None:
+        after = duration_text(settings.standby.take_over_after)
+        yield f"standby   this is {settings.standby.address}; one of several instances leads, another takes over after {after}"
 
 
 def _campaign(settings: Settings, plan: CampaignPlan) -> Iterator[str]:
