@@ -241,6 +241,7 @@ async def test_the_end_of_the_server_ends_the_streams(desk: ToyDesk) -> None:
 async def test_a_slow_reader_is_told_so_and_dropped_and_holds_up_nobody() -> None:
     loop = asyncio.get_running_loop()
     desk = ToyDesk(feed=(feed := EventFeed("run", kept=200)))
+    EventFeed("before", kept=1).on_facts([arrival(1)])  # the first fact of a process builds the encoder
     address = socket.create_server(("127.0.0.1", 0))
     with socket.socket() as slow:
         slow.setblocking(False)
