@@ -434,8 +434,10 @@ class World(SavedTables):
             return
         for call, counts, by in ((old, was, -1), (new, is_, 1)):
             if call is not None and counts:
-                self._callers["pbx", pbx_of(call.leg)] += by
-                self._callers["entry", call.entry] += by
+                for key in (("pbx", pbx_of(call.leg)), ("entry", call.entry)):
+                    self._callers[key] += by
+                    if not self._callers[key]:
+                        del self._callers[key]
 
     def _leg_changed(self, key: str, old: Leg | None, new: Leg | None) -> None:
         self._arm("leg", key, old, new)
