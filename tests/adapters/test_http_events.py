@@ -18,7 +18,7 @@ from callbridge.adapters.http import ApiToken, ConnectionLimits, EventFeed, Http
 from callbridge.adapters.http.feed import Wanted
 from callbridge.core.model.facts import AgentAlerted, CallArrived, RequestGranted
 from tests.adapters.http_desk import ToyDesk, client_of, probes
-from tests.adapters.waiting import HANGS, until
+from tests.adapters.waiting import HANGS, garbage_kept, until
 
 SETTINGS = HttpSettings(
     token="root",
@@ -253,9 +253,10 @@ async def test_a_slow_reader_is_told_so_and_dropped_and_holds_up_nobody() -> Non
             told, longest = 0, 0.0
             async with asyncio.timeout(HANGS):
                 while feed.readers:
-                    began = time.thread_time()
-                    feed.on_facts([arrival(told := told + 1) for _ in range(10)])
-                    longest = max(longest, time.thread_time() - began)
+                    with garbage_kept():
+                        began = time.thread_time()
+                        feed.on_facts([arrival(told := told + 1) for _ in range(10)])
+                        longest = max(longest, time.thread_time() - began)
                     await asyncio.sleep(0.001)
             assert longest < 0.02
             read = bytearray()
