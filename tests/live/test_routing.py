@@ -198,7 +198,9 @@ async def test_what_is_told_of_the_waits_is_what_happened_on_the_wire(house: Hou
     script = PhoneScript(ring=(0.1, 0.3), steps=[Talk(0.5, 0.8)], hangs_up=True)
     async with Phone(pbx, "1001", script) as first, Phone(pbx, "1002", script) as second, Callers(pbx, calls, rate=8) as callers:
         made = await callers.wait()
-        answered = {seen.caller_number: seen.answered_at for seen in (*first.records(), *second.records())}
+        rung = sorted((*first.records(), *second.records()), key=lambda seen: seen.answered_at or 0.0)
+        # The last one counts: on a crowded machine a phone may hang up by its own clock before it is put through.
+        answered = {seen.caller_number: seen.answered_at for seen in rung}
     await bridge.until("call_ended", count=len(calls))
     numbers = {fact["call"]: fact["pii.number"] for fact in bridge.facts("call_arrived")}
     told = {numbers[fact["call"]]: fact["waited"] for fact in bridge.facts("talk_began")}
