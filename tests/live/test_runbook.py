@@ -35,7 +35,7 @@ class Machine:
         for folder in FOLDERS:
             (root / folder).mkdir(parents=True)
         (root / "etc/asterisk").symlink_to(self.pbx.folder / "etc")
-        inside = f"nsenter --target={self.pbx.pid} --mount --root --wdns=/ asterisk -C /lab/etc/asterisk.conf"
+        inside = f"nsenter --target={self.pbx.pid} --mount --root --wdns=/ /usr/sbin/asterisk -C /lab/etc/asterisk.conf"
         self._command("bin/asterisk", inside)
         self._command("bin/redis-cli", f"{shutil.which('redis-cli')} -p {bridge.redis.port}")
 
