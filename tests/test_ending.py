@@ -29,6 +29,8 @@ from callbridge.settings.loading import load
 from tests.adapters.fake_ari import FakeAri
 from tests.adapters.waiting import HANGS, until
 
+LONG = True
+
 CALLER = {"id": "c1", "name": "PJSIP/trunk-1", "state": "Ring"}
 ANOTHER = CALLER | {"id": "c2", "name": "PJSIP/trunk-2"}
 SENT = "POST /channels/c1/continue?context=callbridge-fallback&extension=support&priority=1"

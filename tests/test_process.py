@@ -32,6 +32,8 @@ from tests.adapters.waiting import HANGS, until
 from tests.test_ending import a_caller_waits, rig
 from tests.test_starting import a_living_owner, own_redis, process_config, processed
 
+LONG = True
+
 
 @pytest.fixture
 def server() -> Iterator[RedisServer]:

@@ -39,6 +39,8 @@ from tests.adapters.conftest import RedisServer
 from tests.adapters.test_store import delta, numbers
 from tests.adapters.waiting import HANGS
 
+LONG = True
+
 Look = Callable[[], Awaitable[list[OwnershipSeen]]]
 
 

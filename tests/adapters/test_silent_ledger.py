@@ -51,6 +51,8 @@ from tests.adapters.waiting import HANGS
 from tests.core.test_campaigns import begin as begin_campaign
 from tests.core.test_campaigns import house
 
+LONG = True
+
 
 class Stuck(LedgerStore):
     """A database that can be made to say nothing; anybody who is cut off from it gets what a broken connection gives."""

@@ -22,6 +22,8 @@ from tests.core.story import PBX
 from tests.runtime.fakes import PLAN, House, house
 from tests.runtime.test_loop import _caller, _raise_for
 
+LONG = True
+
 ANN = leg_id(PBX, "ann")
 
 
