@@ -277,6 +277,19 @@ async def test_with_a_standby_the_application_is_opened_only_while_nobody_else_l
     assert len(fake.sockets) == 1
 
 
+async def test_a_connection_that_is_given_up_ends_though_an_echo_comes_in_that_moment(fake: FakeAri) -> None:
+    """Else the link would neither be of use nor be opened again."""
+    rig = Rig(fake)
+    async with running(rig.ari.run()):
+        await rig.synced()
+        beats = sum(line.startswith("POST /events/user") for line in fake.asked)
+        rig.ari.resync("overload")
+        rig.ari.listen()
+        rig.ari._proven_at = time.time()
+        await until(lambda: sum(line.startswith("POST /events/user") for line in fake.asked) > beats)
+        await rig.synced(2)
+
+
 async def test_where_redis_does_not_say_who_leads_the_stamp_on_the_pbx_does(
     fake: FakeAri, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -8,7 +8,6 @@ send and receive back), and it counts from when it was *sent*: after a stall, ol
 from __future__ import annotations
 
 import asyncio
-import math
 import secrets
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
@@ -116,6 +115,8 @@ class Ari:
         self._turns = asyncio.Semaphore(settings.connections)
         self._losses = 0
         self._beat_now = asyncio.Event()
+        self._dropped = asyncio.Event()
+        """The connection is to end, though it works."""
         self._held: list[AnyEvent] = []
         self._orders = AriOrders(
             app=settings.app,
@@ -172,6 +173,7 @@ class Ari:
             async with http.socket(wire.event_socket(self.settings.app), self.settings.ping_every) as socket:
                 # Asterisk may have made us the owner as early as the start of the handshake, and only briefly.
                 self._proven_at = asked_at
+                self._dropped.clear()
                 jobs = self._read(socket), self._beat(http), self._stamp(http), self._watch(), self._sync(http)
                 await self._until_lost(*jobs, self._orders.audio.run())
         except (aiohttp.ClientError, OSError, TimeoutError, LinkLost, OrderTrouble) as trouble:
@@ -265,7 +267,10 @@ class Ari:
             left = self._proven_at + self.settings.echo_limit - self._now()
             if left <= 0.0:
                 raise LinkLost("echo late")
-            await asyncio.sleep(min(left, self.settings.echo_every))
+            with suppress(TimeoutError):
+                async with asyncio.timeout(min(left, self.settings.echo_every)):
+                    await self._dropped.wait()
+                raise LinkLost("resync")  # though the next echo may have come meanwhile
 
     async def _sync(self, http: AriHttp) -> None:
         """Set the filter, list the PBX, post the snapshot, then the events received meanwhile."""
@@ -317,7 +322,7 @@ class Ari:
         if self._synced:
             log.warning("ari resync", pbx=self.settings.name, why=why)
             self._lose()
-            self._proven_at = -math.inf  # the watch ends the connection
+            self._dropped.set()
 
     def listen(self) -> None:
         """Send the next heartbeat now: PbxHeard follows as soon as all events that Asterisk has sent have been posted."""
