@@ -16,6 +16,7 @@ import pytest
 
 from callbridge.adapters.redis.connection import RedisSettings
 from callbridge.adapters.redis.lease import RedisLease
+from callbridge.cli import main
 from callbridge.runtime.saver import Saver
 from callbridge.service import adapter_settings, serving
 from callbridge.service.adapter_settings import redis_settings
@@ -25,7 +26,7 @@ from callbridge.wire import ari as wire
 from tests.adapters.conftest import RedisServer
 from tests.adapters.fake_ari import FakeAri
 from tests.adapters.waiting import HANGS, until
-from tests.test_ending import _config, _fails_soon
+from tests.test_ending import CALLER, _config, _fails_soon
 from tests.test_standby import nobody_leads
 from tests.test_starting import own_redis
 
@@ -36,10 +37,10 @@ NAMES = ("first", "second")
 class One:
     """One of the two."""
 
-    def __init__(self, name: str, folder: Path, fake: FakeAri, server: RedisServer) -> None:
+    def __init__(self, name: str, folder: Path, fake: FakeAri, server: RedisServer, **more: object) -> None:
         self.address = f"http://{name}.example:8090"
         config = folder / f"{name}.yaml"
-        links = _config(fake) | {"redis": {"url": server.settings().url}, "standby": {"address": self.address}}
+        links = _config(fake) | {"redis": {"url": server.settings().url}, "standby": {"address": self.address}} | more
         config.write_text(json.dumps(links))
         self.settings = load(config)
         self.url = f"http://127.0.0.1:{self.settings.http.port}"
@@ -55,7 +56,7 @@ class One:
             more: dict[str, Any] = {"json": {}} if method == "POST" else {}
             async with session.request(method, self.url + path, **more) as answer:
                 text = await answer.text()
-                return answer.status, json.loads(text) if text.startswith("{") else text
+                return answer.status, json.loads(text) if text[:1] in "[{" else text
 
     async def until_missing(self, missing: list[str]) -> None:
         async with asyncio.timeout(HANGS):
@@ -68,14 +69,14 @@ class One:
 
 
 @contextlib.asynccontextmanager
-async def pair(folder: Path) -> AsyncIterator[tuple[One, One, FakeAri]]:
+async def pair(folder: Path, **more: object) -> AsyncIterator[tuple[One, One, FakeAri]]:
     with own_redis() as server:
         async with FakeAri().serve() as fake, contextlib.AsyncExitStack() as stack:
             stamp = wire.stamp_request(fake.app)
             fake.answers[f"{stamp.method} {stamp.path}"] = 200, {"value": "a:1"}
             ones: list[One] = []
             for name in NAMES:
-                ones.append(One(name, folder, fake, server))
+                ones.append(One(name, folder, fake, server, **more))
                 stack.push_async_callback(ones[-1].close)
                 if len(ones) == 1:
                     found = redis_settings(ones[0].settings)
@@ -93,13 +94,17 @@ def patient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(adapter_settings, "RedisSettings", partial(RedisSettings, connect_timeout=HANGS, timeout=HANGS))
 
 
-async def test_a_standby_names_the_leader_and_answers_nothing_else(tmp_path: Path) -> None:
+async def test_a_standby_names_the_leader_and_refuses_what_only_that_one_can_answer(tmp_path: Path) -> None:
     async with pair(tmp_path) as (first, second, fake):
         assert (await second.ask("/healthz"))[0] == 200
         status, said = await second.ask("/readyz")
         assert (status, said["role"], said["leader"]) == (503, "standby", first.address)
         assert (await first.ask("/readyz"))[1]["role"] == "leader"
-        for method, path in (("GET", "/api/queues"), ("POST", "/api/agents/ann/ready"), ("POST", "/api/step-down")):
+        refused = [
+            *(("POST", path) for path in ("/api/agents/ann/ready", "/api/step-down", "/api/callbacks", "/api/reload")),
+            *(("GET", path) for path in ("/api/explain/agents/ann", "/api/campaigns", "/api/events", "/nowhere")),
+        ]
+        for method, path in refused:
             status, said = await second.ask(path, method)
             assert (status, said["leader"]) == (503, first.address)
             assert said["detail"] == f"this instance is a standby: ask the leader at {first.address}"
@@ -112,6 +117,64 @@ async def test_a_standby_names_the_leader_and_answers_nothing_else(tmp_path: Pat
         assert "callbridge_leader 1.0" in metrics
         assert "callbridge_standbys 1.0" in metrics
         assert len(fake.sockets) == 1
+
+
+READS = (
+    *("/api/queues", "/api/queues/support", "/api/agents", "/api/agents/ann", "/api/calls", "/api/calls?queue=support"),
+    *("/api/callbacks", "/api/bypass", "/api/openapi.json", "/api/reports", "/api/reports/queues"),
+    *("/api/queues/nowhere", "/api/agents/nobody", "/api/calls/nobody", "/api/facts", "/api/queues?limit=1"),
+)
+
+
+async def test_a_standby_answers_what_it_can_read_as_its_leader_does(tmp_path: Path) -> None:
+    async with pair(tmp_path, database={"url": f"sqlite:///{tmp_path}/history.db"}) as (first, second, fake):
+        await fake.say("StasisStart", args=["inbound", "support"], channel=CALLER)
+        term = first.process.term
+        assert term is not None
+        await until(lambda: term.world.calls)
+        async with asyncio.timeout(HANGS):  # the hashes are written a moment later
+            while await second.ask("/api/calls") != await first.ask("/api/calls"):
+                await asyncio.sleep(0.02)
+        for path in READS:
+            assert await second.ask(path) == await first.ask(path), path
+        (call,) = term.world.calls
+        path = f"/api/calls/{call}"
+        async with asyncio.timeout(HANGS):  # the archive is, too
+            while (found := await second.ask(path))[1]["timeline"] != (await first.ask(path))[1]["timeline"]:
+                await asyncio.sleep(0.02)
+        assert found == await first.ask(path)
+        assert found[1]["timeline"][0]["type"] == "call_arrived"
+        waiting = (await second.ask("/api/waiting"))[1]
+        theirs = (await first.ask("/api/waiting"))[1]
+        vague = {"now", "alerts"}
+        assert {key: waiting[key] for key in theirs.keys() - vague - {"waiting"}} == {
+            key: theirs[key] for key in theirs.keys() - vague - {"waiting"}
+        }
+        (here,), (there,) = waiting["waiting"], theirs["waiting"]
+        assert here | {"waited": 0, "needs": "support >= 1"} == there | {"waited": 0}
+        (told,) = waiting["alerts"]
+        assert told == "seen from a standby: only the leader knows what needs attention"
+
+
+async def test_the_commands_that_show_something_work_beside_a_standby(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    async with pair(tmp_path) as (first, second, fake):
+        await fake.say("StasisStart", args=["inbound", "support"], channel=CALLER)
+
+        async def command(*words: str) -> tuple[int, str]:
+            code = await asyncio.to_thread(main, [*words, "--url", second.url])
+            out, err = capsys.readouterr()
+            return code, out + err
+
+        async with asyncio.timeout(HANGS):
+            while "waits" not in (shown := await command("top", "--once"))[1]:
+                await asyncio.sleep(0.05)
+        assert shown[0] == 0
+        assert f"standby: {first.address} leads" in " ".join(shown[1].split())
+        code, said = await command("queues")
+        assert (code, "support" in said) == (0, True)
+        code, said = await command("agents", "show", "ann")
+        assert code == 1
+        assert said.strip().endswith(f"this instance is a standby: ask the leader at {first.address}")
 
 
 async def test_who_steps_down_stands_by_and_exports_no_old_figures(tmp_path: Path) -> None:

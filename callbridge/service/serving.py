@@ -19,7 +19,7 @@ import structlog
 
 from callbridge.adapters.database import BadDatabase
 from callbridge.adapters.facts.codec import FutureSchema
-from callbridge.adapters.http import REFUSALS, Probes, listening, make_app, make_starting_app
+from callbridge.adapters.http import REFUSALS, Probes, listening, make_app, make_standby_app, make_starting_app
 from callbridge.adapters.logs import log as logs
 from callbridge.adapters.report_forms.scheduler import ReportScheduler
 from callbridge.adapters.system.garbage import Collector
@@ -28,6 +28,7 @@ from callbridge.service.adapter_settings import http_settings
 from callbridge.service.http_backend import HttpBackend
 from callbridge.service.process import DONE, FAILED, SHUTDOWN_TIMEOUT, Process
 from callbridge.service.report_plan import report_plan
+from callbridge.service.standby_reads import standby_reads
 from callbridge.service.term import PlanNotAdopted, Term
 from callbridge.settings.models import Settings
 
@@ -58,13 +59,16 @@ async def _with_term(process: Process, term: Term, address: socket.socket) -> As
 
 @contextlib.asynccontextmanager
 async def _without_term(process: Process, address: socket.socket) -> AsyncIterator[None]:
-    """HTTP while there is no world yet: it answers what we wait for."""
+    """HTTP while we have no world: it answers what we wait for, and a standby also what it can read."""
     http = http_settings(process.settings.http)
     probes = Probes(missing=process.missing, notes=process.notes, role=process.role)
-    if process.has_standby:
-        probes = replace(probes, metrics=process.metrics.render_standby)
-    site = make_starting_app(http, probes)
-    async with listening(site, address.dup(), http.limits):
+    async with contextlib.AsyncExitStack() as stack:
+        if process.has_standby:
+            reads = await stack.enter_async_context(standby_reads(process))
+            site = make_standby_app(http, replace(probes, metrics=process.metrics.render_standby), reads)
+        else:
+            site = make_starting_app(http, probes)
+        await stack.enter_async_context(listening(site, address.dup(), http.limits))
         yield
 
 

@@ -12,6 +12,7 @@ from callbridge.adapters.http.limits import REFUSALS, ConnectionLimits
 from callbridge.adapters.http.probes import Probes, Role, make_starting_app
 from callbridge.adapters.http.request_bodies import BODY_LIMIT
 from callbridge.adapters.http.server import listening
+from callbridge.adapters.http.standby_routes import StandbyReads, make_standby_app
 
 __all__ = [
     "BODY_LIMIT",
@@ -25,9 +26,11 @@ __all__ = [
     "Probes",
     "ReloadResult",
     "Role",
+    "StandbyReads",
     "SubmittedEvent",
     "TokenRole",
     "listening",
     "make_app",
+    "make_standby_app",
     "make_starting_app",
 ]

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import json
-import re
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
 from aiohttp import hdrs, web
-from aiohttp.typedefs import Handler
 
 from callbridge.adapters.facts.codec import FACT_TYPES
 from callbridge.adapters.facts.person_place import NoPerson, PersonHeld, PersonsAway
@@ -22,6 +20,7 @@ from callbridge.adapters.http.explain_routes import MAX_WAITING_SHOWN
 from callbridge.adapters.http.feed import EventFeed, Wanted
 from callbridge.adapters.http.limits import Refusals
 from callbridge.adapters.http.openapi import document
+from callbridge.adapters.http.permits import NOT_YOURS, limit_of, permitted, timeline_for
 from callbridge.adapters.http.person_schemas import PersonBody
 from callbridge.adapters.http.probes import Probes
 from callbridge.adapters.http.problems import Problem, problems, unavailable
@@ -32,7 +31,6 @@ from callbridge.adapters.http.reload_schemas import ReloadBody
 from callbridge.adapters.http.report_answers import catalogue_answer, report_answer
 from callbridge.adapters.http.request_bodies import (
     BODY_LIMIT,
-    PLAIN_TEXT,
     BlockBody,
     Body,
     CallbackBody,
@@ -69,9 +67,6 @@ from callbridge.core.model.events import (
 from callbridge.core.model.facts import RequestRefused
 from callbridge.core.model.switch import BYPASS, closing
 
-_MAX_CALLS = 1000
-_NOT_YOURS = "this token is for one agent"
-
 
 def make_app(settings: HttpSettings, backend: Backend, probes: Probes, feed: EventFeed) -> web.Application:
     """The application, ready for a runner. Call it on the loop on which it will run."""
@@ -85,7 +80,7 @@ def make_app(settings: HttpSettings, backend: Backend, probes: Probes, feed: Eve
     handlers = _Handlers(backend, probes, readers, RateLimit(settings.logins, now=asyncio.get_running_loop().time))
     groups = (handlers, QualityHandlers(backend.quality()), RecordingHandlers(backend.recordings()))
     for route in ROUTES:
-        handler = _allowed(route, _handler(route, groups))
+        handler = permitted(route, _handler(route, groups))
         app.router.add_route(route.method, route.path, handler)
         if route.roles is None:
             app.router.add_route(hdrs.METH_HEAD, route.path, handler)  # load balancers probe with HEAD
@@ -103,21 +98,6 @@ def _handler(route: Route, groups: Sequence[object]) -> Callable[..., Awaitable[
         getattr(group, route.handler) for group in groups if hasattr(group, route.handler)
     )
     return found
-
-
-def _allowed(route: Route, handler: Callable[..., Awaitable[web.StreamResponse]]) -> Handler:
-    """The route's handler, after checks that the role may use it and that the body is not a web form."""
-
-    async def allowed(request: web.Request) -> web.StreamResponse:
-        if route.roles is not None and caller().role not in route.roles:
-            raise Problem(403, f"this requires one of the roles: {', '.join(sorted(route.roles))}")
-        if route.roles is not None:
-            _check_query(request, route)
-        if route.body is not None and request.content_type != "application/json":
-            raise Problem(415, "the body must be application/json")
-        return await (handler(request) if route.request is None else handler(request, route))
-
-    return allowed
 
 
 class _Handlers:
@@ -164,7 +144,7 @@ class _Handlers:
 
     async def calls(self, request: web.Request) -> web.Response:
         board, own = self._backend.board(), caller().agent
-        queue, limit = self._queue_filter(request, board), _limit(request.query.get("limit"))
+        queue, limit = self._queue_filter(request, board), limit_of(request.query.get("limit"))
         rows, masked = board.live_calls(), board.masked
         in_hand = _current_call(board, own) if own else None
 
@@ -185,10 +165,10 @@ class _Handlers:
         view, timeline = self._backend.board().call(name), self._backend.timeline(name)
         if view is None and timeline is None:
             raise Problem(404, "no such call")
-        return web.json_response({"id": name, **(view or {}), "timeline": _for(who, timeline or [])})
+        return web.json_response({"id": name, **(view or {}), "timeline": timeline_for(who, timeline or [])})
 
     async def waiting(self, request: web.Request) -> web.Response:
-        limit = _limit(request.query.get("limit"), MAX_WAITING_SHOWN)
+        limit = limit_of(request.query.get("limit"), MAX_WAITING_SHOWN)
         return web.json_response(await self._backend.waiting(limit))
 
     async def explain_agent(self, request: web.Request) -> web.Response:
@@ -215,7 +195,7 @@ class _Handlers:
         timeline = self._backend.timeline(name)
         if timeline is None:
             raise Problem(404, "no such call")
-        return web.json_response(_for(who, timeline))
+        return web.json_response(timeline_for(who, timeline))
 
     async def events(self, request: web.Request) -> web.StreamResponse:
         types = frozenset(filter(None, request.query.get("types", "").split(",")))
@@ -234,7 +214,7 @@ class _Handlers:
         """The agent in the path. Raises Problem when the token is for another agent, or the agent is unknown."""
         name, who = request.match_info["id"], caller()
         if who.agent not in ("", name):
-            raise Problem(403, _NOT_YOURS)
+            raise Problem(403, NOT_YOURS)
         if name not in self._backend.board().agents:
             raise Problem(404, f"no such agent: {name}")
         return name
@@ -242,7 +222,7 @@ class _Handlers:
     def _own_call(self, who: Caller, call: str) -> None:
         """An agent token may access only the agent's current call; it does not even learn whether other calls exist."""
         if who.agent and _current_call(self._backend.board(), who.agent) != call:
-            raise Problem(403, _NOT_YOURS)
+            raise Problem(403, NOT_YOURS)
 
     def _agent(self, name: str) -> web.Response:
         view = self._backend.board().agent(name)
@@ -445,18 +425,6 @@ class _Handlers:
         return await self.bypass(request)
 
 
-def _check_query(request: web.Request, route: Route) -> None:
-    """Refuse unknown parameters: a misspelt one that was ignored would answer a different question."""
-    known = {query.name for query in route.query if query.place == "query"}
-    for name in request.query:
-        if name not in known:
-            raise Problem(400, "unknown parameter", parameter=name[:64], known=sorted(known))
-        if len(request.query.getall(name)) > 1:
-            raise Problem(400, "a parameter is given more than once", parameter=name)
-        if not re.fullmatch(PLAIN_TEXT, request.query[name]):
-            raise Problem(400, "a parameter must not contain control characters", parameter=name)
-
-
 def _check(refused: RequestRefused | None, **about: Any) -> None:
     """Raises Problem when the request was refused."""
     if refused is not None:
@@ -467,16 +435,3 @@ def _current_call(board: Board, agent: str) -> str:
     """The current call of an agent; empty when there is none."""
     row = board.agents.get(agent)
     return row.call if row is not None else ""
-
-
-def _for(who: Caller, timeline: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The facts of a timeline that this token may see: an agent sees nothing about other agents."""
-    return [fact for fact in timeline if not who.agent or fact["agent"] in ("", who.agent)]
-
-
-def _limit(text: str | None, default: int = _MAX_CALLS) -> int:
-    if text is None:
-        return default
-    if not (text.isascii() and text.isdigit() and len(text) < 7):
-        raise Problem(400, "limit must be a number")
-    return int(text)

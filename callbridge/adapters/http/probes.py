@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from aiohttp import hdrs, web
+from aiohttp.typedefs import Handler
 
 from callbridge.adapters.http.auth import HttpSettings, guard
 from callbridge.adapters.http.encodings import plain_only
@@ -57,14 +58,22 @@ class Probes:
         return web.Response(body=await self.metrics(), headers={hdrs.CONTENT_TYPE: CONTENT_TYPE})
 
 
+def leader_only(role: Callable[[], Role]) -> Handler:
+    """A handler of a standby: refuses, and says where the leader is."""
+
+    async def refuse(_request: web.Request) -> web.StreamResponse:
+        leader = role().leader
+        ask = f"ask the leader at {leader}" if leader else "no leader is known; ask again"
+        raise Problem(503, f"this instance is a standby: {ask}", retry_after=1.0, leader=leader)
+
+    return refuse
+
+
 def make_starting_app(settings: HttpSettings, probes: Probes) -> web.Application:
     """The application that is served until there is a world."""
 
     async def later(_request: web.Request) -> web.Response:
-        waiting, role = "; ".join(probes.missing()), probes.role()
-        if role.name == "standby":
-            ask = f"ask the leader at {role.leader}" if role.leader else "no leader is known; ask again"
-            raise Problem(503, f"this instance is a standby: {ask}", retry_after=1.0, leader=role.leader)
+        waiting = "; ".join(probes.missing())
         raise Problem(503, f"callbridge is starting{': ' if waiting else ''}{waiting}", retry_after=1.0)
 
     app = web.Application(middlewares=[timed, problems, plain_only(Refusals(probes.refused)), guard(settings)])

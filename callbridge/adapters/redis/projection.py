@@ -1,4 +1,4 @@
-"""The public face in Redis: hashes and messages that anybody may read, and that we never read back.
+"""The public face in Redis: hashes and messages that anybody may read, and that a leader never reads back.
 
 ``touch`` only notes what changed; a task of its own brings Redis up to date: at once after a quiet moment, and at most
 FLUSHES times a second, however often a thing changed in between. Of a hash only the fields that differ from what was

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from callbridge.adapters.facts.privacy import mask
 from callbridge.core.model.callback import Callback
@@ -11,7 +11,12 @@ from callbridge.core.model.world_view import WorldView
 
 def callbacks(world: WorldView, *, masked: bool = True) -> list[dict[str, object]]:
     """Every open callback, per queue in the order in which they will be made."""
-    ordered = sorted(world.callbacks.values(), key=lambda callback: (callback.queue, callback.rank, callback.id))
+    return in_order(world.callbacks.values(), masked=masked)
+
+
+def in_order(rows: Iterable[Callback], *, masked: bool = True) -> list[dict[str, object]]:
+    """These, per queue in the order in which they will be made."""
+    ordered = sorted(rows, key=lambda callback: (callback.queue, callback.rank, callback.id))
     return [dict(_row(callback, masked)) for callback in ordered]
 
 

@@ -1,0 +1,58 @@
+"""What a request may do, and which part of an answer its token may see: the same for a leader and a standby."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
+
+from aiohttp import web
+from aiohttp.typedefs import Handler
+
+from callbridge.adapters.http.auth import Caller, caller
+from callbridge.adapters.http.problems import Problem
+from callbridge.adapters.http.request_bodies import PLAIN_TEXT
+from callbridge.adapters.http.route import Route
+
+NOT_YOURS = "this token is for one agent"
+_MAX_CALLS = 1000
+
+
+def permitted(route: Route, handler: Callable[..., Awaitable[web.StreamResponse]]) -> Handler:
+    """The route's handler, after checks that the role may use it and that the body is not a web form."""
+
+    async def allowed(request: web.Request) -> web.StreamResponse:
+        if route.roles is not None and caller().role not in route.roles:
+            raise Problem(403, f"this requires one of the roles: {', '.join(sorted(route.roles))}")
+        if route.roles is not None:
+            _check_query(request, route)
+        if route.body is not None and request.content_type != "application/json":
+            raise Problem(415, "the body must be application/json")
+        return await (handler(request) if route.request is None else handler(request, route))
+
+    return allowed
+
+
+def _check_query(request: web.Request, route: Route) -> None:
+    """Refuse unknown parameters: a misspelt one that was ignored would answer a different question."""
+    known = {query.name for query in route.query if query.place == "query"}
+    for name in request.query:
+        if name not in known:
+            raise Problem(400, "unknown parameter", parameter=name[:64], known=sorted(known))
+        if len(request.query.getall(name)) > 1:
+            raise Problem(400, "a parameter is given more than once", parameter=name)
+        if not re.fullmatch(PLAIN_TEXT, request.query[name]):
+            raise Problem(400, "a parameter must not contain control characters", parameter=name)
+
+
+def timeline_for(who: Caller, timeline: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The facts of a timeline that this token may see: an agent sees nothing about other agents."""
+    return [fact for fact in timeline if not who.agent or fact["agent"] in ("", who.agent)]
+
+
+def limit_of(text: str | None, default: int = _MAX_CALLS) -> int:
+    if text is None:
+        return default
+    if not (text.isascii() and text.isdigit() and len(text) < 7):
+        raise Problem(400, "limit must be a number")
+    return int(text)
