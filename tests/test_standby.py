@@ -11,7 +11,7 @@ from dataclasses import replace
 import pytest
 from redis.asyncio import Redis
 
-from callbridge.adapters.ari.ownership import OwnershipChecks, OwnershipSeen
+from callbridge.adapters.ari.ownership import OwnershipSeen
 from callbridge.adapters.facts.migrations import SCHEMA
 from callbridge.adapters.redis.connection import RedisSettings, connect
 from callbridge.adapters.redis.lease import RedisLease
@@ -21,6 +21,7 @@ from callbridge.runtime.lease import LeaseTimes
 from callbridge.service.leading import Leading
 from callbridge.service.standby import Standby
 from callbridge.service.starting import Taken
+from callbridge.service.warm_links import WarmLinks
 from tests.adapters.conftest import RedisServer
 from tests.adapters.test_store import delta, numbers
 from tests.adapters.waiting import HANGS, until
@@ -45,12 +46,16 @@ async def redis(server: RedisServer) -> AsyncIterator[Redis]:
     await client.aclose()
 
 
-class ToyChecks(OwnershipChecks):
+class ToyChecks(WarmLinks):
     """What the PBXs say."""
 
     def __init__(self, trouble: dict[str, str] | None) -> None:
-        super().__init__([])
+        super().__init__([], [], 1.0)
         self.trouble = trouble or {"pbx1": ""}
+        self.rejected: list[str] = []
+
+    def refused(self) -> list[str]:
+        return self.rejected
 
     async def look(self) -> list[OwnershipSeen]:
         return [OwnershipSeen(pbx=pbx, trouble=why) for pbx, why in self.trouble.items()]
@@ -78,7 +83,7 @@ class Instance:
             lease=self.lease,
             times=times,
             store=self.store,
-            checks=self.checks,
+            links=self.checks,
             ledger=self._ledger,
             status=lambda text: None,
             lead=self._lead,
@@ -217,6 +222,18 @@ async def test_a_standby_with_a_wrong_password_says_so_and_takes_nothing_even_fr
         await watches(b)
         assert b.standby.missing()[0] == "standby: no leader is known"
         b.checks.trouble = {"pbx1": ""}  # corrected
+        await b.leads()
+
+
+async def test_a_standby_whose_ami_login_is_refused_lets_others_go_first(server: RedisServer) -> None:
+    async with pair(server) as (a, b):
+        b.checks.rejected = ["pbx pbx1: AMI login refused: Authentication failed"]
+        assert a.leading is not None
+        leading = a.leading
+        named = ["standby: http://a:8090 leads", "pbx pbx1: AMI login refused: Authentication failed"]
+        await until(lambda: b.standby.missing() == named)
+        await until(lambda: not leading.standbys)
+        await a.dies()
         await b.leads()
 
 

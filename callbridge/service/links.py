@@ -28,6 +28,7 @@ from callbridge.runtime import Clock
 from callbridge.runtime.clock import day_of
 from callbridge.service.adapter_settings import ami_settings, ari_settings, fallback_settings, listener_settings
 from callbridge.service.parts import Parts
+from callbridge.service.warm_links import GivenLinks
 from callbridge.settings.models import Settings
 
 LISTENER = "observe"
@@ -70,9 +71,10 @@ class Links:
         holds: Holds,
         on_replaced: Callable[[], None],
         last_heard_at: float | None,
+        given: GivenLinks,
     ) -> None:
         """Create the links of every configured PBX; they connect when started. ``received``: what a PBX
-        reports, as the core may know it. ``accepting``: do we accept new callers?"""
+        reports, as the core may know it. ``accepting``: do we accept new callers? ``given``: connections to begin with."""
         for pbx in settings.pbx:
             self._metrics.expect(pbx.name)
             self._ari[pbx.name] = Ari(
@@ -84,8 +86,10 @@ class Links:
                 observer=self._metrics,
                 last_heard_at=last_heard_at,
                 wall_offset=clock.wall_offset,
+                pools=partial(given.pools, pbx.name),
             )
-            ami = self._ami[pbx.name] = Ami(ami_settings(pbx), post=post, now=clock.now, observer=self._metrics)
+            session = partial(given.session, pbx.name)
+            ami = self._ami[pbx.name] = Ami(ami_settings(pbx), post=post, now=clock.now, observer=self._metrics, session=session)
             self._recorders[pbx.name] = Recorder(ami, now=clock.now, observer=self._metrics)
             self._hints[pbx.name] = Hints(ami, partial(_hints, world), post=post, now=clock.now)
             self._contacts[pbx.name] = Contacts(ami, partial(_phones, world), post=post, now=clock.now)

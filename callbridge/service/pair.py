@@ -9,14 +9,15 @@ from collections.abc import Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
-from callbridge.adapters.ari.ownership import OwnershipCheck, OwnershipChecks
+from callbridge.adapters.ari.ownership import OwnershipCheck
 from callbridge.adapters.redis.connection import RedisSettings
 from callbridge.adapters.redis.lease import RedisLease
 from callbridge.adapters.redis.store import RedisStore
 from callbridge.adapters.store import StoreDown
-from callbridge.service.adapter_settings import lease_times
+from callbridge.service.adapter_settings import ami_settings, lease_times
 from callbridge.service.leading import Leading
 from callbridge.service.standby import Standby
+from callbridge.service.warm_links import WarmLinks
 from callbridge.settings.models import Settings
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ def standby_of(process: Process, lease: RedisLease, checks: Sequence[OwnershipCh
         lease=lease,
         times=times,
         store=store,
-        checks=OwnershipChecks(checks, PBX_ANSWERS_WITHIN),
+        links=WarmLinks(checks, list(map(ami_settings, process.settings.pbx)), PBX_ANSWERS_WITHIN),
         ledger=process.ledger_trouble,
         status=process.manager.status,
         lead=partial(_lead, process, lease),

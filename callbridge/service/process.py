@@ -44,6 +44,7 @@ from callbridge.service.report_site import report_site
 from callbridge.service.standby import Standby
 from callbridge.service.starting import Start
 from callbridge.service.term import Term
+from callbridge.service.warm_links import GivenLinks
 from callbridge.settings.models import Settings
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
@@ -87,6 +88,8 @@ class Process:
         self.term_over = asyncio.Event()
         """The term is to end, because another instance leads or is to lead."""
         self.leading: Leading | None = None
+        self.given = GivenLinks()
+        """Connections with which the links of the next term begin."""
         self.supervised = False
         """The service manager has been told that we are ready, and is told that we are alive."""
         self._reloads = Reloads(self)
@@ -123,7 +126,10 @@ class Process:
         """Start leading as soon as we may. Raises BadDatabase, FutureSchema and PlanNotAdopted."""
         self.term_over.clear()
         begin = observing.begin if self.observes else terms.begin
-        self.term = await begin(self, await self._start.take_over())
+        taken = await self._start.take_over()
+        if isinstance(self._start, Standby):
+            self.given = await self._start.links.hand_over()
+        self.term = await begin(self, taken)
         self.alerting = Alerting(self, self.term)
         await self.alerting.adopt(self.settings, self.term.world.plan)
         self.alerting.start()
@@ -139,6 +145,7 @@ class Process:
             self.timelines = Timelines(mask=self._masked)
             gc.unfreeze()  # the term may have been frozen, and another one may follow
         await self._release()
+        await self.given.close()
 
     async def _release(self) -> None:
         """Nothing is ordered or saved by us any more: a standby may lead at once."""

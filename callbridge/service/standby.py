@@ -14,7 +14,6 @@ from dataclasses import dataclass, field
 
 import structlog
 
-from callbridge.adapters.ari.ownership import OwnershipChecks
 from callbridge.adapters.facts.codec import FutureSchema
 from callbridge.adapters.redis.lease import LeaseFound, RedisLease
 from callbridge.adapters.redis.store import RedisStore
@@ -24,6 +23,7 @@ from callbridge.adapters.system.tasks import end
 from callbridge.runtime.lease import LeaseTimes, LeaseWatch
 from callbridge.service.leading import Leading
 from callbridge.service.starting import MAX_SET_ASIDE, OLDER_WORLD, Taken
+from callbridge.service.warm_links import WarmLinks
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
@@ -56,12 +56,12 @@ class Examination:
 
 @dataclass(slots=True)
 class Standby:
-    """``checks`` look at the PBXs, ``ledger`` says why the ledger cannot be opened."""
+    """``links`` look at the PBXs, ``ledger`` says why the ledger cannot be opened."""
 
     lease: RedisLease
     times: LeaseTimes
     store: RedisStore
-    checks: OwnershipChecks
+    links: WarmLinks
     ledger: Callable[[], Awaitable[str]]
     status: Callable[[str], None]
     lead: Callable[[int, float], Leading]
@@ -84,14 +84,21 @@ class Standby:
         return [state, *filter(None, (self._trouble, *self._examined.prevents, *self._examined.hinders))]
 
     async def take_over(self) -> Taken:
-        """Wait until nobody else leads; then lead, and load what was saved."""
+        """Wait until nobody else leads; then lead, and load what was saved. The links stay open for ``links.hand_over``."""
+        self.links.start()
+        try:
+            return await self._taken()
+        except BaseException:
+            await self.links.close()
+            raise
+
+    async def _taken(self) -> Taken:
         while True:
             examining = asyncio.create_task(self._examine(), name="examine")
             try:
                 leading = await self._claimed()
             finally:
                 await end((examining,))
-                await self.checks.close()
             saved = await self._load(leading)
             if saved is not None:
                 return saved
@@ -121,9 +128,9 @@ class Standby:
 
     async def _faults(self) -> tuple[list[str], list[str]]:
         """What prevents us from serving, and what hinders."""
-        seen, ledger, world = await asyncio.gather(self.checks.look(), self.ledger(), self._world())
+        seen, ledger, world = await asyncio.gather(self.links.look(), self.ledger(), self._world())
         pbxs = [f"pbx {one.pbx}: {one.trouble}" for one in seen if one.trouble]
-        hinders = [f"ledger: {ledger}"] if ledger else []
+        hinders = [*self.links.refused(), *([f"ledger: {ledger}"] if ledger else [])]
         if world or (seen and len(pbxs) == len(seen)):
             return [*world, *pbxs], hinders
         return [], [*pbxs, *hinders]

@@ -177,6 +177,7 @@ def _build(process: Process, taken: Taken) -> Term:
         holds=process.holds,
         on_replaced=process.replaced,
         last_heard_at=saved.meta.now if saved else None,
+        given=process.given,
     )
     if isinstance(runtime, BesideRuntime):
         links.listen_to(settings, clock, runtime.see)

@@ -20,6 +20,8 @@ class FakeAri:
         self.asked: list[str] = []
         self.bodies: dict[str, Any] = {}
         self.authorizations: set[str] = set()
+        self.peers: set[object] = set()
+        """The other ends of all connections so far."""
         self.sockets: list[web.WebSocketResponse] = []
         self.echoing = True
         self.answers: dict[str, Answer] = {}
@@ -67,6 +69,8 @@ class FakeAri:
     async def _any(self, request: web.Request) -> web.StreamResponse:
         line = f"{request.method} {request.path_qs.removeprefix('/ari')}"
         self.asked.append(line)
+        if request.transport is not None:
+            self.peers.add(request.transport.get_extra_info("peername"))
         self.authorizations.add(request.headers.get("Authorization", ""))
         if request.path == "/ari/events":
             return await self._socket(request)

@@ -58,7 +58,7 @@ class AmiSettings:
     retry_refused: float = 30.0
 
 
-class _Unwelcome(Exception):
+class Unwelcome(Exception):
     """The login failed: a problem of configuration, not of the network."""
 
 
@@ -111,7 +111,10 @@ class Ami:
         post: Callable[[DeviceChanged | DevicesListed], None],
         now: Callable[[], float],
         observer: LinkObserver | None = None,
+        session: Callable[[], AmiConnection | None] = lambda: None,
     ) -> None:
+        """``session`` gives a connection to begin with, which is logged in and gets no events."""
+        self._given = session
         self.settings = settings
         self._post = post
         self._now = now
@@ -139,7 +142,7 @@ class Ami:
         while True:
             try:
                 await self._connection()
-            except _Unwelcome as refusal:
+            except Unwelcome as refusal:
                 # A wrong password does not fix itself, and frequent retries fill Asterisk's security log.
                 log.error("ami login refused", pbx=settings.name, why=str(refusal), retry_in=settings.retry_refused)
                 await asyncio.sleep(settings.retry_refused)
@@ -168,10 +171,13 @@ class Ami:
     async def _connection(self) -> NoReturn:
         """Run one connection from login to loss."""
         self._tried_at = self._now()
-        session = await self._open()
+        session = self._adopted()
+        given = session is not None
+        if session is None:
+            session = await self._open()
         try:
             self._session = session
-            await self._login(session)
+            await (self._listen(session) if given else self._login(session))
             await self._list(session)
             self._set_up(True)
             self._backoff.reset()
@@ -181,9 +187,19 @@ class Ami:
         finally:
             self._tried_at = self._now()
             self._set_up(False)
-            self._session = None
             self._listing = None
-            session.abort()
+            if self._session is session:  # it has not been given to another link
+                self._session = None
+                session.abort()
+
+    def _adopted(self) -> AmiConnection | None:
+        session = self._given()
+        if session is not None:
+            self._subscribe(session)
+        return session
+
+    async def _listen(self, session: AmiConnection) -> None:
+        await self._send_and_wait(session, "Events", {"EventMask": self.settings.events})
 
     async def _open(self) -> AmiConnection:
         settings = self.settings
@@ -211,7 +227,7 @@ class Ami:
         try:
             await self._send_and_wait(session, "Login", fields)
         except OrderRefused as refusal:
-            raise LinkLost(refusal.detail) if _SHUTDOWN in refusal.detail else _Unwelcome(refusal.detail) from None
+            raise LinkLost(refusal.detail) if _SHUTDOWN in refusal.detail else Unwelcome(refusal.detail) from None
 
     async def _list(self, session: AmiConnection) -> None:
         self._later.clear()
@@ -220,7 +236,7 @@ class Ami:
             messages = await self._answer(session, "DeviceStateList", self._listing)
         except OrderRefused as refusal:
             if _DENIED in refusal.detail:
-                raise _Unwelcome(f"DeviceStateList: {refusal.detail}: manager.conf must grant 'write = reporting'") from None
+                raise Unwelcome(f"DeviceStateList: {refusal.detail}: manager.conf must grant 'write = reporting'") from None
             # While booting, Asterisk may accept our login before it has loaded the module.
             raise LinkLost(f"DeviceStateList: {refusal.detail} (is res_manager_devicestate.so loaded?)") from None
         self._listing = None

@@ -24,6 +24,8 @@ from callbridge.wire.ari import Malformed, Request, trouble_in
 KEEP_ALIVE = 10.0
 """Seconds; below Asterisk's session_keep_alive of 15 s, so that we never write to a connection that it is closing."""
 
+ORDERS_AT_ONCE = 64
+"""Requests of orders under way at once."""
 LARGEST_REPLY = 64 * 1024 * 1024
 """Bytes; a list of ten thousand channels has a quarter of that."""
 CLOSE_TIMEOUT = 0.2
@@ -44,14 +46,28 @@ class _Guarded(aiohttp.TCPConnector):
 
     def __init__(self, may_write: Callable[[], bool], limit: int) -> None:
         super().__init__(limit=limit, keepalive_timeout=KEEP_ALIVE)
-        self._may_write = may_write
+        self.may_write = may_write
 
     async def connect(self, req: ClientRequest, traces: list[Trace], timeout: aiohttp.ClientTimeout) -> Connection:
         connection = await super().connect(req, traces, timeout)
-        if not self._may_write():
+        if not self.may_write():
             connection.release()
             raise NotSent("the link's ownership is in doubt")
         return connection
+
+
+@dataclass(frozen=True, slots=True)
+class Pools:
+    """Connections that are open, of one client for the next one."""
+
+    orders: _Guarded
+    links: aiohttp.TCPConnector
+
+    async def close(self) -> None:
+        try:
+            await self.orders.close()
+        finally:
+            await self.links.close()
 
 
 class AriHttp:
@@ -67,12 +83,16 @@ class AriHttp:
         connect_timeout: float,
         connections: int,
         may_write: Callable[[], bool],
+        pools: Pools | None = None,
     ) -> None:
+        """``pools``: those of a former client of the same PBX."""
+        pools = pools or Pools(_Guarded(may_write, connections), aiohttp.TCPConnector(limit=8, keepalive_timeout=KEEP_ALIVE))
+        pools.orders.may_write = may_write
+        self._pools = pools
         self._url = url.rstrip("/")
         self._headers = {"Authorization": aiohttp.encode_basic_auth(user, password)}
         self._timeout = aiohttp.ClientTimeout(total=request_timeout, connect=connect_timeout)
-        self._orders = self._session(_Guarded(may_write, connections))
-        self._links = self._session(aiohttp.TCPConnector(limit=8, keepalive_timeout=KEEP_ALIVE))
+        self._orders, self._links = self._session(pools.orders), self._session(pools.links)
 
     def _session(self, connector: aiohttp.TCPConnector) -> aiohttp.ClientSession:
         # No need to set TCP_NODELAY: asyncio does so on every connection.
@@ -96,6 +116,12 @@ class AriHttp:
             await self._orders.close()
         finally:
             await self._links.close()
+
+    def detach(self) -> Pools:
+        """Close this client, but not its connections."""
+        self._orders.detach()
+        self._links.detach()
+        return self._pools
 
     async def write(self, request: Request) -> Reply:
         """Send a request of an order. Raises NotSent, TimedOut or OrderRefused."""

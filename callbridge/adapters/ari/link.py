@@ -17,7 +17,7 @@ from typing import Any, NoReturn
 import aiohttp
 import structlog
 
-from callbridge.adapters.ari.http import AriHttp, Reply, is_unauthorised
+from callbridge.adapters.ari.http import ORDERS_AT_ONCE, AriHttp, Pools, Reply, is_unauthorised
 from callbridge.adapters.ari.orders import AriOrders
 from callbridge.adapters.ari.ownership import Holds, Replacements, nobody_knows
 from callbridge.adapters.pbx_link import (
@@ -65,7 +65,7 @@ class AriSettings:
     """How often the owner's stamp on the PBX is renewed; ``callbridge rescue`` acts when the stamp stops changing."""
     ping_every: float = 5.0
     request_timeout: float = 5.0
-    connections: int = 64
+    connections: int = ORDERS_AT_ONCE
     """Concurrent requests of orders; Asterisk's ``sessionlimit`` (100 by default) must allow for them."""
     order_patience: float = 5.0
     """Seconds for which an order that cannot be sent is retried while the link is up."""
@@ -92,10 +92,11 @@ class Ari:
         observer: LinkObserver | None = None,
         last_heard_at: float | None = None,
         wall_offset: Callable[[], float] = float,
+        pools: Callable[[], Pools | None] = lambda: None,
     ) -> None:
         """``now``: epoch seconds that never run backwards; ``wall_offset``: how far the wall clock is ahead of them.
         ``on_replaced`` is called when another owner has taken the application permanently. ``holds``: see ``ownership``.
-        ``last_heard_at``: from a saved world; default: now."""
+        ``last_heard_at``: from a saved world; default: now. ``pools`` gives connections to begin with."""
         self.settings = settings
         self._post = post
         self._now = now
@@ -105,6 +106,7 @@ class Ari:
         self._observer: LinkObserver = observer or UnobservedLink()
         self._backoff = Backoff(settings.retry_first, settings.retry_most)
         self._http: AriHttp | None = None
+        self._pools = pools
         self._boot = secrets.token_hex(4)
         self._beats = self._stamps = 0
         self._sent_at: dict[str, float] = {}
@@ -151,6 +153,7 @@ class Ari:
             connect_timeout=settings.echo_limit,
             connections=settings.connections + 1,  # for the stamp
             may_write=lambda: self.fresh,
+            pools=self._pools(),
         ) as self._http:
             while True:
                 if settings.verified and not await self._replacements.may_open(self._http.request):

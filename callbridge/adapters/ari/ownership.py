@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 import structlog
 
-from callbridge.adapters.ari.http import AriHttp, Reply
+from callbridge.adapters.ari.http import ORDERS_AT_ONCE, AriHttp, Pools, Reply
 from callbridge.adapters.pbx_link import Backoff, OrderTrouble
 from callbridge.wire import ari as wire
 
@@ -31,6 +31,8 @@ FIRST_TAKEOVER_PAUSE, MAX_TAKEOVER_PAUSE = 0.4, 30.0
 _STAMP_CHECK_EVERY = 0.5
 CHECK_TIMEOUT = 2.0
 """Seconds that a PBX has to answer at start."""
+WARMED_EVERY = 4.0
+"""Seconds after which connections are used that are kept open for a leader to be."""
 
 
 async def nobody_knows() -> bool | None:
@@ -136,11 +138,17 @@ class OwnershipSeen:
 
 class OwnershipChecks:
     """Reads the owner's stamp on every PBX: does it answer, does it accept our login, is an owner alive? Opens no event socket.
-    The connections are kept until ``close``."""
+    The connections are kept until ``close`` or ``take``. ``warm``: as many as a link begins with, and one for its orders."""
 
-    def __init__(self, checks: Sequence[OwnershipCheck], timeout: float = CHECK_TIMEOUT) -> None:
-        self._checks, self._timeout = checks, timeout
+    def __init__(self, checks: Sequence[OwnershipCheck], timeout: float = CHECK_TIMEOUT, *, warm: bool = False) -> None:
+        self._checks, self._timeout, self._warm = checks, timeout, warm
         self._open: dict[str, AriHttp] = {}
+        self._warmed_at: dict[str, float] = {}
+
+    def take(self, pbx: str) -> Pools | None:
+        """The connections to this PBX are the caller's from now on."""
+        http = self._open.pop(pbx, None)
+        return http.detach() if http is not None else None
 
     async def look(self) -> list[OwnershipSeen]:
         return list(await asyncio.gather(*(self._look_at(check) for check in self._checks)))
@@ -150,19 +158,31 @@ class OwnershipChecks:
         for http in closing.values():
             await http.close()
 
+    async def _keep_warm(self, check: OwnershipCheck, http: AriHttp) -> None:
+        """A socket, its heartbeats and its lists are under way at the same time, and then an order."""
+        now = asyncio.get_running_loop().time()
+        if not self._warm or now - self._warmed_at.get(check.pbx, float("-inf")) < WARMED_EVERY:
+            return
+        self._warmed_at[check.pbx] = now
+        await asyncio.gather(*(read_stamp(send, check.app) for send in (http.request, http.request, http.request, http.write)))
+
     async def _look_at(self, check: OwnershipCheck) -> OwnershipSeen:
         if check.pbx not in self._open:
+            self._warmed_at.pop(check.pbx, None)
             self._open[check.pbx] = AriHttp(
                 check.url,
                 user=check.user,
                 password=check.password,
                 request_timeout=self._timeout,
                 connect_timeout=self._timeout,
-                connections=1,
-                may_write=lambda: False,
+                connections=ORDERS_AT_ONCE + 1,
+                may_write=lambda: True,  # only stamps are read here
             )
+        http = self._open[check.pbx]
         try:
-            return OwnershipSeen(pbx=check.pbx, stamp=await read_stamp(self._open[check.pbx].request, check.app))
+            stamp = await read_stamp(http.request, check.app)
+            await self._keep_warm(check, http)
+            return OwnershipSeen(pbx=check.pbx, stamp=stamp)
         except OrderTrouble as trouble:
             return OwnershipSeen(pbx=check.pbx, trouble=str(trouble))
 
