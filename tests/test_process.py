@@ -6,6 +6,7 @@ import asyncio
 import gc
 import re
 import socket
+import time
 from collections.abc import Iterator
 from functools import partial
 from itertools import pairwise
@@ -70,6 +71,24 @@ async def test_the_probe_that_is_served_says_why_we_are_not_alive(tmp_path: Path
             status, said = await answer(url)
             assert (status, said["healthy"]) == (503, False)
             assert re.fullmatch(r"the runtime has been stalled for 6\d s", said["why"][0])
+
+
+async def test_a_process_that_was_started_too_often_leaves_the_callers_to_rescue_and_says_so(tmp_path: Path) -> None:
+    async with FakeAri().serve() as pbx:
+        pbx.app = "callbridge"
+        starts = " ".join(str(int(time.time()) - seconds) for seconds in (40, 30, 20, 10, 5))
+        pbx.answers["GET /asterisk/variable?variable=CALLBRIDGE_OWNER_STARTS"] = 200, {"value": starts}
+        async with processed(process_config(tmp_path, pbx.url)) as process:
+            term = await process.begin_term()
+            stamp = "POST /asterisk/variable?variable=CALLBRIDGE_OWNER&value="
+            await until(lambda: any(line.startswith(stamp) for line in pbx.asked))
+            assert {line for line in pbx.asked if line.startswith(stamp)} == {f"{stamp}restarting"}
+            assert process.notes() == ["started 6 times in a minute: callers are left to rescue for now"]
+            (fallback,) = term.links.fallbacks
+            assert term.links._ari["pbx1"].fresh
+            assert not fallback._serving()
+            process.restarts._began_at -= 60.0
+            assert (process.notes(), fallback._serving()) == ([], True)
 
 
 async def test_an_ari_link_that_nobody_tries_any_more_is_named(tmp_path: Path) -> None:

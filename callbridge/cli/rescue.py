@@ -1,9 +1,10 @@
 """``callbridge rescue``: sends the callers whom a dead callbridge left in Asterisk to the fallback.
 
-It needs only ARI: no Redis, no lease, no queues. The owner writes a new stamp to a global variable of the PBX every few seconds;
-if the stamp does not change for STAMP_TIMEOUT seconds of our own clock, the owner is dead. The stamp is read again before each
-channel; if it has changed, we stop: the owner is back. Two rescues at the same time do no harm: a channel that the other one has
-moved is no longer in Stasis, and Asterisk refuses our request.
+It needs only ARI: no queues, and no Redis. The owner writes a new stamp to a global variable of the PBX every few seconds; if the
+stamp does not change for STAMP_TIMEOUT seconds of our own clock, the owner is dead, unless an instance of a pair holds the lease
+or could take it (``lease_guard``). An owner that starts again and again writes a stamp that stands still; no lease counts then.
+The stamp is read again before each channel; if it has changed, we stop: the owner is back. Two rescues at the same time do no
+harm: a channel that the other one has moved is no longer in Stasis, and Asterisk refuses our request.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import structlog
 from callbridge.adapters.ari.http import AriHttp
 from callbridge.adapters.logs import log as logs
 from callbridge.adapters.pbx_link import OrderTrouble
+from callbridge.cli.lease_guard import LeaseGuard, guard_of
 from callbridge.core.model.plan import SAFE_HARBOUR_CONTEXT
 from callbridge.settings.faults import Fault
 from callbridge.settings.models import Settings
@@ -45,9 +47,10 @@ class RescueScope:
 class Rescue:
     """One PBX."""
 
-    def __init__(self, ours: RescueScope, http: AriHttp) -> None:
+    def __init__(self, ours: RescueScope, http: AriHttp, guard: LeaseGuard) -> None:
         self._ours = ours
         self._http = http
+        self._guard = guard
 
     async def once(self) -> bool:
         """Watch until the stamp changes or STAMP_TIMEOUT has passed; then move the stranded callers.
@@ -56,16 +59,27 @@ class Rescue:
         """
         stamp, since = await self._stamp(), time.monotonic()
         while time.monotonic() - since < STAMP_TIMEOUT:
+            await self._guard.look()
             await asyncio.sleep(CHECK_EVERY)
             if await self._stamp() != stamp:
                 return True
         return await self._send_all(stamp)
+
+    async def _served_by(self, stamp: str) -> str:
+        """Who serves the callers in spite of the stamp, or is going to; empty when nobody does."""
+        if stamp == wire.RESTARTING:
+            return ""
+        await self._guard.look()
+        return self._guard.holder()
 
     async def _stamp(self) -> str:
         return wire.stamped((await self._http.request(wire.stamp_request(self._ours.app))).body)
 
     async def _send_all(self, stamp: str) -> bool:
         ours = self._ours
+        if holder := await self._served_by(stamp):
+            log.info("the callers are left to an instance that is there", pbx=ours.pbx, stamp=stamp, instance=holder)
+            return True
         lists = [(await self._http.request(request)).body for request in wire.stranded_requests(ours.app)]
         found = wire.stranded(*lists, app=ours.app, prefix=ours.prefix)
         if not stamp:  # nobody has ever owned this application here: legs with our prefix may belong to another one
@@ -74,6 +88,9 @@ class Rescue:
         for one in found:
             if await self._stamp() != stamp:
                 log.info("the owner is back; nothing left to do", pbx=ours.pbx)
+                return failed == 0
+            if holder := await self._served_by(stamp):
+                log.info("an instance takes the callers; nothing left to do", pbx=ours.pbx, instance=holder)
                 return failed == 0
             failed += not await self._send(one)
         if found:
@@ -106,10 +123,12 @@ async def rescue(settings: Settings, faults: tuple[Fault, ...] = (), *, watch: b
     logs.configure(level=settings.log.level.upper(), mask=settings.log.mask_numbers)
     if faults:
         log.warning("the configuration has errors; rescue ignores those parts", faults=len(faults), first=str(faults[0]))
-    looks = [asyncio.create_task(_look_after(settings, index, watch=watch)) for index in range(len(settings.pbx))]
+    guard = guard_of(settings, faults)
+    looks = [asyncio.create_task(_look_after(settings, index, guard, watch=watch)) for index in range(len(settings.pbx))]
     for name in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(name, _stop, looks)
     results = await asyncio.gather(*looks, return_exceptions=True)
+    await guard.close()
     for trouble in results:
         if isinstance(trouble, BaseException) and not isinstance(trouble, asyncio.CancelledError):
             raise trouble
@@ -121,7 +140,7 @@ def _stop(looks: list[asyncio.Task[bool]]) -> None:
         look.cancel()
 
 
-async def _look_after(settings: Settings, index: int, *, watch: bool) -> bool:
+async def _look_after(settings: Settings, index: int, guard: LeaseGuard, *, watch: bool) -> bool:
     pbx, instance = settings.pbx[index], settings.instance
     ours = RescueScope(pbx=pbx.name, app=instance.app, prefix=instance.prefix, context=settings.fallback.context)
     async with AriHttp(
@@ -133,7 +152,7 @@ async def _look_after(settings: Settings, index: int, *, watch: bool) -> bool:
         connections=1,
         may_write=lambda: True,
     ) as http:
-        one = Rescue(ours, http)
+        one = Rescue(ours, http, guard)
         while True:
             good = await _once(one, pbx.name)
             if not watch:

@@ -15,6 +15,7 @@ from callbridge.adapters.ami.link import Ami
 from callbridge.adapters.ami.recorder import Recorder
 from callbridge.adapters.ari.link import Ari
 from callbridge.adapters.ari.ownership import Holds
+from callbridge.adapters.ari.restarts import Restarts
 from callbridge.adapters.metrics.registry import Metrics
 from callbridge.adapters.pbx_link import LinkEnded, NotSent
 from callbridge.core.entities.switches import is_on
@@ -72,6 +73,7 @@ class Links:
         on_replaced: Callable[[], None],
         last_heard_at: float | None,
         given: GivenLinks,
+        restarts: Restarts,
     ) -> None:
         """Create the links of every configured PBX; they connect when started. ``received``: what a PBX
         reports, as the core may know it. ``accepting``: do we accept new callers? ``given``: connections to begin with."""
@@ -87,13 +89,16 @@ class Links:
                 last_heard_at=last_heard_at,
                 wall_offset=clock.wall_offset,
                 pools=partial(given.pools, pbx.name),
+                restarts=restarts,
             )
             session = partial(given.session, pbx.name)
             ami = self._ami[pbx.name] = Ami(ami_settings(pbx), post=post, now=clock.now, observer=self._metrics, session=session)
             self._recorders[pbx.name] = Recorder(ami, now=clock.now, observer=self._metrics)
             self._hints[pbx.name] = Hints(ami, partial(_hints, world), post=post, now=clock.now)
             self._contacts[pbx.name] = Contacts(ami, partial(_phones, world), post=post, now=clock.now)
-            self.fallbacks.append(self._fallback(settings, pbx.name, world, clock, accepting))
+            self.fallbacks.append(
+                self._fallback(settings, pbx.name, world, clock, lambda: accepting() and not restarts.too_many())
+            )
 
     def listen_to(self, settings: Settings, clock: Clock, see: Callable[[AmiHeard | QueuesListed], None]) -> None:
         """Create the links that only listen to the queues of every PBX's own."""

@@ -15,6 +15,7 @@ from pathlib import Path
 import structlog
 
 from callbridge.adapters.ari import ownership
+from callbridge.adapters.ari.restarts import Restarts
 from callbridge.adapters.history.recording_retention import RecordingRetention
 from callbridge.adapters.history.recordings import RecordingService
 from callbridge.adapters.http import NoStandby, ReloadResult, Role
@@ -88,6 +89,7 @@ class Process:
         self.term_over = asyncio.Event()
         """The term is to end, because another instance leads or is to lead."""
         self.leading: Leading | None = None
+        self.restarts = Restarts()
         self.given = GivenLinks()
         """Connections with which the links of the next term begin."""
         self.supervised = False
@@ -254,8 +256,10 @@ class Process:
     def notes(self) -> list[str]:
         """What an operator should know although we are ready."""
         set_aside = list(self.store.aside.notes) if isinstance(self.store, RedisStore) else []
+        starts = self.restarts.too_many()
+        again = [f"started {starts} times in a minute: callers are left to rescue for now"] if starts else []
         alone = [NO_STANDBY] if self.leading is not None and not self.leading.standbys else []
-        return alone + set_aside + (self.term.notes() if self.term is not None else [])
+        return again + alone + set_aside + (self.term.notes() if self.term is not None else [])
 
     def unhealthy(self) -> list[str]:
         """Why we are not alive. Waiting to lead is not a reason."""

@@ -178,6 +178,7 @@ def _build(process: Process, taken: Taken) -> Term:
         on_replaced=process.replaced,
         last_heard_at=saved.meta.now if saved else None,
         given=process.given,
+        restarts=process.restarts,
     )
     if isinstance(runtime, BesideRuntime):
         links.listen_to(settings, clock, runtime.see)

@@ -56,7 +56,7 @@ class FakeAri:
 
     def orders(self) -> list[str]:
         """What was asked, without the link's own business."""
-        own = ("GET /events", "POST /events", "PUT ", "GET /applications", "POST /asterisk/variable")
+        own = ("GET /events", "POST /events", "PUT ", "GET /applications", "POST /asterisk/variable", "GET /asterisk/variable")
         return [line for line in self.asked if not line.startswith(own)]
 
     def gate(self, line: str) -> asyncio.Event:

@@ -20,6 +20,7 @@ import structlog
 from callbridge.adapters.ari.http import ORDERS_AT_ONCE, AriHttp, Pools, Reply, is_unauthorised
 from callbridge.adapters.ari.orders import AriOrders
 from callbridge.adapters.ari.ownership import Holds, Replacements, nobody_knows
+from callbridge.adapters.ari.restarts import Restarts
 from callbridge.adapters.pbx_link import (
     TRIED,
     Backoff,
@@ -93,10 +94,12 @@ class Ari:
         last_heard_at: float | None = None,
         wall_offset: Callable[[], float] = float,
         pools: Callable[[], Pools | None] = lambda: None,
+        restarts: Restarts | None = None,
     ) -> None:
         """``now``: epoch seconds that never run backwards; ``wall_offset``: how far the wall clock is ahead of them.
         ``on_replaced`` is called when another owner has taken the application permanently. ``holds``: see ``ownership``.
-        ``last_heard_at``: from a saved world; default: now. ``pools`` gives connections to begin with."""
+        ``last_heard_at``: from a saved world; default: now. ``pools`` gives connections to begin with. ``restarts``: of
+        the process."""
         self.settings = settings
         self._post = post
         self._now = now
@@ -107,6 +110,7 @@ class Ari:
         self._backoff = Backoff(settings.retry_first, settings.retry_most)
         self._http: AriHttp | None = None
         self._pools = pools
+        self._restarts = restarts or Restarts()
         self._boot = secrets.token_hex(4)
         self._beats = self._stamps = 0
         self._sent_at: dict[str, float] = {}
@@ -250,7 +254,8 @@ class Ari:
             if self.fresh:
                 self._stamps += 1
                 try:
-                    await http.write(wire.stamp(self.settings.app, f"{self._boot}:{self._stamps}"))
+                    stamp = f"{self._boot}:{self._stamps}"
+                    await self._restarts.stamp(self.settings.name, self.settings.app, stamp, http.request, http.write)
                 except OrderTrouble as trouble:
                     log.info("ari stamp failed", pbx=self.settings.name, why=str(trouble))
             await asyncio.sleep(self.settings.stamp_every if self.fresh else self.settings.echo_every)

@@ -28,6 +28,18 @@ _READ = """
 local lease = redis.call('HMGET', KEYS[2], 'token', 'holder', 'beat', 'released', 'address')
 local function text(value) return value or '' end
 local function number(value) return tonumber(value or '0') or 0 end
+local function able(oldest, forget)
+  local standbys, found = redis.call('HGETALL', KEYS[3]), 0
+  for i = 1, #standbys, 2 do
+    local able, at = string.match(standbys[i + 1], '^(%d) (%d+)$')
+    if not able or tonumber(at) < oldest then
+      if forget then redis.call('HDEL', KEYS[3], standbys[i]) end
+    elseif able == '1' then
+      found = found + 1
+    end
+  end
+  return found
+end
 local function moment()
   local now = redis.call('TIME')
   return tonumber(now[1]) * 1000 + math.floor(tonumber(now[2]) / 1000)
@@ -71,19 +83,18 @@ if others and (theirs == mine or ARGV[6] ~= 'any') then return {'displaced'} end
 if text(lease[2]) == '' and ARGV[6] == 'own' then return {'missing'} end
 redis.call('HDEL', KEYS[2], 'released')
 redis.call('HSET', KEYS[2], 'token', ARGV[1], 'holder', ARGV[2], 'beat', ARGV[3], 'address', ARGV[4])
-local oldest, standbys, ready = moment() - tonumber(ARGV[5]), redis.call('HGETALL', KEYS[3]), 0
-for i = 1, #standbys, 2 do
-  local able, at = string.match(standbys[i + 1], '^(%d) (%d+)$')
-  if not able or tonumber(at) < oldest then
-    redis.call('HDEL', KEYS[3], standbys[i])
-  elseif able == '1' then
-    ready = ready + 1
-  end
-end
-return {'renewed', ready}
+return {'renewed', able(moment() - tonumber(ARGV[5]), true)}
 """
 )
 """ARGV: token, holder, beat, address, ms for which a standby's report counts, which lease may be overwritten."""
+
+_HELD = (
+    _READ
+    + """
+return {able(moment() - tonumber(ARGV[1]), false), text(lease[1]), text(lease[2]), text(lease[3]), text(lease[4]), text(lease[5])}
+"""
+)
+"""ARGV: ms for which a standby's report counts."""
 
 _RELEASE = (
     _READ
@@ -147,6 +158,7 @@ class RedisLease:
         self._look_script = self._redis.register_script(_LOOK)
         self._claim_script = self._redis.register_script(_CLAIM)
         self._renew_script = self._redis.register_script(_RENEW)
+        self._held_script = self._redis.register_script(_HELD)
         self._release_script = self._redis.register_script(_RELEASE)
 
     async def look(self, able: bool | None = None) -> LeaseFound:
@@ -154,8 +166,13 @@ class RedisLease:
         report = "" if able is None else str(int(able))
         with translated():
             found: Any = await self._look_script(keys=self._keys, args=[self.holder, report])
-        token, holder, beat, released = (each.decode("latin-1") for each in found[:4])  # whatever it is, a claim can name it
-        return LeaseFound(token=token, holder=holder, beat=beat, released=released, address=found[4].decode(errors="replace"))
+        return _found(found)
+
+    async def held(self) -> tuple[LeaseFound, int]:
+        """The lease, and how many standbys could take over. Writes nothing."""
+        with translated():
+            standbys, *found = await self._held_script(keys=self._keys, args=[int(_REPORTS_LAST * 1000)])
+        return _found(found), int(standbys)
 
     async def claim(self, seen: LeaseFound) -> Claimed | None:
         """Take the lease that was seen; None when it is another one by now."""
@@ -186,3 +203,8 @@ class RedisLease:
 
     async def close(self) -> None:
         await self._redis.aclose()
+
+
+def _found(fields: list[bytes]) -> LeaseFound:
+    token, holder, beat, released = (each.decode("latin-1") for each in fields[:4])  # whatever it is, a claim can name it
+    return LeaseFound(token=token, holder=holder, beat=beat, released=released, address=fields[4].decode(errors="replace"))

@@ -17,6 +17,7 @@ from callbridge.wire.ari.listing import (
 from callbridge.wire.ari.parties import PEER, other_half, phone_of, variable_of
 from callbridge.wire.ari.referrals import REFER_TO, REFERRED_BY, referral_read
 from callbridge.wire.ari.requests import (
+    RESTARTING,
     Request,
     audio_request,
     bridge_request,
@@ -30,6 +31,8 @@ from callbridge.wire.ari.requests import (
     set_variable,
     stamp,
     stamp_request,
+    starts,
+    starts_request,
     stranded_requests,
     variable_request,
 )
@@ -42,6 +45,7 @@ __all__ = [
     "PEER",
     "REFERRED_BY",
     "REFER_TO",
+    "RESTARTING",
     "SILENCED",
     "Heard",
     "Lists",
@@ -74,6 +78,8 @@ __all__ = [
     "stamp",
     "stamp_request",
     "stamped",
+    "starts",
+    "starts_request",
     "stranded",
     "stranded_requests",
     "taken_off",

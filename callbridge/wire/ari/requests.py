@@ -263,6 +263,20 @@ def owner_variable(app: str) -> str:
     return "CALLBRIDGE_OWNER" if app == "callbridge" else f"CALLBRIDGE_OWNER_{app.replace('.', '_')}"
 
 
+RESTARTING = "restarting"
+"""The stamp of an owner that starts again and again: it stands still, whoever writes it."""
+
+
+def starts(app: str, moments: str) -> Request:
+    """Write when the owners of late were started."""
+    return Request("POST", _path("asterisk", "variable", variable=f"{owner_variable(app)}_STARTS", value=moments))
+
+
+def starts_request(app: str) -> Request:
+    """Query that: ``stamped`` decodes the answer."""
+    return Request("GET", _path("asterisk", "variable", variable=f"{owner_variable(app)}_STARTS"))
+
+
 def stamp(app: str, value: str) -> Request:
     """Write the owner's stamp: a new ``value`` each time."""
     return Request("POST", _path("asterisk", "variable", variable=owner_variable(app), value=value))
