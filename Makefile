@@ -4,12 +4,14 @@
 PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/.installed
+WEB := callbridge/web
+SCREENS := $(WEB)/dist/index.html
 # Without compiled files every test process would compile callbridge and rewrite the tests' asserts again, and every started
 # callbridge would compile itself: an environment that forbids them (many containers do) is overruled here.
 export PYTHONDONTWRITEBYTECODE :=
 # Modules without a fast test, and a plugin that only one of them uses: reading them takes longer than many a folder's tests.
 # tests/docs/test_makefile.py keeps the list true.
-NOT_FAST := --ignore=tests/live --ignore=tests/lab --ignore=tests/adapters/test_http_schema.py -p no:schemathesis
+NOT_FAST := --ignore=tests/live --ignore=tests/lab --ignore=tests/browser --ignore=tests/adapters/test_http_schema.py -p no:schemathesis
 # The fast tests are collected once and run by a few forked processes (tests/forks.py), more than there are cores, for many tests
 # wait for a Redis, a socket or a clock. Not nice: what waits is judged by when it goes on.
 FAST := $(BIN)/python -m pytest -q -m "not live and not slow" --hypothesis-profile few -p tests.forks --forks 4 \
@@ -18,7 +20,7 @@ FAST := $(BIN)/python -m pytest -q -m "not live and not slow" --hypothesis-profi
 # So many labs at a time; some tests have two, and of the largest nine fit on a machine (tests/lab/ports.py).
 LABS ?= 5
 
-.PHONY: help setup demo check lint fast test live slow hour bench chaos lock sbom clean
+.PHONY: help setup screens demo check lint fast units test live slow hour bench chaos lock sbom clean
 
 help:
 	@echo "make demo    a minute of live calls on a real Asterisk, added up call by call"
@@ -27,13 +29,15 @@ help:
 	@echo "make hour    a compressed hour of 400 calls, with two kills, on 22 and 16: every view equals the wire (eight minutes)"
 	@echo "make bench   all benchmarks but chaos and history"
 	@echo "make chaos   rounds of faults, every call joined (a quarter of an hour)"
-	@echo "make setup   virtual environment, Debian packages and the lab's PBXs (needs root)"
+	@echo "make setup   virtual environment, Debian packages, the lab's PBXs and the screens (needs root)"
+	@echo "make screens the pages for the browser only: callbridge/web/dist (needs node and npm)"
 	@echo "make lock    pin what an installation gets, with hashes: deploy/requirements.txt"
 	@echo "make sbom    a bill of materials of it: build/sbom.json"
 	@echo "make clean   away with what setup made"
 
 setup: $(INSTALLED)
 	@$(BIN)/python -m tests.lab.build
+	@$(MAKE) --no-print-directory screens
 
 $(INSTALLED): pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "callbridge needs Python 3.11 or newer")'
@@ -42,6 +46,17 @@ $(INSTALLED): pyproject.toml
 	@$(PYTHON) -m venv .venv
 	@$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[dev]'
 	@touch $@
+
+screens: $(SCREENS)
+
+# npm's own list of what it installed is the stamp.
+$(WEB)/node_modules/.package-lock.json: $(WEB)/package-lock.json
+	@echo "setup: packages of the screens"
+	@cd $(WEB) && npm ci --ignore-scripts --no-progress --loglevel=error && touch node_modules/.package-lock.json
+
+$(SCREENS): $(WEB)/node_modules/.package-lock.json $(WEB)/build.mjs $(shell find $(WEB)/src)
+	@echo "setup: screens"
+	@cd $(WEB) && node build.mjs
 
 demo: setup
 	@$(BIN)/python -m tests.lab.demo
@@ -57,8 +72,12 @@ lint: $(INSTALLED)
 	$(BIN)/lint-imports
 	$(BIN)/python -m tests.audit
 
-fast: $(INSTALLED)
+fast: $(INSTALLED) units
 	$(FAST) $(NOT_FAST)
+
+# Of the screens; half a second. They need no npm package.
+units:
+	@if command -v node >/dev/null; then node --test tests/browser/units/*.test.mjs; else echo "units: no node here: run make setup"; fi
 
 # The live tests wait, the slow ones calculate: side by side, and what waits goes first.
 test: setup check
@@ -73,7 +92,7 @@ hour: setup
 
 slow: $(INSTALLED)
 	nice -n 5 $(BIN)/python -m pytest -q -m "(slow or hypothesis) and not live" -p tests.forks --forks 2 -p no:xdist -p no:cacheprovider \
-		--ignore=tests/live --ignore=tests/lab --durations 15 --reruns 1 -rR
+		--ignore=tests/live --ignore=tests/lab --ignore=tests/browser --durations 15 --reruns 1 -rR
 
 bench: setup
 	@for name in core handover publish throughput pacing; do $(BIN)/python -m tests.bench $$name || exit 1; done
@@ -94,4 +113,4 @@ sbom: $(INSTALLED).supply
 	$(BIN)/cyclonedx-py requirements --pyproject pyproject.toml --output-reproducible -o build/sbom.json deploy/requirements.txt
 
 clean:
-	rm -rf .venv .lab build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf .venv .lab build $(WEB)/dist $(WEB)/node_modules *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

@@ -30,6 +30,9 @@ TOOLS = {
     "systemd-analyze": "systemd",
     "pg_ctlcluster": "postgresql",
     "espeak-ng": "espeak-ng",  # speaks the demo's prompts
+    "node": "nodejs",  # the screens: their bundle and unit tests
+    "npm": "npm",
+    "chromium": "chromium",  # and their tests in a browser
 }
 APT_SOURCES = Path("/etc/apt")
 POLICY = Path("/usr/sbin/policy-rc.d")

@@ -1,0 +1,39 @@
+// Bundles src/ into dist/: index.html, and below assets/ files whose names change with their contents, so that browsers may keep
+// them for ever. Called by `make setup` and by the wheel's build.
+
+import { mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import path from "node:path";
+import { fileURLToPath } from "node:url";
+import { build } from "esbuild";
+
+const here = path.dirname(fileURLToPath(import.meta.url));
+const draft = path.join(here, "dist.new");
+const dist = path.join(here, "dist");
+
+await rm(draft, { recursive: true, force: true });
+const { metafile } = await build({
+  absWorkingDir: here,
+  entryPoints: ["src/main.js"],
+  outdir: path.join(draft, "assets"),
+  entryNames: "[name]-[hash]",
+  bundle: true,
+  minify: true,
+  format: "esm",
+  target: "es2022",
+  metafile: true,
+  legalComments: "none",
+  logLevel: "warning",
+});
+
+const made = Object.keys(metafile.outputs).map((name) => path.basename(name));
+const one = (ending) => made.find((name) => name.endsWith(ending));
+const page = await readFile(path.join(here, "src", "index.html"), "utf8");
+await mkdir(draft, { recursive: true });
+const icon = await readFile(path.join(here, "src", "icon.svg"));
+await writeFile(path.join(draft, "assets", "icon.svg"), icon);
+await writeFile(
+  path.join(draft, "index.html"),
+  page.replace("{script}", `/assets/${one(".js")}`).replace("{style}", `/assets/${one(".css")}`),
+);
+await rm(dist, { recursive: true, force: true });
+await rename(draft, dist);

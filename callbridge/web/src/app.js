@@ -1,0 +1,77 @@
+// Which page is shown, and to whom.
+
+import { useEffect, useState } from "preact/hooks";
+import { get, request } from "./net/api.js";
+import { AgentPage } from "./pages/agent.js";
+import { LoginPage } from "./pages/login.js";
+import { SupervisorPage } from "./pages/supervisor.js";
+import { WallPage } from "./pages/wall.js";
+import { Frame } from "./parts/frame.js";
+import { html } from "./parts/html.js";
+import { go, pathname } from "./parts/navigation.js";
+import { suggestLanguage, useText } from "./parts/preferences.js";
+import { useStore } from "./parts/store.js";
+import { homeOf, pageOf } from "./pure/routes.js";
+
+export function App() {
+  const { page, name } = pageOf(useStore(pathname));
+  if (page === "wall") return html`<${WallPage} key=${name} name=${name} />`;
+  return html`<${SignedIn} page=${page} />`;
+}
+
+function SignedIn({ page }) {
+  const t = useText();
+  const [session, setSession] = useState(undefined);
+  const [away, setAway] = useState(false);
+
+  function signedIn(next) {
+    suggestLanguage(next.language);
+    setSession(next);
+  }
+
+  async function look() {
+    try {
+      signedIn(await get("/api/session"));
+      setAway(false);
+    } catch (problem) {
+      if (problem.status === 401 || problem.status === 403) setSession(null);
+      setAway(problem.status !== 401 && problem.status !== 403);
+    }
+  }
+
+  useEffect(() => {
+    look();
+  }, []);
+  useEffect(() => {
+    if (!away) return undefined;
+    const again = setTimeout(look, 3000);
+    return () => clearTimeout(again);
+  });
+  useEffect(() => {
+    if (session && page === "home") go(homeOf(session), { replace: true });
+  }, [session, page]);
+
+  async function signOut() {
+    await request("DELETE", "/api/session").catch(() => {});
+    setSession(null);
+    go("/", { replace: true });
+  }
+
+  if (session === null) return html`<${LoginPage} signedIn=${signedIn} />`;
+  if (!session) return html`<p class="waiting" role="status">${t(away ? "problem.unreachable" : "stale.connecting")}</p>`;
+  const expired = () => setSession(null);
+  const Page = page === "agent" && session.agent ? AgentPage : SupervisorPage;
+  if (page === "home" || (Page === SupervisorPage && session.role === "agent")) {
+    return html`<${Redirect} to=${homeOf(session)} />`;
+  }
+  return html`<${Frame} session=${session} page=${page} signOut=${signOut}>
+    <${Page} session=${session} expired=${expired} />
+  <//>`;
+}
+
+function Redirect({ to }) {
+  useEffect(() => {
+    go(to, { replace: true });
+  }, [to]);
+  return null;
+}

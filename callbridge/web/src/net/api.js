@@ -1,0 +1,49 @@
+// Requests to callbridge's HTTP API, with the session's cookie. What is refused is an ApiProblem with the server's own words.
+
+const PATIENCE = 15_000;
+
+export class ApiProblem extends Error {
+  constructor(status, detail, body = {}, retryAfter = null) {
+    super(detail);
+    this.status = status;
+    this.body = body;
+    this.retryAfter = retryAfter;
+  }
+}
+
+export async function request(method, path, body) {
+  const stop = new AbortController();
+  const timer = setTimeout(() => stop.abort(), PATIENCE);
+  const options = { method, credentials: "same-origin", cache: "no-store", redirect: "error", signal: stop.signal };
+  if (method !== "GET") {
+    options.headers = { "Content-Type": "application/json" };
+    if (method !== "DELETE") options.body = JSON.stringify(body ?? {});
+  }
+  try {
+    const answer = await fetch(path, options);
+    const text = await answer.text();
+    if (!answer.ok) throw problemOf(answer, text);
+    return text ? JSON.parse(text) : null;
+  } catch (error) {
+    if (error instanceof ApiProblem) throw error;
+    throw new ApiProblem(0, "");
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+function problemOf(answer, text) {
+  let body = {};
+  try {
+    body = JSON.parse(text);
+  } catch {
+    // a proxy's page: its status says enough
+  }
+  return new ApiProblem(answer.status, body.detail || body.title || "", body, Number(answer.headers.get("Retry-After")) || null);
+}
+
+export const get = (path) => request("GET", path);
+export const post = (path, body) => request("POST", path, body);
+
+/** One segment of a path. */
+export const segment = encodeURIComponent;

@@ -1,0 +1,146 @@
+// What an agent works with: the own state, the call, the own figures and callbacks.
+
+import { useEffect, useRef, useState } from "preact/hooks";
+import { post, segment } from "../net/api.js";
+import { CallCard } from "../parts/call_card.js";
+import { html } from "../parts/html.js";
+import { Empty, StaleBanner, State } from "../parts/marks.js";
+import { attempt } from "../parts/notices.js";
+import { useText } from "../parts/preferences.js";
+import { announce, askPermission, mayNotify } from "../parts/ringing.js";
+import { useShortcuts, ShortcutList } from "../parts/shortcuts.js";
+import { Since, Until } from "../parts/time.js";
+import { useViews } from "../parts/views.js";
+import { clock, count } from "../pure/format.js";
+import { mineOf, newCall, titleOf } from "../pure/agent.js";
+import { rowsOf } from "../pure/views.js";
+
+export function AgentPage({ session, expired }) {
+  const t = useText();
+  const parts = "me,queues,agents,calls,callbacks";
+  const { known, status, code } = useViews(`/api/views?parts=${parts}`, (refused) => refused === 401 && expired());
+  const { agent, call, today, reasons, dispositions } = mineOf(known, session.agent);
+  const [asking, setAsking] = useState("");
+  useRinging(agent, call);
+
+  if (!agent) {
+    return html`<${StaleBanner} status=${status} code=${code} />
+      ${known.whole && html`<${Empty}>${t("agent.unknown", { agent: session.agent })}<//>`}`;
+  }
+  const ask = (verb, body) => attempt(() => post(`/api/agents/${segment(agent.id)}/${verb}`, body));
+  return html`<div class="agent-page">
+    <h1 class="unseen">${t("page.agent")}</h1>
+    <${StaleBanner} status=${status} code=${code} />
+    <${StateBar} agent=${agent} reasons=${reasons} ask=${ask} shortcuts=${!asking} />
+    <${CallCard} call=${call} agent=${agent} known=${known} dispositions=${dispositions} asking=${asking} setAsking=${setAsking} />
+    <div class="columns">
+      ${today && html`<${Today} today=${today} />`}
+      <${OwnCallbacks} known=${known} agent=${agent.id} />
+      <${QueuesNow} known=${known} />
+    </div>
+    <${ShortcutList} />
+  </div>`;
+}
+
+function useRinging(agent, call) {
+  const t = useText();
+  const before = useRef(null);
+  const rings = agent ? newCall(before.current, agent) : false;
+  useEffect(() => {
+    before.current = agent ? { state: agent.state, call: agent.call } : null;
+    document.title = titleOf(agent, t("page.agent"), (state) => t(`state.${state}`));
+    if (rings) announce(t("agent.call_comes"), [agent.queue, call?.name].filter(Boolean).join(" · "));
+  });
+}
+
+function StateBar({ agent, reasons, ask, shortcuts }) {
+  const t = useText();
+  const reason = useRef(null);
+  const out = agent.state === "logged_out";
+  const acts = {
+    KeyR: () => ask(out ? "login" : "ready"),
+    KeyN: () => reason.current?.focus(),
+    KeyW: () => agent.state === "wrap_up" && ask("end-wrap-up"),
+  };
+  useShortcuts(shortcuts ? acts : {});
+  return html`<section class="card statebar" aria-label=${t("agent.state")}>
+    <div class="now">
+      <${State} state=${agent.state} reason=${agent.reason} />
+      <span class="big"><${Since} at=${agent.since} /></span>
+      ${agent.wrap_up_ends && html`<span>${t("agent.time_left")} <${Until} at=${agent.wrap_up_ends} /></span>`}
+      ${agent.reason_ends && html`<span>${t("agent.time_left")} <${Until} at=${agent.reason_ends} /></span>`}
+    </div>
+    <div class="row">
+      ${out
+        ? html`<button type="button" class="primary" onClick=${() => ask("login")}>${t("agent.login")}</button>`
+        : html`
+            ${agent.state !== "ready" &&
+            html`<button type="button" class="primary" onClick=${() => ask("ready")}>${t("agent.ready")}</button>`}
+            <${NotReady} reasons=${reasons} field=${reason} ask=${ask} />
+            ${agent.state === "wrap_up" &&
+            html`<button type="button" onClick=${() => ask("end-wrap-up")}>${t("agent.end_wrap_up")}</button>
+              <button type="button" onClick=${() => ask("extend-wrap-up")}>${t("agent.extend_wrap_up")}</button>`}
+            <button type="button" onClick=${() => ask("logout")}>${t("agent.logout")}</button>
+          `}
+      <${NotificationButton} />
+    </div>
+  </section>`;
+}
+
+function NotReady({ reasons, field, ask }) {
+  const t = useText();
+  const submit = (event) => {
+    event.preventDefault();
+    ask("not-ready", { reason: new FormData(event.target).get("reason") || "" });
+  };
+  return html`<form class="row joined" onSubmit=${submit}>
+    <label><span class="unseen">${t("agent.reason")}</span>
+      ${reasons.length
+        ? html`<select name="reason" ref=${field}><option value="">${t("agent.no_reason")}</option>
+            ${reasons.map((one) => html`<option key=${one} value=${one}>${one}</option>`)}</select>`
+        : html`<input name="reason" ref=${field} maxlength="64" placeholder=${t("agent.reason")} />`}</label>
+    <button type="submit">${t("agent.not_ready")}</button>
+  </form>`;
+}
+
+function NotificationButton() {
+  const t = useText();
+  const [state, setState] = useState(mayNotify());
+  if (state !== "default") return null;
+  return html`<button type="button" class="quiet" onClick=${async () => setState(await askPermission())}>
+    ${t("agent.allow_notifications")}</button>`;
+}
+
+function Today({ today }) {
+  const t = useText();
+  const shown = { answered: count, missed: count, talk_seconds: clock, wrap_up_seconds: clock };
+  return html`<section class="card"><h2>${t("agent.today")}</h2>
+    <dl class="pairs">
+      ${Object.entries(shown)
+        .filter(([key]) => key in today)
+        .map(([key, form]) => html`<div key=${key}><dt>${t(`today.${key}`)}</dt><dd>${form(today[key])}</dd></div>`)}
+    </dl></section>`;
+}
+
+function OwnCallbacks({ known, agent }) {
+  const t = useText();
+  if (!known.parts.callbacks) return null;
+  const own = rowsOf(known, "callbacks", "due").filter((row) => row.agent === agent);
+  return html`<section class="card"><h2>${t("agent.own_callbacks")}</h2>
+    ${own.length === 0 && html`<${Empty}>${t("agent.no_callbacks")}<//>`}
+    <ul class="plain">${own.map((row) => html`<li key=${row.id}><strong>${row.number}</strong> · ${row.queue} · ${t(`callback.${row.state}`)}</li>`)}</ul>
+  </section>`;
+}
+
+function QueuesNow({ known }) {
+  const t = useText();
+  const rows = rowsOf(known, "queues");
+  if (!rows.length) return null;
+  return html`<section class="card"><h2>${t("queues")}</h2>
+    <table><thead><tr><th scope="col">${t("queue")}</th><th scope="col">${t("figure.waiting")}</th>
+      <th scope="col">${t("figure.oldest")}</th></tr></thead>
+      <tbody>${rows.map(
+        (row) => html`<tr key=${row.name}><th scope="row">${row.name}</th><td>${count(row.waiting)}</td>
+          <td><${Since} at=${row.oldest_arrived_at} /></td></tr>`,
+      )}</tbody></table></section>`;
+}

@@ -1,0 +1,56 @@
+// What a supervisor sees and does: queues, waiting callers, agents, calls, callbacks, campaigns, alerts, the configuration.
+
+import { useEffect, useState } from "preact/hooks";
+import { AgentsTable } from "../parts/agents_table.js";
+import { Callbacks } from "../parts/callbacks.js";
+import { Campaigns } from "../parts/campaigns.js";
+import { Explanation } from "../parts/explanation.js";
+import { html } from "../parts/html.js";
+import { StaleBanner } from "../parts/marks.js";
+import { useText } from "../parts/preferences.js";
+import { QueuesTable } from "../parts/queues_table.js";
+import { CallsTable } from "../parts/calls_table.js";
+import { Site } from "../parts/site.js";
+import { useViews } from "../parts/views.js";
+import { useWaiting } from "../parts/waiting.js";
+import { WaitingTable } from "../parts/waiting_table.js";
+
+export function SupervisorPage({ session, expired }) {
+  const t = useText();
+  const parts = "queues,agents,calls,callbacks,campaigns,alerts";
+  const { known, status, code } = useViews(`/api/views?parts=${parts}`, (refused) => refused === 401 && expired());
+  const waiting = useWaiting(known);
+  const [queue, setQueue] = useState("");
+  const [explained, setExplained] = useState(null);
+  useEffect(() => {
+    document.title = `${t("page.supervisor")} – callbridge`;
+  });
+  const explain = (kind, name) => setExplained({ kind, name });
+  const shared = { known, session, queue, explain };
+  return html`<div class="supervisor-page">
+    <h1 class="unseen">${t("page.supervisor")}</h1>
+    <${StaleBanner} status=${status} code=${code} />
+    ${known.whole &&
+    html`<${Alerts} known=${known} waiting=${waiting} />
+      <${QueuesTable} ...${shared} choose=${setQueue} />
+      <${WaitingTable} ...${shared} waiting=${waiting} />
+      <${AgentsTable} ...${shared} />
+      <${CallsTable} ...${shared} />
+      <${Callbacks} ...${shared} />
+      <${Campaigns} ...${shared} />
+      <${Site} session=${session} />`}
+    ${explained && html`<${Explanation} ...${explained} close=${() => setExplained(null)} />`}
+  </div>`;
+}
+
+function Alerts({ known, waiting }) {
+  const t = useText();
+  const alerts = [...Object.values(known.parts.alerts || {}).map((row) => row.text), ...waiting.alerts];
+  const shown = [...new Set(alerts)];
+  if (!shown.length && !waiting.bypass) return null;
+  return html`<section class="card alerts" aria-label=${t("alerts")}>
+    <h2>${t("alerts")}</h2>
+    <ul>${waiting.bypass && html`<li key="bypass"><strong>${t("bypass.is_on")}</strong></li>`}
+      ${shown.map((text) => html`<li key=${text}>${text}</li>`)}</ul>
+  </section>`;
+}

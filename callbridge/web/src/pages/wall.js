@@ -1,0 +1,96 @@
+// The wallboard: figures that are read from six metres, on a television that nobody touches for days.
+
+import { useEffect, useState } from "preact/hooks";
+import { get, segment } from "../net/api.js";
+import { Switches } from "../parts/frame.js";
+import { html } from "../parts/html.js";
+import { Graded, StaleBanner } from "../parts/marks.js";
+import { useText } from "../parts/preferences.js";
+import { Since, useNow } from "../parts/time.js";
+import { useViews } from "../parts/views.js";
+import { count, levelGrade, percent, waitGrade } from "../pure/format.js";
+import { FIGURES, figuresOf, totalsOf } from "../pure/wall.js";
+
+export function WallPage({ name }) {
+  const t = useText();
+  const key = new URLSearchParams(location.search).get("key");
+  const query = key ? `?key=${segment(key)}` : "";
+  const [layout, setLayout] = useState(null);
+  const { known, status, code } = useViews(`/api/walls/${segment(name)}/views${query}`);
+
+  useEffect(() => {
+    // The layout may have been changed while the server was away, or by a reload: asked for at each connection.
+    if (status !== "live") return undefined;
+    let gone = false;
+    const look = () => get(`/api/walls/${segment(name)}${query}`).then((next) => gone || setLayout(next), () => {});
+    look();
+    const again = setInterval(look, 60_000);
+    return () => {
+      gone = true;
+      clearInterval(again);
+    };
+  }, [status, name]);
+
+  const title = layout?.title || name;
+  useEffect(() => {
+    document.title = `${title} – callbridge`;
+  }, [title]);
+  if (!layout || !known.whole) {
+    return html`<main class="wall"><${StaleBanner} status=${status} code=${code} />
+      ${code === 401 || code === 403 ? html`<p class="empty"><a href="/">${t("login.sign_in")}</a></p>` : null}</main>`;
+  }
+  const rows = known.parts.queues || {};
+  const names = layout.queues?.length ? layout.queues : Object.keys(rows).sort();
+  const shown = names.filter((one) => rows[one]);
+  const figures = figuresOf(layout.figures);
+  return html`<main class=${`wall of-${Math.min(shown.length, 9)}`} aria-label=${title}>
+    <header><h1>${title}</h1><${TimeOfDay} /><${Switches} /></header>
+    <${StaleBanner} status=${status} code=${code} />
+    ${layout.message && html`<p class="message">${layout.message}</p>`}
+    ${shown.length > 1 && html`<${Totals} rows=${shown.map((one) => rows[one])} />`}
+    <div class="boards">
+      ${shown.map((one) => html`<${QueueBoard} key=${one} row=${rows[one]} figures=${figures} />`)}
+      ${shown.length === 0 && html`<p class="empty">${t("wall.no_queues")}</p>`}
+    </div>
+  </main>`;
+}
+
+function TimeOfDay() {
+  const now = useNow();
+  return html`<time>${new Date(now * 1000).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" })}</time>`;
+}
+
+function Totals({ rows }) {
+  const t = useText();
+  const total = totalsOf(rows);
+  return html`<dl class="totals">
+    ${Object.entries(total).map(([key, value]) => html`<div key=${key}><dt>${t(`figure.${key}`)}</dt><dd>${count(value)}</dd></div>`)}
+  </dl>`;
+}
+
+function QueueBoard({ row, figures }) {
+  const t = useText();
+  return html`<section class="board" aria-label=${row.name}>
+    <h2>${row.name}</h2>
+    <dl>
+      ${figures.map(
+        (figure) => html`<div key=${figure} class=${`figure ${figure}`}>
+          <dt>${t(`figure.${figure}`)}</dt><dd><${Figure} figure=${figure} row=${row} /></dd>
+        </div>`,
+      )}
+    </dl>
+  </section>`;
+}
+
+function Figure({ figure, row }) {
+  if (figure === "oldest") return html`<${LongestWait} row=${row} />`;
+  if (figure === "sl") return html`<${Graded} grade=${levelGrade(row.sl, row.target)}>${percent(row.sl)}<//>`;
+  return html`${FIGURES[figure](row)}`;
+}
+
+export function LongestWait({ row }) {
+  const now = useNow();
+  const from = row.oldest_arrived_at;
+  const grade = from === "" ? "none" : waitGrade(now - from, row.answer_within);
+  return html`<${Graded} grade=${grade}><${Since} at=${from} /><//>`;
+}

@@ -1,0 +1,55 @@
+// Calls that somebody talks to: listen, whisper, barge in, take over, at a phone of the supervisor's choice.
+
+import { useState } from "preact/hooks";
+import { post, segment } from "../net/api.js";
+import { numberOf } from "../pure/format.js";
+import { may } from "../pure/routes.js";
+import { rowsOf } from "../pure/views.js";
+import { ActDialog } from "./dialog.js";
+import { html } from "./html.js";
+import { Empty } from "./marks.js";
+import { attempt } from "./notices.js";
+import { useText } from "./preferences.js";
+import { Since } from "./time.js";
+
+const MOST = 100;
+const AT_PHONE = ["listen", "whisper", "barge", "take-over"];
+
+export function CallsTable({ known, session, queue, explain }) {
+  const t = useText();
+  const [asked, setAsked] = useState(null);
+  const [phone, setPhone] = useState("");
+  const rows = rowsOf(known, "calls", "arrived_at").filter((row) => row.state !== "waiting" && (!queue || row.queue === queue));
+  return html`<section class="card" aria-label=${t("calls")}>
+    <h2>${t("calls")} <small>${rows.length}</small></h2>
+    ${rows.length === 0 && html`<${Empty}>${t("calls.none")}<//>`}
+    ${rows.length > 0 &&
+    html`<div class="scroll" tabindex="0" role="region" aria-label=${t("calls")}><table>
+      <thead><tr><th scope="col">${t("caller")}</th><th scope="col">${t("call.state")}</th><th scope="col">${t("agent")}</th>
+        <th scope="col">${t("queue")}</th><th scope="col">${t("call.since")}</th><th scope="col"><span class="unseen">${t("acts")}</span></th></tr></thead>
+      <tbody>${rows.slice(0, MOST).map(
+        (row) => html`<tr key=${row.id}><th scope="row">${numberOf(row, t("withheld"))}</th><td>${t(`phase.${row.state}`)}</td>
+          <td>${known.parts.agents?.[row.agent]?.name || row.agent}</td><td>${row.queue}</td><td><${Since} at=${row.arrived_at} /></td>
+          <td class="acts">${may.supervise(session) && row.state === "talking" && html`<${Supervision} row=${row} ask=${setAsked} />`}
+            <button type="button" class="small" onClick=${() => explain("calls", row.id)}>${t("explain")}</button></td></tr>`,
+      )}</tbody></table></div>`}
+    ${rows.length > MOST && html`<${Empty}>${t("agents.more", { count: rows.length - MOST })}<//>`}
+    ${asked &&
+    html`<${ActDialog} title=${`${t(`act.${asked.verb}`)} – ${numberOf(asked.row, t("withheld"))}`} verb=${t(`act.${asked.verb}`)}
+      close=${() => setAsked(null)}
+      send=${(form) => {
+        setPhone(form.phone);
+        return post(`/api/calls/${segment(asked.row.id)}/${asked.verb}`, form);
+      }}>
+      <label>${t("act.at_phone")}<input name="phone" value=${phone} placeholder="PJSIP/1001" maxlength="80" required /></label>
+    <//>`}
+  </section>`;
+}
+
+function Supervision({ row, ask }) {
+  const t = useText();
+  return html`${AT_PHONE.map(
+      (verb) => html`<button type="button" class="small" key=${verb} onClick=${() => ask({ verb, row })}>${t(`act.${verb}`)}</button>`,
+    )}
+    <button type="button" class="small" onClick=${() => attempt(() => post(`/api/calls/${segment(row.id)}/release`))}>${t("act.release")}</button>`;
+}

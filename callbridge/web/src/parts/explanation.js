@@ -1,0 +1,29 @@
+// Why a caller waits, an agent gets no calls, or what happened to a call: the server's own sentences.
+
+import { useEffect, useState } from "preact/hooks";
+import { get, segment } from "../net/api.js";
+import { Dialog, problemText } from "./dialog.js";
+import { html } from "./html.js";
+import { Empty } from "./marks.js";
+import { language, useText } from "./preferences.js";
+import { useStore } from "./store.js";
+
+export function Explanation({ kind, name, close }) {
+  const t = useText();
+  const speaks = useStore(language);
+  const [found, setFound] = useState(null);
+  const [problem, setProblem] = useState(null);
+  useEffect(() => {
+    get(`/api/explain/${kind}/${segment(name)}`).then(setFound, setProblem);
+  }, [kind, name]);
+  const time = (at) => new Date(at * 1000).toLocaleTimeString(speaks);
+  return html`<${Dialog} title=${`${t("explain")} – ${name}`} close=${close} wide>
+    ${problem && html`<p class="problem" role="alert">${problemText(t, problem)}</p>`}
+    ${!found && !problem && html`<${Empty}>${t("stale.connecting")}<//>`}
+    ${found &&
+    html`<ol class="lines">${found.lines.map(
+      (line, index) => html`<li key=${index}>${line.at ? html`<time>${time(line.at)}</time> ` : ""}${line.text}</li>`,
+    )}</ol>`}
+    ${found && found.lines.length === 0 && html`<${Empty}>${t("explain.nothing")}<//>`}
+  <//>`;
+}

@@ -1,0 +1,103 @@
+// The whole site: calendars, the bypass, and the configuration, which is looked at before it is applied.
+
+import { useEffect, useState } from "preact/hooks";
+import { get, post, segment } from "../net/api.js";
+import { may } from "../pure/routes.js";
+import { ActDialog, Dialog, problemText } from "./dialog.js";
+import { html } from "./html.js";
+import { attempt, say } from "./notices.js";
+import { useText } from "./preferences.js";
+
+const EVERY = 15_000;
+
+export function Site({ session }) {
+  const t = useText();
+  const [hours, setHours] = useState([]);
+  const [bypass, setBypass] = useState(null);
+  const [asked, setAsked] = useState("");
+  const look = () => {
+    get("/api/hours").then(setHours, () => {});
+    get("/api/bypass").then(setBypass, () => {});
+  };
+  useEffect(() => {
+    look();
+    const again = setInterval(look, EVERY);
+    return () => clearInterval(again);
+  }, []);
+  async function close(row) {
+    await attempt(() => post(`/api/hours/${segment(row.name)}`, { closed: !row.closed }));
+    look();
+  }
+  return html`<section class="card" aria-label=${t("site")}>
+    <h2>${t("site")}</h2>
+    <ul class="plain">
+      ${hours.map(
+        (row) => html`<li key=${row.name} class="row"><span>${row.name}: <strong>${t(row.open ? "site.open" : "site.closed")}</strong>
+          ${row.closed ? ` · ${t("site.by_hand", { by: row.by })}` : ""}</span>
+          ${may.supervise(session) &&
+          html`<button type="button" class="small" onClick=${() => close(row)}>${t(row.closed ? "site.follow_hours" : "site.close_now")}</button>`}</li>`,
+      )}
+    </ul>
+    <div class="row">
+      ${bypass && html`<span>${t(bypass.on ? "bypass.is_on" : "bypass.is_off")}</span>`}
+      ${bypass &&
+      may.administer(session) &&
+      html`<button type="button" class=${bypass.on ? "" : "danger"} onClick=${() => setAsked("bypass")}>${t(bypass.on ? "bypass.off" : "bypass.on")}</button>`}
+      ${may.administer(session) && html`<button type="button" onClick=${() => setAsked("reload")}>${t("reload")}</button>`}
+    </div>
+    ${asked === "reload" && html`<${ReloadDialog} close=${() => setAsked("")} />`}
+    ${asked === "bypass" &&
+    html`<${ActDialog} title=${t(bypass.on ? "bypass.off" : "bypass.on")} verb=${t(bypass.on ? "bypass.off" : "bypass.on")} danger
+      close=${() => setAsked("")}
+      send=${async () => setBypass(await post("/api/bypass", { on: !bypass.on }))}><p>${t("bypass.what")}</p><//>`}
+  </section>`;
+}
+
+/** Shows what a reload would change, or every fault that keeps it from being applied. */
+function ReloadDialog({ close }) {
+  const t = useText();
+  const [report, setReport] = useState(null);
+  const [problem, setProblem] = useState(null);
+  const [busy, setBusy] = useState(false);
+  useEffect(() => {
+    post("/api/reload", { dry_run: true }).then(setReport, setProblem);
+  }, []);
+  async function apply(force) {
+    setBusy(true);
+    try {
+      await post("/api/reload", { force });
+      say({ key: "reload.done" });
+      close();
+    } catch (refused) {
+      setProblem(refused);
+      setBusy(false);
+    }
+  }
+  const faults = problem?.body?.faults || [];
+  return html`<${Dialog} title=${t("reload")} close=${close} wide>
+    ${problem && faults.length === 0 && html`<p class="problem" role="alert">${problemText(t, problem)}</p>`}
+    ${faults.length > 0 &&
+    html`<p class="problem" role="alert">${problem.message}</p><ol class="lines">${faults.map((one) => html`<li key=${one}>${one}</li>`)}</ol>`}
+    ${!report && !problem && html`<p>${t("reload.looking")}</p>`}
+    ${report && !faults.length && html`<${Changes} report=${report} />`}
+    <footer class="row end">
+      <button type="button" onClick=${close}>${t("cancel")}</button>
+      ${report && !faults.length && (report.refused.length
+        ? html`<button type="button" class="danger" disabled=${busy} onClick=${() => apply(true)}>${t("reload.force")}</button>`
+        : html`<button type="button" class="primary" disabled=${busy || !report.changes.length} onClick=${() => apply(false)}>${t("reload.apply")}</button>`)}
+    </footer>
+  <//>`;
+}
+
+function Changes({ report }) {
+  const t = useText();
+  if (!report.changes.length) return html`<p>${t("reload.nothing")}</p>`;
+  const affected = (row) => ["callers", "callbacks", "talks", "attempts"].filter((key) => row[key].length).map((key) => `${t(`reload.${key}`)}: ${row[key].length}`);
+  return html`${[...report.refused, ...report.warnings].map((line) => html`<p class="problem" key=${line}>${line}</p>`)}
+    <table><thead><tr><th scope="col">${t("reload.what")}</th><th scope="col">${t("reload.change")}</th><th scope="col">${t("reload.affects")}</th></tr></thead>
+      <tbody>${report.changes.map(
+        (row) => html`<tr key=${`${row.kind}${row.name}`}><th scope="row">${row.kind} ${row.name}</th>
+          <td>${t(`change.${row.change}`)} ${row.renamed_from} <small>${row.settings.join(", ")}</small></td>
+          <td>${affected(row).join(" · ")} ${row.note}</td></tr>`,
+      )}</tbody></table>`;
+}

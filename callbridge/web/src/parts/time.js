@@ -1,0 +1,32 @@
+// The server's time, ticking here: between two messages every clock goes on by itself.
+
+import { clock } from "../pure/format.js";
+import { html } from "./html.js";
+import { store, useStore } from "./store.js";
+
+const offset = store(0);
+/** The server's clock minus ours, in seconds. */
+export const setOffset = (value) => offset.set(value);
+
+export const serverNow = () => Date.now() / 1000 + offset.get();
+
+const tick = store(Math.floor(Date.now() / 1000));
+setInterval(() => tick.set(Math.floor(Date.now() / 1000)), 1000);
+
+/** The server's time, once a second. */
+export function useNow() {
+  useStore(tick);
+  return serverNow();
+}
+
+/** How long ago, counting up. */
+export function Since({ at }) {
+  const now = useNow();
+  return html`<span class="clock">${at === "" || at === undefined ? clock("") : clock(now - at)}</span>`;
+}
+
+/** How long until, counting down. */
+export function Until({ at }) {
+  const now = useNow();
+  return html`<span class="clock">${clock(at - now)}</span>`;
+}

@@ -1,0 +1,21 @@
+// Texts in the reader's language. Pure: which language is chosen is kept by parts/preferences.js.
+
+import en from "../texts/en.js";
+import zh from "../texts/zh.js";
+
+export const LANGUAGES = { en: { name: "English", texts: en }, zh: { name: "中文", texts: zh } };
+
+/** A text with `{name}` replaced. A key that does not exist shows itself: tests look for all keys that the sources use. */
+export function text(language, key, values = {}) {
+  const found = (LANGUAGES[language] || LANGUAGES.en).texts[key] ?? en[key] ?? key;
+  return found.replace(/\{(\w+)\}/g, (whole, name) => (name in values ? String(values[name]) : whole));
+}
+
+/** The best of our languages for what a browser asks for. */
+export function languageFor(wanted) {
+  for (const one of wanted) {
+    const short = one.toLowerCase().split("-")[0];
+    if (short in LANGUAGES) return short;
+  }
+  return "en";
+}

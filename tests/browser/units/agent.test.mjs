@@ -1,0 +1,58 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { actsOf, mineOf, newCall, targetsFor } from "../../../callbridge/web/src/pure/agent.js";
+import { matches, numberTarget } from "../../../callbridge/web/src/pure/format.js";
+import { homeOf, pageOf } from "../../../callbridge/web/src/pure/routes.js";
+import { pauseBefore, SILENCE, silent } from "../../../callbridge/web/src/pure/staleness.js";
+import { figuresOf, totalsOf } from "../../../callbridge/web/src/pure/wall.js";
+
+test("an agent's rows come from `me`, else from the lists", () => {
+  const rows = { agents: { ann: { id: "ann", call: "c1" } }, calls: { c1: { id: "c1" } } };
+  assert.deepEqual(mineOf({ parts: rows }, "ann").call, { id: "c1" });
+  const me = { agent: { id: "ann" }, call: null, reasons: ["lunch", { reason: "training" }] };
+  assert.deepEqual(mineOf({ parts: { ...rows, me: { me } } }, "ann").reasons, ["lunch", "training"]);
+  assert.equal(mineOf({ parts: {} }, "ann").agent, null);
+});
+
+test("a call rings once, and not because the page was opened during it", () => {
+  const ringing = { state: "ringing", call: "c1" };
+  assert.equal(newCall(null, ringing), false);
+  assert.equal(newCall({ state: "ready", call: "" }, ringing), true);
+  assert.equal(newCall(ringing, { state: "talking", call: "c1" }), false);
+  assert.equal(newCall({ state: "ready", call: "" }, { state: "talking", call: "c2" }), true);
+});
+
+test("only the acts that make sense are offered", () => {
+  const talking = { state: "talking" };
+  assert.deepEqual(actsOf(null, { state: "ready" }), []);
+  assert.deepEqual(actsOf({ state: "offered" }, { state: "ringing" }), []);
+  assert.deepEqual(actsOf({ state: "talking", recording: "on" }, talking), ["transfer", "consult", "pause-recording", "survey"]);
+  assert.ok(actsOf({ state: "transferring", recording: "off" }, talking).includes("complete"));
+});
+
+test("transfer targets: a number that was typed, queues, agents who are ready first, never oneself", () => {
+  const agents = { a: { id: "a", name: "Ada", state: "talking" }, b: { id: "b", name: "Bob", state: "ready" }, c: { id: "c", name: "Cy", state: "logged_out" }, me: { id: "me", name: "Me", state: "talking" } };
+  const known = { parts: { queues: { sales: { name: "sales" } }, agents } };
+  assert.deepEqual(targetsFor(known, "me", "", matches, numberTarget).map((one) => one.to), ["queue:sales", "agent:b", "agent:a"]);
+  assert.deepEqual(targetsFor(known, "me", "030 1", matches, numberTarget).map((one) => one.to), ["number:0301"]);
+});
+
+test("addresses name pages, and a broken one none", () => {
+  assert.deepEqual(pageOf("/wall/a%20b"), { page: "wall", name: "a b" });
+  assert.deepEqual(pageOf("/wall/%E0%A4%A"), { page: "wall", name: "%E0%A4%A" });
+  assert.deepEqual(["/", "/agent", "/supervisor", "/wall/", "/x"].map((path) => pageOf(path).page), ["home", "agent", "supervisor", "home", "home"]);
+  assert.deepEqual(["agent", "supervisor", "admin", "viewer"].map((role) => homeOf({ role })), ["/agent", ...Array(3).fill("/supervisor")]);
+});
+
+test("silence is noticed, and browsers do not come back all at once", () => {
+  assert.ok(!silent(100, 100 + SILENCE));
+  assert.ok(silent(100, 100.1 + SILENCE));
+  assert.ok(pauseBefore(0, 0) < pauseBefore(0, 1));
+  assert.ok(pauseBefore(50, 1) <= 10);
+});
+
+test("a wallboard adds only what may be added, and unknown figures are left out", () => {
+  assert.deepEqual(figuresOf(["sl", "nonsense"]), ["sl"]);
+  assert.ok(figuresOf(undefined).includes("waiting"));
+  assert.deepEqual(totalsOf([{ waiting: 1, answered: 2 }, { waiting: 3, abandoned: 1 }]), { waiting: 4, answered: 2, abandoned: 1, callbacks: 0 });
+});

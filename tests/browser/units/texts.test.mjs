@@ -1,0 +1,60 @@
+import assert from "node:assert/strict";
+import { readdirSync, readFileSync } from "node:fs";
+import path from "node:path";
+import { test } from "node:test";
+import { fileURLToPath } from "node:url";
+import { LANGUAGES, languageFor, text } from "../../../callbridge/web/src/pure/language.js";
+
+const SRC = fileURLToPath(new URL("../../../callbridge/web/src/", import.meta.url));
+const english = Object.keys(LANGUAGES.en.texts);
+
+function sources(folder) {
+  return readdirSync(folder, { withFileTypes: true }).flatMap((entry) => {
+    const place = path.join(folder, entry.name);
+    return entry.isDirectory() ? sources(place) : [place];
+  });
+}
+
+const code = sources(SRC).filter((file) => file.endsWith(".js") && !file.includes("texts")).map((file) => [file, readFileSync(file, "utf8")]);
+
+for (const [language, { texts }] of Object.entries(LANGUAGES)) {
+  test(`${language} has every text, in order, with the same blanks to fill in`, () => {
+    assert.deepEqual(Object.keys(texts), english);
+    assert.deepEqual(english, [...english].sort((a, b) => (a < b ? -1 : 1)));
+    const blanks = (value) => (value.match(/\{\w+\}/g) || []).sort();
+    for (const key of english) {
+      assert.ok(texts[key].trim(), key);
+      assert.deepEqual(blanks(texts[key]), blanks(LANGUAGES.en.texts[key]), key);
+    }
+  });
+}
+
+test("every text that the sources name exists", () => {
+  for (const [file, source] of code) {
+    for (const [, key] of source.matchAll(/\bt\("([\w.-]+)"/g)) assert.ok(english.includes(key), `${file}: ${key}`);
+    for (const [, start] of source.matchAll(/\bt\(`([\w.-]+)\$\{/g)) {
+      assert.ok(english.some((key) => key.startsWith(start)), `${file}: ${start}`);
+    }
+  }
+});
+
+test("every text is used", () => {
+  const all = code.map(([, source]) => source).join("\n");
+  const begins = [...all.matchAll(/\bt\(`([\w.-]+)\$\{/g)].map(([, start]) => start);
+  const unused = english.filter((key) => !all.includes(`"${key}"`) && !begins.some((start) => key.startsWith(start)));
+  assert.deepEqual(unused, []);
+});
+
+test("blanks are filled in, and a value is never read as a key", () => {
+  assert.equal(text("en", "site.by_hand", { by: "{by}" }), "closed by {by}");
+  assert.equal(text("zh", "site.by_hand", { by: "Li" }), "由 Li 关闭");
+  assert.deepEqual([languageFor(["fr", "zh-CN", "en"]), languageFor([])], ["zh", "en"]);
+});
+
+test("no source writes markup from values, evaluates text, or sets style attributes", () => {
+  for (const [file, source] of code) {
+    for (const word of ["innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval(", "new Function", "style="]) {
+      assert.ok(!source.includes(word), `${file}: ${word}`);
+    }
+  }
+});

@@ -1,0 +1,39 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { applied, NOTHING, rowsOf } from "../../../callbridge/web/src/pure/views.js";
+
+const whole = { seq: 5, at: 100, parts: { queues: { a: { name: "a", waiting: 1 }, b: { name: "b", waiting: 0 } } } };
+const start = applied(NOTHING, "whole", whole, 90);
+
+test("the whole replaces everything and tells the server's clock", () => {
+  assert.equal(start.offset, 10);
+  const again = applied(start, "whole", { seq: 1, at: 200, parts: { agents: {} } }, 200);
+  assert.deepEqual(again.parts, { agents: {} });
+  assert.equal(again.seq, 1);
+});
+
+test("a delta replaces whole rows, adds and removes them, and leaves the old value as it was", () => {
+  const parts = { queues: { a: { name: "a", waiting: 2 }, b: null, c: { name: "c", waiting: 3 } }, calls: { x: { id: "x" } } };
+  const next = applied(start, "delta", { seq: 6, at: 101, parts }, 91);
+  assert.deepEqual(next.parts, { queues: { a: { name: "a", waiting: 2 }, c: { name: "c", waiting: 3 } }, calls: { x: { id: "x" } } });
+  assert.deepEqual(start.parts, whole.parts);
+});
+
+test("a delta without a whole, an old one and an unknown event change nothing", () => {
+  assert.equal(applied(NOTHING, "delta", { seq: 9, at: 1, parts: { queues: { a: {} } } }, 1), NOTHING);
+  assert.equal(applied(start, "delta", { seq: 5, at: 101, parts: { queues: { a: null } } }, 91), start);
+  assert.equal(applied(start, "hello", { seq: 9 }, 91), start);
+});
+
+test("the parts that did not change stay the same objects", () => {
+  const both = applied(NOTHING, "whole", { seq: 1, at: 1, parts: { queues: {}, agents: {} } }, 1);
+  const next = applied(both, "delta", { seq: 2, at: 2, parts: { queues: { a: {} } } }, 2);
+  assert.equal(next.parts.agents, both.parts.agents);
+});
+
+test("rows are ordered by a field, numbers in names as numbers", () => {
+  const known = { parts: { agents: { x: { id: "10" }, y: { id: "9" } }, calls: { x: { at: 10 }, y: { at: 9 } } } };
+  assert.deepEqual(rowsOf(known, "agents", "id").map((row) => row.id), ["9", "10"]);
+  assert.deepEqual(rowsOf(known, "calls", "at").map((row) => row.at), [9, 10]);
+  assert.deepEqual(rowsOf(known, "nothing"), []);
+});
