@@ -58,7 +58,7 @@ function SignedIn({ page }) {
   }
 
   if (session === null) return html`<${LoginPage} signedIn=${signedIn} />`;
-  if (!session) return html`<p class="waiting" role="status">${t(away ? "problem.unreachable" : "stale.connecting")}</p>`;
+  if (!session) return html`<p class="please-wait" role="status">${t(away ? "problem.unreachable" : "stale.connecting")}</p>`;
   const expired = () => setSession(null);
   const Page = page === "agent" && session.agent ? AgentPage : SupervisorPage;
   if (page === "home" || (Page === SupervisorPage && session.role === "agent")) {

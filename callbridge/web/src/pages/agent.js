@@ -15,6 +15,8 @@ import { clock, count } from "../pure/format.js";
 import { mineOf, newCall, titleOf } from "../pure/agent.js";
 import { rowsOf } from "../pure/views.js";
 
+const BUSY = ["ringing", "connecting", "talking"];
+
 export function AgentPage({ session, expired }) {
   const t = useText();
   const parts = "me,queues,agents,calls,callbacks";
@@ -75,7 +77,7 @@ function StateBar({ agent, reasons, ask, shortcuts }) {
         ? html`<button type="button" class="primary" onClick=${() => ask("login")}>${t("agent.login")}</button>`
         : html`
             ${agent.state !== "ready" &&
-            html`<button type="button" class="primary" onClick=${() => ask("ready")}>${t("agent.ready")}</button>`}
+            html`<button type="button" class=${BUSY.includes(agent.state) ? "" : "primary"} onClick=${() => ask("ready")}>${t("agent.ready")}</button>`}
             <${NotReady} reasons=${reasons} field=${reason} ask=${ask} />
             ${agent.state === "wrap_up" &&
             html`<button type="button" onClick=${() => ask("end-wrap-up")}>${t("agent.end_wrap_up")}</button>

@@ -1,6 +1,6 @@
 // The way in: with a name and a password (agents: their id and PIN), or with a token.
 
-import { useState } from "preact/hooks";
+import { useEffect, useRef, useState } from "preact/hooks";
 import { post } from "../net/api.js";
 import { problemText } from "../parts/dialog.js";
 import { Switches } from "../parts/frame.js";
@@ -12,6 +12,11 @@ export function LoginPage({ signedIn }) {
   const [byToken, setByToken] = useState(false);
   const [problem, setProblem] = useState(null);
   const [busy, setBusy] = useState(false);
+  const first = useRef(null);
+  useEffect(() => {
+    document.title = "callbridge";
+    first.current.focus();
+  }, [byToken]);
 
   async function submit(event) {
     event.preventDefault();
@@ -37,9 +42,9 @@ export function LoginPage({ signedIn }) {
     <h1>callbridge</h1>
     <form onSubmit=${submit}>
       ${byToken
-        ? html`<label key="token">${t("login.token")}<input name="token" type="password" required autocomplete="off" /></label>`
+        ? html`<label key="token">${t("login.token")}<input name="token" ref=${first} type="password" required autocomplete="off" /></label>`
         : html`<label key="user">${t("login.user")}
-              <input name="user" required autocomplete="username" autocapitalize="none" spellcheck=${false} /></label>
+              <input name="user" ref=${first} required autocomplete="username" autocapitalize="none" spellcheck=${false} /></label>
             <label key="password">${t("login.password")}
               <input name="password" type="password" required autocomplete="current-password" /></label>`}
       ${problem && html`<p class="problem" role="alert">${said()}</p>`}

@@ -57,7 +57,7 @@ export function WallPage({ name }) {
 
 function TimeOfDay() {
   const now = useNow();
-  return html`<time>${new Date(now * 1000).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" })}</time>`;
+  return html`<time>${new Date(now * 1000).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", hourCycle: "h23" })}</time>`;
 }
 
 function Totals({ rows }) {

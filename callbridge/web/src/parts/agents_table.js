@@ -34,7 +34,7 @@ export function AgentsTable({ known, session, queue, explain }) {
     </header>
     ${found.length === 0 && html`<${Empty}>${t("agents.nobody")}<//>`}
     ${found.length > 0 &&
-    html`<div class="scroll" tabindex="0" role="region" aria-label=${t("agents")}><table>
+    html`<div class="scroll" tabindex="0" role="group" aria-label=${t("agents")}><table>
       <thead><tr><th scope="col">${t("agent")}</th><th scope="col">${t("agent.state")}</th><th scope="col">${t("for")}</th>
         <th scope="col">${t("queue")}</th><th scope="col">${t("phone")}</th><th scope="col"><span class="unseen">${t("acts")}</span></th></tr></thead>
       <tbody>${found.slice(0, MOST).map(

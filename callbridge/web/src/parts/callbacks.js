@@ -24,7 +24,7 @@ export function Callbacks({ known, session, queue }) {
       ${may.supervise(session) && html`<button type="button" onClick=${() => setAsked("new")}>${t("callbacks.make")}</button>`}</header>
     ${rows.length === 0 && html`<${Empty}>${t("callbacks.none")}<//>`}
     ${rows.length > 0 &&
-    html`<div class="scroll" tabindex="0" role="region" aria-label=${t("callbacks")}><table>
+    html`<div class="scroll" tabindex="0" role="group" aria-label=${t("callbacks")}><table>
       <thead><tr><th scope="col">${t("caller")}</th><th scope="col">${t("queue")}</th><th scope="col">${t("call.state")}</th>
         <th scope="col">${t("callbacks.made")}</th><th scope="col">${t("callbacks.due")}</th><th scope="col">${t("callbacks.attempts")}</th>
         <th scope="col">${t("agent")}</th><th scope="col"><span class="unseen">${t("acts")}</span></th></tr></thead>

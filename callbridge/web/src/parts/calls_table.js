@@ -24,7 +24,7 @@ export function CallsTable({ known, session, queue, explain }) {
     <h2>${t("calls")} <small>${rows.length}</small></h2>
     ${rows.length === 0 && html`<${Empty}>${t("calls.none")}<//>`}
     ${rows.length > 0 &&
-    html`<div class="scroll" tabindex="0" role="region" aria-label=${t("calls")}><table>
+    html`<div class="scroll" tabindex="0" role="group" aria-label=${t("calls")}><table>
       <thead><tr><th scope="col">${t("caller")}</th><th scope="col">${t("call.state")}</th><th scope="col">${t("agent")}</th>
         <th scope="col">${t("queue")}</th><th scope="col">${t("call.since")}</th><th scope="col"><span class="unseen">${t("acts")}</span></th></tr></thead>
       <tbody>${rows.slice(0, MOST).map(

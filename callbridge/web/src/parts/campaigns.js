@@ -17,7 +17,7 @@ export function Campaigns({ known, session, queue }) {
   if (!rows.length) return null;
   return html`<section class="card" aria-label=${t("campaigns")}>
     <h2>${t("campaigns")}</h2>
-    <div class="scroll" tabindex="0" role="region" aria-label=${t("campaigns")}><table>
+    <div class="scroll" tabindex="0" role="group" aria-label=${t("campaigns")}><table>
       <thead><tr><th scope="col">${t("campaign")}</th><th scope="col">${t("call.state")}</th><th scope="col">${t("campaigns.leads")}</th>
         <th scope="col">${t("campaigns.lines")}</th><th scope="col">${t("campaigns.talking")}</th><th scope="col">${t("campaigns.abandoned")}</th>
         <th scope="col">${t("campaigns.why")}</th><th scope="col"><span class="unseen">${t("acts")}</span></th></tr></thead>

@@ -16,7 +16,7 @@ export function Explanation({ kind, name, close }) {
   useEffect(() => {
     get(`/api/explain/${kind}/${segment(name)}`).then(setFound, setProblem);
   }, [kind, name]);
-  const time = (at) => new Date(at * 1000).toLocaleTimeString(speaks);
+  const time = (at) => new Date(at * 1000).toLocaleTimeString(speaks, { hourCycle: "h23" });
   return html`<${Dialog} title=${`${t("explain")} – ${name}`} close=${close} wide>
     ${problem && html`<p class="problem" role="alert">${problemText(t, problem)}</p>`}
     ${!found && !problem && html`<${Empty}>${t("stale.connecting")}<//>`}

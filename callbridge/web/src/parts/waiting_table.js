@@ -22,7 +22,7 @@ export function WaitingTable({ known, session, queue, waiting, explain }) {
     <h2>${t("waiting")} ${total > rows.length ? html`<small>${t("waiting.first", { shown: rows.length, total })}</small>` : ""}</h2>
     ${rows.length === 0 && html`<${Empty}>${t("waiting.nobody")}<//>`}
     ${rows.length > 0 &&
-    html`<div class="scroll" tabindex="0" role="region" aria-label=${t("waiting")}><table>
+    html`<div class="scroll" tabindex="0" role="group" aria-label=${t("waiting")}><table>
       <thead><tr><th scope="col">#</th><th scope="col">${t("queue")}</th><th scope="col">${t("caller")}</th><th scope="col">${t("tier")}</th>
         <th scope="col">${t("waits")}</th><th scope="col">${t("needs")}</th><th scope="col"><span class="unseen">${t("acts")}</span></th></tr></thead>
       <tbody>${rows.map(

@@ -28,7 +28,7 @@ export function count(value) {
 export function moment(epoch, now, language) {
   if (absent(epoch)) return ABSENT;
   const [then, today] = [new Date(epoch * 1000), new Date(now * 1000)];
-  const time = then.toLocaleTimeString(language, { hour: "2-digit", minute: "2-digit" });
+  const time = then.toLocaleTimeString(language, { hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
   return then.toDateString() === today.toDateString() ? time : `${then.toLocaleDateString(language)} ${time}`;
 }
 

@@ -1,0 +1,58 @@
+"""A Chromium for each module, and for each test pages of its own that must leave the console clean."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
+
+import pytest_asyncio
+from playwright.async_api import Browser, ConsoleMessage, Page, async_playwright
+
+from tests.browser.stand_in import StandIn
+
+Open = Callable[..., Awaitable[Page]]
+FAULTLESS = ("Failed to load resource",)
+"""What Chromium writes whenever a server refuses something or is away."""
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def browser() -> AsyncIterator[Browser]:
+    chromium = shutil.which("chromium")
+    assert chromium is not None, "chromium is not installed: run `make setup`"
+    async with async_playwright() as playwright:
+        running = await playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-gpu"])
+        yield running
+        await running.close()
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def server() -> AsyncIterator[StandIn]:
+    async with StandIn() as stand_in:
+        yield stand_in
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def opened(browser: Browser) -> AsyncIterator[Open]:
+    """``await opened(url, ...)``: a page in a context of its own; the rest is for the context, as a size or a colour scheme."""
+    faults: list[str] = []
+    contexts = []
+
+    def said(message: ConsoleMessage) -> None:
+        if message.type in ("error", "warning") and not message.text.startswith(FAULTLESS):
+            faults.append(message.text)
+
+    async def open_page(url: str, **more: Any) -> Page:
+        context = await browser.new_context(**({"locale": "en-GB", "viewport": {"width": 1280, "height": 900}} | more))
+        contexts.append(context)
+        page = await context.new_page()
+        page.set_default_timeout(10_000)
+        page.on("console", said)
+        page.on("pageerror", lambda fault: faults.append(str(fault)))
+        await page.goto(url)
+        return page
+
+    yield open_page
+    for context in contexts:
+        await context.close()
+    assert faults == []

@@ -1,0 +1,32 @@
+"""What a browser loads: little, and nothing from elsewhere."""
+
+from __future__ import annotations
+
+import gzip
+import re
+
+import pytest
+
+from tests.browser.stand_in import DIST
+
+pytestmark = [pytest.mark.live, pytest.mark.browser]
+
+
+def test_the_bundle_is_small() -> None:
+    files = [path for path in DIST.rglob("*") if path.is_file()]
+    assert {path.suffix for path in files} == {".html", ".js", ".css", ".svg"}
+    assert sum(len(gzip.compress(path.read_bytes())) for path in files) < 150_000
+
+
+def test_nothing_is_loaded_from_elsewhere() -> None:
+    for path in DIST.rglob("*"):
+        if path.suffix in (".html", ".css"):
+            text = path.read_text(encoding="utf-8")
+            assert re.findall(r"(?:src|href|url)\s*[=(]\s*[\"']?(?:https?:)?//", text) == [], path
+        if path.suffix == ".html":
+            assert "style=" not in path.read_text(encoding="utf-8")
+            assert re.findall(r"<script(?![^>]*\bsrc=)", path.read_text(encoding="utf-8")) == []
+
+
+def test_names_of_scripts_and_styles_change_with_their_contents() -> None:
+    assert all(re.fullmatch(r"main-[A-Z0-9]{8}\.(js|css)|icon\.svg", path.name) for path in (DIST / "assets").iterdir())

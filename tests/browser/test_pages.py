@@ -1,0 +1,390 @@
+"""The screens in a real Chromium, with a stand-in for the server: what each page shows, does and never does."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from typing import Any
+
+import pytest
+from playwright.async_api import Page, expect
+
+from tests.browser.conftest import Open
+from tests.browser.stand_in import DIST, HOSTILE, StandIn, agent, call, own_part, queue
+
+pytestmark = [pytest.mark.live, pytest.mark.browser, pytest.mark.timeout(90), pytest.mark.asyncio(loop_scope="module")]
+
+AXE = (DIST.parent / "node_modules" / "axe-core" / "axe.min.js").read_text(encoding="utf-8")
+PAGES = {"login": ("/", ""), "agent": ("/agent", "1001"), "supervisor": ("/supervisor", "boss"), "wall": ("/wall/floor", "")}
+READY = {"login": "form", "agent": ".statebar", "supervisor": "table", "wall": ".board"}
+
+
+async def shown(opened: Open, server: StandIn, name: str, **more: Any) -> Page:
+    path, user = PAGES[name]
+    server.sign_in(user)
+    page = await opened(server.url + path, **more)
+    await page.locator(READY[name]).first.wait_for()
+    return page
+
+
+async def until_asked(server: StandIn, *paths: str) -> list[Any]:
+    """The bodies of these writes, in order; none other may have come."""
+    for _ in range(200):
+        if len(server.asked) >= len(paths):
+            break
+        await asyncio.sleep(0.05)
+    assert [path for path, _ in server.asked] == list(paths)
+    return [body for _, body in server.asked]
+
+
+# -- the way in ---------------------------------------------------------------------------------------------------------------
+
+
+async def test_log_in_by_keyboard_alone_refusals_and_out_again(opened: Open, server: StandIn) -> None:
+    page = await shown(opened, server, "login")
+    await page.keyboard.type("1001")  # the first field has the focus
+    await page.keyboard.press("Tab")
+    await page.keyboard.type("wrong")
+    await page.keyboard.press("Enter")
+    await expect(page.get_by_role("alert")).to_have_text("This user and password do not fit.")
+    await page.keyboard.type("4711")  # the wrong one is selected
+    await page.keyboard.press("Enter")
+    await expect(page.locator(".statebar")).to_contain_text("Talking")
+    assert page.url == f"{server.url}/agent"
+    await page.get_by_role("button", name="Sign out").click()
+    await page.locator("form").wait_for()
+    await page.goto(f"{server.url}/agent")
+    await expect(page.locator("form")).to_be_visible()
+
+
+async def test_a_supervisor_begins_on_another_page_and_an_agent_cannot_open_it(opened: Open, server: StandIn) -> None:
+    server.sign_in("boss")
+    page = await opened(server.url)
+    await page.locator("table").first.wait_for()
+    assert page.url == f"{server.url}/supervisor"
+    server.sign_in("1001")
+    await page.goto(f"{server.url}/supervisor")
+    await page.locator(".statebar").wait_for()
+    assert page.url == f"{server.url}/agent"
+
+
+async def test_a_session_that_ended_leads_to_the_log_in(opened: Open, server: StandIn) -> None:
+    page = await shown(opened, server, "agent")
+    server.sign_in("")
+    await server.stop()
+    await server.start()
+    await expect(page.get_by_label("Password or PIN")).to_be_visible()
+
+
+# -- wallboard ----------------------------------------------------------------------------------------------------------------
+
+
+async def test_the_wall_follows_ticks_and_grades(opened: Open, server: StandIn) -> None:
+    page = await shown(opened, server, "wall")
+    board = page.get_by_role("region", name="support")
+    before = await board.locator(".oldest dd").inner_text()
+    await expect(board.locator(".oldest dd")).not_to_have_text(before)  # with no message from the server
+    assert "target missed" in await board.locator(".sl dd").text_content() or ""
+    server.change({"queues": {"support": queue("support", server.now, waiting=7, oldest=99.0, level=0.9)}})
+    await expect(board.locator(".waiting dd")).to_have_text("7")
+    await expect(board.locator(".sl dd .graded")).to_have_class(re.compile("met"))
+    server.change({"queues": {"support": None}})
+    await expect(board).to_have_count(0)
+
+
+async def test_a_wall_says_loudly_that_its_server_is_silent_and_recovers(opened: Open, server: StandIn) -> None:
+    page = await shown(opened, server, "wall")
+    await page.clock.install()
+    await page.reload()
+    await page.locator(".board").first.wait_for()
+    server.beating = False
+    await asyncio.sleep(1.2)  # the last beat is over
+    await expect(page.get_by_role("alert")).to_have_count(0)
+    await page.clock.run_for(27_000)
+    await expect(page.get_by_role("alert")).to_contain_text("These figures are old")
+    await expect(page.locator(".board").first).to_be_visible()
+    server.beating = True
+    await page.clock.run_for(12_000)
+    await expect(page.get_by_role("alert")).to_have_count(0)
+
+
+async def test_pages_come_back_after_a_restart_with_what_changed_meanwhile(opened: Open, server: StandIn) -> None:
+    wall, floor = await shown(opened, server, "wall"), await shown(opened, server, "supervisor")
+    await server.stop()
+    for page in (wall, floor):
+        await expect(page.get_by_role("alert")).to_contain_text("These figures are old")
+    server.change({"queues": {"support": queue("support", server.now, waiting=42)}})
+    await server.start()
+    await expect(wall.get_by_role("region", name="support").locator(".waiting dd")).to_have_text("42", timeout=20_000)
+    await expect(floor.locator("tr", has_text="support").first).to_contain_text("42", timeout=20_000)
+    for page in (wall, floor):
+        await expect(page.get_by_role("alert")).to_have_count(0)
+
+
+async def test_a_revoked_link_shows_nothing(opened: Open, server: StandIn) -> None:
+    page = await opened(f"{server.url}/wall/floor?key=revoked")
+    await expect(page.get_by_role("alert")).to_contain_text("no longer valid")
+    await expect(page.locator(".board")).to_have_count(0)
+
+
+async def test_a_wall_keeps_no_memory_of_ten_thousand_changes(opened: Open, server: StandIn) -> None:
+    """Eight hours of a change every three seconds, at once."""
+    page = await shown(opened, server, "wall")
+    devtools = await page.context.new_cdp_session(page)
+
+    async def heap() -> float:
+        await devtools.send("HeapProfiler.collectGarbage")
+        return float((await devtools.send("Runtime.getHeapUsage"))["usedSize"])
+
+    async def change(first: int, last: int) -> None:
+        for number in range(first, last):
+            server.change({"queues": {"support": queue("support", server.now, waiting=number, oldest=number % 90)}})
+            if number % 100 == 99:
+                await asyncio.sleep(0.02)
+        await expect(page.get_by_role("region", name="support").locator(".waiting dd")).to_have_text(str(last - 1))
+
+    await change(0, 1000)
+    before = await heap()
+    await change(1000, 10_000)
+    assert await heap() - before < 500_000
+
+
+# -- agent --------------------------------------------------------------------------------------------------------------------
+
+
+async def test_an_agents_call_and_what_can_be_done_with_it(opened: Open, server: StandIn) -> None:
+    page = await shown(opened, server, "agent")
+    card = page.get_by_role("region", name="Call", exact=True)
+    for text in ("+442079460101", "Amelia Hart", "Repeat caller: 2", "4711 0815", "Premium", "gold", "support"):
+        await expect(card).to_contain_text(text)
+    await page.keyboard.press("Alt+KeyT")
+    await page.keyboard.type("jonas")
+    await expect(page.locator(".targets li")).to_have_count(1)
+    await expect(page.locator(".targets li")).to_contain_text("Ready")
+    await page.keyboard.press("Enter")
+    await expect(page.get_by_role("dialog")).to_have_count(0)
+    await card.get_by_role("button", name="Consult").click()
+    await page.keyboard.type("+44 (20) 7946-0000")
+    await page.keyboard.press("Enter")
+    await card.get_by_role("button", name="Pause recording").click()
+    paths = ("transfer", "consult", "pause-recording")
+    bodies = await until_asked(server, *(f"calls/cb-call-1/{verb}" for verb in paths))
+    assert bodies == [{"to": "agent:1002"}, {"to": "number:+442079460000"}, {}]
+
+
+async def test_an_agents_states_with_reasons_and_a_refusal_in_the_servers_words(opened: Open, server: StandIn) -> None:
+    page = await shown(opened, server, "agent")
+    server.answers["agents/1001/logout"] = (409, {"detail": "not while a call is being transferred"})
+    await page.keyboard.press("Alt+KeyN")
+    await page.keyboard.press("l")  # lunch, by its first letter
+    await page.get_by_role("button", name="Not ready").click()
+    await page.keyboard.press("Alt+KeyR")
+    await page.get_by_role("button", name="Log out").click()
+    bodies = await until_asked(server, *(f"agents/1001/{verb}" for verb in ("not-ready", "ready", "logout")))
+    assert bodies[0] == {"reason": "lunch"}
+    await expect(page.get_by_role("status")).to_have_text("not while a call is being transferred")
+
+
+async def test_a_call_that_comes_is_in_the_title_and_a_withheld_number_is_not_shown(opened: Open, server: StandIn) -> None:
+    page = await shown(opened, server, "agent")
+    now = server.now
+    idle = agent("Maria Lopez", now, "ready", id="1001")
+    server.change({"me": {"me": own_part(now, idle, None)}})
+    await expect(page.get_by_text("No call", exact=True)).to_be_visible()
+    await expect(page).to_have_title("Ready – callbridge")
+    rings = agent("Maria Lopez", now, "ringing", id="1001", queue="sales", call="cb-call-9")
+    comes = own_part(now, rings, call("cb-call-9", now, "offered", "sales", "+4930123"))
+    comes["call"] |= {"withheld": True, "name": ""}
+    server.change({"me": {"me": comes}})
+    await expect(page).to_have_title("☎ Ringing · sales – callbridge")
+    await expect(page.locator(".call .number")).to_have_text("Withheld number")
+    assert "+4930123" not in await page.content()
+    await expect(page.locator(".call button")).to_have_count(0)  # nothing can be transferred yet
+
+
+# -- supervisor ---------------------------------------------------------------------------------------------------------------
+
+
+async def test_a_supervisor_acts_on_callers_agents_calls_and_callbacks(opened: Open, server: StandIn) -> None:
+    page = await shown(opened, server, "supervisor")
+    waiter = page.get_by_role("row", name=re.compile("460203"))
+    await waiter.get_by_role("button", name="Move").click()
+    await page.get_by_role("dialog").get_by_label("Queue").select_option("sales")
+    await page.get_by_role("dialog").get_by_role("button", name="Move").click()
+    await expect(page.get_by_role("dialog")).to_have_count(0)
+    await waiter.get_by_role("button", name="Give to agent").click()
+    await page.get_by_role("dialog").get_by_role("button", name="Give to agent").click()
+    await expect(page.get_by_role("dialog")).to_have_count(0)
+    await page.get_by_role("row", name=re.compile("Aisha Khan")).get_by_role("button", name="End wrap-up").click()
+    await page.get_by_role("row", name=re.compile("460101")).get_by_role("button", name="Listen").click()
+    await page.get_by_label("At this phone").fill("PJSIP/1013")
+    await page.keyboard.press("Enter")
+    await expect(page.get_by_role("dialog")).to_have_count(0)
+    await page.get_by_role("button", name="Cancel callback").click()
+    await page.get_by_role("dialog").get_by_role("button", name="Cancel callback").click()
+    await page.get_by_role("button", name="Pause", exact=True).click()
+    bodies = await until_asked(
+        server,
+        "calls/cb-call-3/move",
+        "calls/cb-call-3/pull",
+        "agents/1004/end-wrap-up",
+        "calls/cb-call-1/listen",
+        "callbacks/cb-callback-1/cancel",
+        "campaigns/renewals/pause",
+    )
+    assert bodies == [{"to": "queue:sales"}, {"to": "agent:1002"}, {}, {"phone": "PJSIP/1013"}, {}, {}]
+
+
+async def test_an_explanation_is_one_click_away_and_escape_gives_the_focus_back(opened: Open, server: StandIn) -> None:
+    page = await shown(opened, server, "supervisor")
+    button = page.get_by_role("row", name=re.compile("460204")).get_by_role("button", name="Explain")
+    await button.click()
+    await expect(page.get_by_role("dialog")).to_contain_text("1002 is ready but has support 1")
+    await page.keyboard.press("Escape")
+    await expect(page.get_by_role("dialog")).to_have_count(0)
+    await expect(button).to_be_focused()
+
+
+async def test_a_reload_shows_its_difference_first_or_every_fault(opened: Open, server: StandIn) -> None:
+    page = await shown(opened, server, "supervisor")
+    change = {"kind": "queue", "name": "support", "change": "changed", "renamed_from": "", "settings": ["target"]}
+    change |= {
+        "callers": ["cb-call-3", "cb-call-4"],
+        "callbacks": [],
+        "talks": [],
+        "attempts": [],
+        "note": "they keep their place",
+    }
+    report = {"reloaded": False, "dry_run": True, "forced": False, "refused": [], "warnings": [], "campaigns_stopped": []}
+    server.answers["reload"] = (200, report | {"changes": [change]})
+    await page.get_by_role("button", name="Reload configuration").click()
+    await expect(page.get_by_role("dialog")).to_contain_text("they keep their place")
+    await expect(page.get_by_role("dialog")).to_contain_text("callers: 2")
+    await page.get_by_role("button", name="Apply").click()
+    assert await until_asked(server, "reload", "reload") == [{"dry_run": True}, {"force": False}]
+    faults = ["queues.yaml:3: no such skill: 'suport'", "agents.yaml:9: no such phone"]
+    server.answers["reload"] = (409, {"detail": "the configuration was refused", "faults": faults})
+    await page.get_by_role("button", name="Reload configuration").click()
+    for fault in faults:
+        await expect(page.get_by_role("dialog")).to_contain_text(fault)
+    await expect(page.get_by_role("button", name="Apply")).to_have_count(0)
+
+
+async def test_a_queue_that_is_chosen_limits_the_tables(opened: Open, server: StandIn) -> None:
+    page = await shown(opened, server, "supervisor")
+    waiting = page.get_by_role("region", name="Waiting callers")
+    await expect(waiting.locator("tbody tr")).to_have_count(5)
+    await page.get_by_role("button", name="sales").click()
+    await expect(waiting.locator("tbody tr")).to_have_count(1)
+    await page.get_by_role("button", name="Show all queues").click()
+    await expect(waiting.locator("tbody tr")).to_have_count(5)
+
+
+# -- every page ---------------------------------------------------------------------------------------------------------------
+
+
+async def test_whatever_a_caller_calls_himself_is_text(opened: Open, server: StandIn) -> None:
+    now = server.now
+    bad = {"queue": HOSTILE, "reason": HOSTILE, "phone": HOSTILE}
+    server.parts["queues"] = {HOSTILE: queue(HOSTILE, now, waiting=1, oldest=3.0)}
+    server.parts["agents"] = {"1001": agent(HOSTILE, now, "talking", id="1001", call="cb-call-1") | bad}
+    hostile = call("cb-call-1", now, "talking", HOSTILE, HOSTILE, tier=HOSTILE, agent="1001")
+    server.parts["calls"] = {"cb-call-1": hostile, "cb-call-2": hostile | {"id": "cb-call-2", "state": "waiting"}}
+    server.parts["callbacks"]["cb-callback-1"] = (server.parts["callbacks"]["cb-callback-1"] or {}) | {"number": HOSTILE}
+    server.parts["alerts"] = {"1": {"text": HOSTILE}}
+    server.parts["me"] = {"me": own_part(now, server.parts["agents"]["1001"] or {}, hostile)}
+    server.parts["me"]["me"]["call"] |= {"name": HOSTILE, "typed": {HOSTILE: HOSTILE}}  # type: ignore[index]
+    server.parts["me"]["me"]["reasons"] = [HOSTILE]  # type: ignore[index]
+    server.layout |= {"title": HOSTILE, "message": HOSTILE}
+    for name in ("agent", "supervisor", "wall"):
+        page = await shown(opened, server, name)
+        await expect(page.get_by_text(HOSTILE).first).to_be_visible()
+        assert await page.locator("main img, main script").count() == 0
+        assert await page.evaluate("document.title") != "hit"
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("name", PAGES)
+async def test_axe_finds_nothing(opened: Open, server: StandIn, name: str, theme: str) -> None:
+    page = await shown(opened, server, name, color_scheme=theme, reduced_motion="reduce")
+    assert await _axe(page) == []
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+async def test_axe_finds_nothing_in_dialogs_and_warnings(opened: Open, server: StandIn, theme: str) -> None:
+    page = await shown(opened, server, "supervisor", color_scheme=theme, reduced_motion="reduce")
+    for row, button in (("460203", "Move"), ("460203", "Hang up"), ("460101", "Listen"), ("460204", "Explain")):
+        await page.get_by_role("row", name=re.compile(row)).get_by_role("button", name=button).click()
+        assert await _axe(page) == []
+        await page.keyboard.press("Escape")
+    agent_page = await shown(opened, server, "agent", color_scheme=theme, reduced_motion="reduce")
+    await agent_page.keyboard.press("Alt+KeyT")
+    assert await _axe(agent_page) == []
+    await server.stop()
+    await expect(agent_page.get_by_role("alert")).to_be_attached()
+    assert await _axe(agent_page) == []
+
+
+async def _axe(page: Page) -> list[str]:
+    """What axe calls wrong, in one line each, of any weight."""
+    await page.evaluate(AXE)
+    found: list[str] = await page.evaluate(
+        """async () => (await axe.run()).violations.map(
+            (one) => `${one.impact}: ${one.id}: ${one.nodes.map((node) => node.html).slice(0, 3).join(" ")}`)"""
+    )
+    return found
+
+
+@pytest.mark.parametrize("locale", ["en-GB", "zh-CN"])
+@pytest.mark.parametrize("name", PAGES)
+async def test_no_page_is_wider_than_its_screen(opened: Open, server: StandIn, name: str, locale: str) -> None:
+    page = await shown(opened, server, name, locale=locale)
+    assert await page.evaluate("document.documentElement.lang") == locale[:2]
+    for width, height in ((360, 780), (768, 1024), (1920, 1080)):
+        await page.set_viewport_size({"width": width, "height": height})
+        assert await page.evaluate("document.documentElement.scrollWidth") <= width, width
+
+
+async def test_figures_of_a_wall_are_large_and_stay_inside_their_board(opened: Open, server: StandIn) -> None:
+    """A thirtieth of the height of a television is read from six metres: 2 cm of 68."""
+    now = server.now
+    for boards in (1, 2, 3, 4, 6, 9):
+        rows = [queue(f"queue {n}", now, waiting=14, oldest=4000.0, level=1.0) for n in range(boards)]
+        server.parts["queues"] = {row["name"]: row for row in rows}
+        page = await shown(opened, server, "wall", viewport={"width": 1920, "height": 1080})
+        heights = await page.locator(".board dd").evaluate_all(
+            "all => all.map((one) => parseFloat(getComputedStyle(one).fontSize))"
+        )
+        assert min(heights) >= 1080 / 30, boards
+        spill = await page.locator(".board").evaluate_all("all => all.map((one) => one.scrollWidth - one.clientWidth)")
+        assert max(spill) <= 0, boards
+        assert await page.evaluate("document.documentElement.scrollHeight") <= 1080, boards
+
+
+async def test_language_and_theme_are_switched_at_once_and_kept(opened: Open, server: StandIn) -> None:
+    page = await shown(opened, server, "supervisor", color_scheme="light")
+    paper = "getComputedStyle(document.body).backgroundColor"
+    light = await page.evaluate(paper)
+    await page.get_by_label("Theme").select_option("dark")
+    assert await page.evaluate(paper) != light
+    await page.get_by_label("Language").select_option("zh")
+    await expect(page.get_by_role("heading", name="等待的来电者")).to_be_visible()
+    await page.reload()
+    await expect(page.get_by_role("heading", name="等待的来电者")).to_be_visible()
+    assert await page.evaluate(paper) != light
+
+
+async def test_everything_is_reached_by_tab_and_the_focus_is_seen(opened: Open, server: StandIn) -> None:
+    page = await shown(opened, server, "agent")
+    await page.keyboard.press("Tab")
+    assert await page.evaluate("document.activeElement.textContent") == "Skip to the content"
+    reached = set()
+    for _ in range(40):
+        await page.keyboard.press("Tab")
+        seen = (
+            "parseFloat(getComputedStyle(document.activeElement).outlineWidth) >= 2 || document.activeElement === document.body"
+        )
+        assert await page.evaluate(seen)
+        reached.add(await page.evaluate("document.activeElement.textContent.trim()"))
+    buttons = await page.locator("button").all_inner_texts()
+    assert [one for one in buttons if one.strip() not in reached] == []
