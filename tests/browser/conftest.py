@@ -10,6 +10,9 @@ import pytest_asyncio
 from playwright.async_api import Browser, ConsoleMessage, Page, async_playwright
 
 from tests.browser.stand_in import StandIn
+from tests.live.conftest import house, pbx, pytest_collection_modifyitems
+
+__all__ = ["house", "pbx", "pytest_collection_modifyitems"]
 
 Open = Callable[..., Awaitable[Page]]
 FAULTLESS = ("Failed to load resource",)

@@ -85,8 +85,7 @@ def own_part(now: float, agent: Row, call: Row | None) -> Row:
     if call is not None:
         call = call | {"name": "Amelia Hart", "withheld": False, "recording": "on", "transfer": "", "repeat": 2}
         call |= {"typed": {"Account": "4711 0815"}, "details": {"Contract": "Premium", "Town": "Leeds"}}
-    today = {"answered": 31, "missed": 1, "talk_seconds": 8340.0, "wrap_up_seconds": 1500.0}
-    row = {"agent": agent | {"wrap_up_ends": "", "reason_ends": ""}, "call": call, "today": today}
+    row = {"agent": agent | {"wrap_up_ends": "", "reason_ends": ""}, "call": call}
     return row | {"reasons": ["lunch", "break", "training"], "dispositions": []}
 
 
@@ -94,6 +93,7 @@ class StandIn:
     """``asked`` has each write: its path and body. ``answers``: what a path answers, as (status, body)."""
 
     def __init__(self, now: float | None = None) -> None:
+        self._still = now is not None
         self.now = time.time() if now is None else now
         self.parts = busy_floor(self.now)
         self.asked: list[tuple[str, Any]] = []
@@ -165,8 +165,12 @@ class StandIn:
         for one in self._streams:
             one.put_nowait(self._event("delta", parts))
 
+    def _at(self) -> float:
+        """The server's clock: it stands still where a moment was given."""
+        return self.now if self._still else time.time()
+
     def _event(self, event: str, parts: object) -> bytes:
-        at = time.time()
+        at = self._at()
         return f"event: {event}\ndata: {json.dumps({'seq': self._seq, 'at': at, 'parts': parts})}\n\n".encode()
 
     async def _views(self, request: web.Request) -> web.StreamResponse:
@@ -227,7 +231,7 @@ class StandIn:
             ]
             totals = {name: sum(row["queue"] == name for row in rows) for name in self.parts["queues"]}
             alerts = ["support: 4 callers waiting, nobody who fits is ready"]
-            found = {"now": time.time(), "bypass": False, "waiting": shown, "total": len(rows), "totals": totals}
+            found = {"now": self._at(), "bypass": False, "waiting": shown, "total": len(rows), "totals": totals}
             return web.json_response(found | {"alerts": alerts})
         if path.startswith("explain/"):
             lines = [
@@ -235,6 +239,11 @@ class StandIn:
                 {"code": "nobody", "text": "1002 is ready but has support 1", "at": self.now},
             ]
             return web.json_response({"lines": lines})
+        if path == "reports/agents":
+            today = {"agent": "1001", "handled": 31, "missed": 1, "talking": 8340.0, "wrap_up": 1500.0, "aht": 317.0}
+            return web.json_response([today | {"occupancy": 0.81, "logged_in": 15_120.0}])
+        if path == "walls":
+            return web.json_response([{"name": "floor", **self.layout}])
         if path == "hours":
             rows = [{"name": "office", "open": True, "closed": False, "by": "", "since": "", "opens": ""}]
             return web.json_response(rows)

@@ -82,12 +82,12 @@ async def test_a_session_that_ended_leads_to_the_log_in(opened: Open, server: St
 async def test_the_wall_follows_ticks_and_grades(opened: Open, server: StandIn) -> None:
     page = await shown(opened, server, "wall")
     board = page.get_by_role("region", name="support")
-    before = await board.locator(".oldest dd").inner_text()
-    await expect(board.locator(".oldest dd")).not_to_have_text(before)  # with no message from the server
-    assert "target missed" in await board.locator(".sl dd").text_content() or ""
+    before = await board.locator(".longest_wait dd").inner_text()
+    await expect(board.locator(".longest_wait dd")).not_to_have_text(before)  # with no message from the server
+    assert "target missed" in await board.locator(".service_level dd").text_content() or ""
     server.change({"queues": {"support": queue("support", server.now, waiting=7, oldest=99.0, level=0.9)}})
     await expect(board.locator(".waiting dd")).to_have_text("7")
-    await expect(board.locator(".sl dd .graded")).to_have_class(re.compile("met"))
+    await expect(board.locator(".service_level dd .graded")).to_have_class(re.compile("met"))
     server.change({"queues": {"support": None}})
     await expect(board).to_have_count(0)
 

@@ -110,7 +110,11 @@ class Callbridge:
         }
         if self.redis is not None:
             links["redis"] = {"url": self.redis.url}
-        whole = links | {name: value for name, value in config.items() if name != "pbx"}
+        whole = links | {name: value for name, value in config.items() if name not in ("pbx", "http")}
+        whole["http"] = {"port": self.port} | config.get("http", {})
+        tokens = [one["token"] for one in whole["http"].get("tokens", []) if one["role"] == "admin"]
+        if tokens:
+            self.client = Client(self.url, tokens[0])
         if "pbx" in config:
             whole["pbx"] = [links["pbx"][0] | config["pbx"]]  # type: ignore[index]
         self.path.write_text(json.dumps(whole, ensure_ascii=False, indent=1))

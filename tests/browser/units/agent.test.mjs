@@ -52,7 +52,7 @@ test("silence is noticed, and browsers do not come back all at once", () => {
 });
 
 test("a wallboard adds only what may be added, and unknown figures are left out", () => {
-  assert.deepEqual(figuresOf(["sl", "nonsense"]), ["sl"]);
+  assert.deepEqual(figuresOf(["service_level", "nonsense"]), ["service_level"]);
   assert.ok(figuresOf(undefined).includes("waiting"));
   assert.deepEqual(totalsOf([{ waiting: 1, answered: 2 }, { waiting: 3, abandoned: 1 }]), { waiting: 4, answered: 2, abandoned: 1, callbacks: 0 });
 });

@@ -7,8 +7,8 @@ test("durations are read as people read them", () => {
   assert.equal(format.clock(""), format.ABSENT);
 });
 
-test("a share is 100 % only when nothing is missing", () => {
-  assert.deepEqual([0, 0.5, 0.996, 1, ""].map(format.percent), ["0 %", "50 %", "99 %", "100 %", format.ABSENT]);
+test("a share is 100% only when nothing is missing", () => {
+  assert.deepEqual([0, 0.5, 0.996, 1, ""].map(format.percent), ["0%", "50%", "99%", "100%", format.ABSENT]);
 });
 
 test("waits and service levels are graded by their target, and by nothing without one", () => {

@@ -10,8 +10,9 @@ import { useText } from "../parts/preferences.js";
 import { announce, askPermission, mayNotify } from "../parts/ringing.js";
 import { useShortcuts, ShortcutList } from "../parts/shortcuts.js";
 import { Since, Until } from "../parts/time.js";
+import { Today } from "../parts/today.js";
 import { useViews } from "../parts/views.js";
-import { clock, count } from "../pure/format.js";
+import { count } from "../pure/format.js";
 import { mineOf, newCall, titleOf } from "../pure/agent.js";
 import { rowsOf } from "../pure/views.js";
 
@@ -21,7 +22,7 @@ export function AgentPage({ session, expired }) {
   const t = useText();
   const parts = "me,queues,agents,calls,callbacks";
   const { known, status, code } = useViews(`/api/views?parts=${parts}`, (refused) => refused === 401 && expired());
-  const { agent, call, today, reasons, dispositions } = mineOf(known, session.agent);
+  const { agent, call, reasons, dispositions } = mineOf(known, session.agent);
   const [asking, setAsking] = useState("");
   useRinging(agent, call);
 
@@ -36,7 +37,7 @@ export function AgentPage({ session, expired }) {
     <${StateBar} agent=${agent} reasons=${reasons} ask=${ask} shortcuts=${!asking} />
     <${CallCard} call=${call} agent=${agent} known=${known} dispositions=${dispositions} asking=${asking} setAsking=${setAsking} />
     <div class="columns">
-      ${today && html`<${Today} today=${today} />`}
+      <${Today} agent=${agent} />
       <${OwnCallbacks} known=${known} agent=${agent.id} />
       <${QueuesNow} known=${known} />
     </div>
@@ -113,17 +114,6 @@ function NotificationButton() {
     ${t("agent.allow_notifications")}</button>`;
 }
 
-function Today({ today }) {
-  const t = useText();
-  const shown = { answered: count, missed: count, talk_seconds: clock, wrap_up_seconds: clock };
-  return html`<section class="card"><h2>${t("agent.today")}</h2>
-    <dl class="pairs">
-      ${Object.entries(shown)
-        .filter(([key]) => key in today)
-        .map(([key, form]) => html`<div key=${key}><dt>${t(`today.${key}`)}</dt><dd>${form(today[key])}</dd></div>`)}
-    </dl></section>`;
-}
-
 function OwnCallbacks({ known, agent }) {
   const t = useText();
   if (!known.parts.callbacks) return null;
@@ -140,7 +130,7 @@ function QueuesNow({ known }) {
   if (!rows.length) return null;
   return html`<section class="card"><h2>${t("queues")}</h2>
     <table><thead><tr><th scope="col">${t("queue")}</th><th scope="col">${t("figure.waiting")}</th>
-      <th scope="col">${t("figure.oldest")}</th></tr></thead>
+      <th scope="col">${t("figure.longest_wait")}</th></tr></thead>
       <tbody>${rows.map(
         (row) => html`<tr key=${row.name}><th scope="row">${row.name}</th><td>${count(row.waiting)}</td>
           <td><${Since} at=${row.oldest_arrived_at} /></td></tr>`,

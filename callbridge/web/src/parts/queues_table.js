@@ -3,6 +3,7 @@
 import { LongestWait } from "../pages/wall.js";
 import { clock, count, levelGrade, percent } from "../pure/format.js";
 import { rowsOf } from "../pure/views.js";
+import { FIGURES } from "../pure/wall.js";
 import { html } from "./html.js";
 import { Empty, Graded } from "./marks.js";
 import { useText } from "./preferences.js";
@@ -10,7 +11,8 @@ import { useText } from "./preferences.js";
 export function QueuesTable({ known, queue, choose, explain }) {
   const t = useText();
   const rows = rowsOf(known, "queues");
-  const heads = ["waiting", "oldest", "ewt", "sl", "answered", "abandoned", "ready", "talking", "wrap_up", "not_ready", "callbacks"];
+  const heads = ["waiting", "longest_wait", "ewt", "service_level", "answered", "abandoned"];
+  heads.push("agents_ready", "agents_talking", "agents_wrap_up", "agents_not_ready", "callbacks");
   if (!rows.length) return html`<section class="card"><h2>${t("queues")}</h2><${Empty}>${t("wall.no_queues")}<//></section>`;
   return html`<section class="card" aria-label=${t("queues")}>
     <header class="row"><h2>${t("queues")}</h2>
@@ -25,7 +27,7 @@ export function QueuesTable({ known, queue, choose, explain }) {
           <td>${count(row.waiting)}</td><td><${LongestWait} row=${row} /></td><td>${clock(row.ewt_seconds)}</td>
           <td><${Graded} grade=${levelGrade(row.sl, row.target)}>${percent(row.sl)}<//></td>
           <td>${count(row.answered)}</td><td>${count(row.abandoned)}</td><td>${count(row.agents_ready)}</td>
-          <td>${count(row.agents_talking)}</td><td>${count(row.agents_wrap_up)}</td><td>${count(row.agents_not_ready)}</td>
+          <td>${FIGURES.agents_talking(row)}</td><td>${count(row.agents_wrap_up)}</td><td>${FIGURES.agents_not_ready(row)}</td>
           <td>${count(row.callbacks_waiting)}</td>
           <td><button type="button" class="small" onClick=${() => explain("queues", row.name)}>${t("explain")}</button></td>
         </tr>`,

@@ -14,6 +14,7 @@ export function Site({ session }) {
   const t = useText();
   const [hours, setHours] = useState([]);
   const [bypass, setBypass] = useState(null);
+  const [walls, setWalls] = useState([]);
   const [asked, setAsked] = useState("");
   const look = () => {
     get("/api/hours").then(setHours, () => {});
@@ -21,6 +22,7 @@ export function Site({ session }) {
   };
   useEffect(() => {
     look();
+    get("/api/walls").then(setWalls, () => {});
     const again = setInterval(look, EVERY);
     return () => clearInterval(again);
   }, []);
@@ -45,6 +47,9 @@ export function Site({ session }) {
       html`<button type="button" class=${bypass.on ? "" : "danger"} onClick=${() => setAsked("bypass")}>${t(bypass.on ? "bypass.off" : "bypass.on")}</button>`}
       ${may.administer(session) && html`<button type="button" onClick=${() => setAsked("reload")}>${t("reload")}</button>`}
     </div>
+    ${walls.length > 0 &&
+    html`<nav class="row" aria-label=${t("walls")}><span>${t("walls")}:</span>
+      ${walls.map((one) => html`<a key=${one.name} href=${`/wall/${segment(one.name)}`}>${one.title || one.name}</a>`)}</nav>`}
     ${asked === "reload" && html`<${ReloadDialog} close=${() => setAsked("")} />`}
     ${asked === "bypass" &&
     html`<${ActDialog} title=${t(bypass.on ? "bypass.off" : "bypass.on")} verb=${t(bypass.on ? "bypass.off" : "bypass.on")} danger

@@ -11,7 +11,7 @@ const EVERY = 10_000;
 
 export function useWaiting(known) {
   const [waiting, setWaiting] = useState(NOBODY);
-  const asked = useRef({ at: 0, timer: 0, again: false, gone: false });
+  const asked = useRef({ at: -APART, timer: 0, again: false, gone: false });
 
   function ask() {
     const state = asked.current;

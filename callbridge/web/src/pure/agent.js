@@ -1,6 +1,6 @@
 // What an agent's page takes from the views. Pure.
 
-const EMPTY = { agent: null, call: null, today: null, reasons: [], dispositions: [] };
+const EMPTY = { agent: null, call: null, reasons: [], dispositions: [] };
 
 /** The own rows: from the part `me`, or found in the lists where the server sends no `me`. */
 export function mineOf(known, id) {

@@ -13,11 +13,11 @@ export function clock(seconds) {
   return hours ? `${hours}:${two(minutes)}:${two(rest)}` : `${minutes}:${two(rest)}`;
 }
 
-/** A share as a percentage; not rounded up to 100 % while something is missing. */
+/** A share as a percentage; not rounded up to 100% while something is missing. */
 export function percent(share) {
   if (absent(share)) return ABSENT;
   const whole = share < 1 ? Math.min(99, Math.round(share * 100)) : 100;
-  return `${whole} %`;
+  return `${whole}%`;
 }
 
 export function count(value) {

@@ -4,24 +4,25 @@ import { clock, count } from "./format.js";
 
 const sum = (row, ...names) => names.reduce((total, name) => total + (row[name] || 0), 0);
 
-/** Figure -> its text. `oldest` and `sl` are drawn with a grade, by pages/wall.js. */
+/** Figure -> its text, named as `walls` of the configuration names them. Two are drawn with a grade, by pages/wall.js. */
 export const FIGURES = {
   waiting: (row) => count(row.waiting),
-  oldest: null,
+  longest_wait: null,
+  service_level: null,
   ewt: (row) => clock(row.ewt_seconds),
-  sl: null,
-  ready: (row) => count(row.agents_ready),
-  talking: (row) => count(sum(row, "agents_talking", "agents_ringing", "agents_connecting")),
-  wrap_up: (row) => count(row.agents_wrap_up),
-  not_ready: (row) => count(sum(row, "agents_not_ready", "agents_busy_elsewhere", "agents_offline")),
-  logged_in: (row) => count(row.agents_logged_in),
   offered: (row) => count(row.offered),
   answered: (row) => count(row.answered),
   abandoned: (row) => count(row.abandoned),
+  overflowed: (row) => count(row.overflowed),
   callbacks: (row) => count(row.callbacks_waiting),
+  agents_ready: (row) => count(row.agents_ready),
+  agents_talking: (row) => count(sum(row, "agents_talking", "agents_ringing", "agents_connecting")),
+  agents_wrap_up: (row) => count(row.agents_wrap_up),
+  agents_not_ready: (row) => count(sum(row, "agents_not_ready", "agents_busy_elsewhere", "agents_offline")),
+  agents_logged_in: (row) => count(row.agents_logged_in),
 };
 
-const USUAL = ["waiting", "oldest", "sl", "ready", "talking", "abandoned"];
+const USUAL = ["waiting", "longest_wait", "service_level", "agents_ready", "agents_talking", "abandoned"];
 
 /** The figures that a layout asks for and that exist, else the usual ones. */
 export function figuresOf(wanted) {

@@ -1,0 +1,85 @@
+"""``python -m tests.browser.pictures``: takes the pictures of the guide's page about the screens again.
+
+``... FOLDER`` takes every page in two themes, two languages and three widths, to be looked at after a change.
+Rule of this file: the floor is the stand-in's, at one moment, so a picture changes only when the screens do.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import sys
+from dataclasses import dataclass
+from itertools import product
+from pathlib import Path
+
+from playwright.async_api import Browser, async_playwright
+
+from tests.browser.stand_in import StandIn
+
+FOLDER = Path(__file__).resolve().parents[2] / "deploy" / "guide"
+NOW = 1_793_012_437.0
+"""Noon or so."""
+PAGES = {"login": ("/", "", "form"), "agent": ("/agent", "1001", ".statebar"), "supervisor": ("/supervisor", "boss", "table")}
+PAGES["wall"] = ("/wall/floor", "", ".board")
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    page: str
+    width: int
+    height: int
+    theme: str = "light"
+    locale: str = "en-GB"
+    whole: bool = False
+    """The whole page, however long, rather than a screen of it."""
+
+
+GUIDE = {
+    "screens-wall.png": Picture("wall", 1280, 720, theme="dark"),
+    "screens-agent.png": Picture("agent", 1024, 680),
+    "screens-supervisor.png": Picture("supervisor", 1280, 1000),
+    "screens-phone.png": Picture("agent", 390, 720, theme="dark", locale="zh-CN"),
+}
+
+
+def everything() -> dict[str, Picture]:
+    sizes = {360: 780, 900: 1000, 1920: 1080}
+    return {
+        f"{page}-{width}-{theme}-{locale[:2]}.png": Picture(page, width, sizes[width], theme, locale, whole=True)
+        for page, width, theme, locale in product(PAGES, sizes, ("light", "dark"), ("en-GB", "zh-CN"))
+    }
+
+
+async def take(browser: Browser, server: StandIn, picture: Picture, to: Path) -> None:
+    path, user, ready = PAGES[picture.page]
+    server.sign_in(user)
+    context = await browser.new_context(
+        viewport={"width": picture.width, "height": picture.height},
+        color_scheme="dark" if picture.theme == "dark" else "light",
+        locale=picture.locale,
+        timezone_id="UTC",
+        reduced_motion="reduce",
+    )
+    page = await context.new_page()
+    await page.clock.set_fixed_time(NOW * 1000)
+    await page.goto(server.url + path)
+    await page.locator(ready).first.wait_for()
+    await page.wait_for_load_state("load")
+    await page.wait_for_timeout(300)  # what the page asks for after it is shown
+    await page.screenshot(path=to, full_page=picture.whole, animations="disabled", caret="hide")
+    await context.close()
+
+
+async def main(folder: Path, pictures: dict[str, Picture]) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    async with StandIn(NOW) as server, async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
+        for name, picture in pictures.items():
+            await take(browser, server, picture, folder / name)
+            print(folder / name)
+        await browser.close()
+
+
+if __name__ == "__main__":
+    asyncio.run(main(Path(sys.argv[1]), everything()) if len(sys.argv) > 1 else main(FOLDER, GUIDE))
