@@ -25,7 +25,7 @@ class BuildWithScreens(build_py):
         if shutil.which("node") is None or shutil.which("npm") is None:
             built = (WEB / "dist" / "index.html").is_file()
             what = "as they were built before" if built else "left out: install node and npm to have them"
-            self.announce(f"no node here: the screens are {what}", level=4)
+            self.warn(f"no node here: the screens are {what}")
             return
         for command in (["npm", "ci", "--ignore-scripts", "--no-progress"], ["node", "build.mjs"]):
             subprocess.run(command, cwd=WEB, check=True)

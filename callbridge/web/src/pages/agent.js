@@ -1,6 +1,6 @@
 // What an agent works with: the own state, the call, the own figures and callbacks.
 
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useLayoutEffect, useRef, useState } from "preact/hooks";
 import { post, segment } from "../net/api.js";
 import { CallCard } from "../parts/call_card.js";
 import { html } from "../parts/html.js";
@@ -49,7 +49,8 @@ function useRinging(agent, call) {
   const t = useText();
   const before = useRef(null);
   const rings = agent ? newCall(before.current, agent) : false;
-  useEffect(() => {
+  // In the commit itself: an effect waits for a frame, which a tab in the background does not get.
+  useLayoutEffect(() => {
     before.current = agent ? { state: agent.state, call: agent.call } : null;
     document.title = titleOf(agent, t("page.agent"), (state) => t(`state.${state}`));
     if (rings) announce(t("agent.call_comes"), [agent.queue, call?.name].filter(Boolean).join(" · "));

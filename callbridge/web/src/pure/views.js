@@ -23,13 +23,21 @@ function changed(rows, news) {
   return next;
 }
 
+const collator = new Intl.Collator(undefined, { numeric: true });
+const ordered = new WeakMap();
+/** Rows of a part -> field -> the rows ordered by it: a part that did not change is not ordered again. */
+
 /** The rows of a part, ordered by one of their fields. */
 export function rowsOf(known, part, by = "name") {
-  const rows = Object.values(known.parts[part] || {});
-  return rows.sort((a, b) => compared(a[by], b[by]));
+  const rows = known.parts[part];
+  if (!rows) return [];
+  if (!ordered.has(rows)) ordered.set(rows, new Map());
+  const found = ordered.get(rows);
+  if (!found.has(by)) found.set(by, Object.values(rows).sort((a, b) => compared(a[by], b[by])));
+  return found.get(by);
 }
 
 function compared(a, b) {
   if (typeof a === "number" && typeof b === "number") return a - b;
-  return String(a ?? "").localeCompare(String(b ?? ""), undefined, { numeric: true });
+  return collator.compare(String(a ?? ""), String(b ?? ""));
 }
