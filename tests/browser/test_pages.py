@@ -14,7 +14,7 @@ from tests.browser.stand_in import DIST, HOSTILE, StandIn, agent, call, own_part
 
 pytestmark = [pytest.mark.live, pytest.mark.browser, pytest.mark.timeout(90), pytest.mark.asyncio(loop_scope="module")]
 
-AXE = (DIST.parent / "node_modules" / "axe-core" / "axe.min.js").read_text(encoding="utf-8")
+AXE = DIST.parent / "node_modules" / "axe-core" / "axe.min.js"
 PAGES = {"login": ("/", ""), "agent": ("/agent", "1001"), "supervisor": ("/supervisor", "boss"), "wall": ("/wall/floor", "")}
 READY = {"login": "form", "agent": ".statebar", "supervisor": "table", "wall": ".board"}
 
@@ -172,6 +172,19 @@ async def test_an_agents_call_and_what_can_be_done_with_it(opened: Open, server:
     assert bodies == [{"to": "agent:1002"}, {"to": "number:+442079460000"}, {}]
 
 
+async def test_a_disposition_with_the_next_call(opened: Open, server: StandIn) -> None:
+    page = await shown(opened, server, "agent", timezone_id="UTC")
+    server.answers["agents/1001/disposition"] = (409, {"detail": "this is no call of a campaign"})
+    await page.get_by_role("button", name="Disposition").click()
+    await page.get_by_label("Code").fill("later")
+    await page.get_by_label("Call again at").fill("2027-01-04T09:30")
+    await page.get_by_label("by me").check()
+    await page.get_by_role("button", name="Save").click()
+    await expect(page.get_by_role("alert")).to_have_text("this is no call of a campaign")
+    (body,) = await until_asked(server, "agents/1001/disposition")
+    assert body == {"code": "later", "call_back_at": 1_799_055_000, "own": True}
+
+
 async def test_an_agents_states_with_reasons_and_a_refusal_in_the_servers_words(opened: Open, server: StandIn) -> None:
     page = await shown(opened, server, "agent")
     server.answers["agents/1001/logout"] = (409, {"detail": "not while a call is being transferred"})
@@ -327,7 +340,7 @@ async def test_axe_finds_nothing_in_dialogs_and_warnings(opened: Open, server: S
 
 async def _axe(page: Page) -> list[str]:
     """What axe calls wrong, in one line each, of any weight."""
-    await page.evaluate(AXE)
+    await page.evaluate(AXE.read_text(encoding="utf-8"))
     found: list[str] = await page.evaluate(
         """async () => (await axe.run()).violations.map(
             (one) => `${one.impact}: ${one.id}: ${one.nodes.map((node) => node.html).slice(0, 3).join(" ")}`)"""

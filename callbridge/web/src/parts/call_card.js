@@ -12,6 +12,8 @@ import { useText } from "./preferences.js";
 import { useShortcuts } from "./shortcuts.js";
 import { Since } from "./time.js";
 
+const TALKING = ["talking", "transferring"];
+
 export function CallCard({ call, agent, known, dispositions, asking, setAsking }) {
   const t = useText();
   const acts = actsOf(call, agent);
@@ -29,7 +31,7 @@ export function CallCard({ call, agent, known, dispositions, asking, setAsking }
     html`<div class="row">${acts.map(
       (verb) => html`<button type="button" key=${verb} onClick=${() => act(verb)}>${t(`act.${verb}`)}</button>`,
     )}</div>`}
-    ${(call || wrapUp) && dispositions.length > 0 && html`<${Disposition} agent=${agent} dispositions=${dispositions} />`}
+    ${(TALKING.includes(call?.state) || wrapUp) && html`<${Disposition} agent=${agent} dispositions=${dispositions} />`}
     ${asking &&
     call &&
     html`<${TargetDialog} verb=${asking} known=${known} own=${agent.id} close=${() => setAsking("")}
@@ -111,20 +113,25 @@ function TargetState({ one }) {
   return html`<span class="state">${t("target.queue", { waiting: one.row.waiting, wait: clock(one.row.ewt_seconds) })}</span>`;
 }
 
+/** Of a campaign's call: its codes where the server lists them, else the code or its digit as the agent knows it. */
 function Disposition({ agent, dispositions }) {
   const t = useText();
   const [chosen, setChosen] = useState(null);
+  const listed = dispositions.map((one) => ({ code: one.code, label: one.text || one.code }));
+  const send = ({ code, at, own }) =>
+    post(`/api/agents/${segment(agent.id)}/disposition`, {
+      code: chosen.code || code,
+      ...(at ? { call_back_at: new Date(at).getTime() / 1000, own: own === "on" } : {}),
+    });
   return html`<div class="row" role="group" aria-label=${t("disposition")}>
-    ${dispositions.map(
-      (one) => html`<button type="button" key=${one.code} onClick=${() => setChosen(one)}>${one.text || one.code}</button>`,
+    ${(listed.length ? listed : [{ code: "", label: t("disposition") }]).map(
+      (one) => html`<button type="button" key=${one.code} onClick=${() => setChosen(one)}>${one.label}</button>`,
     )}
     ${chosen &&
-    html`<${ActDialog} title=${t("disposition")} verb=${t("save")} close=${() => setChosen(null)}
-      send=${(form) => {
-        const at = form.at ? { call_back_at: new Date(form.at).getTime() / 1000, own: form.own === "on" } : {};
-        return post(`/api/agents/${segment(agent.id)}/disposition`, { code: chosen.code, ...at });
-      }}>
-      <p>${chosen.text || chosen.code}</p>
+    html`<${ActDialog} title=${t("disposition")} verb=${t("save")} close=${() => setChosen(null)} send=${send}>
+      ${chosen.code
+        ? html`<p>${chosen.label}</p>`
+        : html`<label>${t("disposition.code")}<input name="code" required maxlength="64" autocomplete="off" /></label>`}
       <label>${t("disposition.call_back_at")}<input type="datetime-local" name="at" /></label>
       <label class="check"><input type="checkbox" name="own" /> ${t("disposition.own")}</label>
     <//>`}

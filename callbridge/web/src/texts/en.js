@@ -96,6 +96,7 @@ export default {
   close: "Close",
   disposition: "Disposition",
   "disposition.call_back_at": "Call again at",
+  "disposition.code": "Code, or its digit (campaign calls)",
   "disposition.own": "by me",
   explain: "Explain",
   "explain.nothing": "Nothing to explain",

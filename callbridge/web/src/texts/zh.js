@@ -96,6 +96,7 @@ export default {
   close: "关闭",
   disposition: "处理结果",
   "disposition.call_back_at": "再次呼叫时间",
+  "disposition.code": "代码或数字（外呼通话）",
   "disposition.own": "由我呼叫",
   explain: "说明",
   "explain.nothing": "没有可说明的内容",
