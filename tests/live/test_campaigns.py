@@ -11,6 +11,7 @@ import pytest
 from callbridge.adapters.ledger import LedgerStore
 from tests.lab import sounds
 from tests.lab.audio import Softphone, longest_silence
+from tests.lab.bridge import Callbridge, Fact
 from tests.lab.pbx import Pbx
 from tests.lab.sip import Phone, PhoneScript, Talk
 from tests.live.campaign import BY_DIGIT, MESSAGE, REPLY, VOICE, all_called, command, house_of, leads_file, number, people, wire
@@ -45,7 +46,7 @@ async def test_every_lead_ends_with_what_its_phone_did(house: House, pbx: Pbx, t
         name: found for name, found in on_the_wire.items() if name != "answered"
     }
     assert outcomes["answered"] + outcomes.get("abandoned", 0) == on_the_wire["answered"]
-    assert outcomes.get("abandoned", 0) <= 0.03 * on_the_wire["answered"], "one line for each free agent leaves nobody alone"
+    assert not left_alone(bridge), "one line for each free agent leaves nobody alone"
     delays = sorted(float(fact["delay"]) for fact in bridge.facts("attempt_ended", outcome="answered"))
     assert delays[-1] <= 2.0
     audit = await command(bridge, "audit", "spring", "--csv", tmp_path / "proof.csv")
@@ -53,6 +54,17 @@ async def test_every_lead_ends_with_what_its_phone_did(house: House, pbx: Pbx, t
     with (tmp_path / "proof.csv").open() as file:
         rows = list(csv.DictReader(file))
     assert Counter(row["outcome"] for row in rows) == Counter(outcomes)
+
+
+def left_alone(bridge: Callbridge) -> list[Fact]:
+    """The attempts whose customer waited for an agent for two seconds, in vain. Some of the town's people hang up half a second
+    after they answered, which a crowded machine can be too slow for."""
+    lasted = {fact["call"]: float(fact["lasted"]) for fact in bridge.facts("call_ended")}
+    return [
+        attempt
+        for attempt in bridge.facts("attempt_ended", outcome="abandoned")
+        if lasted[attempt["call"]] - float(attempt["rang"]) >= 2.0
+    ]
 
 
 async def test_a_person_who_hears_no_agent_hears_the_message_and_may_opt_out(house: House, pbx: Pbx, tmp_path: Path) -> None:
@@ -77,6 +89,7 @@ async def test_a_person_who_hears_no_agent_hears_the_message_and_may_opt_out(hou
         await command(bridge, "stop", "spring")
     status = await asyncio.to_thread(bridge.client.campaign, "spring")
     assert (status["answers"], status["abandoned"]) == (1, 1)
+    assert len(left_alone(bridge)) == 1
     said = await command(bridge, "load", "spring", path, code=1)
     assert "1 rows: 0 loaded, 1 rejected" in said
     assert "on the do-not-call list" in said
