@@ -41,7 +41,7 @@ class GroupKey(NamedTuple):
         return bool(self.avoids or self.rejected_by) and not self.agent
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class _Group:
     key: GroupKey
     line: WaitingLine = field(default_factory=WaitingLine)
@@ -69,12 +69,15 @@ class Matcher:
         self._profile_list: list[Profile] = []
         self._strength: list[list[int | None]] = []
         """By requirement, then by profile."""
+        self._fitting: list[list[int]] = []
+        """By requirement: the profiles that fit."""
         self._groups: dict[GroupKey, _Group] = {}
-        self._filled: dict[GroupKey, _Group] = {}
-        self._picky: dict[GroupKey, _Group] = {}
+        """Those in which somebody waits."""
+        self._picky: set[_Group] = set()
         """Groups for whom some agents are out of the question: who is on duty matters to them, not only which profiles are."""
         self._pools: list[WaitingLine] = []
-        self._filled_pools: set[int] = set()
+        self._idle: dict[int, int] = {}
+        """Idle agents, by profile; none of a profile without any."""
         self._pool_of: dict[str, int] = {}
         self._group_of: dict[str, _Group] = {}
         self._logged_in: list[int] = []
@@ -88,7 +91,7 @@ class Matcher:
         self._serving: dict[str, tuple[QueuePlan, dict[Profile, bool]]] = {}
         """Cache: queue -> the profiles that belong to it. It depends only on the queue's plan."""
         self._stirred_agents: set[str] = set()
-        self._stirred_groups: set[GroupKey] = set()
+        self._stirred_groups: set[_Group] = set()
         self._closed: set[str] = set()
         """PBXs that are down: their callers are not offered."""
         self.know_agents = False
@@ -108,21 +111,20 @@ class Matcher:
         if group is None:
             group = self._groups[key] = _Group(key)
             if key.is_picky:
-                self._picky[key] = group
+                self._picky.add(group)
             self._resolve(group)
         group.line.add(call, rank)
-        self._filled[key] = group
         self._group_of[call] = group
-        self._stirred_groups.add(key)
+        self._stirred_groups.add(group)
 
     def unwait(self, call: str) -> None:
         group = self._group_of.pop(call, None)
         if group is not None:
             group.line.remove(call)
             if not group.line.members:
-                self._filled.pop(group.key, None)
-                self._groups.pop(group.key, None)
-                self._picky.pop(group.key, None)
+                del self._groups[group.key]
+                self._picky.discard(group)
+                self._stirred_groups.discard(group)
 
     def idle(self, agent: str, profile: Profile, since: float) -> None:
         """The agent may be offered a call from now on."""
@@ -131,7 +133,7 @@ class Matcher:
             return
         self.unidle(agent)
         self._pools[pool].add(agent, since)
-        self._filled_pools.add(pool)
+        self._idle[pool] = len(self._pools[pool].members)
         self._pool_of[agent] = pool
         self._stirred_agents.add(agent)
 
@@ -139,8 +141,9 @@ class Matcher:
         pool = self._pool_of.pop(agent, None)
         if pool is not None:
             self._pools[pool].remove(agent)
-            if not self._pools[pool].members:
-                self._filled_pools.discard(pool)
+            self._idle[pool] -= 1
+            if not self._idle[pool]:
+                del self._idle[pool]
             self._stirred_agents.discard(agent)
 
     def log(self, profile: Profile, change: int) -> None:
@@ -168,26 +171,28 @@ class Matcher:
             self._on_duty[agent] = now
         else:
             del self._on_duty[agent]
-        for group in self._picky.values():
+        least = min(fewest)
+        for group in self._picky:
             # With more agents of the profile than it bars, somebody else is there before and after.
-            if min(fewest) <= len(group.key.avoids) + len(group.key.rejected_by):
+            if least <= len(group.key.avoids) + len(group.key.rejected_by):
                 self._resolve_again(group)
 
     # -- queries ------------------------------------------------------------------------------------------------
 
     def next_pair(self) -> Pair | None:
         """The next offer to make: lowest rank first, then the agent whom the queue prefers. None when done."""
-        while True:
+        while self._stirred_agents or self._stirred_groups:
             best = self._best_caller()
             if best is None:
                 self._stirred_agents.clear()
                 self._stirred_groups.clear()
-                return None
+                break
             call, group, pools = best
             agent = self._best_agent(group, pools)
             if agent is not None:
                 return Pair(call, agent, self.needs_of(group.key))
-            self._stirred_groups.discard(group.key)
+            self._stirred_groups.discard(group)
+        return None
 
     def needs_of(self, key: GroupKey) -> str:
         """The requirement in force for a group, as text."""
@@ -244,7 +249,7 @@ class Matcher:
     def waiting(self) -> Counter[str]:
         """Who may be offered, by queue: callers, due callbacks, and campaign leads that are dialled once an agent is there."""
         found: Counter[str] = Counter()
-        for key, group in self._filled.items():
+        for key, group in self._groups.items():
             found[key.queue] += len(group.line.members)
         return found
 
@@ -260,7 +265,7 @@ class Matcher:
 
     def open(self, pbx: str) -> None:
         self._closed.discard(pbx)
-        self._stirred_groups.update(self._filled)
+        self._stirred_groups.update(self._groups.values())
 
     def adopt(self, plan: Plan) -> None:
         """A new plan: the requirements in force are worked out again."""
@@ -268,7 +273,7 @@ class Matcher:
         self._serving.clear()
         self._staffed.clear()
         self._resolve_all()
-        self._stirred_groups.update(self._filled)
+        self._stirred_groups.update(self._groups.values())
 
     def agents_known(self, known: bool) -> None:
         if known != self.know_agents:
@@ -284,7 +289,10 @@ class Matcher:
             self._logged_in.append(0)
             self._ready.append(0)
             for need, row in enumerate(self._strength):
-                row.append(self._requirements[need].strength(profile))
+                strength = self._requirements[need].strength(profile)
+                row.append(strength)
+                if strength is not None:
+                    self._fitting[need].append(number)
         return number
 
     # -- inside -------------------------------------------------------------------------------------------------
@@ -294,45 +302,41 @@ class Matcher:
         pools worth asking (None: all)."""
         best: tuple[float, str] | None = None
         found: _Group | None = None
-        idle = {pool: len(self._pools[pool].members) for pool in self._filled_pools}
-        for key in [*self._stirred_groups]:
-            group = self._filled.get(key)
-            if group is None or group.need < 0 or key.pbx in self._closed:
-                self._stirred_groups.discard(key)
-                continue
+        for group in [*self._stirred_groups]:
             first = group.line.first()
             if first is None or (best is not None and first >= best):
                 continue
-            if self._reaches(group, idle, self._pool_of):
+            if self._reaches(group, self._idle, self._pool_of):
                 best, found = first, group
             else:
-                self._stirred_groups.discard(key)
-        pools = Counter(self._pool_of[agent] for agent in self._stirred_agents)
-        if pools:
-            for key, group in self._filled.items():
-                if group.need < 0 or key in self._stirred_groups or key.pbx in self._closed:
-                    continue
-                if key.agent and key.agent not in self._stirred_agents:
-                    continue
-                first = group.line.first()
-                if first is None or (best is not None and first >= best):
-                    continue
-                if key.agent or self._reaches(group, pools, self._stirred_agents):
-                    best, found = first, group
+                self._stirred_groups.discard(group)
+        pools: dict[int, int] = {}
+        for agent in self._stirred_agents:
+            pool = self._pool_of[agent]
+            pools[pool] = pools.get(pool, 0) + 1
+        for group in self._groups.values() if pools else ():
+            first = group.line.first()
+            if first is None or (best is not None and first >= best):
+                continue
+            if group not in self._stirred_groups and self._reaches(group, pools, self._stirred_agents):
+                best, found = first, group
         if best is None or found is None:
             return None
-        return best[1], found, None if found.key in self._stirred_groups else set(pools)
+        return best[1], found, None if found in self._stirred_groups else set(pools)
 
     def _reaches(self, group: _Group, pools: Mapping[int, int], among: Container[str]) -> bool:
-        """May one of these agents, counted by pool, serve the group?"""
-        if group.key.agent:
-            return group.key.agent in among
+        """May one of these agents, counted by pool, serve the group now?"""
+        key = group.key
+        if group.need < 0 or key.pbx in self._closed:
+            return False
+        if key.agent:
+            return key.agent in among
         row = self._strength[group.need]
         for pool, number in pools.items():
-            if row[pool] is not None:
-                barred = sum(agent in among and self._pool_of[agent] == pool for agent in group.barred)
-                if number > barred:
-                    return True
+            if row[pool] is not None and (
+                not group.barred or number > sum(agent in among and self._pool_of[agent] == pool for agent in group.barred)
+            ):
+                return True
         return False
 
     def _best_agent(self, group: _Group, pools: set[int] | None) -> str | None:
@@ -341,7 +345,7 @@ class Matcher:
         row = self._strength[group.need]
         by_level = group.pick is AgentOrder.HIGHEST_LEVEL
         best: tuple[int, float, str] | None = None
-        for pool in self._filled_pools if pools is None else pools & self._filled_pools:
+        for pool in self._idle if pools is None else pools & self._idle.keys():
             strength = row[pool]
             if strength is None:
                 continue
@@ -361,7 +365,7 @@ class Matcher:
         before = group.need, group.barred
         self._resolve(group)
         if before != (group.need, group.barred):
-            self._stirred_groups.add(group.key)
+            self._stirred_groups.add(group)
 
     def _resolve(self, group: _Group) -> None:
         """Determine the requirement in force: that of the window, or the next one that a logged-in agent can serve."""
@@ -393,11 +397,12 @@ class Matcher:
 
     def _any_fits(self, need: int, counts: list[int], without: frozenset[str] = frozenset(), *, ready: bool = False) -> bool:
         """Does one of these agents, counted by profile, fit? ``without``: who is not meant, though counted."""
-        row = self._strength[need]
-        absent = Counter(
-            pool for agent in without if agent in self._on_duty for pool, wants in [self._on_duty[agent]] if wants or not ready
-        )
-        return any(count > absent[pool] and row[pool] is not None for pool, count in enumerate(counts))
+        absent: dict[int, int] = {}
+        for agent in without:
+            pool, wants = self._on_duty.get(agent, (-1, False))
+            if wants or not ready:
+                absent[pool] = absent.get(pool, 0) + 1
+        return any(counts[pool] > absent.get(pool, 0) for pool in self._fitting[need])
 
     def _need_number(self, requirement: Requirement) -> int:
         text = requirement.text
@@ -405,5 +410,7 @@ class Matcher:
         if number is None:
             number = self._needs[text] = len(self._requirements)
             self._requirements.append(requirement)
-            self._strength.append([requirement.strength(profile) for profile in self._profile_list])
+            row = [requirement.strength(profile) for profile in self._profile_list]
+            self._strength.append(row)
+            self._fitting.append([pool for pool, strength in enumerate(row) if strength is not None])
         return number
