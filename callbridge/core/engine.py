@@ -147,6 +147,8 @@ def _apply(world: World, event: AnyEvent) -> None:
                 feature_codes.leg_gone(world, leg)
             elif leg is not None:
                 calls.leg_ended(world, leg, event)
+        case DeadlinePassed():
+            _deadline_passed(world, event)
         case LegLeft():
             leg = world.legs.get(event.leg)
             if leg is not None:
@@ -240,8 +242,6 @@ def _apply(world: World, event: AnyEvent) -> None:
             world.hear(event.pbx, event.until)
         case ApplicationTaken():
             world.emit(ApplicationReplaced(seq=world.next_seq(), at=world.now, pbx=event.pbx))
-        case DeadlinePassed():
-            _deadline_passed(world, event)
         case StoreChanged():
             world.unsaved = not event.safe
         case ClockMoved():

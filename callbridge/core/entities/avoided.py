@@ -23,7 +23,8 @@ _BETWEEN = re.compile(r"[\s,;]+")
 
 def of_visit(world: World, call: Call, visit: Visit) -> Visit:
     """The visit with the agents who are not offered the caller now."""
-    return evolve(visit, avoids=_named(world, call.values, visit.queue, visit.began_at))
+    names = _named(world, call.values, visit.queue, visit.began_at)
+    return visit if names == visit.avoids else evolve(visit, avoids=names)
 
 
 def of_callback(world: World, callback: Callback) -> Callback:

@@ -178,8 +178,15 @@ def eligible(agent: Agent, now: float) -> bool:
 
 def own_deadline(agent: Agent) -> float | None:
     """The next moment at which something about this agent is due. One that passed stays due until it was met."""
-    times = [agent.return_at, agent.inspect_at, agent.limit_at, agent.rest_until or None, agent.session_at]
-    times += [agent.trouble_until or None, agent.steady_at]
-    if agent.work is Work.WRAP_UP and agent.leg is None:
-        times.append(agent.wrap_until)
-    return min((time for time in times if time is not None), default=None)
+    wrap_until = agent.wrap_until if agent.work is Work.WRAP_UP and agent.leg is None else None
+    times = (
+        agent.return_at,
+        agent.inspect_at,
+        agent.limit_at,
+        agent.rest_until or None,
+        agent.session_at,
+        agent.trouble_until or None,
+        agent.steady_at,
+        wrap_until,
+    )
+    return min([time for time in times if time is not None], default=None)

@@ -109,6 +109,9 @@ CALL_TRANSITIONS: dict[Phase, dict[Move, Phase]] = {
 }
 
 
+_GOING = (Phase.LEAVING, Phase.ENDING)
+
+
 def after(phase: Phase, move: Move) -> Phase:
     """The phase that ``move`` leads to. Raises IllegalMove."""
     try:
@@ -496,7 +499,7 @@ class Call:
     @property
     def is_caller(self) -> bool:
         """Did this call come in, and is it here still? Then it counts for the limits on calls."""
-        return self.direction == "in" and self.phase not in (Phase.ENDING, Phase.LEAVING)
+        return self.phase not in _GOING and not (self.callback or self.campaign)
 
     @property
     def is_callback(self) -> bool:

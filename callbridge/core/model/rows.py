@@ -16,11 +16,12 @@ else:
     def evolve(row: Row, /, **changes: object) -> Row:
         """The row with these fields changed. Raises TypeError for a field that it does not have."""
         fields = row.__dict__
-        if not changes.keys() <= fields.keys():
-            raise TypeError(f"{type(row).__name__} has no field {', '.join(sorted(changes.keys() - fields.keys()))}")
         new = object.__new__(type(row))
-        new.__dict__.update(fields)
-        new.__dict__.update(changes)
+        of_new = new.__dict__
+        of_new.update(fields)
+        of_new.update(changes)
+        if len(of_new) != len(fields):
+            raise TypeError(f"{type(row).__name__} has no field {', '.join(sorted(changes.keys() - fields.keys()))}")
         return new
 
 

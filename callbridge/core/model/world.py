@@ -330,14 +330,10 @@ class World(SavedTables):
 
     def commit(self) -> Outcome:
         """Everything since the last commit, as the outcome of one step."""
-        changed: dict[tuple[str, str], object | None] = {}
-        for table, key, _ in self._journal:
-            changed[table.name, key] = table.get(key)
-        outcome = Outcome(self._orders[:], self._facts[:], changed, self.faults, self._answer)
-        self._answer, self.faults = None, []
+        changed = {(table.name, key): table.get(key) for table, key, _ in self._journal}
+        outcome = Outcome(self._orders, self._facts, changed, self.faults, self._answer)
+        self._orders, self._facts, self.faults, self._answer = [], [], [], None
         self._journal.clear()
-        self._orders.clear()
-        self._facts.clear()
         return outcome
 
     # -- time ---------------------------------------------------------------------------------------------------
@@ -510,6 +506,17 @@ class World(SavedTables):
                     del self._waiting_for_phone[before]
             if now_wanted:
                 self._waiting_for_phone.setdefault(now_wanted, set()).add(key)
+        if old is None or new is None or old.intent is not new.intent or old.profile is not new.profile:
+            self._duty_changed(key, old, new)
+        for campaign_state in self.campaign_states.values():
+            campaign_state.changed = True
+        if new is not None and eligible(new, self.now):
+            self.matcher.idle(key, new.profile, new.idle_since)
+        else:
+            self.matcher.unidle(key)
+
+    def _duty_changed(self, key: str, old: Agent | None, new: Agent | None) -> None:
+        """The agent has logged in or out, wants calls or wants none, or has other skills."""
         left = old is not None and old.intent is Intent.READY and (new is None or new.intent is not Intent.READY)
         if left and any(queue.prefer is not None for queue in self.plan.queues.values()):
             self.staffing_changed = True  # a caller may be waiting for this agent only
@@ -523,12 +530,6 @@ class World(SavedTables):
                 self.matcher.log(new.profile, +1)
         profile = new.profile if now and new is not None else None
         self.matcher.duty(key, profile, ready=new is not None and new.intent is Intent.READY)
-        for campaign_state in self.campaign_states.values():
-            campaign_state.changed = True
-        if new is not None and eligible(new, self.now):
-            self.matcher.idle(key, new.profile, new.idle_since)
-        else:
-            self.matcher.unidle(key)
 
     # -- saving and restoring -----------------------------------------------------------------------------------
 

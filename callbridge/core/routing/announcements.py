@@ -47,7 +47,7 @@ def begin(world: World, call: Call, *, greeted: bool = False, sorry: bool = Fals
 def stop_prompt(world: World, call: Call) -> Call:
     """Stop the announcement: an agent answers, or a flow begins."""
     announcing = call.announcing
-    if announcing is None:
+    if announcing is None or (announcing.at is None and not announcing.playback):
         return call
     if announcing.playback:
         world.order(StopPlaying(leg=listener(call), playback=announcing.playback))
@@ -71,7 +71,8 @@ def resume(world: World, call: Call) -> Call:
     queue = world.plan.queues.get(visit.queue) if visit is not None else None
     if announcing is None or visit is None or queue is None or announcing.playback:
         return call
-    return evolve(call, announcing=_scheduled(world, queue, visit, announcing))
+    scheduled = _scheduled(world, queue, visit, announcing)
+    return call if scheduled is announcing else evolve(call, announcing=scheduled)
 
 
 def end(world: World, call: Call) -> Call:
@@ -117,7 +118,8 @@ def _go_on(world: World, call: Call, queue: QueuePlan, announcing: AnnouncementS
 
 def _scheduled(world: World, queue: QueuePlan, visit: Visit, announcing: AnnouncementState) -> AnnouncementState:
     due = [at for at, _ in _due(queue.announcements, visit, announcing)]
-    return evolve(announcing, at=max(world.now, min(due)) if due else None)
+    at = max(world.now, min(due)) if due else None
+    return announcing if at == announcing.at else evolve(announcing, at=at)
 
 
 def _due(plan: AnnouncementPlan, visit: Visit, announcing: AnnouncementState) -> list[tuple[float, str]]:

@@ -41,7 +41,7 @@ def begin(world: World, call: Call, visit: Visit) -> Call:
         held = since + wait if since + wait > world.now else None
         if held is not None and leg.up_at is not None:
             _watch(world, call.leg, since, held)
-    return evolve(call, audio_until=held)
+    return call if held == call.audio_until else evolve(call, audio_until=held)
 
 
 def answered(world: World, call: Call, leg: Leg) -> Call:

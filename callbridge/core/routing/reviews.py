@@ -15,11 +15,13 @@ from callbridge.core.routing import visits
 MAX_LOOKED_AT, MAX_MOVED = 200, 25
 """Size of a slice: it ends after so many callers reviewed, or so many sent elsewhere, which costs ten times as much."""
 
+_CONCERNS_ALL = (SwitchTurned, ClockMoved, DevicesListed)
+
 
 def after_event(world: World, event: AnyEvent | None) -> list[DecisionFault]:
     """Review the next callers who may be affected by a change. Returns the calls for which this raised."""
     staffing = world.staffing_changed and world.matcher.know_agents
-    if staffing or isinstance(event, SwitchTurned | ClockMoved | DevicesListed):
+    if staffing or isinstance(event, _CONCERNS_ALL):
         world.staffing_changed = False
         # Callers who are still to be reviewed keep their place, so that successive changes do not put anybody off for ever.
         world.reviews = tuple(dict.fromkeys(chain(world.reviews, *_concerned(world))))

@@ -83,7 +83,8 @@ def drop_bridge(world: World, call: Call, inside: tuple[LegId, ...]) -> Call:
     """Drop the call's bridge, if it has one; returns the call without it."""
     if call.bridge is not None:
         world.order(DropBridge(bridge=call.bridge, pbx=pbx_of(call.leg), legs=inside))
-    return evolve(call, bridge=None)
+        call = evolve(call, bridge=None)
+    return call
 
 
 def end_call(world: World, call: Call, reason: str = "normal") -> None:
@@ -153,7 +154,7 @@ def end_supervision(world: World, call: Call) -> Call:
     """Disconnect all supervisors: nobody may listen after the conversation. Returns the call without them."""
     for one in call.supervisions:
         release(world, call, one)
-    return evolve(call, supervisions=())
+    return evolve(call, supervisions=()) if call.supervisions else call
 
 
 def release(world: World, call: Call, one: Supervision, *, keep_leg: bool = False) -> None:

@@ -138,7 +138,8 @@ def wait(world: World, call: Call) -> Call:
         looks.append(world.now + 1.0)
     elif gives_up is not None:
         looks.append(gives_up)
-    call = evolve(call, visit=evolve(visit, window=window), deadline=min(looks, default=None))
+    moved = visit if window == visit.window else evolve(visit, window=window)
+    call = evolve(call, visit=moved, deadline=min(looks, default=None))
     call = announcements.resume(world, call)
     world.calls.put(call.id, call)
     if window != visit.window or visit.began_at == world.now or preferred is not bool(visit.prefers):
