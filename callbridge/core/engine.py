@@ -360,8 +360,7 @@ def _playback_ended(world: World, event: PlaybackEnded) -> None:
 
 
 def _devices_listed(world: World, event: DevicesListed) -> None:
-    for phone, state in event.states.items():
-        agent_states.device_changed(world, phone, state)
+    agent_states.devices_changed(world, event.states)
     for agent in [one for one in world.agents.values() if one.dnd]:
         agent_states.refresh_dnd(world, agent)  # the state may no longer be listed
     world.matcher.agents_known(True)

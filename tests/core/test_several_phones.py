@@ -7,12 +7,15 @@ from dataclasses import replace
 import pytest
 
 from callbridge.adapters.views.explain_agent import explain_agent
+from callbridge.core.engine import step
+from callbridge.core.model.agent import State, published
 from callbridge.core.model.events import (
     AgentRequest,
     CallRequest,
     CallRequested,
     ContactsChanged,
     DeviceChanged,
+    DevicesListed,
     FeatureDialled,
     HintRead,
     LegAnswered,
@@ -27,6 +30,7 @@ from callbridge.core.model.facts import AgentAlerted, AgentChanged, OfferEnded, 
 from callbridge.core.model.ids import LegId, leg_id
 from callbridge.core.model.orders import Bridge, HangUp, InspectPhone, Ring
 from callbridge.core.model.plan import AgentPlan, ConnectMode, ToAgent
+from callbridge.core.model.world import World
 from tests.core.story import PBX, Story, agent, one_queue, plan, queue
 
 DESK, WEB, HOME = "PJSIP/bob", "PJSIP/bob-web", "PJSIP/bob-home"
@@ -557,3 +561,24 @@ def test_what_the_hint_said_counts_no_more_when_it_is_gone() -> None:
     says(story, DND_OF_7, "INUSE")
     story.happens(HintRead(at=story.now, agent="bob", devices=()))
     assert story.state("bob") == "ready"
+
+
+def test_a_start_says_nothing_of_an_agent_who_is_busy_at_one_of_two_phones() -> None:
+    story = one_queue(bob())
+    says(story, DESK, "INUSE")
+    before = story.world.agents["bob"]
+    assert published(before)[0] is State.BUSY_ELSEWHERE
+    story.now += 10.0
+    new = World(story.world.plan, "new")
+    new.now = story.now
+    new.restore({name: list(table.values()) for name, table in story.world.saved_tables().items()})
+    told = [
+        fact
+        for event in (
+            PlanChanged(at=story.now, plan=new.plan, force=True),
+            DevicesListed(at=story.now, states={WEB: "NOT_INUSE", DESK: "INUSE"}),
+        )
+        for fact in step(new, event).facts
+    ]
+    assert [fact for fact in told if isinstance(fact, AgentChanged)] == []
+    assert (new.agents["bob"].device, new.agents["bob"].since) == (before.device, before.since)

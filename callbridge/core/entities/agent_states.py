@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Unpack
 
 from callbridge.core.entities import agent_phones, flapping, phone_troubles
@@ -302,10 +303,21 @@ def _over_limit(world: World, agent: Agent) -> None:
 
 def device_changed(world: World, phone: str, state: str) -> None:
     """AMI reported the state of a device, or of a phone's do not disturb."""
-    before = world.phones.get(phone) or ""
+    devices_changed(world, {phone: state})
+
+
+def devices_changed(world: World, states: Mapping[str, str]) -> None:
+    """The same of several at once: what an agent's phones are together is seen when all of their states are known."""
+    before = {phone: world.phones.get(phone) or "" for phone in states}
+    for phone, state in states.items():
+        if before[phone] != state:
+            world.phones.put(phone, state)
+    for phone, state in states.items():
+        _device_is(world, phone, before[phone], state)
+
+
+def _device_is(world: World, phone: str, before: str, state: str) -> None:
     was, now = agent_phones.device_of(before), agent_phones.device_of(state)
-    if before != state:
-        world.phones.put(phone, state)
     for one in phone_troubles.agents_at(world, phone) if phone.startswith(agent_phones.DND_STATE) else ():
         refresh_dnd(world, one)
     agent = world.agent_at(phone)

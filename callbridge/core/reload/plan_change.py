@@ -139,7 +139,9 @@ def _new_homes(world: World, plan: Plan, old: Plan) -> None:
     for wanted in plan.agents.values():
         known = world.agents.get(wanted.id)
         if known is not None and known.phone in wanted.phones and (known.also or wanted.also):
-            agent_states.refresh_device(world, agent_states.with_other_phones(world, known))
+            other = agent_states.with_other_phones(world, known)
+            if other.phones != known.phones:  # after a start no state is known yet: nobody becomes available by that
+                agent_states.refresh_device(world, other)
 
 
 def _sits_at_a_former_phone(known: Agent, wanted: AgentPlan, old: Plan) -> bool:
