@@ -81,9 +81,11 @@ class Life:
 
 class Day:
     """``forgets``: whenever we are killed, the saved world is lost, too. ``reception``: a receptionist gives us customers.
-    ``silent``: the share of callers from whom no audio comes, which the queues wait for."""
+    ``silent``: the share of callers from whom no audio comes, which the queues wait for. ``scene``: in place of the seed's."""
 
-    def __init__(self, seed: int, *, forgets: bool = False, reception: bool = False, silent: float = 0.0) -> None:
+    def __init__(
+        self, seed: int, *, forgets: bool = False, reception: bool = False, silent: float = 0.0, scene: Scenario | None = None
+    ) -> None:
         self.rng = Random(seed)
         # The first two hundred days are those in which planted faults must be noticed: what is said would only blur them.
         later = seed >= 200
@@ -95,6 +97,8 @@ class Day:
         )
         if seed >= 400 and seed % 2 == 0:
             self.scene = replace(self.scene, plan=with_second_phones(self.scene.plan))
+        if scene is not None:
+            self.scene = scene
         if forgets:
             weather, manners = replace(self.scene.weather, kills=6), replace(self.scene.manners, talk=15.0)
             self.scene = replace(self.scene, weather=weather, manners=manners)

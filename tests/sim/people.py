@@ -34,6 +34,8 @@ class Manners:
     hold: float = 0.2
     patience: float = 14.0
     talk: float = 5.0
+    calm: bool = False
+    """Customers wait until they are served, and phones that ring are answered."""
 
 
 class People(Witness):
@@ -66,6 +68,8 @@ class People(Witness):
         self.toy.arrive(channel)
         short = self.rng.random() < 0.1
         patience = self.rng.uniform(0.0, 0.3) if short else self.rng.expovariate(1 / self.manners.patience)
+        if self.manners.calm:
+            return
         self.agenda.after(patience, lambda: self._lose_patience(leg))
 
     def _give_up(self, channel: Channel) -> None:
@@ -122,6 +126,8 @@ class People(Witness):
         chance = self.rng.random()
         if others:
             self._reject(leg, 17, 0.05)
+        elif self.manners.calm:
+            self._answer(leg, self.rng.uniform(0.1, 2.0))
         elif order.role == "session":
             self._answer(leg, self.rng.uniform(0.2, 2.0)) if chance < 0.9 else self._reject(leg, 21, 1.0)
         elif order.auto_answer:
@@ -148,7 +154,7 @@ class People(Witness):
 
     def answered(self, leg: LegId) -> None:
         channel = self.toy.channels[leg]
-        if channel.kind is Kind.CUSTOMER:
+        if channel.kind is Kind.CUSTOMER and not self.manners.calm:
             self.agenda.after(self.rng.expovariate(1 / self.manners.patience), lambda: self._lose_patience(leg))
         if channel.caller is not None and self.rng.random() < self.manners.rude:
             caller = channel.caller
@@ -175,6 +181,8 @@ class People(Witness):
         self._in_talk.add(bridge)
         customer.talked = True
         lasts = self.rng.choice([0.0, self.rng.uniform(0.0, 1.0), self.rng.uniform(0.0, 2 * self.manners.talk)])
+        if self.manners.calm:
+            lasts = self.rng.uniform(1.0, 2.0) * self.manners.talk
         if self.rng.random() < self.manners.hold:
             self._hold(agent.id, lasts)
         ending = self._ending(customer, agent, bridge)
