@@ -132,6 +132,10 @@ class Links:
         for fallback in self.fallbacks:
             parts.run(f"fallback {fallback.settings.pbx}", fallback.run())
 
+    async def leave(self) -> None:
+        """This process ends in order: tell every PBX."""
+        await asyncio.gather(*(link.leave() for link in self._ari.values()))
+
     # -- for the runtime ----------------------------------------------------------------------------------------
 
     async def perform(self, order: OfPbx) -> None:

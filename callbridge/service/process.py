@@ -140,6 +140,8 @@ class Process:
     async def end_term(self) -> None:
         if self.term is not None:
             term, self.term = self.term, None
+            if self.exit_code.done() and self.exit_code.result() == DONE:
+                await term.links.leave()
             await term.end(self._release)
             if self.alerting is not None:
                 await self.alerting.close()

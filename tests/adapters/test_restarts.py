@@ -83,3 +83,17 @@ async def test_a_pbx_that_does_not_answer_is_asked_again() -> None:
     pbx.away = False
     assert await pbx.stamped(process, "a:2") == "a:2"
     assert len(pbx.variables["CALLBRIDGE_OWNER_app_STARTS"].split()) == 1
+
+
+async def test_starts_of_processes_that_ended_in_order_are_not_counted() -> None:
+    pbx = ToyPbx()
+    crashed = pbx.process()
+    assert await pbx.stamped(crashed, "a:1") == "a:1"
+    for number in range(4 * MOST_STARTS):
+        process = pbx.process()
+        assert await pbx.stamped(process, f"{number}:1") == f"{number}:1"
+        await process.leave("pbx1", "app", pbx.ask, pbx.ask)
+        pbx.now += 1.0
+    assert len(pbx.variables["CALLBRIDGE_OWNER_app_STARTS"].split()) == 1
+    await pbx.process().leave("pbx1", "app", pbx.ask, pbx.ask)  # one that never stamped
+    assert len(pbx.variables["CALLBRIDGE_OWNER_app_STARTS"].split()) == 1

@@ -41,6 +41,8 @@ from callbridge.wire import ari as wire
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
 
+LEAVE = 0.2
+"""Seconds that the end of the process waits until a PBX knows of it."""
 TRY_AGAIN = 0.1
 """Seconds until an order that could not be sent is retried."""
 
@@ -143,6 +145,16 @@ class Ari:
     def alive(self) -> bool:
         """Recently proven ours, lost or retried."""
         return self._now() - max(self._proven_at, self._tried_at) < TRIED
+
+    async def leave(self) -> None:
+        """Tell the PBX that this process ends in order, if it can be told at once."""
+        if self._http is None or not self.fresh:
+            return
+        try:
+            async with asyncio.timeout(LEAVE):
+                await self._restarts.leave(self.settings.name, self.settings.app, self._http.request, self._http.write)
+        except (OrderTrouble, TimeoutError) as trouble:
+            log.info("ari start cannot be taken back", pbx=self.settings.name, why=str(trouble) or "no answer in time")
 
     # The link
 

@@ -1,7 +1,8 @@
 """A process that starts again and again serves nobody: it stops stamping, so that ``callbridge rescue`` helps the callers.
 
-Every start is entered in a global variable of the PBX, which needs no Redis and no disk, and knows the starts of all instances. A
-process that was started too often writes ``RESTARTING`` in place of its stamps, until it has run for a while.
+Every start is entered in a global variable of the PBX, which needs no Redis and no disk, and knows the starts of all instances;
+the start of a process that ends in order is taken out again. A process that was started too often writes ``RESTARTING`` in place
+of its stamps, until it has run for a while.
 """
 
 from __future__ import annotations
@@ -30,6 +31,8 @@ class Restarts:
         self._began_at = now()
         self._entered: dict[str, int] = {}
         """PBX -> starts within ``STARTS_WITHIN`` before ours, and ours."""
+        self._moments: dict[str, str] = {}
+        """PBX -> our start, as it was entered."""
 
     def too_many(self) -> int:
         """Starts, when they are too many and we have not run for long; else 0."""
@@ -42,18 +45,27 @@ class Restarts:
             await self._enter(pbx, app, ask, write)
         return await write(wire.stamp(app, wire.RESTARTING if self.too_many() else value))
 
+    async def leave(self, pbx: str, app: str, ask: SendRequest, write: SendRequest) -> None:
+        """We end in order, as somebody wanted: our start does not count. Raises OrderTrouble."""
+        known = await _known(app, ask)
+        if (ours := self._moments.pop(pbx, "")) in known:
+            known.remove(ours)
+            await write(wire.starts(app, " ".join(known)))
+
     async def _enter(self, pbx: str, app: str, ask: SendRequest, write: SendRequest) -> None:
-        try:
-            known = wire.stamped((await ask(wire.starts_request(app))).body)
-        except wire.Malformed:
-            known = ""
         now = self._wall()
-        recent = [at for at in _moments(known) if abs(now - at) < STARTS_WITHIN]
-        await write(wire.starts(app, " ".join(f"{at:.0f}" for at in [*recent, now][-MOST_STARTS - 1 :])))
+        recent = [at for at in await _known(app, ask) if abs(now - float(at)) < STARTS_WITHIN]
+        ours = self._moments[pbx] = f"{now:.0f}"
+        await write(wire.starts(app, " ".join([*recent, ours][-MOST_STARTS - 1 :])))
         self._entered[pbx] = len(recent) + 1
         if self.too_many():
             log.error("started too often; callers are left to rescue until this process has run for a while", pbx=pbx)
 
 
-def _moments(text: str) -> list[float]:
-    return [float(word) for word in text.split() if word.isascii() and word.isdigit() and len(word) < 12]
+async def _known(app: str, ask: SendRequest) -> list[str]:
+    """The starts that are entered, in seconds since the epoch."""
+    try:
+        text = wire.stamped((await ask(wire.starts_request(app))).body)
+    except wire.Malformed:
+        return []
+    return [word for word in text.split() if word.isascii() and word.isdigit() and len(word) < 12]
