@@ -55,10 +55,10 @@ def test_a_new_process_comes_to_the_rows_of_one_that_lived_on(seed: int) -> None
 @pytest.mark.parametrize("first", range(0, 500, 50))
 def test_a_new_process_comes_to_the_rows_of_one_that_lived_on_many_days(first: int) -> None:
     compared = 0
-    for seed in range(first, first + 50):
+    for seed in range(first, first + 50, 4):
         if seed < 200 or seed % 3 != 2:
             compared += forked(seed, 30)
-    assert compared > 300
+    assert compared > 60
 
 
 @pytest.mark.parametrize("when", Dies)
@@ -69,7 +69,7 @@ def test_after_a_crash_every_caller_is_served_once_as_without(when: Dies) -> Non
 
 @pytest.mark.slow
 @pytest.mark.parametrize("when", Dies)
-@pytest.mark.parametrize("first", range(0, 30, 10))
+@pytest.mark.parametrize("first", range(0, 20, 10))
 def test_after_a_crash_every_caller_is_served_once_as_without_on_many_days(first: int, when: Dies) -> None:
     """Every tenth day crashes at other steps."""
     for seed in range(first, first + 10):

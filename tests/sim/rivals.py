@@ -1,0 +1,229 @@
+"""Several instances beside one Redis and one PBX, each of which may be cut off, stop, restart or forget: who orders, and when.
+
+The lease's own rules are those of ``tests.runtime.test_lease``; here each leader opens the application, proves by echoes that it
+is its own, and orders only while the proof is fresh. What counts is what arrives at the PBX, which checks no token.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from functools import partial
+
+from callbridge.runtime.lease import LeaseWatch
+from tests.runtime.test_lease import TIMES, Instance, Lease, ToyRedis
+from tests.sim.watch import must
+
+TURN = 0.005
+BEAT_EVERY = 0.4
+ORDER_EVERY = 0.05
+LISTING = 0.02
+"""Seconds from the handshake until the PBX has been listed: nothing is ordered before."""
+SLOWEST = 0.4
+"""Seconds that a message may take, one way."""
+LATEST = TIMES.echo_limit + SLOWEST
+"""Seconds after the loss of its application at which an order of a former leader may still arrive."""
+BACK_AFTER = 0.4
+"""Seconds after which a leader takes back an application that somebody opened."""
+TROUBLED, QUIET = 60.0, 15.0
+"""Seconds with faults, and without at the end."""
+
+
+@dataclass
+class ToyApp:
+    """The application on the PBX: the newest socket owns it. ``orders``: from whom, when sent, when arrived."""
+
+    owner: str = ""
+    owned: dict[str, float] = field(default_factory=dict)
+    """Name -> until when, or since when it has been, the owner; kept up to date while it is."""
+    orders: list[tuple[str, float, float]] = field(default_factory=list)
+    late: float = 0.0
+    """The longest time after the loss of the application at which an order of the former owner arrived."""
+
+    def turn(self, now: float) -> None:
+        if self.owner:
+            self.owned[self.owner] = now
+
+    def order(self, name: str, sent_at: float, now: float) -> None:
+        self.orders.append((name, sent_at, now))
+        self.late = max(self.late, now - self.owned[name])
+
+
+@dataclass
+class Rival(Instance):
+    """``able``: False for a wrong password or an older version: it may look, and never claims."""
+
+    able: bool = True
+    app: ToyApp = field(default_factory=ToyApp)
+    cut_from_pbx_until: float = 0.0
+    cut_from_redis_until: float = 0.0
+    deaf_until: float = 0.0
+    """Nothing comes from the PBX, though requests reach it."""
+    connected: bool = False
+    opened: int = 0
+    ready_at: float = 0.0
+    proven_at: float = float("-inf")
+    beat_at: float = 0.0
+    order_at: float = 0.0
+    open_at: float = 0.0
+    rivals: dict[str, Rival] = field(default_factory=dict, repr=False)
+    _mail: list[tuple[float, Callable[[float], None]]] = field(default_factory=list)
+    """What is on its way from the PBX to us: read when we run."""
+    _sent: list[tuple[float, Callable[[float], None]]] = field(default_factory=list)
+    """What is on its way from us to the PBX: it arrives although we stop."""
+
+    # -- beside the lease -------------------------------------------------------------------------------------------
+
+    def turn(self, now: float, redis: ToyRedis) -> None:
+        away = redis.away_until
+        if now < self.cut_from_redis_until:
+            redis.away_until = float("inf")
+        super().turn(now, redis)
+        redis.away_until = away
+        for _, action in _due(self._sent, now):
+            action(now)
+        if now < self.stopped_until:
+            return
+        for _, action in _due(self._mail, now):  # the socket is read before anything is written
+            action(now)
+        if self.tenure is None:
+            self.connected = False
+        else:
+            self._link(now)
+
+    def _answered(self, now: float) -> None:
+        super()._answered(now)
+        if not self.able:
+            self.claims, self.watch = None, LeaseWatch()
+
+    # -- the link ---------------------------------------------------------------------------------------------------
+
+    def _link(self, now: float) -> None:
+        assert self.tenure is not None
+        if not self.connected:
+            if self.tenure.verified(now) and now >= self.open_at:
+                self._open(now)
+            return
+        if now - self.proven_at >= TIMES.echo_limit:
+            self.connected, self.open_at = False, now + 0.1
+            return
+        if now >= self.beat_at:
+            self.beat_at = now + BEAT_EVERY
+            self._to_pbx(now, partial(self._echo, now, self.opened))
+        if now >= max(self.order_at, self.ready_at):  # fresh, as was just seen
+            self.order_at = now + ORDER_EVERY
+            self._to_pbx(now, partial(self.app.order, self.name, now))
+
+    def _open(self, now: float) -> None:
+        self.connected, self.opened, self.proven_at = True, self.opened + 1, now
+        self.ready_at, self.beat_at = float("inf"), now
+        self._to_pbx(now, partial(self._take, self.opened))
+
+    def _take(self, opened: int, at: float) -> None:
+        """The handshake arrives: whoever had the application is told."""
+        rivals, former = self.rivals, self.app.owner
+        self.app.owner = self.name
+        self.app.owned[self.name] = at
+        if former and former != self.name:
+            rivals[former].heard(at, rivals[former].replaced)
+        self.heard(at, lambda now: self._listed(opened, now))
+
+    def _listed(self, opened: int, now: float) -> None:
+        if self.connected and opened == self.opened:
+            self.ready_at = now + LISTING
+
+    def _echo(self, sent: float, opened: int, at: float) -> None:
+        if self.app.owner == self.name:
+            self.heard(at, lambda _: self._proven(sent, opened))
+
+    def _proven(self, sent: float, opened: int) -> None:
+        if opened == self.opened:
+            self.proven_at = max(self.proven_at, sent)
+
+    def replaced(self, now: float) -> None:
+        """Another client has our application: it is taken back while the lease says that we lead."""
+        self.connected, self.open_at = False, now + BACK_AFTER
+        if self.tenure is not None and not self.tenure.verified(now):
+            self.tenure, self.watch = None, LeaseWatch()
+
+    # -- the network ------------------------------------------------------------------------------------------------
+
+    def heard(self, at: float, action: Callable[[float], None]) -> None:
+        if at >= max(self.cut_from_pbx_until, self.deaf_until):
+            self._mail.append((at + self._delay(), action))
+
+    def _to_pbx(self, now: float, action: Callable[[float], None]) -> None:
+        if now >= self.cut_from_pbx_until:
+            self._sent.append((now + self._delay(), action))
+
+
+def _due(things: list[tuple[float, Callable[[float], None]]], now: float) -> Iterator[tuple[float, Callable[[float], None]]]:
+    """In the order in which they were sent: it is a stream."""
+    while things and things[0][0] <= now:
+        yield things.pop(0)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Faults:
+    """Which there are."""
+
+    stops: bool = True
+    cuts: bool = True
+    forgets: bool = False
+    rewinds: bool = False
+    skewed: float = 600.0
+    unable: bool = False
+    """The third instance has a wrong password, or an older version."""
+
+
+def rival(seed: int, faults: Faults) -> tuple[list[Rival], ToyApp]:
+    """A minute of three instances in trouble, and then in peace; checks what must always hold."""
+    chance, app, redis = random.Random(seed), ToyApp(), ToyRedis()
+    rivals: dict[str, Rival] = {}
+    for name in "abc":
+        clock, able = chance.choice((-faults.skewed, 0.0, faults.skewed)), name != "c" or not faults.unable
+        rivals[name] = Rival(name, chance, clock, app=app, able=able, rivals=rivals)
+    now, end, old = 1000.0, 1000.0 + TROUBLED, Lease()
+    while now < end + QUIET:
+        now += TURN
+        if now < end:
+            old = _trouble(chance, faults, rivals, redis, now, old)
+        else:
+            redis.away_until = 0.0
+            for each in rivals.values():
+                each.stopped_until = each.cut_from_pbx_until = each.cut_from_redis_until = each.deaf_until = 0.0
+                each.troubled = False
+        for each in rivals.values():
+            each.turn(now, redis)
+        app.turn(now)
+        verified = [each.name for each in rivals.values() if each.tenure is not None and each.tenure.verified(now)]
+        must(len(verified) <= 1 or faults.rewinds, f"at {now - 1000.0:.3f} s {verified} hold a verified lease")
+        must(app.late <= LATEST, f"at {now - 1000.0:.3f} s an order came {app.late:.2f} s too late")
+    return list(rivals.values()), app
+
+
+def _trouble(chance: random.Random, faults: Faults, rivals: dict[str, Rival], redis: ToyRedis, now: float, old: Lease) -> Lease:
+    one = chance.choice([*rivals.values()])
+    if faults.stops and chance.random() < 0.002:
+        one.stopped_until = now + chance.choice((0.3, 1.0, 2.0, 6.0))
+    if faults.cuts and chance.random() < 0.002:
+        until = now + chance.choice((0.3, 1.0, 3.0, 8.0))
+        match chance.choice(("pbx", "redis", "both", "events", "redis and events")):
+            case "pbx":
+                one.cut_from_pbx_until = until
+            case "redis":
+                one.cut_from_redis_until = until
+            case "both":
+                one.cut_from_pbx_until = one.cut_from_redis_until = until
+            case "events":
+                one.deaf_until = until
+            case _:
+                one.deaf_until = one.cut_from_redis_until = until
+    if chance.random() < 0.0005:
+        redis.away_until = now + chance.choice((0.2, 1.0, 3.0))
+    if faults.forgets and chance.random() < 0.0003:
+        redis.lease = Lease()
+    if faults.rewinds and chance.random() < 0.0005:
+        redis.lease = old
+    return redis.lease if chance.random() < 0.001 else old
