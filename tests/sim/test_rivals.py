@@ -49,7 +49,7 @@ def test_no_order_of_a_former_leader_takes_effect_for_long_in_many_houses(house:
 
 def test_old_orders_do_come_late_and_no_later_than_they_may() -> None:
     """Otherwise nothing would be shown."""
-    late = [rival(seed, Faults())[1].late for seed in range(4, 10)]
+    late = [rival(seed, Faults())[1].late for seed in range(2, 5)]
     assert max(late) > 0.3
 
 
