@@ -194,10 +194,16 @@ class RedisConfig(ConfigSection):
     """Where the state is saved and facts are published."""
 
     url: RedisUrl
-    """URL of the Redis server; several with commas, of which the one that accepts writes is used, or Sentinels and the name of
-    the primary: `redis+sentinel://sentinel1,sentinel2/NAME/0`. Example: `redis://127.0.0.1:6379/0`"""
-    prefix: Annotated[str, Field(pattern=r"^[\w.:-]{1,64}$"), text("text", r"^[\p{L}\p{N}_.:-]{1,64}$")] = "callbridge:"
-    """Begins every key and channel name in Redis; letters, digits and `_ . : -`, at most 64. Example: `"callbridge:"`"""
+    """URL of the Redis server; several with commas, of which the one that accepts writes is used, Sentinels and the name of
+    the primary (`redis+sentinel://sentinel1,sentinel2/NAME/0`), or nodes of a Redis Cluster (`redis+cluster://node1,node2`).
+    Example: `redis://127.0.0.1:6379/0`"""
+    prefix: Annotated[
+        str,
+        Field(pattern=r"^[\w.:-]*(\{[\w.:-]+\})?[\w.:-]*$", min_length=1, max_length=64),
+        text("text", r"^[\p{L}\p{N}_.:-]*(\{[\p{L}\p{N}_.:-]+\})?[\p{L}\p{N}_.:-]*$"),
+    ] = "callbridge:"
+    """Begins every key and channel name in Redis; letters, digits and `_ . : -`, at most 64, and for a Redis Cluster a tag in
+    braces, so that one node has all keys. Example: `"{callbridge}:"`"""
     wait_at_start: Duration = 60.0
     """How long a start waits for an unreachable Redis before it continues without the saved state."""
     number_key: SecretStr | None = None

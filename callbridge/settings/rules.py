@@ -58,6 +58,7 @@ def faults(settings: models.Settings, document: Document) -> Iterator[Fault]:
         report_rules.faults,
         observe_rules.faults,
         standby_rules.faults,
+        standby_rules.cluster_faults,
     ):
         yield from rule(settings, document)
 

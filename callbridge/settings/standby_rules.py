@@ -7,12 +7,24 @@ from collections.abc import Iterator
 from callbridge.settings import models
 from callbridge.settings.document import Document
 from callbridge.settings.faults import Fault
+from callbridge.wire.redis_url import servers_of
 
 
 def faults(settings: models.Settings, document: Document) -> Iterator[Fault]:
     """What they share is in Redis: the lease, and the calls that a standby takes over."""
     if settings.standby is not None and document.values.get("redis") is None:
         yield document.at(("standby",), "requires a section 'redis:'", "all instances of a pair use the same Redis")
+
+
+def cluster_faults(settings: models.Settings, document: Document) -> Iterator[Fault]:
+    """Without a tag the public keys would be on all nodes of a cluster, where no script or transaction reaches them together."""
+    redis = settings.redis
+    if redis is not None and servers_of(redis.url).cluster and "{" not in redis.prefix:
+        yield document.at(
+            ("redis", "prefix"),
+            "needs a tag in braces, because redis.url is a Redis Cluster: one node must have all keys",
+            'for example prefix: "{callbridge}:"',
+        )
 
 
 def warnings(settings: models.Settings, document: Document) -> Iterator[Fault]:

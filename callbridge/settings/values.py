@@ -339,7 +339,9 @@ Zone = Annotated[str, AfterValidator(_zone), text("time zone", example="Europe/L
 HttpUrl = Annotated[str, _url("http", "https"), text("URL", "^https?://", "http://127.0.0.1:8088/ari")]
 WholeUrl = Annotated[str, _url("https", "http", whole=True), text("URL", "^https?://", "https://crm.example/callers/{caller}")]
 """A URL whose every character counts, a slash at its end too."""
-RedisUrl = Annotated[str, AfterValidator(_redis_url), text("URL", r"^(rediss?(\+sentinel)?|unix)://", "redis://127.0.0.1:6379/0")]
+RedisUrl = Annotated[
+    str, AfterValidator(_redis_url), text("URL", r"^(rediss?(\+(sentinel|cluster))?|unix)://", "redis://127.0.0.1:6379/0")
+]
 SkillLevel = Annotated[int, Field(ge=1, le=5), Unit("level")]
 Port = Annotated[int, Field(ge=1, le=65535)]
 SkillRequirement = Annotated[

@@ -1,8 +1,10 @@
-"""Where Redis is, as a URL says it: one server, several of which one accepts writes, or the Sentinels that know which one does.
+"""Where Redis is, as a URL says it: one server, several of which one accepts writes, the Sentinels that know which one does, or
+nodes of a Redis Cluster.
 
     redis://:PASSWORD@redis.example:6379/0
     redis://:PASSWORD@redis1.example,redis2.example:6380/0
     redis+sentinel://:PASSWORD@sentinel1.example,sentinel2.example/NAME/0
+    redis+cluster://:PASSWORD@node1.example,node2.example,node3.example
 
 User and password are those of Redis. ``rediss`` in place of ``redis`` is TLS.
 """
@@ -12,23 +14,24 @@ from __future__ import annotations
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-SCHEMES = ("redis", "rediss", "unix", "redis+sentinel", "rediss+sentinel")
+SCHEMES = ("redis", "rediss", "unix", "redis+sentinel", "rediss+sentinel", "redis+cluster", "rediss+cluster")
 REDIS_PORT, SENTINEL_PORT = 6379, 26379
 
 
 @dataclass(frozen=True, slots=True)
 class Servers:
     """``url``: that of the first server, for all else that it says. ``sentinel``: what the Sentinels at ``hosts`` call the
-    primary; empty where the hosts are the servers."""
+    primary; empty where the hosts are the servers. ``cluster``: the hosts are nodes, each of which knows all of them."""
 
     url: str
     hosts: tuple[tuple[str, int], ...]
     sentinel: str = ""
+    cluster: bool = False
 
     @property
     def several(self) -> bool:
         """Is it to be found out which server accepts writes?"""
-        return len(self.hosts) > 1 or bool(self.sentinel)
+        return len(self.hosts) > 1 or bool(self.sentinel) or self.cluster
 
 
 def servers_of(url: str) -> Servers:
@@ -42,7 +45,9 @@ def servers_of(url: str) -> Servers:
         return Servers(url, ())
     place, _, path = rest.partition("/")
     user, at, listed = place.rpartition("@")
-    through = scheme.endswith("+sentinel")
+    through, cluster = scheme.endswith("+sentinel"), scheme.endswith("+cluster")
+    if cluster and path not in ("", "0"):
+        raise ValueError("a cluster has the database 0 only")
     hosts = tuple(_host(each, SENTINEL_PORT if through else REDIS_PORT) for each in listed.split(","))
     name = ""
     if through:
@@ -50,7 +55,7 @@ def servers_of(url: str) -> Servers:
         if not name:
             raise ValueError("expected the name of the primary after the Sentinels: /NAME")
     first = listed.split(",")[0]
-    return Servers(f"{scheme.removesuffix('+sentinel')}://{user}{at}{first}/{path}", hosts, name)
+    return Servers(f"{scheme.partition('+')[0]}://{user}{at}{first}/{path}", hosts, name, cluster)
 
 
 def _host(text: str, port: int) -> tuple[str, int]:

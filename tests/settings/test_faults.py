@@ -187,6 +187,8 @@ WRONG = [
     ("two token files", ("skills: [", "http: {host: 0.0.0.0, tokens: [{name: a, role: viewer, token_file: no}, {name: b, role: viewer, token: 1234567890123456}]}\nskills: ["), "cb.yaml:5: http.tokens[0].token_file: cannot read 'no': no such file or directory"),
     ("pin file", ("connect: nailed_up", "pin_file: no"), "cb.yaml:18: agents.ann.pin_file: cannot read 'no': no such file or directory"),
     ("redis", ("skills: [", "redis: {url: '127.0.0.1:6379'}\nqueue_defaults: {callback: {}}\ncallbacks: {numbers: [\"0Z.\"]}\noutside: {dial: \"Local/{number}@out/n\"}\nskills: ["), "cb.yaml:5: redis.url: expected a URL such as redis://127.0.0.1:6379/0"),
+    ("cluster", ("skills: [", "redis: {url: 'redis+cluster://n1,n2'}\nskills: ["), "cb.yaml:5: redis.prefix: needs a tag in braces, because redis.url is a Redis Cluster: one node must have all keys (hint: for example prefix: \"{callbridge}:\")"),
+    ("cluster with a tag", ("skills: [", "redis: {url: 'redis+cluster://n1,n2/1', prefix: '{cb}:'}\nskills: ["), "cb.yaml:5: redis.url: expected a URL such as redis://127.0.0.1:6379/0"),
     ("standby", ("skills: [", "standby: {address: 'http://cb1.example:8090'}\nskills: ["), "cb.yaml:5: standby: requires a section 'redis:' (hint: all instances of a pair use the same Redis)"),
     ("standby's patience", ("skills: [", "redis: {url: 'redis://127.0.0.1'}\nstandby: {address: 'http://cb1.example', take_over_after: 100ms}\nskills: ["), "cb.yaml:6: standby.take_over_after: must be 1.0 or more, not '100ms'"),
     ("arrow", ("support >= 3", "support => 3"), "cb.yaml:11: queues.support.steps[0].skills: a level is compared with >= at character 9 of 'support => 3'\n    support => 3\n            ^ a level is compared with >="),

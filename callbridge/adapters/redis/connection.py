@@ -38,7 +38,8 @@ class RedisSettings:
     """The secret with which numbers in names of keys are hashed."""
 
     def private(self, name: str) -> str:
-        """A key of the saved world. The braces keep all of them in one slot of a Redis Cluster."""
+        """A key of the saved world. The braces keep all of them in one slot of a Redis Cluster; a prefix with braces of its own
+        keeps all keys there."""
         return f"{self.prefix}{{{self.world}}}:{name}"
 
     def public(self, name: str) -> str:
@@ -93,4 +94,4 @@ def connect(settings: RedisSettings, *, timeout: float | None = None) -> Redis:
         return Redis.from_url(settings.url, connection_class=_Packing, **common)
     url = parse_url(servers.url)
     kind = _PrimaryOverTls if url.pop("connection_class", None) is SSLConnection else _PrimaryOverTcp
-    return Redis.from_pool(ConnectionPool(connection_class=kind, servers=servers, **{**url, **common}))
+    return Redis.from_pool(ConnectionPool(connection_class=kind, servers=servers, prefix=settings.prefix, **{**url, **common}))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from redis.exceptions import AuthenticationError, BusyLoadingError, NoPermissionError, ResponseError
+from redis.exceptions import AskError, AuthenticationError, BusyLoadingError, NoPermissionError, ResponseError
 
 from callbridge.adapters.redis.connection import TROUBLE
 from callbridge.adapters.store import StoreDown, StoreRefuses, Unreadable
@@ -18,6 +18,8 @@ def translated() -> Iterator[None]:
         yield
     except AuthenticationError as error:
         raise StoreRefuses(f"Redis does not let us in ({_said(error)}): look at user and password in redis.url") from error
+    except AskError as error:
+        raise StoreRefuses("Redis is a node of a cluster that has not our keys: use redis+cluster:// in redis.url") from error
     except BusyLoadingError as error:
         raise StoreDown("Redis is still loading its data") from error
     except ResponseError as error:

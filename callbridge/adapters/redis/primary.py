@@ -1,15 +1,29 @@
 """Connections that lead to the server that accepts writes, whichever of several that is now.
 
-Which one it is, is found out at each connection: it is asked of the Sentinels, or of the servers themselves. A server that turns
-out to be a replica, at the start or in the middle, loses the connection, and the next one is looked for.
+Which one it is, is found out at each connection: it is asked of the Sentinels, of the nodes of a cluster, or of the servers
+themselves. A server that turns out to be a replica, at the start or in the middle, loses the connection, and the next one is
+looked for; so does the node of a cluster that has given our keys away. All of our keys carry one hash tag, so that one node has
+them, and neither scripts nor transactions need to know of a cluster.
 """
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit, urlunsplit
 
 from redis.asyncio import Redis
-from redis.exceptions import ConnectionError, ReadOnlyError, RedisError, ResponseError, TimeoutError
+from redis.crc import key_slot
+from redis.exceptions import (
+    AskError,
+    ClusterDownError,
+    ConnectionError,
+    ReadOnlyError,
+    RedisError,
+    ResponseError,
+    TimeoutError,
+    TryAgainError,
+)
 
 from callbridge.wire.redis_url import Servers
 
@@ -19,12 +33,17 @@ else:
     _Base = object
 
 
-class ToPrimary(_Base):
-    """To be mixed into a class of connections. ``servers`` is a keyword of the pool."""
+_Ask = Callable[[str, int], Awaitable[tuple[str, int] | None]]
+_MOVING = (AskError, ClusterDownError, TryAgainError)
+"""What the nodes of a cluster say while keys change places; of AskError there is a kind for those that have."""
 
-    def __init__(self, *, servers: Servers, **more: Any) -> None:
+
+class ToPrimary(_Base):
+    """To be mixed into a class of connections. ``servers`` and ``prefix``, which begins all keys, are keywords of the pool."""
+
+    def __init__(self, *, servers: Servers, prefix: str, **more: Any) -> None:
         super().__init__(**more)
-        self._servers = servers
+        self._servers, self._prefix = servers, prefix
 
     async def connect_check_health(self, check_health: bool = True, retry_socket_connect: bool = True) -> None:
         if self.is_connected:
@@ -48,27 +67,48 @@ class ToPrimary(_Base):
         except ReadOnlyError as error:
             await self.disconnect()
             raise ConnectionError(f"{self.host}:{self.port} has become a replica") from error
+        except _MOVING as error:
+            await self.disconnect()
+            raise ConnectionError(f"{self.host}:{self.port} has not our keys: {error}") from error
 
     async def _candidates(self) -> list[tuple[str, int]]:
         """The servers to be tried, the one before first."""
         servers = self._servers
-        if not servers.sentinel:
-            return sorted(servers.hosts, key=lambda place: place != (self.host, self.port))
-        trouble: Exception = ConnectionError(f"no Sentinel knows {servers.sentinel}")
-        for host, port in servers.hosts:
-            limit = self.socket_connect_timeout
-            sentinel = Redis(host=host, port=port, socket_connect_timeout=limit, socket_timeout=limit, protocol=2)
+        if servers.sentinel:
+            return await self._told_by("Sentinel", self._by_sentinel, ConnectionError(f"no Sentinel knows {servers.sentinel}"))
+        if servers.cluster:
+            return await self._told_by("cluster", self._by_node, ConnectionError("no node has our keys"))
+        return sorted(servers.hosts, key=lambda place: place != (self.host, self.port))
+
+    async def _told_by(self, what: str, ask: _Ask, trouble: Exception) -> list[tuple[str, int]]:
+        """The first answer of those that know the servers."""
+        for host, port in self._servers.hosts:
             try:
-                found: Any = await sentinel.execute_command("SENTINEL", "GET-MASTER-ADDR-BY-NAME", servers.sentinel)  # type: ignore[no-untyped-call]
+                if found := await ask(host, port):
+                    return [found]
             except RedisError as error:
                 trouble = error
-            else:
-                if found:
-                    name, at = found
-                    return [(name.decode() if isinstance(name, bytes) else str(name), int(at))]
-            finally:
-                await sentinel.aclose()
-        raise ConnectionError(f"Sentinel: {trouble}") from trouble
+        raise ConnectionError(f"{what}: {trouble}") from trouble
+
+    async def _by_sentinel(self, host: str, port: int) -> tuple[str, int] | None:
+        """Sentinels require no password."""
+        limit = self.socket_connect_timeout
+        async with Redis(host=host, port=port, socket_connect_timeout=limit, socket_timeout=limit, protocol=2) as sentinel:
+            found = await _asked(sentinel, "SENTINEL", "GET-MASTER-ADDR-BY-NAME", self._servers.sentinel)
+        return (_text(found[0]), int(found[1])) if found else None
+
+    async def _by_node(self, host: str, port: int) -> tuple[str, int] | None:
+        """The node for our keys, as this one says. One that knows no other host for itself means the one that was asked."""
+        limit, base = self.socket_connect_timeout, urlsplit(self._servers.url)
+        place = f"[{host}]" if ":" in host else host
+        url = urlunsplit(base._replace(netloc=f"{base.netloc.rpartition('@')[0]}@{place}:{port}".removeprefix("@")))
+        async with Redis.from_url(url, socket_connect_timeout=limit, socket_timeout=limit, protocol=2) as node:
+            ranges = await _asked(node, "CLUSTER", "SLOTS")
+        slot = key_slot(self._prefix.encode())
+        for first, last, (name, at, *_), *_ in ranges:
+            if int(first) <= slot <= int(last):
+                return _text(name) or host, int(at)
+        return None
 
     async def _is_primary(self) -> bool:
         await self.send_command("ROLE")
@@ -77,3 +117,11 @@ class ToPrimary(_Base):
         except ResponseError:  # we are not permitted to ask
             return True
         return bool(role) and role[0] in (b"master", "master")
+
+
+async def _asked(server: Redis, *words: str) -> Any:
+    return await server.execute_command(*words)  # type: ignore[no-untyped-call]
+
+
+def _text(word: bytes | str | None) -> str:
+    return word.decode() if isinstance(word, bytes) else word or ""
