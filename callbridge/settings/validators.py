@@ -55,7 +55,7 @@ _MESSAGES = {
 }
 PATTERNS = {
     r"^[A-Z]{2}$": "expected a country of two capital letters, such as GB or DE",
-    r"^[\w.:-]{1,64}$": "expected letters, digits and _ . : - (at most 64)",
+    r"^[\w.:-]*(\{[\w.:-]+\})?[\w.:-]*$": "expected letters, digits and _ . : -, and a tag in braces at most",
     r"^[0-9]{1,10}$": "expected 1 to 10 digits",
     r"^[*#][0-9*#]{1,4}$": "expected a feature code such as *1: * or #, and one to four more of 0-9, * and #",
     r"^[a-z0-9][a-z0-9_-]{0,63}$": "expected a-z, 0-9, _ and - (at most 64), beginning with a letter or digit",

@@ -117,7 +117,7 @@ class Rival(Instance):
 
     def _open(self, now: float) -> None:
         self.connected, self.opened, self.proven_at = True, self.opened + 1, now
-        self.ready_at, self.beat_at = float("inf"), now
+        self.ready_at = self.beat_at = float("inf")  # until the handshake is over
         self._to_pbx(now, partial(self._take, self.opened))
 
     def _take(self, opened: int, at: float) -> None:
@@ -131,7 +131,7 @@ class Rival(Instance):
 
     def _listed(self, opened: int, now: float) -> None:
         if self.connected and opened == self.opened:
-            self.ready_at = now + LISTING
+            self.ready_at, self.beat_at = now + LISTING, now
 
     def _echo(self, sent: float, opened: int, at: float) -> None:
         if self.app.owner == self.name:
