@@ -37,13 +37,13 @@ def holds(seed: int, faults: Faults) -> int:
 
 @pytest.mark.parametrize("house", HOUSES)
 def test_no_order_of_a_former_leader_takes_effect_for_long_and_in_peace_one_leads(house: str) -> None:
-    assert sum(holds(seed, HOUSES[house]) for seed in range(2)) > 4
+    assert holds(0, HOUSES[house]) > 4
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("house", HOUSES)
 def test_no_order_of_a_former_leader_takes_effect_for_long_in_many_houses(house: str) -> None:
-    for seed in range(2, 40):
+    for seed in range(1, 40):
         holds(seed, HOUSES[house])
 
 
