@@ -109,6 +109,8 @@ def _parser() -> argparse.ArgumentParser:
     import_command.add(commands)
 
     _add_readers(commands)
+    made = commands.add_parser("password", help="make the hash of a password, for a user in the configuration")
+    made.set_defaults(run=_password)
     talking.add(commands)
     campaign_command.add(commands)
     quality_command.add(commands)
@@ -214,6 +216,12 @@ def _number(options: argparse.Namespace) -> int:
     from callbridge.cli.number import number
 
     return number(_load(options), options.number, as_json=options.json)
+
+
+def _password(_options: argparse.Namespace) -> int:
+    from callbridge.cli.password import password
+
+    return password()
 
 
 def _history(options: argparse.Namespace) -> int:

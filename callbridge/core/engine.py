@@ -71,6 +71,7 @@ from callbridge.core.model.events import (
     PbxLost,
     PbxSnapshot,
     PhoneInspected,
+    PinEntered,
     PlanChanged,
     PlaybackEnded,
     RecordingEnded,
@@ -89,7 +90,7 @@ from callbridge.core.model.world import Outcome, World
 from callbridge.core.outbound import callback_calls, campaigns, dialer
 from callbridge.core.recovery import order_failures, quarantine, snapshots
 from callbridge.core.reload import plan_change
-from callbridge.core.requests import agent_requests, audit, feature_codes, scores
+from callbridge.core.requests import agent_requests, audit, feature_codes, pin_guards, scores
 from callbridge.core.routing import announcements, audio, devices, offers, phone_replies
 from callbridge.core.transfers import supervision, transfers
 
@@ -253,6 +254,8 @@ def _apply(world: World, event: AnyEvent) -> None:
             slices.begin(world, plan_change.changed(world, event))
         case TokenUsed():
             audit.token_used(world, event)
+        case PinEntered():
+            pin_guards.entered(world, event)
         case RecordingScored():
             scores.scored(world, event)
         case EntityFaulted():

@@ -35,6 +35,7 @@ from callbridge.core.model.events import (
     PbxLost,
     PbxReport,
     PbxSnapshot,
+    PinEntered,
     PlanChanged,
     StoreChanged,
     SwitchTurned,
@@ -161,6 +162,10 @@ class Runtime:
         """Submit a request to the core. Returns the refusal, or None when the request was carried out."""
         outcome = await self._answer_to(event)
         return next((fact for fact in outcome.facts if isinstance(fact, RequestRefused)), None)
+
+    async def check_pin(self, event: PinEntered) -> bool:
+        """Whether an agent's PIN was right, and could be tried."""
+        return (await self._answer_to(event)).answer is True
 
     async def adopt(self, event: PlanChanged, switch_over: Callable[[], None]) -> Difference | None:
         """Submit a new plan. Returns what it changes, or would change; None when adopting it raised. ``switch_over`` is

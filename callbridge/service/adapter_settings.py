@@ -190,7 +190,13 @@ def lookup_settings(settings: Settings) -> list[LookupSettings]:
 def http_settings(http: HttpConfig) -> HttpSettings:
     """Tokens and limits of the HTTP server."""
     tokens = [
-        ApiToken(name=token.name, role=TokenRole(token.role), token=token.token.get_secret_value(), agent=token.agent or "")
+        ApiToken(
+            name=token.name,
+            role=TokenRole(token.role),
+            token=token.token.get_secret_value(),
+            agent=token.agent or "",
+            teams=token.teams,
+        )
         for token in http.tokens
     ]
     limits = ConnectionLimits(**http.limits.model_dump())

@@ -9,7 +9,8 @@ from zoneinfo import ZoneInfo
 
 from callbridge.adapters.facts.privacy import scrub
 from callbridge.adapters.history.recordings import RecordingService
-from callbridge.adapters.http import ReloadResult, SubmittedEvent
+from callbridge.adapters.http import Accounts, ReloadResult, Sessions, SubmittedEvent
+from callbridge.adapters.http.scope import Scope
 from callbridge.adapters.ledger import LedgerRequests, day_began
 from callbridge.adapters.quality.service import QualityService
 from callbridge.adapters.report_forms.service import ReportService
@@ -17,9 +18,10 @@ from callbridge.adapters.system.threads import Threads
 from callbridge.adapters.views.board import Board
 from callbridge.adapters.views.calendars import hours
 from callbridge.adapters.views.callbacks import callback_to, callbacks
-from callbridge.core.model.events import TokenUsed
+from callbridge.core.model.events import PinEntered, TokenUsed
 from callbridge.core.model.facts import RequestRefused
 from callbridge.core.model.switch import Switch
+from callbridge.service.accounts import AccountsInForce
 from callbridge.service.persons import LivePersons, PersonStores
 
 if TYPE_CHECKING:
@@ -36,6 +38,7 @@ class HttpBackend:
 
     def __init__(self, process: Process, term: Term) -> None:
         self._process, self._term = process, term
+        self._accounts = AccountsInForce()
 
     def now(self) -> float:
         return self._term.clock.now()
@@ -43,6 +46,16 @@ class HttpBackend:
     async def submit(self, event: SubmittedEvent) -> RequestRefused | None:
         async with asyncio.timeout(ASKING):
             return await self._term.runtime.submit(event)
+
+    def accounts(self) -> Accounts:
+        return self._accounts(self._process.settings)
+
+    def sessions(self) -> Sessions:
+        return self._process.kept_sessions.sessions
+
+    async def check_pin(self, agent: str, pin: str, place: str) -> bool:
+        async with asyncio.timeout(ASKING):
+            return await self._term.runtime.check_pin(PinEntered(at=self.now(), agent=agent, pin=pin, place=place))
 
     def note(self, event: TokenUsed) -> None:
         self._term.runtime.post(event)
@@ -110,8 +123,8 @@ class HttpBackend:
     async def explain(self, kind: str, name: str) -> dict[str, Any] | None:
         return await self._term.explainer.explain(kind, name)
 
-    async def waiting(self, limit: int | None = None) -> dict[str, Any]:
-        return await self._term.explainer.waiting(limit)
+    async def waiting(self, limit: int | None = None, scope: Scope | None = None) -> dict[str, Any]:
+        return await self._term.explainer.waiting(limit, scope)
 
     async def person(self, act: str, number: str, *, by: str, reason: str = "") -> dict[str, Any]:
         settings, at = self._process.settings, self._term.clock.wall()

@@ -33,6 +33,7 @@ from callbridge.runtime import Clock
 from callbridge.runtime.loop import Fatal
 from callbridge.service import observing
 from callbridge.service import term as terms
+from callbridge.service.accounts import KeptSessions
 from callbridge.service.adapter_settings import history_url, ownership_check, recording_terms, redis_settings
 from callbridge.service.alerting import Alerting
 from callbridge.service.fatal_callbacks import FatalCallbacks
@@ -86,6 +87,7 @@ class Process:
         self.retention = RecordingRetention(url, lambda: recording_terms(self.settings), self.metrics.recordings, time.time)
         self._failing = False
         self._masked = masked
+        self.kept_sessions = KeptSessions(settings)
         self.term_over = asyncio.Event()
         """The term is to end, because another instance leads or is to lead."""
         self.leading: Leading | None = None
@@ -127,6 +129,7 @@ class Process:
     async def begin_term(self) -> Term:
         """Start leading as soon as we may. Raises BadDatabase, FutureSchema and PlanNotAdopted."""
         self.term_over.clear()
+        self.kept_sessions.sessions.begin()
         begin = observing.begin if self.observes else terms.begin
         taken = await self._start.take_over()
         if isinstance(self._start, Standby):
@@ -165,6 +168,7 @@ class Process:
         self.quality.close()
         self.recordings.close()
         self.retention.close()
+        await self.kept_sessions.close()
         await self.store.close()
         if self._lease is not None:
             await self._lease.close()

@@ -33,6 +33,7 @@ from callbridge.settings.values import (
     Zone,
     filled,
 )
+from callbridge.settings.web_access import SessionsConfig
 from callbridge.wire.webhooks import EVENTS, EventName, placeholders
 
 DEFAULT_APP, DEFAULT_PREFIX = "callbridge", "cb"
@@ -238,6 +239,8 @@ class TokenConfig(ConfigSection):
     calls, an `admin` may also reload the configuration."""
     agent: Name | None = None
     """Id of the agent for whom a token with `role: agent` acts. Example: `1001`"""
+    teams: tuple[Name, ...] = ()
+    """Teams whose queues and agents the token sees and acts on; without any all queues and agents. Example: `[front]`"""
     token: SecretStr
     """The bearer token."""
 
@@ -269,6 +272,8 @@ class HttpConfig(ConfigSection):
     """Further tokens, each with a name and a role."""
     limits: HttpLimitsConfig = HttpLimitsConfig()
     """How many connections and event readers are served at a time."""
+    sessions: SessionsConfig = SessionsConfig()
+    """How long somebody who has logged in with a browser stays logged in."""
 
     @field_validator("token")
     @classmethod

@@ -37,6 +37,7 @@ from callbridge.settings.instance import (
 )
 from callbridge.settings.lookups import LookupConfig
 from callbridge.settings.mail import MailConfig
+from callbridge.settings.people import TeamConfig, UserConfig
 from callbridge.settings.quality import QualityConfig
 from callbridge.settings.queues import EntryConfig, QueueConfig, TiersConfig
 from callbridge.settings.scheduled_reports import ScheduledReportConfig
@@ -162,6 +163,10 @@ class Settings(ConfigSection):
     """Mark and count customers who call again soon after a conversation; without this section nobody is marked."""
     agents: dict[Name, AgentConfig] = {}
     """The agents by id, which is what an agent logs in with."""
+    users: dict[Name, UserConfig] = {}
+    """Supervisors and others who log in to the screens and the API with a password, by the name with which they log in."""
+    teams: dict[Name, TeamConfig] = {}
+    """Parts of the floor by name: a user of teams sees and acts on their queues and agents only."""
     reasons: dict[Name, ReasonConfig] = {}
     """Reasons for which an agent may be not ready, by name."""
     reason_required: bool = False

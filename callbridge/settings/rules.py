@@ -19,6 +19,7 @@ from callbridge.settings import (
     models,
     observe_rules,
     pbx_rules,
+    people_rules,
     phone_rules,
     quality_rules,
     recording_rules,
@@ -42,6 +43,7 @@ def faults(settings: models.Settings, document: Document) -> Iterator[Fault]:
     for rule in (
         _pbxes,
         _http,
+        people_rules.faults,
         _hooks,
         alert_rules.faults,
         *names,
@@ -109,21 +111,23 @@ def _pbxes(settings: models.Settings, document: Document) -> Iterator[Fault]:
 
 def _http(settings: models.Settings, document: Document) -> Iterator[Fault]:
     http = settings.http
-    if not is_loopback(http.host) and http.token is None and not http.tokens:
-        hint = "add token_file, or use host: 127.0.0.1"
+    if not is_loopback(http.host) and http.token is None and not http.tokens and not settings.users:
+        hint = "add token_file or users, or use host: 127.0.0.1"
         yield document.at(
-            ("http", "host"), f"{settings.http.host!r} can be reached from other machines, but there is no token", hint
+            ("http", "host"),
+            f"{settings.http.host!r} can be reached from other machines, but there is neither a token nor a user",
+            hint,
         )
     secrets: dict[str, Path] = {}
     if http.token is not None:
         yield from _secret(document, ("http", "token"), http.token.get_secret_value(), secrets)
         if not is_loopback(http.host):
             yield from _long_enough(document, ("http", "token"), http.token.get_secret_value())
-    names: set[str] = set(_RESERVED)
+    names: set[str] = set(people_rules.RESERVED)
     for index, token in enumerate(http.tokens):
         at: Path = ("http", "tokens", index)
         if token.name in names:
-            problem = "is reserved" if token.name in _RESERVED else "is already the name of another token"
+            problem = "is reserved" if token.name in people_rules.RESERVED else "is already the name of another token"
             yield document.at((*at, "name"), f"{token.name!r} {problem}")
         names.add(token.name)
         yield from _secret(document, (*at, "token"), token.token.get_secret_value(), secrets)
@@ -139,8 +143,6 @@ def _http(settings: models.Settings, document: Document) -> Iterator[Fault]:
 
 
 SHORTEST_TOKEN = 16
-_RESERVED = ("admin", "local")
-"""The name in the audit for ``http.token``, and for callers who need no token."""
 
 
 def _secret(document: Document, at: Path, secret: str, seen: dict[str, Path]) -> Iterator[Fault]:

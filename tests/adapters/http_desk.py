@@ -8,8 +8,20 @@ from aiohttp.test_utils import TestClient, TestServer
 
 from callbridge.adapters.facts.person_place import PersonHeld, PersonsAway
 from callbridge.adapters.history.recordings import RecordingService
-from callbridge.adapters.http import EventFeed, HttpSettings, NoStandby, Probes, ReloadResult, SubmittedEvent, make_app
+from callbridge.adapters.http import (
+    Accounts,
+    EventFeed,
+    HttpSettings,
+    NoStandby,
+    Probes,
+    ReloadResult,
+    Sessions,
+    SessionTerms,
+    SubmittedEvent,
+    make_app,
+)
 from callbridge.adapters.http.explain_routes import Explainer
+from callbridge.adapters.http.scope import Scope
 from callbridge.adapters.ledger import LedgerRequests
 from callbridge.adapters.quality.service import QualityService
 from callbridge.adapters.report_forms.service import ReportService
@@ -18,7 +30,7 @@ from callbridge.adapters.views.calendars import hours
 from callbridge.adapters.views.callbacks import callback_to, callbacks
 from callbridge.adapters.views.reload_report import reload_report
 from callbridge.adapters.views.timelines import Timelines
-from callbridge.core.model.events import AnyEvent, PlanChanged, TokenUsed
+from callbridge.core.model.events import AnyEvent, PinEntered, PlanChanged, TokenUsed
 from callbridge.core.model.facts import RequestRefused
 from callbridge.core.model.plan import Plan
 from callbridge.core.model.switch import Switch
@@ -40,6 +52,9 @@ class ToyDesk:
         self, *, feed: EventFeed | None = None, quality: QualityService | None = None, recordings: RecordingService | None = None
     ) -> None:
         self.busy = Busy(8)
+        self.people = Accounts()
+        self.opened = Sessions(SessionTerms(), lambda: self.wall)
+        self.wall = 1_790_000_000.0
         self.stories = Timelines()
         self._reports = toy_reports()
         self._quality = quality or toy_quality()
@@ -77,6 +92,17 @@ class ToyDesk:
             raise self.fault
         self.asked.append(event)
         return next((fact for fact in self.tell(event).facts if isinstance(fact, RequestRefused)), None)
+
+    def accounts(self) -> Accounts:
+        return self.people
+
+    def sessions(self) -> Sessions:
+        return self.opened
+
+    async def check_pin(self, agent: str, pin: str, place: str) -> bool:
+        if self.fault is not None:
+            raise self.fault
+        return self.tell(PinEntered(at=self.now(), agent=agent, pin=pin, place=place)).answer is True
 
     def note(self, event: TokenUsed) -> None:
         self.noted.append(event)
@@ -142,8 +168,8 @@ class ToyDesk:
     async def explain(self, kind: str, name: str) -> dict[str, Any] | None:
         return await self._explainer().explain(kind, name)
 
-    async def waiting(self, limit: int | None = None) -> dict[str, Any]:
-        return await self._explainer().waiting(limit)
+    async def waiting(self, limit: int | None = None, scope: Scope | None = None) -> dict[str, Any]:
+        return await self._explainer().waiting(limit, scope)
 
     def _explainer(self) -> Explainer:
         return Explainer(self.busy.world, self.made, self.stories, self.now)

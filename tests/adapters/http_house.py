@@ -9,14 +9,27 @@ import asyncio
 import contextlib
 import socket
 import threading
+import time
 from collections.abc import Coroutine, Iterator, Mapping, Sequence
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from callbridge.adapters.facts.person_place import PersonHeld, PersonsAway
 from callbridge.adapters.history.recordings import RecordingService
-from callbridge.adapters.http import EventFeed, HttpSettings, NoStandby, ReloadResult, SubmittedEvent, listening, make_app
+from callbridge.adapters.http import (
+    Accounts,
+    EventFeed,
+    HttpSettings,
+    NoStandby,
+    ReloadResult,
+    Sessions,
+    SessionTerms,
+    SubmittedEvent,
+    listening,
+    make_app,
+)
 from callbridge.adapters.http.explain_routes import Explainer
+from callbridge.adapters.http.scope import Scope
 from callbridge.adapters.ledger import LedgerRequests
 from callbridge.adapters.quality.service import QualityService
 from callbridge.adapters.report_forms.service import ReportService
@@ -27,7 +40,7 @@ from callbridge.adapters.views.calendars import hours
 from callbridge.adapters.views.callbacks import callback_to, callbacks
 from callbridge.adapters.views.reload_report import reload_report
 from callbridge.adapters.views.timelines import Timelines
-from callbridge.core.model.events import CallerArrived, DevicesListed, PbxSnapshot, PlanChanged, TokenUsed
+from callbridge.core.model.events import CallerArrived, DevicesListed, PbxSnapshot, PinEntered, PlanChanged, TokenUsed
 from callbridge.core.model.facts import AnyFact, RequestRefused
 from callbridge.core.model.ids import leg_id
 from callbridge.core.model.orders import Order
@@ -49,6 +62,7 @@ class House:
 
     def __init__(self) -> None:
         self.clock = Clock()
+        self._sessions = Sessions(SessionTerms(), time.time)
         self.world = World(plan(), "t")
         self.views = Board.of(self.world)
         self.stories = Timelines()
@@ -99,6 +113,15 @@ class House:
     async def submit(self, event: SubmittedEvent) -> RequestRefused | None:
         async with asyncio.timeout(HANGS):
             return await self.runtime.submit(event)
+
+    def accounts(self) -> Accounts:
+        return Accounts()
+
+    def sessions(self) -> Sessions:
+        return self._sessions
+
+    async def check_pin(self, agent: str, pin: str, place: str) -> bool:
+        return await self.runtime.check_pin(PinEntered(at=self.clock.now(), agent=agent, pin=pin, place=place))
 
     def note(self, event: TokenUsed) -> None:
         self.runtime.post(event)
@@ -155,8 +178,8 @@ class House:
     async def explain(self, kind: str, name: str) -> dict[str, Any] | None:
         return await self._explainer().explain(kind, name)
 
-    async def waiting(self, limit: int | None = None) -> dict[str, Any]:
-        return await self._explainer().waiting(limit)
+    async def waiting(self, limit: int | None = None, scope: Scope | None = None) -> dict[str, Any]:
+        return await self._explainer().waiting(limit, scope)
 
     def _explainer(self) -> Explainer:
         return Explainer(self.world, self.views, self.stories, self.now)

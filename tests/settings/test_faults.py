@@ -20,6 +20,7 @@ from callbridge.settings.schema import plain
 from callbridge.settings.validators import shape
 from tests.settings.conftest import Write, right, told
 
+HASH = "scrypt:15:8:3:c2FsdHNhbHQ:a2V5a2V5a2V5a2V5a2V5"
 WRONG = [
     # shape
     ("beep", ("agents:\n", "bep: x\nagents:\n"), "cb.yaml:16: bep: is not a section (hint: did you mean 'beep'?)"),
@@ -109,7 +110,7 @@ WRONG = [
     ("shared second phone", ("phone: PJSIP/1002", "phones: [PJSIP/1002, PJSIP/1001]"), "cb.yaml:18: agents.ann.phones[1]: PJSIP/1001 is already the phone of agent '0101' (hint: see cb.yaml:17)"),
     ("too many phones", ("phone: PJSIP/1002", "phones: [PJSIP/2, PJSIP/3, PJSIP/4, PJSIP/5, PJSIP/6, PJSIP/7, PJSIP/8, PJSIP/9, PJSIP/10]"), "cb.yaml:18: agents.ann.phones: 9 phones would ring for each call, at most 8 may"),
     ("a phone among phones", ("phone: PJSIP/1002", "phones: [PJSIP/1002, 1003]"), "cb.yaml:18: agents.ann.phones[1]: expected one endpoint such as PJSIP/1001, not '1003'"),
-    ("open http", ("skills: [", "http: {host: 0.0.0.0}\nskills: ["), "cb.yaml:5: http.host: '0.0.0.0' can be reached from other machines, but there is no token (hint: add token_file, or use host: 127.0.0.1)"),
+    ("open http", ("skills: [", "http: {host: 0.0.0.0}\nskills: ["), "cb.yaml:5: http.host: '0.0.0.0' can be reached from other machines, but there is neither a token nor a user (hint: add token_file or users, or use host: 127.0.0.1)"),
     # handing on
     ("dial string", ("skills: [", "outside: {dial: 4711}\nskills: ["), """cb.yaml:5: outside.dial: expected a dial string of Asterisk, such as "Local/{number}@callbridge-outside/n", not '4711'"""),
     ("dial two", ("skills: [", 'outside: {dial: "PJSIP/{number}@t&PJSIP/1"}\nskills: ['), """cb.yaml:5: outside.dial: expected a dial string of Asterisk, such as "Local/{number}@callbridge-outside/n", not 'PJSIP/{number}@t&PJSIP/1'"""),
@@ -124,6 +125,14 @@ WRONG = [
     ("token's agent", ("skills: [", "http: {tokens: [{name: a, role: agent, agent: anne, token: x}]}\nskills: ["), "cb.yaml:5: http.tokens[0].agent: no such agent: 'anne' (hint: did you mean 'ann'?)"),
     ("agent's token", ("skills: [", "http: {tokens: [{name: a, role: agent, token: x}]}\nskills: ["), 'cb.yaml:5: http.tokens[0]: names no agent (hint: add agent: "1001")'),
     ("token of no agent", ("skills: [", "http: {tokens: [{name: a, role: admin, agent: ann, token: x}]}\nskills: ["), "cb.yaml:5: http.tokens[0].agent: requires role: agent, not admin"),
+    ("token's teams", ("skills: [", "http: {tokens: [{name: a, role: viewer, token: x, teams: [b]}]}\nskills: ["), "cb.yaml:5: http.tokens[0].teams[0]: no such team: 'b' (hint: none is configured)"),
+    ("user's hash", ("skills: [", "users: {maria: {role: admin, password: secret}}\nskills: ["), "cb.yaml:5: users.maria.password: is no password hash: `callbridge password` makes one"),
+    ("user is an agent", ("skills: [", f"users: {{ann: {{role: viewer, password: '{HASH}'}}}}\nskills: ["), "cb.yaml:5: users.ann: 'ann' is already the id of an agent (hint: agents log in with their id and PIN)"),
+    ("user's name", ("skills: [", f"users: {{admin: {{role: viewer, password: '{HASH}'}}}}\nskills: ["), "cb.yaml:5: users.admin: 'admin' is reserved"),
+    ("user's team", ("skills: [", f"users: {{maria: {{role: viewer, teams: [frnt], password: '{HASH}'}}}}\nteams: {{front: {{}}}}\nskills: ["), "cb.yaml:5: users.maria.teams[0]: no such team: 'frnt' (hint: did you mean 'front'?)"),
+    ("admin's team", ("skills: [", f"users: {{maria: {{role: admin, teams: [front], password: '{HASH}'}}}}\nteams: {{front: {{}}}}\nskills: ["), "cb.yaml:5: users.maria.teams: requires role: viewer or supervisor, not admin"),
+    ("team's queue", ("skills: [", "teams: {front: {queues: [suport]}}\nskills: ["), "cb.yaml:5: teams.front.queues[0]: no such queue: 'suport' (hint: did you mean 'support'?)"),
+    ("team's agent", ("skills: [", "teams: {front: {agents: [anne]}}\nskills: ["), "cb.yaml:5: teams.front.agents[0]: no such agent: 'anne' (hint: did you mean 'ann'?)"),
     ("token's letters", ("skills: [", 'http: {tokens: [{name: a, role: admin, token: "a b"}]}\nskills: ['), "cb.yaml:5: http.tokens[0].token: cannot be sent in an HTTP header: use ASCII letters, digits and punctuation"),
     ("hook url", ("skills: [", "webhooks: [{name: crm, url: crm.example, secret: 0123456789abcdef}]\nskills: ["), "cb.yaml:5: webhooks[0].url: expected a URL such as https://127.0.0.1:8443/calls"),
     ("hook secret", ("skills: [", "webhooks: [{name: crm, url: https://crm.example/}]\nskills: ["), "cb.yaml:5: webhooks[0].secret: is missing (hint: or secret_file)"),

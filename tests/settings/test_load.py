@@ -304,7 +304,7 @@ def test_check_warns_of_an_interface_without_a_token(write: Write, capsys: pytes
     warning = capsys.readouterr().err
     assert warning.startswith("warning: cb.yaml: http.token: is missing: everybody who can log in on this machine is an admin")
     assert check(path, {}, strict=True) == 2
-    with pytest.raises(ConfigFaults, match="can be reached from other machines, but there is no token"):
+    with pytest.raises(ConfigFaults, match="can be reached from other machines, but there is neither a token nor a user"):
         load(write(("skills: [", f"http: {{{', '.join(['host: 0.0.0.0', token]).rstrip(', ')}}}\nskills: [")), {})
 
 

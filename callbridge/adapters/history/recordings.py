@@ -11,7 +11,7 @@ import secrets
 import stat
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -83,8 +83,9 @@ class RecordingService:
 
         return await self._ask(work)
 
-    async def open(self, recording: str, by: str) -> OpenRecording:
-        """Open it for ``by``, which is a row of ``changes`` before anything is heard. Raises NoRecording and RecordingsAway."""
+    async def open(self, recording: str, by: str, may: Callable[[Mapping[str, Any]], bool] = lambda row: True) -> OpenRecording:
+        """Open it for ``by``, which is a row of ``changes`` before anything is heard. ``may``: whether ``by`` may hear the one of
+        this row. Raises NoRecording and RecordingsAway."""
         folder, now = self._folder(), self._wall()
         if folder is None:
             raise RecordingsNotConfigured("no recordings folder: add 'metrics: {recordings: ...}' to the configuration")
@@ -93,7 +94,7 @@ class RecordingService:
         self._open[by] += 1
 
         def work(engine: Engine) -> OpenRecording:
-            row = _row(engine, recording)
+            row = _row(engine, recording, may)
             handle, size = open_below(folder, row["file"])
             try:
                 self._write_down(engine, row, by, now)
@@ -171,12 +172,12 @@ class RecordingService:
             self._database.close()
 
 
-def _row(engine: Engine, recording: str) -> dict[str, Any]:
+def _row(engine: Engine, recording: str, may: Callable[[Mapping[str, Any]], bool]) -> dict[str, Any]:
     """Raises NoRecording."""
     wanted = select(*(recordings.c[name] for name in _LISTED)).where(recordings.c.fact == recording)
     with engine.begin() as link:
         row = link.execute(wanted).mappings().one_or_none()
-    if row is None:
+    if row is None or not may(row):
         raise NoRecording("no such recording")
     if row["kind"] != "talk":
         raise NoRecording("voicemails are not in the recordings folder")

@@ -4,7 +4,8 @@ It decides nothing; the core does. Every route is one line in ``routes``, from w
 may use it and the OpenAPI document are made. Every error is ``application/problem+json``.
 """
 
-from callbridge.adapters.http.auth import ApiToken, HttpSettings, TokenRole
+from callbridge.adapters.http.accounts import Account, AccountKind, Accounts, Team, TokenRole
+from callbridge.adapters.http.auth import ApiToken, HttpSettings
 from callbridge.adapters.http.backend import Backend, NoStandby, ReloadResult, SubmittedEvent
 from callbridge.adapters.http.feed import EventFeed
 from callbridge.adapters.http.handlers import make_app
@@ -12,11 +13,15 @@ from callbridge.adapters.http.limits import REFUSALS, ConnectionLimits
 from callbridge.adapters.http.probes import Probes, Role, make_starting_app
 from callbridge.adapters.http.request_bodies import BODY_LIMIT
 from callbridge.adapters.http.server import listening
+from callbridge.adapters.http.sessions import Sessions, SessionTerms
 from callbridge.adapters.http.standby_routes import StandbyReads, make_standby_app
 
 __all__ = [
     "BODY_LIMIT",
     "REFUSALS",
+    "Account",
+    "AccountKind",
+    "Accounts",
     "ApiToken",
     "Backend",
     "ConnectionLimits",
@@ -26,8 +31,11 @@ __all__ = [
     "Probes",
     "ReloadResult",
     "Role",
+    "SessionTerms",
+    "Sessions",
     "StandbyReads",
     "SubmittedEvent",
+    "Team",
     "TokenRole",
     "listening",
     "make_app",

@@ -1,9 +1,11 @@
 """Authentication and roles.
 
-A bearer token has a role. Without any configured token, only a loopback address serves ``/api``, and only under a loopback
-name (DNS rebinding: a web page that rebinds its own name to 127.0.0.1 sends that name as Host); every client is an admin then.
+A bearer token has a role, and so has the cookie of somebody who has logged in (``log_in``). Without any configured token or user,
+only a loopback address serves ``/api``, and only under a loopback name (DNS rebinding: a web page that rebinds its own name to
+127.0.0.1 sends that name as Host); every client without a cookie is an admin then.
 A POST must have the content type JSON: a web page of another origin cannot send that without a preflight request, which is
-never granted. An address that keeps sending wrong tokens is blocked for a while.
+never granted; and a request with a cookie must come from a page of ours (``same_origin``). An address that keeps sending wrong
+tokens is blocked for a while.
 """
 
 from __future__ import annotations
@@ -14,29 +16,24 @@ import ipaddress
 from collections.abc import Callable, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass, field
-from enum import StrEnum
+from typing import Protocol
 
 import structlog
 from aiohttp import hdrs, web
 from aiohttp.typedefs import Handler, Middleware
 
+from callbridge.adapters.http.accounts import Account, AccountKind, Accounts, TokenRole
 from callbridge.adapters.http.limits import ConnectionLimits, address_of
 from callbridge.adapters.http.problems import Problem
 from callbridge.adapters.http.rate_limit import RateLimit
+from callbridge.adapters.http.same_origin import check_origin
+from callbridge.adapters.http.scope import WHOLE_FLOOR, Scope
+from callbridge.adapters.http.sessions import WebSession
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
 ADMIN, LOCAL = "admin", "local"
 """Names of the client with the single ``http.token``, and of a client where no token is needed."""
-
-
-class TokenRole(StrEnum):
-    """The role of a token. An ``agent`` token sees queues, and sees and acts for its own agent only."""
-
-    VIEWER = "viewer"
-    AGENT = "agent"
-    SUPERVISOR = "supervisor"
-    ADMIN = "admin"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +43,21 @@ class ApiToken:
     token: str = field(repr=False)
     agent: str = ""
     """With the role ``agent``: whose it is."""
+    teams: tuple[str, ...] = ()
+    """Whose queues and agents it sees and acts on; none: all."""
+
+    @property
+    def account(self) -> Account:
+        """To log in with it."""
+        return Account(
+            kind=AccountKind.TOKEN,
+            name=self.name,
+            shown=self.name,
+            role=self.role,
+            agent=self.agent,
+            teams=self.teams,
+            secret=self.token,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,14 +71,24 @@ class HttpSettings:
     logins: int = 10
     limits: ConnectionLimits = field(default_factory=ConnectionLimits)
 
+    @property
+    def all_tokens(self) -> dict[str, Account]:
+        """By their text."""
+        admin = [ApiToken(name=ADMIN, role=TokenRole.ADMIN, token=self.token)] if self.token else []
+        return {token.token: token.account for token in (*self.tokens, *admin)}
+
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """The client of a request. ``agent`` is set for an agent token, which is for this agent only."""
+    """The client of a request. ``agent`` is set for an agent, who sees and acts for itself only; ``session``: of a client who is
+    known by a cookie."""
 
     name: str
     role: TokenRole
     agent: str = ""
+    teams: tuple[str, ...] = ()
+    scope: Scope = WHOLE_FLOOR
+    session: WebSession | None = None
 
     @property
     def by(self) -> str:
@@ -107,55 +129,101 @@ class Logins:
         self._told(who, address)
 
 
-def guard(settings: HttpSettings, told: Callable[[Caller, str], None] | None = None) -> Middleware:
-    """Admits authorized clients and stores the client with the request. ``told`` is called at each login: who, and from where."""
-    tokens = list(settings.tokens)
-    if settings.token:
-        tokens.append(ApiToken(name=ADMIN, role=TokenRole.ADMIN, token=settings.token))
-    known = [(f"Bearer {token.token}".encode(), Caller(token.name, token.role, token.agent)) for token in tokens]
+class SignedIn(Protocol):
+    """Knows clients by their cookies."""
+
+    async def of(self, request: web.Request) -> tuple[WebSession, Account] | None: ...
+
+
+def guard(
+    settings: HttpSettings,
+    told: Callable[[Caller, str], None] | None = None,
+    *,
+    signed_in: SignedIn | None = None,
+    accounts: Callable[[], Accounts] = Accounts,
+) -> Middleware:
+    """Admits authorized clients and stores the client with the request. ``told`` is called when a token is used for the first
+    time in a day: by whom, and from where. ``accounts``: those in force."""
+    guarding = _Guard(settings, told, signed_in, accounts)
     loopback = is_loopback(settings.host)
-    wrong = RateLimit(settings.wrong_tokens, now=asyncio.get_running_loop().time) if known else None
-    logins = Logins(told, asyncio.get_running_loop().time) if told is not None else None
 
     @web.middleware
     async def guarded(request: web.Request, handler: Handler) -> web.StreamResponse:
-        if not known and loopback and not is_loopback(_host_name(request.host)):
+        if not guarding.closed and loopback and not is_loopback(_host_name(request.host)):
             raise Problem(403, "unknown host name")
         if request.path == "/api" or request.path.startswith("/api/"):
-            if wrong is None:
-                _caller.set(_local(loopback))
-            else:
-                who = _recognised(request, known, wrong)
-                _caller.set(who)
-                if logins is not None:
-                    logins.used(who, address_of(request.remote))
+            await guarding.admit(request)
         return await handler(request)
 
     return guarded
+
+
+class _Guard:
+    def __init__(
+        self,
+        settings: HttpSettings,
+        told: Callable[[Caller, str], None] | None,
+        signed_in: SignedIn | None,
+        accounts: Callable[[], Accounts],
+    ) -> None:
+        now = asyncio.get_running_loop().time
+        self._known = [(f"Bearer {text}".encode(), account) for text, account in settings.all_tokens.items()]
+        self._loopback = is_loopback(settings.host)
+        self._wrong = RateLimit(settings.wrong_tokens, now=now)
+        self._logins = Logins(told, now) if told is not None else None
+        self._signed_in, self._accounts = signed_in, accounts
+
+    @property
+    def closed(self) -> bool:
+        """Does everybody need a token or a log-in?"""
+        return bool(self._known) or bool(self._accounts().users)
+
+    async def admit(self, request: web.Request) -> None:
+        """Raises Problem."""
+        if (request.method, request.path) in OPEN_TO_ALL:
+            return
+        if self.closed and hdrs.AUTHORIZATION in request.headers:
+            who = self._caller(self._recognised(request))
+            if self._logins is not None:
+                self._logins.used(who, address_of(request.remote))
+        elif self._signed_in is not None and (found := await self._signed_in.of(request)) is not None:
+            check_origin(request, cookie=True)
+            who = self._caller(found[1], found[0])
+        elif self.closed:
+            raise Problem(401, "a log-in or a valid bearer token is required")
+        else:
+            check_origin(request, cookie=False)
+            who = _local(self._loopback)
+        _caller.set(who)
+
+    def _caller(self, account: Account, session: WebSession | None = None) -> Caller:
+        scope = self._accounts().scope(account.teams)
+        return Caller(account.name, account.role, account.agent, account.teams, scope, session)
+
+    def _recognised(self, request: web.Request) -> Account:
+        """Whose token it is. All tokens are compared, each in constant time, so that timing reveals nothing. A correct token is
+        always admitted, even from a blocked address: nobody else on that address can lock the operator out."""
+        address = address_of(request.remote)
+        said = request.headers[hdrs.AUTHORIZATION].encode(errors="surrogateescape")
+        found = [account for token, account in self._known if hmac.compare_digest(said, token)]
+        if found:
+            return found[0]
+        if wait := self._wrong.wait(address):
+            raise Problem(429, "too many wrong tokens from this address", retry_after=wait)
+        self._wrong.count(address)
+        if self._wrong.wait(address):
+            log.warning("too many wrong tokens; address blocked for a minute", address=address)
+        raise Problem(401, "a valid bearer token is required")
+
+
+OPEN_TO_ALL = frozenset({(hdrs.METH_POST, "/api/session")})
+"""Requests below ``/api`` that need neither."""
 
 
 def _local(loopback: bool) -> Caller:
     if not loopback:
         raise Problem(403, "no token is configured, so the API answers on loopback only")
     return Caller(LOCAL, TokenRole.ADMIN)
-
-
-def _recognised(request: web.Request, known: list[tuple[bytes, Caller]], wrong: RateLimit) -> Caller:
-    """The client with this token. All tokens are compared, each in constant time, so that timing reveals nothing. A correct token
-    is always admitted, even from a blocked address: nobody else on that address can lock the operator out."""
-    address = address_of(request.remote)
-    given = request.headers.get(hdrs.AUTHORIZATION)
-    said = given.encode(errors="surrogateescape") if given is not None else b""
-    found = [caller for token, caller in known if hmac.compare_digest(said, token)]
-    if found:
-        return found[0]
-    if wait := wrong.wait(address):
-        raise Problem(429, "too many wrong tokens from this address", retry_after=wait)
-    if given is not None:
-        wrong.count(address)
-        if wrong.wait(address):
-            log.warning("too many wrong tokens; address blocked for a minute", address=address)
-    raise Problem(401, "a valid bearer token is required")
 
 
 def _host_name(host: str) -> str:

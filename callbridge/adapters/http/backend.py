@@ -7,6 +7,9 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from callbridge.adapters.history.recordings import RecordingService
+from callbridge.adapters.http.accounts import Accounts
+from callbridge.adapters.http.scope import Scope
+from callbridge.adapters.http.sessions import Sessions
 from callbridge.adapters.ledger import LedgerRequests
 from callbridge.adapters.quality.service import QualityService
 from callbridge.adapters.report_forms.service import ReportService
@@ -41,6 +44,15 @@ class Backend(Protocol):
 
     async def submit(self, event: SubmittedEvent) -> RequestRefused | None:
         """Submit a request; None when it was carried out."""
+
+    def accounts(self) -> Accounts:
+        """Who can log in, by the configuration in force."""
+
+    def sessions(self) -> Sessions:
+        """Of those who have logged in."""
+
+    async def check_pin(self, agent: str, pin: str, place: str) -> bool:
+        """Whether this is the agent's PIN, and may be tried from there. Raises TimeoutError."""
 
     def note(self, event: TokenUsed) -> None:
         """Have the core record this; returns at once."""
@@ -85,8 +97,9 @@ class Backend(Protocol):
         """Why an agent gets no calls, a queue does not move, or what happened to a call. ``kind``: ``agents``, ``queues`` or
         ``calls``. None when it does not exist."""
 
-    async def waiting(self, limit: int | None = None) -> dict[str, Any]:
-        """The first ``limit`` callers of every queue, in the order in which they will be served, and how many there are."""
+    async def waiting(self, limit: int | None = None, scope: Scope | None = None) -> dict[str, Any]:
+        """The first ``limit`` callers of every queue, in the order in which they will be served, and how many there are.
+        ``scope``: only those in it."""
 
     async def person(self, act: str, number: str, *, by: str, reason: str = "") -> dict[str, Any]:
         """What is kept about a person, after ``act`` (``PERSON_ACTS``), as PersonView has it. Raises NoPerson, PersonHeld,

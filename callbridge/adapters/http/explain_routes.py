@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from callbridge.adapters.facts.privacy import scrub
+from callbridge.adapters.http.scope import WHOLE_FLOOR, Scope
 from callbridge.adapters.redis.timeline_archive import TimelineArchive
 from callbridge.adapters.views.board import Board
 from callbridge.adapters.views.explain_agent import MAX_LOOKED_AT, alerting, explain_agent
@@ -90,19 +91,28 @@ class Explainer:
     async def _lines(self, most: int | None = None) -> Lines:
         return await asyncio.to_thread(by_queue, list(self._world.calls.rows().values()), most)
 
-    async def waiting(self, limit: int | None = None) -> dict[str, Any]:
+    async def waiting(self, limit: int | None = None, scope: Scope | None = None) -> dict[str, Any]:
         """The first ``limit`` callers of every queue, in the order in which they are served; how many there are in all; and
-        what needs a supervisor's attention."""
+        what needs a supervisor's attention. ``scope``: of this part of the floor."""
+        scope = scope or WHOLE_FLOOR
         calls, observed = list(self._world.calls.rows().values()), list(self._world.observed_calls.rows().values())
         heads, totals = await asyncio.to_thread(_heads, calls + observed, MAX_WAITING_SHOWN if limit is None else limit)
+        heads = {queue: line for queue, line in heads.items() if scope.queue(queue)}
+        totals = {queue: number for queue, number in totals.items() if scope.queue(queue)}
         now, world = self._now(), self._world
         lines = (in_order(world, line) for line in heads.values())
         rows = [self._row(one, now) for line in lines for one in line]
         alerts = [
             f"{queue}: {count(number, 'caller')} waiting, nobody who fits is ready"
             for queue, number in without_agent(world, calls).items()
+            if scope.queue(queue)
         ]
-        alerts += [f"{agent.id}: {line.text}" for agent in world.agents.values() for line in alerting(world, agent, now)]
+        alerts += [
+            f"{agent.id}: {line.text}"
+            for agent in world.agents.values()
+            if scope.agent(agent.id)
+            for line in alerting(world, agent, now)
+        ]
         found = {"now": now, "bypass": is_on(world, BYPASS), "waiting": rows, "alerts": alerts}
         return found | {"total": sum(totals.values()), "totals": totals}
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from callbridge.adapters.facts.codec import fact_type
+from callbridge.adapters.http.scope import WHOLE_FLOOR, Scope
 from callbridge.adapters.views.timelines import plain_fact
 from callbridge.core.model.facts import AnyFact
 
@@ -29,11 +30,13 @@ class Wanted:
     types: Set[str] = frozenset()
     queue: str = ""
     agent: str = ""
+    scope: Scope = WHOLE_FLOOR
 
     def takes(self, fact: AnyFact) -> bool:
         return (
             (not self.queue or fact.queue == self.queue)
             and (not self.agent or fact.agent == self.agent)
+            and (self.scope.whole or self.scope.either(fact.queue, fact.agent))
             and (not self.types or fact_type(fact) in self.types)
         )
 

@@ -12,13 +12,16 @@ from aiohttp import hdrs, web
 
 from callbridge.adapters.facts.codec import FACT_TYPES
 from callbridge.adapters.facts.person_place import NoPerson, PersonHeld, PersonsAway
+from callbridge.adapters.http.accounts import Account
 from callbridge.adapters.http.auth import Caller, HttpSettings, caller, guard
 from callbridge.adapters.http.backend import Backend, NoStandby
 from callbridge.adapters.http.encodings import plain_only
 from callbridge.adapters.http.events import Readers, stream
 from callbridge.adapters.http.explain_routes import MAX_WAITING_SHOWN
 from callbridge.adapters.http.feed import EventFeed, Wanted
+from callbridge.adapters.http.limited import OUTSIDE
 from callbridge.adapters.http.limits import Refusals
+from callbridge.adapters.http.log_in import LogIns
 from callbridge.adapters.http.openapi import document
 from callbridge.adapters.http.permits import NOT_YOURS, limit_of, permitted, timeline_for
 from callbridge.adapters.http.person_schemas import PersonBody
@@ -49,6 +52,7 @@ from callbridge.adapters.http.request_bodies import (
 from callbridge.adapters.http.route import Route
 from callbridge.adapters.http.routes import ROUTES
 from callbridge.adapters.http.server import timed
+from callbridge.adapters.http.session_routes import SessionHandlers
 from callbridge.adapters.ledger import NoLedger
 from callbridge.adapters.views.board import Board, call_view, queue_of
 from callbridge.core.model.attempt import Running
@@ -65,6 +69,7 @@ from callbridge.core.model.events import (
     TokenUsed,
 )
 from callbridge.core.model.facts import RequestRefused
+from callbridge.core.model.plan import ToAgent
 from callbridge.core.model.switch import BYPASS, closing
 
 
@@ -75,14 +80,24 @@ def make_app(settings: HttpSettings, backend: Backend, probes: Probes, feed: Eve
     def told(who: Caller, address: str) -> None:
         backend.note(TokenUsed(at=backend.now(), by=who.by, role=who.role, origin=address, agent=who.agent))
 
-    app = web.Application(middlewares=[timed, problems, plain_only(refusals), guard(settings, told)], client_max_size=BODY_LIMIT)
+    def opened(account: Account, address: str) -> None:
+        told(Caller(account.name, account.role, account.agent), address)
+
+    log_ins = LogIns(backend.sessions(), backend.accounts, settings.all_tokens, backend.check_pin, refusals)
+    guarded = guard(settings, told, signed_in=log_ins, accounts=backend.accounts)
+    app = web.Application(middlewares=[timed, problems, plain_only(refusals), guarded], client_max_size=BODY_LIMIT)
     readers = Readers(feed, settings.limits, refusals)
     handlers = _Handlers(backend, probes, readers, RateLimit(settings.logins, now=asyncio.get_running_loop().time))
-    groups = (handlers, QualityHandlers(backend.quality()), RecordingHandlers(backend.recordings()))
+    groups = (
+        handlers,
+        SessionHandlers(log_ins, opened),
+        QualityHandlers(backend.quality()),
+        RecordingHandlers(backend.recordings()),
+    )
     for route in ROUTES:
-        handler = permitted(route, _handler(route, groups))
+        handler = permitted(route, _handler(route, groups), backend)
         app.router.add_route(route.method, route.path, handler)
-        if route.roles is None:
+        if route.roles is None and route.method == hdrs.METH_GET:
             app.router.add_route(hdrs.METH_HEAD, route.path, handler)  # load balancers probe with HEAD
 
     async def close(_: web.Application) -> None:
@@ -125,7 +140,8 @@ class _Handlers:
 
     async def queues(self, _request: web.Request) -> web.Response:
         board = self._backend.board()
-        return web.json_response([{"name": name, **(board.queue(name) or {})} for name in sorted(board.queues)])
+        names = sorted(filter(caller().scope.queue, board.queues))
+        return web.json_response([{"name": name, **(board.queue(name) or {})} for name in names])
 
     async def queue(self, request: web.Request) -> web.Response:
         name = request.match_info["name"]
@@ -136,21 +152,23 @@ class _Handlers:
 
     async def agents(self, request: web.Request) -> web.Response:
         board, own = self._backend.board(), caller().agent
-        names = sorted(name for name in board.agents if own in ("", name))
+        names = sorted(name for name in board.agents if own in ("", name) and caller().scope.agent(name))
         return web.json_response([{"id": name, **(board.agent(name) or {})} for name in names])
 
     async def agent(self, request: web.Request) -> web.Response:
         return self._agent(self._known_agent(request))
 
     async def calls(self, request: web.Request) -> web.Response:
-        board, own = self._backend.board(), caller().agent
+        board, own, scope = self._backend.board(), caller().agent, caller().scope
         queue, limit = self._queue_filter(request, board), limit_of(request.query.get("limit"))
         rows, masked = board.live_calls(), board.masked
         in_hand = _current_call(board, own) if own else None
 
         def render() -> bytes:
             chosen = [
-                row for row in rows if (not queue or queue_of(row[0]) == queue) and (in_hand is None or row[0].id == in_hand)
+                row
+                for row in rows
+                if (not queue or queue_of(row[0]) == queue) and (in_hand is None or row[0].id == in_hand) and scope.call(row[0])
             ]
             chosen.sort(key=lambda row: (row[0].arrived_at, row[0].id))
             # One row at a time: a single long json.dumps would hold the GIL and so block the event loop.
@@ -169,7 +187,8 @@ class _Handlers:
 
     async def waiting(self, request: web.Request) -> web.Response:
         limit = limit_of(request.query.get("limit"), MAX_WAITING_SHOWN)
-        return web.json_response(await self._backend.waiting(limit))
+        scope = caller().scope
+        return web.json_response(await self._backend.waiting(limit, None if scope.whole else scope))
 
     async def explain_agent(self, request: web.Request) -> web.Response:
         return await self._explained("agents", self._known_agent(request))
@@ -202,10 +221,12 @@ class _Handlers:
         if not types <= FACT_TYPES:
             raise Problem(400, "unknown fact type", types=sorted(FACT_TYPES))
         queue = self._queue_filter(request, self._backend.board())
-        return await stream(request, self._readers, Wanted(types, queue, caller().agent), user=caller().name)
+        return await stream(request, self._readers, Wanted(types, queue, caller().agent, caller().scope), user=caller().name)
 
     def _queue_filter(self, request: web.Request, board: Board) -> str:
         queue = request.query.get("queue")
+        if queue is not None and not caller().scope.queue(queue):
+            raise Problem(403, OUTSIDE)
         if queue is not None and board.queue(queue) is None:
             raise Problem(404, "no such queue")
         return queue or ""
@@ -263,6 +284,8 @@ class _Handlers:
             raise Problem(404, "no such call, or it has ended")
         body = await body_of(request, route.body or Body)
         to = body.target() if isinstance(body, TargetBody) else None
+        if isinstance(to, ToAgent) and wanted is CallRequest.PULL and not who.scope.agent(to.agent):
+            raise Problem(403, OUTSIDE)
         seconds = body.seconds if isinstance(body, SecondsBody) else 0.0
         phone = body.phone if isinstance(body, PhoneBody) else ""
         event = CallRequested(at=self._backend.now(), call=call, request=wanted, to=to, seconds=seconds, phone=phone, by=who.by)
@@ -288,10 +311,12 @@ class _Handlers:
         return web.json_response({"leader": leader})
 
     async def callbacks(self, _request: web.Request) -> web.Response:
-        return web.json_response(self._backend.callbacks())
+        return web.json_response([row for row in self._backend.callbacks() if caller().scope.queue(str(row["queue"]))])
 
     async def make_callback(self, request: web.Request) -> web.Response:
         body = await body_of(request, CallbackBody)
+        if not caller().scope.queue(body.queue):
+            raise Problem(403, OUTSIDE)
         asked = CallbackChangeRequested(at=self._backend.now(), change=CallbackChange.MAKE, by=caller().by, **body.model_dump())
         asked = replace(asked, tier=asked.tier or self._backend.tier_of(body.number))
         _check(await self._backend.submit(asked), queue=body.queue)
@@ -301,18 +326,27 @@ class _Handlers:
         return web.json_response(made)
 
     async def cancel_callback(self, request: web.Request) -> web.Response:
-        name = request.match_info["id"]
+        name, scope = request.match_info["id"], caller().scope
+        if not scope.whole and not any(row["id"] == name and scope.queue(str(row["queue"])) for row in self._backend.callbacks()):
+            raise Problem(403, OUTSIDE)
         await body_of(request, Body)
         asked = CallbackChangeRequested(at=self._backend.now(), change=CallbackChange.CANCEL, callback=name, by=caller().by)
         _check(await self._backend.submit(asked), callback=name)
         return web.json_response({"id": name, "cancelled": True})
 
     async def campaigns(self, _request: web.Request) -> web.Response:
-        return web.json_response(self._backend.ledger().campaigns())
+        return web.json_response(self._campaigns())
+
+    def _campaigns(self) -> list[dict[str, object]]:
+        """Those for the client's queues."""
+        return [row for row in self._backend.ledger().campaigns() if caller().scope.queue(str(row["queue"]))]
 
     async def campaign(self, request: web.Request) -> web.Response:
+        name = request.match_info["name"]
+        if not caller().scope.whole:
+            self._known_campaign(request)
         try:
-            found = await self._backend.ledger().campaign(request.match_info["name"])
+            found = await self._backend.ledger().campaign(name)
         except NoLedger as trouble:
             raise unavailable(trouble) from None
         if found is None:
@@ -397,8 +431,8 @@ class _Handlers:
 
     def _known_campaign(self, request: web.Request) -> str:
         name = request.match_info["name"]
-        if all(row["name"] != name for row in self._backend.ledger().campaigns()):
-            raise Problem(404, "no such campaign")
+        if all(row["name"] != name for row in self._campaigns()):
+            raise Problem(404, "no such campaign") if caller().scope.whole else Problem(403, OUTSIDE)
         return name
 
     async def hours(self, _request: web.Request) -> web.Response:

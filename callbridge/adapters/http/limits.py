@@ -15,9 +15,9 @@ import structlog
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
-REFUSALS = ("connections", "connections_each", "unread", "event_readers", "event_readers_each", "content_coding")
-"""Reasons for a refusal, as counted: a limit was reached, too much was sent without reading answers, or the body is
-compressed."""
+REFUSALS = ("connections", "connections_each", "unread", "event_readers", "event_readers_each", "content_coding", "log_ins")
+"""Reasons for a refusal, as counted: a limit was reached, too much was sent without reading answers, the body is
+compressed, or there were too many log-ins."""
 _LOG_AGAIN = 60.0
 """Seconds between lines of the log about the same reason."""
 

@@ -10,6 +10,7 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from callbridge import __version__
+from callbridge.adapters.http.log_in import COOKIE
 from callbridge.adapters.http.problems import PROBLEM_JSON
 from callbridge.adapters.http.request_bodies import PLAIN_TEXT
 from callbridge.adapters.http.response_bodies import ProblemBody
@@ -18,6 +19,10 @@ from callbridge.adapters.http.routes import ROUTES
 
 _MODELS = "#/components/schemas/"
 _BODY_FAULTS = (408, 413)
+_SCHEMES = {
+    "token": {"type": "http", "scheme": "bearer"},
+    "session": {"type": "apiKey", "in": "cookie", "name": COOKIE},
+}
 _PARAMETER = re.compile(r"\{(\w+)\}")
 
 
@@ -32,7 +37,7 @@ def document() -> dict[str, Any]:
         "openapi": "3.1.0",
         "info": {"title": "callbridge", "version": __version__},
         "paths": paths,
-        "components": {"schemas": schemas, "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}}},
+        "components": {"schemas": schemas, "securitySchemes": _SCHEMES},
     }
 
 
@@ -45,7 +50,7 @@ def _operation(route: Route, schemas: dict[str, Any]) -> dict[str, Any]:
             for name in _PARAMETER.findall(route.path)
         ],
         "responses": _responses(route, schemas),
-        "security": [] if route.roles is None else [{"token": []}],
+        "security": [] if route.roles is None else [{"token": []}, {"session": []}],
     }
     operation["parameters"] += [
         {
@@ -81,7 +86,9 @@ def _responses(route: Route, schemas: dict[str, Any]) -> dict[str, Any]:
         "content": {route.media: {"schema": _schema(route.answer, schemas, "serialization")}},
     }
     good["content"] |= {media: {"schema": {"type": "string"}} for media in route.other_media}
-    responses = {"200": good}
+    responses = {str(route.status): good}
+    if route.status == HTTPStatus.NO_CONTENT:
+        del good["content"]
     if route.ranges:
         responses["206"] = good
     for status in sorted(_statuses(route)):

@@ -10,6 +10,7 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 
 from callbridge.adapters.http.auth import Caller, caller
+from callbridge.adapters.http.limited import Floor, check_limited
 from callbridge.adapters.http.problems import Problem
 from callbridge.adapters.http.request_bodies import PLAIN_TEXT
 from callbridge.adapters.http.route import Route
@@ -18,14 +19,16 @@ NOT_YOURS = "this token is for one agent"
 _MAX_CALLS = 1000
 
 
-def permitted(route: Route, handler: Callable[..., Awaitable[web.StreamResponse]]) -> Handler:
-    """The route's handler, after checks that the role may use it and that the body is not a web form."""
+def permitted(route: Route, handler: Callable[..., Awaitable[web.StreamResponse]], floor: Floor | None) -> Handler:
+    """The route's handler, after checks that the role and the teams may use it and that the body is not a web form. ``floor``: None
+    on a standby."""
 
     async def allowed(request: web.Request) -> web.StreamResponse:
         if route.roles is not None and caller().role not in route.roles:
             raise Problem(403, f"this requires one of the roles: {', '.join(sorted(route.roles))}")
         if route.roles is not None:
             _check_query(request, route)
+            check_limited(route.limited, request, caller(), floor)
         if route.body is not None and request.content_type != "application/json":
             raise Problem(415, "the body must be application/json")
         return await (handler(request) if route.request is None else handler(request, route))

@@ -11,6 +11,7 @@ from aiohttp import web
 
 from callbridge.adapters.http import quality_schemas as schemas
 from callbridge.adapters.http.auth import caller
+from callbridge.adapters.http.limited import OUTSIDE, Limited
 from callbridge.adapters.http.problems import Problem, unavailable
 from callbridge.adapters.http.request_bodies import PLAIN_TEXT, body_of
 from callbridge.adapters.http.response_bodies import ResponseBody
@@ -30,6 +31,7 @@ QUALITY_ROUTES = (
         list[schemas.SampleView],
         roles=SUPERVISORS,
         faults=NOT_NOW,
+        limited=Limited.WHOLE_FLOOR,
     ),
     post(
         "/api/quality/next",
@@ -39,6 +41,7 @@ QUALITY_ROUTES = (
         roles=SUPERVISORS,
         body=schemas.NextReviewBody,
         faults=(404, *NOT_NOW),
+        limited=Limited.WHOLE_FLOOR,
     ),
     get(
         "/api/quality/reviews",
@@ -48,6 +51,7 @@ QUALITY_ROUTES = (
         roles=STAFF,
         query=(Query("agent", "only reviews of this agent", _NAME), Query("reviewer", "only reviews by this reviewer", _NAME)),
         faults=NOT_NOW,
+        limited=Limited.ROWS,
     ),
     get(
         "/api/quality/reviews/{id}",
@@ -56,6 +60,7 @@ QUALITY_ROUTES = (
         schemas.ReviewDetails,
         roles=STAFF,
         faults=(404, *NOT_NOW),
+        limited=Limited.ROWS,
     ),
     post(
         "/api/quality/reviews/{id}/score",
@@ -65,6 +70,7 @@ QUALITY_ROUTES = (
         roles=SUPERVISORS,
         body=schemas.ScoreBody,
         faults=(404, 409, *NOT_NOW),
+        limited=Limited.ROWS,
     ),
     post(
         "/api/quality/reviews/{id}/dispute",
@@ -74,6 +80,7 @@ QUALITY_ROUTES = (
         roles=STAFF,
         body=schemas.DisputeBody,
         faults=(404, 409, *NOT_NOW),
+        limited=Limited.ROWS,
     ),
 )
 
@@ -99,7 +106,9 @@ class QualityHandlers:
         if own and asked["agent"] not in ("", own):
             raise Problem(403, _NOT_YOURS)
         with _refusals():
-            rows = await self._quality.reviews(reviewer=asked["reviewer"], agent=own or asked["agent"], scored=bool(own))
+            rows = await self._quality.reviews(
+                reviewer=asked["reviewer"], agent=own or asked["agent"], scored=bool(own), agents=caller().scope.agents
+            )
         return web.json_response([_view(schemas.ReviewView, row) for row in rows])
 
     async def review(self, request: web.Request) -> web.Response:
@@ -107,6 +116,8 @@ class QualityHandlers:
 
     async def score_review(self, request: web.Request) -> web.Response:
         number, body = _review_id(request), await body_of(request, schemas.ScoreBody)
+        if not caller().scope.whole:
+            await self._seen(number)
         marks = {name: str(mark) for name, mark in body.marks.items()}
         written = WrittenReview(marks=marks, remarks=body.remarks, heard_at=body.heard_at, comment=body.comment)
         with _refusals():
@@ -118,7 +129,7 @@ class QualityHandlers:
 
     async def dispute_review(self, request: web.Request) -> web.Response:
         number, body = _review_id(request), await body_of(request, schemas.DisputeBody)
-        if caller().agent:
+        if caller().agent or not caller().scope.whole:
             await self._seen(number)
         with _refusals():
             await self._quality.dispute(number, caller().by, body.reason)
@@ -127,12 +138,14 @@ class QualityHandlers:
     async def _seen(self, number: int) -> dict[str, Any]:
         """The review, if this token may see it. An agent does not learn which recordings are under review, nor which reviews of
         others there are."""
-        own = caller().agent
+        own, scope = caller().agent, caller().scope
         try:
             with _refusals():
                 found = await self._quality.review(number)
         except Problem as refused:
             raise (Problem(403, _NOT_YOURS) if own and refused.status == 404 else refused) from None
+        if not scope.agent(found["agent"]):
+            raise Problem(403, OUTSIDE)
         if own and (found["agent"] != own or found["state"] == "open"):
             raise Problem(403, _NOT_YOURS)
         return found

@@ -30,6 +30,12 @@ class RateLimit:
         count = self._counts.get(name)
         return 0.0 if count is None else max(0.0, count.shut_until - self._now())
 
+    def forgive(self, name: str) -> None:
+        """The last attempt was none that counts."""
+        count = self._counts.get(name)
+        if count is not None and count.times:
+            count.times.pop()
+
     def count(self, name: str) -> None:
         """One attempt more."""
         now = self._now()

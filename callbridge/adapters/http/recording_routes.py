@@ -10,6 +10,7 @@ from aiohttp import hdrs, web
 
 from callbridge.adapters.history.recordings import NoRecording, OpenRecording, RecordingsAway, RecordingService
 from callbridge.adapters.http.auth import caller
+from callbridge.adapters.http.limited import Limited
 from callbridge.adapters.http.problems import Problem, hardened, unavailable
 from callbridge.adapters.http.request_bodies import PLAIN_TEXT
 from callbridge.adapters.http.response_bodies import Absent, ResponseBody
@@ -60,6 +61,7 @@ RECORDING_ROUTES = (
         roles=SUPERVISORS,
         query=(Query("call", "the call ID", {"type": "string", "pattern": PLAIN_TEXT}, required=True),),
         faults=NOT_NOW,
+        limited=Limited.ROWS,
     ),
     get(
         "/api/recordings/{id}",
@@ -74,6 +76,7 @@ RECORDING_ROUTES = (
         media="audio/wav",
         other_media=tuple(sorted({*AUDIO.values(), _OTHER} - {"audio/wav"})),
         ranges=True,
+        limited=Limited.ROWS,
     ),
 )
 
@@ -90,6 +93,7 @@ class RecordingHandlers:
             rows = await self._service.of_call(call)
         except RecordingsAway as away:
             raise unavailable(away) from None
+        rows = [row for row in rows if caller().scope.row(row)]
         listed = [{name: "" if value is None else value for name, value in row.items()} for row in rows]
         return web.json_response([{"id": row.pop("fact"), **row} for row in listed])
 
@@ -98,7 +102,7 @@ class RecordingHandlers:
         if not re.match(PLAIN_TEXT, name):
             raise Problem(404, "no such recording")
         try:
-            opened = await self._service.open(name, caller().by)
+            opened = await self._service.open(name, caller().by, caller().scope.row)
         except NoRecording as missing:
             raise Problem(404, str(missing)) from None
         except RecordingsAway as away:

@@ -9,7 +9,9 @@ from typing import Any
 from aiohttp import hdrs, web
 
 from callbridge.adapters.http.auth import Caller, TokenRole
+from callbridge.adapters.http.limited import OUTSIDE
 from callbridge.adapters.http.problems import Problem, hardened, unavailable
+from callbridge.adapters.http.scope import Scope
 from callbridge.adapters.report_forms.forms import MEDIA, SUFFIX, ReportForm
 from callbridge.adapters.report_forms.service import ReportService
 from callbridge.adapters.report_forms.words import Language
@@ -68,6 +70,8 @@ def _one_of(there: Iterable[str], what: str, text: str) -> str:
 
 def _allowed(report: ReportDescription, who: Caller) -> bool:
     """Rows about callers require a role that may act on calls; agents see only their own figures."""
+    if not who.scope.whole and not report.options & {ReportOption.QUEUE, ReportOption.AGENT}:
+        return False  # it cannot be narrowed to what the client's teams do
     if who.role in _READERS:
         return True
     return report.own if who.agent else not report.about_callers
@@ -80,6 +84,8 @@ def _asked(request: web.Request, name: str, who: Caller) -> ReportRequest:
         if set(names[ReportOption.AGENT]) - {who.agent}:
             raise Problem(403, "this token is for one agent")
         names[ReportOption.AGENT] = (who.agent,)
+    if not who.scope.whole:
+        _narrow(names, CATALOGUE[name], who.scope)
     asked = ReportRequest(
         name=name,
         begin=query.get("from", ""),
@@ -97,6 +103,19 @@ def _asked(request: web.Request, name: str, who: Caller) -> ReportRequest:
     except BadReportRequest as wrong:
         raise Problem(400, str(wrong)) from None
     return asked
+
+
+def _narrow(names: dict[ReportOption, Any], report: ReportDescription, scope: Scope) -> None:
+    """To the teams of the client: a report on agents to their agents, all others to their queues. Nothing else may be
+    asked for."""
+    about = ReportOption.AGENT if report.own or ReportOption.QUEUE not in report.options else ReportOption.QUEUE
+    for option, there in ((ReportOption.QUEUE, scope.queues), (ReportOption.AGENT, scope.agents)):
+        if there is not None and set(names[option]) - there:
+            raise Problem(403, OUTSIDE)
+        if option is about and not names[option]:
+            names[option] = tuple(sorted(there or ()))
+    if not names[about]:
+        raise Problem(403, OUTSIDE)
 
 
 def _media(form: ReportForm) -> str:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from callbridge.adapters.http.auth import TokenRole
+from callbridge.adapters.http.limited import Limited
 from callbridge.adapters.http.request_bodies import Body
 from callbridge.core.model.events import AgentRequest, CallRequest
 
@@ -33,7 +34,8 @@ class Query:
 class Route:
     """``handler`` is the name of a handler's method. ``roles``: None when no token is needed. ``faults``: error statuses in
     addition to those that all routes of its kind have. ``other_media``: what the answer may be instead of ``media``. ``ranges``:
-    whether a range of its bytes may be requested."""
+    whether a range of its bytes may be requested. ``status``: of an answer that is no error; 204 has no body.
+    ``limited``: what clients with teams get of it."""
 
     method: str
     path: str
@@ -48,6 +50,8 @@ class Route:
     other_media: tuple[str, ...] = ()
     ranges: bool = False
     request: AgentRequest | CallRequest | None = None
+    status: int = 200
+    limited: Limited | None = None
 
 
 def get(path: str, handler: str, what: str, answer: Any, **more: Any) -> Route:

@@ -11,9 +11,11 @@ from typing import Any
 from callbridge.adapters.http import person_schemas, reload_schemas, request_bodies, response_bodies
 from callbridge.adapters.http.auth import TokenRole
 from callbridge.adapters.http.explain_routes import MAX_WAITING_SHOWN
+from callbridge.adapters.http.limited import Limited
 from callbridge.adapters.http.quality_routes import QUALITY_ROUTES
 from callbridge.adapters.http.recording_routes import RECORDING_ROUTES
 from callbridge.adapters.http.route import ADMINS, NOT_NOW, STAFF, SUPERVISORS, WATCHERS, Query, Route, get, post
+from callbridge.adapters.http.session_routes import SESSION_ROUTES
 from callbridge.adapters.report_forms.forms import MEDIA, ReportForm
 from callbridge.adapters.report_forms.words import Language
 from callbridge.adapters.reports.intervals import By
@@ -90,7 +92,17 @@ def _of_agents(request: AgentRequest) -> Route:
     body, what = AGENT_ROUTES[request]
     faults = (404, 409, 504) + ((429,) if request is AgentRequest.LOGIN else ())
     path = f"/api/agents/{{id}}/{segment(request)}"
-    return post(path, "agent_request", what, response_bodies.AgentView, roles=STAFF, body=body, faults=faults, request=request)
+    return post(
+        path,
+        "agent_request",
+        what,
+        response_bodies.AgentView,
+        roles=STAFF,
+        body=body,
+        faults=faults,
+        request=request,
+        limited=Limited.AGENT,
+    )
 
 
 def _of_calls(request: CallRequest) -> Route:
@@ -105,6 +117,7 @@ def _of_calls(request: CallRequest) -> Route:
         body=body,
         faults=(404, 409, 504),
         request=request,
+        limited=Limited.CALL,
     )
 
 
@@ -124,11 +137,18 @@ ROUTES: tuple[Route, ...] = (
         faults=(503,),
     ),
     get("/metrics", "metrics", "metrics in the Prometheus text format", str, roles=None, media="text/plain"),
-    get("/api/openapi.json", "openapi", "this OpenAPI document", dict[str, Any]),
-    get("/api/queues", "queues", "list queues", list[response_bodies.QueueView]),
-    get("/api/queues/{name}", "queue", "get a queue", response_bodies.QueueView, faults=(404,)),
-    get("/api/agents", "agents", "list agents; an agent token returns only that agent", list[response_bodies.AgentView]),
-    get("/api/agents/{id}", "agent", "get an agent", response_bodies.AgentView, faults=(404,)),
+    get("/api/openapi.json", "openapi", "this OpenAPI document", dict[str, Any], limited=Limited.OPEN),
+    *SESSION_ROUTES,
+    get("/api/queues", "queues", "list queues", list[response_bodies.QueueView], limited=Limited.ROWS),
+    get("/api/queues/{name}", "queue", "get a queue", response_bodies.QueueView, faults=(404,), limited=Limited.QUEUE),
+    get(
+        "/api/agents",
+        "agents",
+        "list agents; an agent token returns only that agent",
+        list[response_bodies.AgentView],
+        limited=Limited.ROWS,
+    ),
+    get("/api/agents/{id}", "agent", "get an agent", response_bodies.AgentView, faults=(404,), limited=Limited.AGENT),
     get(
         "/api/calls",
         "calls",
@@ -136,8 +156,16 @@ ROUTES: tuple[Route, ...] = (
         list[response_bodies.CallView],
         query=(_QUEUE, _LIMIT),
         faults=(404,),
+        limited=Limited.ROWS,
     ),
-    get("/api/calls/{id}", "call", "get a call with its timeline", response_bodies.CallTimeline, faults=(404,)),
+    get(
+        "/api/calls/{id}",
+        "call",
+        "get a call with its timeline",
+        response_bodies.CallTimeline,
+        faults=(404,),
+        limited=Limited.CALL,
+    ),
     get(
         "/api/waiting",
         "waiting",
@@ -145,6 +173,7 @@ ROUTES: tuple[Route, ...] = (
         response_bodies.WaitingView,
         roles=WATCHERS,
         query=(_EACH,),
+        limited=Limited.ROWS,
     ),
     get(
         "/api/explain/agents/{id}",
@@ -152,6 +181,7 @@ ROUTES: tuple[Route, ...] = (
         "explain why an agent does or does not get calls",
         response_bodies.Explanation,
         faults=(404,),
+        limited=Limited.AGENT,
     ),
     get(
         "/api/explain/queues/{name}",
@@ -160,6 +190,7 @@ ROUTES: tuple[Route, ...] = (
         response_bodies.Explanation,
         roles=WATCHERS,
         faults=(404,),
+        limited=Limited.QUEUE,
     ),
     get(
         "/api/explain/calls/{id}",
@@ -168,6 +199,7 @@ ROUTES: tuple[Route, ...] = (
         response_bodies.Explanation,
         roles=WATCHERS,
         faults=(404,),
+        limited=Limited.CALL,
     ),
     get(
         "/api/facts",
@@ -176,6 +208,7 @@ ROUTES: tuple[Route, ...] = (
         list[response_bodies.FactView],
         query=(_CALL,),
         faults=(404,),
+        limited=Limited.CALL,
     ),
     get(
         "/api/events",
@@ -185,6 +218,7 @@ ROUTES: tuple[Route, ...] = (
         query=(_TYPES, _QUEUE, _LAST),
         faults=(404, 503),
         media="text/event-stream",
+        limited=Limited.ROWS,
     ),
     get(
         "/api/reports",
@@ -192,6 +226,7 @@ ROUTES: tuple[Route, ...] = (
         "list the reports with their options and columns",
         list[response_bodies.ReportView],
         faults=NOT_NOW,
+        limited=Limited.ROWS,
     ),
     get(
         "/api/reports/{name}",
@@ -201,6 +236,7 @@ ROUTES: tuple[Route, ...] = (
         query=_REPORT,
         faults=(404, *NOT_NOW),
         other_media=tuple(sorted({media for media in MEDIA.values() if media != "application/json"})),
+        limited=Limited.ROWS,
     ),
     *map(_of_agents, AGENT_ROUTES),
     *map(_of_calls, CALL_ROUTES),
@@ -213,6 +249,7 @@ ROUTES: tuple[Route, ...] = (
         roles=ADMINS,
         body=reload_schemas.ReloadBody,
         faults=(409, 504),
+        limited=Limited.WHOLE_FLOOR,
     ),
     post(
         "/api/step-down",
@@ -221,8 +258,16 @@ ROUTES: tuple[Route, ...] = (
         response_bodies.SteppedDown,
         roles=ADMINS,
         faults=(409, 504),
+        limited=Limited.WHOLE_FLOOR,
     ),
-    get("/api/callbacks", "callbacks", "list open callbacks", list[response_bodies.CallbackView], roles=WATCHERS),
+    get(
+        "/api/callbacks",
+        "callbacks",
+        "list open callbacks",
+        list[response_bodies.CallbackView],
+        roles=WATCHERS,
+        limited=Limited.ROWS,
+    ),
     post(
         "/api/callbacks",
         "make_callback",
@@ -231,6 +276,7 @@ ROUTES: tuple[Route, ...] = (
         roles=SUPERVISORS,
         body=request_bodies.CallbackBody,
         faults=(404, 409, 504),
+        limited=Limited.ROWS,
     ),
     post(
         "/api/callbacks/{id}/cancel",
@@ -240,8 +286,11 @@ ROUTES: tuple[Route, ...] = (
         roles=SUPERVISORS,
         body=request_bodies.Body,
         faults=(404, 409, 504),
+        limited=Limited.ROWS,
     ),
-    get("/api/campaigns", "campaigns", "list campaigns", list[response_bodies.CampaignView], roles=WATCHERS),
+    get(
+        "/api/campaigns", "campaigns", "list campaigns", list[response_bodies.CampaignView], roles=WATCHERS, limited=Limited.ROWS
+    ),
     get(
         "/api/campaigns/{name}",
         "campaign",
@@ -249,6 +298,7 @@ ROUTES: tuple[Route, ...] = (
         response_bodies.CampaignDetailsView,
         roles=WATCHERS,
         faults=(404, *NOT_NOW),
+        limited=Limited.ROWS,
     ),
     *(
         post(
@@ -259,6 +309,7 @@ ROUTES: tuple[Route, ...] = (
             roles=SUPERVISORS,
             body=request_bodies.Body,
             faults=(404, 409, 504),
+            limited=Limited.ROWS,
         )
         for verb, what in (
             ("start", "start dialling"),
@@ -274,6 +325,7 @@ ROUTES: tuple[Route, ...] = (
         roles=SUPERVISORS,
         body=request_bodies.LeadsBody,
         faults=(404, *NOT_NOW),
+        limited=Limited.ROWS,
     ),
     post(
         "/api/agents/{id}/disposition",
@@ -283,6 +335,7 @@ ROUTES: tuple[Route, ...] = (
         roles=STAFF,
         body=request_bodies.DispositionBody,
         faults=(404, 409, 504),
+        limited=Limited.AGENT,
     ),
     get(
         "/api/do-not-call",
@@ -291,6 +344,7 @@ ROUTES: tuple[Route, ...] = (
         list[response_bodies.Blocked],
         roles=SUPERVISORS,
         faults=NOT_NOW,
+        limited=Limited.WHOLE_FLOOR,
     ),
     post(
         "/api/do-not-call",
@@ -300,6 +354,7 @@ ROUTES: tuple[Route, ...] = (
         roles=SUPERVISORS,
         body=request_bodies.BlockBody,
         faults=(404, 409, *NOT_NOW),
+        limited=Limited.WHOLE_FLOOR,
     ),
     post(
         "/api/do-not-call/remove",
@@ -309,6 +364,7 @@ ROUTES: tuple[Route, ...] = (
         roles=SUPERVISORS,
         body=request_bodies.UnblockBody,
         faults=(404, 409, *NOT_NOW),
+        limited=Limited.WHOLE_FLOOR,
     ),
     *(
         post(
@@ -319,12 +375,20 @@ ROUTES: tuple[Route, ...] = (
             roles=ADMINS,
             body=person_schemas.PersonBody,
             faults=(404, 409, 503, 504),
+            limited=Limited.WHOLE_FLOOR,
         )
         for act, what in person_schemas.PERSON_ACTS.items()
     ),
     *QUALITY_ROUTES,
     *RECORDING_ROUTES,
-    get("/api/hours", "hours", "list calendars and whether each is open", list[response_bodies.CalendarView], roles=WATCHERS),
+    get(
+        "/api/hours",
+        "hours",
+        "list calendars and whether each is open",
+        list[response_bodies.CalendarView],
+        roles=WATCHERS,
+        limited=Limited.OPEN,
+    ),
     post(
         "/api/hours/{name}",
         "close_hours",
@@ -333,8 +397,9 @@ ROUTES: tuple[Route, ...] = (
         roles=SUPERVISORS,
         body=request_bodies.ClosedBody,
         faults=(404, 409, 504),
+        limited=Limited.WHOLE_FLOOR,
     ),
-    get("/api/bypass", "bypass", "get the bypass state", response_bodies.SwitchView, roles=WATCHERS),
+    get("/api/bypass", "bypass", "get the bypass state", response_bodies.SwitchView, roles=WATCHERS, limited=Limited.OPEN),
     post(
         "/api/bypass",
         "turn_bypass",
@@ -343,5 +408,6 @@ ROUTES: tuple[Route, ...] = (
         roles=ADMINS,
         body=request_bodies.SwitchBody,
         faults=(409, 504),
+        limited=Limited.WHOLE_FLOOR,
     ),
 )

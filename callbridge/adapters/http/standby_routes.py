@@ -67,7 +67,7 @@ def make_standby_app(settings: HttpSettings, probes: Probes, reads: StandbyReads
         if route.method != hdrs.METH_GET or found is None:
             app.router.add_route(route.method, route.path, refuse)
             continue
-        app.router.add_get(route.path, permitted(route, _read(found, probes)), allow_head=route.roles is None)
+        app.router.add_get(route.path, permitted(route, _read(found, probes), None), allow_head=route.roles is None)
     app.router.add_route("*", "/{path:.*}", refuse)
     return app
 

@@ -154,11 +154,13 @@ class QualityService:
 
         return await self._run(work)
 
-    async def reviews(self, *, reviewer: str = "", agent: str = "", scored: bool = False) -> list[dict[str, Any]]:
-        """The newest reviews; ``scored``: only those with a score."""
+    async def reviews(
+        self, *, reviewer: str = "", agent: str = "", scored: bool = False, agents: frozenset[str] | None = None
+    ) -> list[dict[str, Any]]:
+        """The newest reviews; ``scored``: only those with a score; ``agents``: only of these."""
 
         def work(store: QualityStore) -> list[dict[str, Any]]:
-            return [_shown(row) for row in store.reviews(reviewer=reviewer, agent=agent, scored=scored)]
+            return [_shown(row) for row in store.reviews(reviewer=reviewer, agent=agent, scored=scored, agents=agents)]
 
         return await self._run(work)
 

@@ -266,12 +266,21 @@ class QualityStore:
         with self._engine.begin() as link:
             return [dict(row) for row in link.execute(wanted).mappings()]
 
-    def reviews(self, *, reviewer: str = "", agent: str = "", scored: bool = False, most: int = 100) -> list[dict[str, Any]]:
-        """Reviews, the newest first; ``scored``: only those with a score."""
+    def reviews(
+        self,
+        *,
+        reviewer: str = "",
+        agent: str = "",
+        scored: bool = False,
+        agents: frozenset[str] | None = None,
+        most: int = 100,
+    ) -> list[dict[str, Any]]:
+        """Reviews, the newest first; ``scored``: only those with a score; ``agents``: only of these."""
         own = quality_scores.c
         wanted = select(quality_scores).order_by(own.id.desc()).limit(most)
         wanted = wanted.where(own.reviewer == reviewer) if reviewer else wanted
         wanted = wanted.where(own.agent == agent) if agent else wanted
+        wanted = wanted.where(own.agent.in_(sorted(agents))) if agents is not None else wanted
         wanted = wanted.where(own.scored_at.is_not(None)) if scored else wanted
         with self._engine.begin() as link:
             return [dict(row) for row in link.execute(wanted).mappings()]

@@ -7,7 +7,7 @@ know is news like any other: it is answered or ignored, never an error.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from callbridge.core.model.attempt import Lead, Running
@@ -596,13 +596,23 @@ class PlanChanged(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TokenUsed(Event):
-    """A token of the HTTP interface was used by ``by`` from an address for the first time in 24 hours. ``agent``: whose it is, if
-    it is one agent's."""
+    """A token of the HTTP interface was used by ``by`` from an address for the first time in 24 hours, or ``by`` has logged in.
+    ``agent``: who that is, or whose token it is, if it is one agent's."""
 
     by: str
     role: str
     origin: str
     agent: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PinEntered(Event):
+    """Somebody logs in as an agent elsewhere than at a phone. ``place``: from where; wrong PINs are counted there as at a phone.
+    The answer is whether the PIN was right and may be tried there."""
+
+    agent: str
+    pin: str = field(repr=False)
+    place: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -696,6 +706,7 @@ AnyEvent = (
     | DayBegan
     | PlanChanged
     | TokenUsed
+    | PinEntered
     | RecordingScored
     | EntityFaulted
 )

@@ -10,6 +10,7 @@ import hmac
 
 from callbridge.core.entities import agent_states
 from callbridge.core.model.agent import Agent
+from callbridge.core.model.events import PinEntered
 from callbridge.core.model.facts import AgentAlerted
 from callbridge.core.model.feature_call import PhoneGuard, PinGuard
 from callbridge.core.model.rows import evolve
@@ -27,6 +28,21 @@ MAX_GUARDED = 1000
 
 def right(pin: str, digits: str) -> bool:
     return hmac.compare_digest(pin.encode(), digits.encode()) and bool(pin)
+
+
+def entered(world: World, event: PinEntered) -> None:
+    """A PIN was given elsewhere than at a phone: the rules are the same, so that nobody can guess there instead."""
+    plan, agent = world.plan.agents.get(event.agent), world.agents.get(event.agent)
+    if locked(world, event.agent, event.place):
+        world.answer(False)
+    elif right(plan.pin if plan is not None else "", event.pin) and agent is not None:
+        proven(world, event.agent, event.place)
+        if agent.wrong_pins:
+            agent_states.change(world, agent, wrong_pins=0)
+        world.answer(True)
+    else:
+        wrong(world, event.agent, event.place)
+        world.answer(False)
 
 
 def locked(world: World, who: str, phone: str) -> bool:

@@ -1,0 +1,64 @@
+"""Who can log in, as the configuration in force says: users, agents, tokens; and the teams that limit what they see."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from callbridge.adapters.http.scope import WHOLE_FLOOR, Scope
+from callbridge.wire.passwords import PasswordHash
+
+
+class TokenRole(StrEnum):
+    """The role of a client. An ``agent`` sees queues, and sees and acts for itself only."""
+
+    VIEWER = "viewer"
+    AGENT = "agent"
+    SUPERVISOR = "supervisor"
+    ADMIN = "admin"
+
+
+class AccountKind(StrEnum):
+    USER = "user"
+    AGENT = "agent"
+    TOKEN = "token"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Account:
+    """Somebody who can log in. ``secret``: what proves it, of which sessions keep a keyed hash: another one ends them."""
+
+    kind: AccountKind
+    name: str
+    shown: str
+    role: TokenRole
+    agent: str = ""
+    teams: tuple[str, ...] = ()
+    language: str = ""
+    secret: str = field(repr=False, default="")
+    password: PasswordHash | None = field(repr=False, default=None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Team:
+    name: str
+    queues: frozenset[str]
+    agents: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Accounts:
+    """Everybody by name. ``agents``: those with a PIN."""
+
+    users: Mapping[str, Account] = field(default_factory=dict)
+    agents: Mapping[str, Account] = field(default_factory=dict)
+    teams: Mapping[str, Team] = field(default_factory=dict)
+
+    def scope(self, teams: tuple[str, ...]) -> Scope:
+        """What the teams may see and act on; without teams the whole floor. A team that is no more has nothing."""
+        if not teams:
+            return WHOLE_FLOOR
+        known = [self.teams[name] for name in teams if name in self.teams]
+        empty: frozenset[str] = frozenset()
+        return Scope(empty.union(*(team.queues for team in known)), empty.union(*(team.agents for team in known)))

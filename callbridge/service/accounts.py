@@ -1,0 +1,75 @@
+"""Who can log in, from the configuration in force; and where their sessions are kept."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+
+from callbridge.adapters.http import Account, AccountKind, Accounts, Sessions, SessionTerms, Team, TokenRole
+from callbridge.adapters.redis.sessions import RedisSessions
+from callbridge.service.adapter_settings import redis_settings
+from callbridge.settings.models import Settings
+from callbridge.wire.passwords import read_hash
+
+
+def accounts(settings: Settings) -> Accounts:
+    """Users, the agents who have a PIN, and teams."""
+    users = {
+        name: Account(
+            kind=AccountKind.USER,
+            name=name,
+            shown=user.name or name,
+            role=TokenRole(user.role),
+            teams=user.teams,
+            language=user.language or "",
+            secret=user.password.get_secret_value(),
+            password=read_hash(user.password.get_secret_value()),
+        )
+        for name, user in settings.users.items()
+    }
+    agents = {
+        name: Account(
+            kind=AccountKind.AGENT,
+            name=name,
+            shown=agent.name or name,
+            role=TokenRole.AGENT,
+            agent=name,
+            language=agent.language or "",
+            secret=agent.pin.get_secret_value(),
+        )
+        for name, agent in settings.agents.items()
+        if agent.pin is not None
+    }
+    teams = {
+        name: Team(name=name, queues=frozenset(team.queues), agents=frozenset(team.agents))
+        for name, team in settings.teams.items()
+    }
+    return Accounts(users=users, agents=agents, teams=teams)
+
+
+class AccountsInForce:
+    """Made again only when another configuration is in force."""
+
+    def __init__(self) -> None:
+        self._of: Settings | None = None
+        self._made = Accounts()
+
+    def __call__(self, settings: Settings) -> Accounts:
+        if settings is not self._of:
+            self._of, self._made = settings, accounts(settings)
+        return self._made
+
+
+class KeptSessions:
+    """The sessions of this process, which outlive its terms."""
+
+    def __init__(self, settings: Settings) -> None:
+        redis, terms = redis_settings(settings), settings.http.sessions
+        self._store = RedisSessions(redis) if redis is not None else None
+        key = hashlib.sha256(b"callbridge: sessions\0" + redis.number_key).digest() if redis is not None else b""
+        self.sessions = Sessions(SessionTerms(idle=terms.idle, lasts=terms.lasts), time.time, self._store, key)
+
+    async def close(self) -> None:
+        await self.sessions.close()
+        if self._store is not None:
+            await self._store.close()

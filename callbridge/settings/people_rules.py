@@ -1,0 +1,46 @@
+"""Rules about users and teams: names that must exist, and one person for each name."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from callbridge.settings import models
+from callbridge.settings.document import Document, Path, mapping
+from callbridge.settings.faults import Fault, did_you_mean
+
+RESERVED = ("admin", "local")
+"""The name in the audit for ``http.token``, and for callers who need no token."""
+
+
+def faults(settings: models.Settings, document: Document) -> Iterator[Fault]:
+    yield from _users(settings, document)
+    for name, team in settings.teams.items():
+        yield from _known(document, ("teams", name, "queues"), team.queues, "queue", mapping(document.values.get("queues")))
+        yield from _known(document, ("teams", name, "agents"), team.agents, "agent", mapping(document.values.get("agents")))
+    for index, token in enumerate(settings.http.tokens):
+        at: Path = ("http", "tokens", index, "teams")
+        yield from _known(document, at, token.teams, "team", mapping(document.values.get("teams")))
+        if token.teams and token.role in ("agent", "admin"):
+            yield document.at(at, f"requires role: viewer or supervisor, not {token.role}", key=True)
+
+
+def _users(settings: models.Settings, document: Document) -> Iterator[Fault]:
+    tokens, agents = {token.name for token in settings.http.tokens}, mapping(document.values.get("agents"))
+    for name, user in settings.users.items():
+        at: Path = ("users", name)
+        if name in RESERVED:
+            yield document.at(at, f"{name!r} is reserved", key=True)
+        elif name in agents:
+            yield document.at(at, f"{name!r} is already the id of an agent", "agents log in with their id and PIN", key=True)
+        elif name in tokens:
+            yield document.at(at, f"{name!r} is already the name of a token: the audit could not tell the two apart", key=True)
+        if user.teams and user.role == "admin":
+            yield document.at((*at, "teams"), "requires role: viewer or supervisor, not admin", key=True)
+        yield from _known(document, (*at, "teams"), user.teams, "team", mapping(document.values.get("teams")))
+
+
+def _known(document: Document, at: Path, names: Iterable[str], what: str, there: Iterable[str]) -> Iterator[Fault]:
+    known = list(there)
+    for index, name in enumerate(names):
+        if name not in known:
+            yield document.at((*at, index), f"no such {what}: {name!r}", did_you_mean(name, known))
