@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import time
 
-from callbridge.adapters.http import Account, AccountKind, Accounts, Sessions, SessionTerms, Team, TokenRole
+from callbridge.adapters.http import Account, AccountKind, Accounts, Sessions, SessionTerms, Team, TokenRole, Wall
 from callbridge.adapters.redis.sessions import RedisSessions
 from callbridge.service.adapter_settings import redis_settings
 from callbridge.settings.models import Settings
@@ -13,7 +13,7 @@ from callbridge.wire.passwords import read_hash
 
 
 def accounts(settings: Settings) -> Accounts:
-    """Users, the agents who have a PIN, and teams."""
+    """Users, the agents who have a PIN, teams and wallboards."""
     users = {
         name: Account(
             kind=AccountKind.USER,
@@ -44,7 +44,18 @@ def accounts(settings: Settings) -> Accounts:
         name: Team(name=name, queues=frozenset(team.queues), agents=frozenset(team.agents))
         for name, team in settings.teams.items()
     }
-    return Accounts(users=users, agents=agents, teams=teams)
+    walls = {
+        name: Wall(
+            name=name,
+            title=wall.title or "",
+            message=wall.message or "",
+            queues=wall.queues,
+            figures=wall.figures,
+            key=wall.key.get_secret_value() if wall.key is not None else "",
+        )
+        for name, wall in settings.walls.items()
+    }
+    return Accounts(users=users, agents=agents, teams=teams, walls=walls)
 
 
 class AccountsInForce:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from callbridge.adapters.ami.fallback_queue import FallbackQueue
 from callbridge.adapters.history import HistoryReader
-from callbridge.adapters.http import EventFeed
+from callbridge.adapters.http import EventFeed, ViewFeed
 from callbridge.adapters.logs.log import FactLog
 from callbridge.adapters.lookups.last_agents import LastAgents
 from callbridge.adapters.metrics.registry import Metrics
@@ -79,6 +79,7 @@ class FactReaders:
     ) -> None:
         self._parts = parts
         self.feed = EventFeed(str(token), seq=world.seq, masked=masked)
+        self.views = ViewFeed(board)
         self._readers = OutboxReaders(store.outbox, parts.run, metrics)
         self.history = history
         self.hooks = WebhookFeeds(parts.run, metrics, self._readers)
@@ -86,7 +87,7 @@ class FactReaders:
         if redis is not None and isinstance(store, RedisStore):
             self._in_redis = _InRedis(redis, store, board, metrics, self._readers, masked=masked)
         projection = self._in_redis.projection if self._in_redis is not None else None
-        self.publisher = Publisher(world, board, metrics, timelines, self.feed, log, projection, memory, fallbacks)
+        self.publisher = Publisher(world, board, metrics, timelines, self.feed, self.views, log, projection, memory, fallbacks)
 
     @property
     def archive(self) -> TimelineArchive | None:

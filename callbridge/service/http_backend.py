@@ -10,7 +10,9 @@ from zoneinfo import ZoneInfo
 from callbridge.adapters.facts.privacy import scrub
 from callbridge.adapters.history.recordings import RecordingService
 from callbridge.adapters.http import Accounts, ReloadResult, Sessions, SubmittedEvent
+from callbridge.adapters.http.explain_routes import FloorAlert
 from callbridge.adapters.http.scope import Scope
+from callbridge.adapters.http.view_feed import ViewFeed
 from callbridge.adapters.ledger import LedgerRequests, day_began
 from callbridge.adapters.quality.service import QualityService
 from callbridge.adapters.report_forms.service import ReportService
@@ -39,6 +41,12 @@ class HttpBackend:
     def __init__(self, process: Process, term: Term) -> None:
         self._process, self._term = process, term
         self._accounts = AccountsInForce()
+
+    def views(self) -> ViewFeed:
+        return self._term.readers.views
+
+    async def floor_alerts(self) -> list[FloorAlert]:
+        return await self._term.explainer.alerts()
 
     def now(self) -> float:
         return self._term.clock.now()

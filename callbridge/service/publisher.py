@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 import structlog
 
 from callbridge.adapters.ami.fallback_queue import FallbackQueue
-from callbridge.adapters.http import EventFeed
+from callbridge.adapters.http import EventFeed, ViewFeed
 from callbridge.adapters.logs.log import FactLog
 from callbridge.adapters.lookups.last_agents import LastAgents
 from callbridge.adapters.metrics.registry import Metrics
@@ -35,6 +35,7 @@ class Publisher:
         metrics: Metrics,
         timelines: Timelines,
         feed: EventFeed,
+        views: ViewFeed,
         facts: FactLog,
         projection: RedisProjection | None,
         memory: LastAgents,
@@ -47,6 +48,7 @@ class Publisher:
         self._metrics = metrics
         self._timelines = timelines
         self._feed = feed
+        self._views = views
         self._log = facts
         self._projection = projection
         self._fallbacks = fallbacks
@@ -66,6 +68,7 @@ class Publisher:
             fallback.note(facts, changed)
         touched = self._board.note(self._world, changed)
         self._feed.on_facts(facts)
+        self._views.touch(touched)
         if self._projection is not None:
             self._projection.touch(touched)
         self._memory.on_facts(facts)

@@ -256,6 +256,10 @@ class HttpLimitsConfig(ConfigSection):
     """Most clients reading the event stream at a time."""
     event_readers_each: Annotated[int, Field(ge=1, le=5_000), Unit("clients")] = 50
     """Most clients reading the event stream at a time from one address or with one token."""
+    view_readers_user: Annotated[int, Field(ge=1, le=5_000), Unit("screens")] = 20
+    """Most screens that one user has open at a time."""
+    view_readers_address: Annotated[int, Field(ge=1, le=5_000), Unit("screens")] = 256
+    """Most screens that are open at a time from one address."""
 
 
 class HttpConfig(ConfigSection):

@@ -37,7 +37,7 @@ from callbridge.settings.instance import (
 )
 from callbridge.settings.lookups import LookupConfig
 from callbridge.settings.mail import MailConfig
-from callbridge.settings.people import TeamConfig, UserConfig
+from callbridge.settings.people import TeamConfig, UserConfig, WallConfig
 from callbridge.settings.quality import QualityConfig
 from callbridge.settings.queues import EntryConfig, QueueConfig, TiersConfig
 from callbridge.settings.scheduled_reports import ScheduledReportConfig
@@ -167,6 +167,8 @@ class Settings(ConfigSection):
     """Supervisors and others who log in to the screens and the API with a password, by the name with which they log in."""
     teams: dict[Name, TeamConfig] = {}
     """Parts of the floor by name: a user of teams sees and acts on their queues and agents only."""
+    walls: dict[Name, WallConfig] = {}
+    """Wallboards by name."""
     reasons: dict[Name, ReasonConfig] = {}
     """Reasons for which an agent may be not ready, by name."""
     reason_required: bool = False

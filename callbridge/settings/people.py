@@ -1,14 +1,16 @@
-"""The shape of those who log in to the screens and the API, besides agents: users and teams."""
+"""The shape of those who log in to the screens and the API, besides agents: users and teams; and of wallboards."""
 
 from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import SecretStr, field_validator
+from pydantic import Field, SecretStr, field_validator
 
 from callbridge.settings.section import ConfigSection
 from callbridge.settings.values import LanguageCode, Name, Text
 from callbridge.wire.passwords import read_hash
+
+LEAST_WALL_KEY = 16
 
 
 class UserConfig(ConfigSection):
@@ -42,3 +44,51 @@ class TeamConfig(ConfigSection):
     """Queues that the team answers for. Example: `[support]`"""
     agents: tuple[Name, ...] = ()
     """Ids of the agents in the team. Example: `["1001"]`"""
+
+
+WallFigure = Literal[
+    "waiting",
+    "longest_wait",
+    "service_level",
+    "ewt",
+    "offered",
+    "answered",
+    "abandoned",
+    "overflowed",
+    "callbacks",
+    "agents_ready",
+    "agents_talking",
+    "agents_wrap_up",
+    "agents_not_ready",
+    "agents_logged_in",
+]
+
+
+class WallConfig(ConfigSection):
+    """A wallboard: `/wall/NAME` shows it."""
+
+    title: Text | None = None
+    """Heading of the wallboard; by default its name. Example: `Support`"""
+    message: Text | None = None
+    """A line of text below the figures. Example: `Team meeting at 15:00`"""
+    queues: tuple[Name, ...] = ()
+    """Queues that are shown, in this order; by default all of them. Example: `[support]`"""
+    figures: tuple[WallFigure, ...] = Field(
+        default=("waiting", "longest_wait", "service_level", "answered", "abandoned", "agents_ready", "agents_talking")
+    )
+    """Figures that are shown of each queue, in this order. Example: `[waiting, longest_wait, service_level]`"""
+    key: SecretStr | None = None
+    """Secret of the link `/wall/NAME?key=KEY`, which shows this wallboard without a log-in; another key revokes the link."""
+
+    @field_validator("key")
+    @classmethod
+    def _is_long(cls, value: SecretStr | None) -> SecretStr | None:
+        """An empty one, such as from a variable that is not set, means none."""
+        key = value.get_secret_value() if value is not None else ""
+        if key and len(key) < LEAST_WALL_KEY:
+            raise ValueError(f"is too short: at least {LEAST_WALL_KEY} characters, such as `openssl rand -hex 16` prints")
+        if not (key.isascii() and key.isalnum()):
+            if key:
+                raise ValueError("is part of an address: use ASCII letters and digits")
+            return None
+        return value

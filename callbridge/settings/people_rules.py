@@ -1,4 +1,4 @@
-"""Rules about users and teams: names that must exist, and one person for each name."""
+"""Rules about users, teams and wallboards: names that must exist, and one person for each name."""
 
 from __future__ import annotations
 
@@ -17,6 +17,8 @@ def faults(settings: models.Settings, document: Document) -> Iterator[Fault]:
     for name, team in settings.teams.items():
         yield from _known(document, ("teams", name, "queues"), team.queues, "queue", mapping(document.values.get("queues")))
         yield from _known(document, ("teams", name, "agents"), team.agents, "agent", mapping(document.values.get("agents")))
+    for name, wall in settings.walls.items():
+        yield from _known(document, ("walls", name, "queues"), wall.queues, "queue", mapping(document.values.get("queues")))
     for index, token in enumerate(settings.http.tokens):
         at: Path = ("http", "tokens", index, "teams")
         yield from _known(document, at, token.teams, "team", mapping(document.values.get("teams")))

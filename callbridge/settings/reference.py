@@ -44,7 +44,7 @@ FILES: dict[str, tuple[str, ...]] = {
     "queues.yaml": ("skills", "entries", "limits", "queue_defaults", "queues"),
     "flows.yaml": ("calendars", "lookups", "surveys", "flows"),
     "agents.yaml": ("agents", "reasons", "reason_required", "phones", "alert_after_misses", "trunks"),
-    "users.yaml.sample": ("users", "teams"),
+    "users.yaml.sample": ("users", "teams", "walls"),
     "tiers.yaml": ("tiers",),
     "speech.yaml": ("speech",),
     "campaigns.yaml.sample": ("database", "history", "ledger", "campaigns", "quality"),

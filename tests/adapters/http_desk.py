@@ -18,9 +18,10 @@ from callbridge.adapters.http import (
     Sessions,
     SessionTerms,
     SubmittedEvent,
+    ViewFeed,
     make_app,
 )
-from callbridge.adapters.http.explain_routes import Explainer
+from callbridge.adapters.http.explain_routes import Explainer, FloorAlert
 from callbridge.adapters.http.scope import Scope
 from callbridge.adapters.ledger import LedgerRequests
 from callbridge.adapters.quality.service import QualityService
@@ -60,6 +61,7 @@ class ToyDesk:
         self._quality = quality or toy_quality()
         self._recordings = recordings or toy_recordings()
         self.made = Board.of(self.busy.world)
+        self.shown = ViewFeed(self.made)
         self.feed = feed or EventFeed("run", seq=self.busy.world.seq)
         self.fault: Exception | None = None
         self.faults: list[str] = []
@@ -80,9 +82,15 @@ class ToyDesk:
         return outcome
 
     def _note(self, outcome: Outcome) -> None:
-        self.made.note(self.busy.world, outcome.changed)
+        self.shown.touch(self.made.note(self.busy.world, outcome.changed))
         self.stories.on_facts(outcome.facts)
         self.feed.on_facts(outcome.facts)
+
+    def views(self) -> ViewFeed:
+        return self.shown
+
+    async def floor_alerts(self) -> list[FloorAlert]:
+        return await self._explainer().alerts()
 
     def now(self) -> float:
         return self.busy.now

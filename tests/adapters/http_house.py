@@ -25,10 +25,11 @@ from callbridge.adapters.http import (
     Sessions,
     SessionTerms,
     SubmittedEvent,
+    ViewFeed,
     listening,
     make_app,
 )
-from callbridge.adapters.http.explain_routes import Explainer
+from callbridge.adapters.http.explain_routes import Explainer, FloorAlert
 from callbridge.adapters.http.scope import Scope
 from callbridge.adapters.ledger import LedgerRequests
 from callbridge.adapters.quality.service import QualityService
@@ -64,7 +65,8 @@ class House:
         self.clock = Clock()
         self._sessions = Sessions(SessionTerms(), time.time)
         self.world = World(plan(), "t")
-        self.views = Board.of(self.world)
+        self.board_made = Board.of(self.world)
+        self.shown = ViewFeed(self.board_made)
         self.stories = Timelines()
         self._reports = toy_reports()
         self._quality = toy_quality()
@@ -95,7 +97,7 @@ class House:
     def batch(
         self, facts: Sequence[AnyFact], changed: Mapping[tuple[str, str], object | None], ages: Sequence[float], waiting: int
     ) -> None:
-        self.views.note(self.world, changed)
+        self.shown.touch(self.board_made.note(self.world, changed))
         self.stories.on_facts(facts)
         self.feed.on_facts(facts)
 
@@ -106,6 +108,12 @@ class House:
     def lagged(self, seconds: float) -> None: ...
 
     # -- the desk
+
+    def views(self) -> ViewFeed:
+        return self.shown
+
+    async def floor_alerts(self) -> list[FloorAlert]:
+        return await self._explainer().alerts()
 
     def now(self) -> float:
         return self.clock.now()
@@ -173,7 +181,7 @@ class House:
         return {"places": [place], "files": ["a.wav"], "held": None, "tables": {}}
 
     def board(self) -> Board:
-        return self.views
+        return self.board_made
 
     async def explain(self, kind: str, name: str) -> dict[str, Any] | None:
         return await self._explainer().explain(kind, name)
@@ -182,7 +190,7 @@ class House:
         return await self._explainer().waiting(limit, scope)
 
     def _explainer(self) -> Explainer:
-        return Explainer(self.world, self.views, self.stories, self.now)
+        return Explainer(self.world, self.board_made, self.stories, self.now)
 
     def timeline(self, call: str) -> list[dict[str, Any]] | None:
         return self.stories.timeline(call)
@@ -224,7 +232,7 @@ def open_house(settings: HttpSettings, callers: int = 30) -> Iterator[tuple[str,
         house.begin(callers)
         running = asyncio.create_task(house.runtime.run())
         async with asyncio.timeout(HANGS):
-            while len(house.views.calls) < callers:
+            while len(house.board_made.calls) < callers:
                 await asyncio.sleep(0.01)
         address = socket.create_server(("127.0.0.1", 0))
         async with listening(make_app(settings, house, probes(), house.feed), address):

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from callbridge.adapters.http import ApiToken, HttpSettings, TokenRole
+from callbridge.adapters.http import Accounts, ApiToken, HttpSettings, TokenRole, Wall
 from callbridge.adapters.http.auth import LOGIN_LASTS, Caller, Logins
 from callbridge.adapters.http.openapi import document
 from callbridge.adapters.http.request_bodies import ToAnyBody
@@ -44,6 +44,10 @@ MATRIX = {
     "POST /api/session": "",
     "GET /api/session": "vasA",
     "DELETE /api/session": "vasA",
+    "GET /api/views": "vasA",
+    "GET /api/walls": "vasA",
+    "GET /api/walls/{name}": "vasA",
+    "GET /api/walls/{name}/views": "vasA",
     "GET /api/queues": "vasA",
     "GET /api/queues/{name}": "vasA",
     "GET /api/agents": "vasA",
@@ -143,6 +147,7 @@ def open_desk() -> ToyDesk:
             )
         )
     assert desk.made.agents["a0"].call
+    desk.people = Accounts(walls={"front": Wall(name="front")})
     return desk
 
 
@@ -183,7 +188,7 @@ async def test_a_role_may_do_what_the_matrix_says_and_nothing_else(
     desk, client = still
     call = desk.made.agents["a0"].call
     path = route.path.replace("/campaigns/{name}", "/campaigns/spring").replace("/reports/{name}", "/reports/agents")
-    path = path.replace("{name}", "q0")
+    path = path.replace("/walls/{name}", "/walls/front").replace("{name}", "q0")
     path = path.replace("/agents/{id}", "/agents/a0").replace("/calls/{id}", f"/calls/{call}")
     path = path.replace("/callbacks/{id}", "/callbacks/none").replace("/reviews/{id}", "/reviews/1")
     path = path.replace("/recordings/{id}", "/recordings/1-a0-0")

@@ -4,7 +4,7 @@ It decides nothing; the core does. Every route is one line in ``routes``, from w
 may use it and the OpenAPI document are made. Every error is ``application/problem+json``.
 """
 
-from callbridge.adapters.http.accounts import Account, AccountKind, Accounts, Team, TokenRole
+from callbridge.adapters.http.accounts import Account, AccountKind, Accounts, Team, TokenRole, Wall
 from callbridge.adapters.http.auth import ApiToken, HttpSettings
 from callbridge.adapters.http.backend import Backend, NoStandby, ReloadResult, SubmittedEvent
 from callbridge.adapters.http.feed import EventFeed
@@ -15,6 +15,7 @@ from callbridge.adapters.http.request_bodies import BODY_LIMIT
 from callbridge.adapters.http.server import listening
 from callbridge.adapters.http.sessions import Sessions, SessionTerms
 from callbridge.adapters.http.standby_routes import StandbyReads, make_standby_app
+from callbridge.adapters.http.view_feed import ViewFeed
 
 __all__ = [
     "BODY_LIMIT",
@@ -37,6 +38,8 @@ __all__ = [
     "SubmittedEvent",
     "Team",
     "TokenRole",
+    "ViewFeed",
+    "Wall",
     "listening",
     "make_app",
     "make_standby_app",

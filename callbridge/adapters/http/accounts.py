@@ -48,12 +48,25 @@ class Team:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Wall:
+    """A wallboard. ``queues``: none for all; ``key``: of the link that shows it without a log-in; empty: there is none."""
+
+    name: str
+    title: str = ""
+    message: str = ""
+    queues: tuple[str, ...] = ()
+    figures: tuple[str, ...] = ()
+    key: str = field(repr=False, default="")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Accounts:
     """Everybody by name. ``agents``: those with a PIN."""
 
     users: Mapping[str, Account] = field(default_factory=dict)
     agents: Mapping[str, Account] = field(default_factory=dict)
     teams: Mapping[str, Team] = field(default_factory=dict)
+    walls: Mapping[str, Wall] = field(default_factory=dict)
 
     def scope(self, teams: tuple[str, ...]) -> Scope:
         """What the teams may see and act on; without teams the whole floor. A team that is no more has nothing."""

@@ -32,6 +32,7 @@ from callbridge.adapters.http.sessions import WebSession
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
+_KEY = "key"
 ADMIN, LOCAL = "admin", "local"
 """Names of the client with the single ``http.token``, and of a client where no token is needed."""
 
@@ -89,6 +90,8 @@ class Caller:
     teams: tuple[str, ...] = ()
     scope: Scope = WHOLE_FLOOR
     session: WebSession | None = None
+    wall: str = ""
+    """The only wallboard that the client sees, by the key of its link."""
 
     @property
     def by(self) -> str:
@@ -182,7 +185,9 @@ class _Guard:
         """Raises Problem."""
         if (request.method, request.path) in OPEN_TO_ALL:
             return
-        if self.closed and hdrs.AUTHORIZATION in request.headers:
+        if (wall := self._wall(request)) is not None:
+            who = Caller(f"wall {wall}", TokenRole.VIEWER, wall=wall)
+        elif self.closed and hdrs.AUTHORIZATION in request.headers:
             who = self._caller(self._recognised(request))
             if self._logins is not None:
                 self._logins.used(who, address_of(request.remote))
@@ -196,6 +201,16 @@ class _Guard:
             who = _local(self._loopback)
         _caller.set(who)
 
+    def _wall(self, request: web.Request) -> str | None:
+        """The wallboard whose key the request gives; None when it gives none."""
+        name = request.match_info.get("name", "")
+        if not request.path.startswith("/api/walls/") or _KEY not in request.query or request.method != hdrs.METH_GET:
+            return None
+        wall, said = self._accounts().walls.get(name), request.query[_KEY].encode(errors="surrogatepass")
+        if wall is not None and wall.key and hmac.compare_digest(said, wall.key.encode()):
+            return name
+        raise self._wrong_secret(address_of(request.remote), "the link of this wallboard is not valid")
+
     def _caller(self, account: Account, session: WebSession | None = None) -> Caller:
         scope = self._accounts().scope(account.teams)
         return Caller(account.name, account.role, account.agent, account.teams, scope, session)
@@ -208,12 +223,15 @@ class _Guard:
         found = [account for token, account in self._known if hmac.compare_digest(said, token)]
         if found:
             return found[0]
+        raise self._wrong_secret(address, "a valid bearer token is required")
+
+    def _wrong_secret(self, address: str, detail: str) -> Problem:
         if wait := self._wrong.wait(address):
-            raise Problem(429, "too many wrong tokens from this address", retry_after=wait)
+            return Problem(429, "too many wrong tokens from this address", retry_after=wait)
         self._wrong.count(address)
         if self._wrong.wait(address):
             log.warning("too many wrong tokens; address blocked for a minute", address=address)
-        raise Problem(401, "a valid bearer token is required")
+        return Problem(401, detail)
 
 
 OPEN_TO_ALL = frozenset({(hdrs.METH_POST, "/api/session")})

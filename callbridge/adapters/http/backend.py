@@ -8,8 +8,10 @@ from typing import Any, Protocol
 
 from callbridge.adapters.history.recordings import RecordingService
 from callbridge.adapters.http.accounts import Accounts
+from callbridge.adapters.http.explain_routes import FloorAlert
 from callbridge.adapters.http.scope import Scope
 from callbridge.adapters.http.sessions import Sessions
+from callbridge.adapters.http.view_feed import ViewFeed
 from callbridge.adapters.ledger import LedgerRequests
 from callbridge.adapters.quality.service import QualityService
 from callbridge.adapters.report_forms.service import ReportService
@@ -38,6 +40,12 @@ class NoStandby(Exception):
 
 class Backend(Protocol):
     """Submits requests and reads views. ``submit`` raises TimeoutError when no answer comes."""
+
+    def views(self) -> ViewFeed:
+        """The changes of what screens show."""
+
+    async def floor_alerts(self) -> Sequence[FloorAlert]:
+        """What needs a supervisor's attention now."""
 
     def now(self) -> float:
         """The present time, as events carry it."""

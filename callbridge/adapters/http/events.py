@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from aiohttp import hdrs, web
@@ -55,8 +56,10 @@ class Readers:
             raise Problem(429, "too many readers of events from this address", retry_after=_LATER)
 
 
-async def stream(request: web.Request, readers: Readers, wanted: Wanted, *, user: str) -> web.StreamResponse:
-    """Stream facts to one reader until either side ends it."""
+async def stream(
+    request: web.Request, readers: Readers, wanted: Wanted, *, user: str, goes_on: Callable[[], Awaitable[bool]]
+) -> web.StreamResponse:
+    """Stream facts to one reader until either side ends it, or ``goes_on`` says that the client may see no more."""
     feed, address = readers.feed, address_of(request.remote)
     readers.check(user, address)
     last = request.headers.get("Last-Event-ID")
@@ -65,14 +68,14 @@ async def stream(request: web.Request, readers: Readers, wanted: Wanted, *, user
     response.headers[hdrs.CACHE_CONTROL] = "no-store"
     response.content_type = "text/event-stream"
     response.force_close()
-    _small_buffer(request)
+    small_buffer(request)
     reader = EventReader(place, request.transport, user, address)
     feed.readers.add(reader)
     try:
         await response.prepare(request)
         hello = {"id": feed.id_at(place), "missed": not complete}
         await reader.wait_for(response.write(_RECONNECT_AFTER + sse("hello", hello, feed.id_at(place))), READER_TIMEOUT)
-        await _send_facts(reader, response, feed, wanted)
+        await _send_facts(reader, response, feed, wanted, goes_on)
     except TimeoutError:
         await _dropped(reader, response, feed)
     except ConnectionError:
@@ -82,10 +85,20 @@ async def stream(request: web.Request, readers: Readers, wanted: Wanted, *, user
     return response
 
 
-async def _send_facts(reader: EventReader, response: web.StreamResponse, feed: EventFeed, wanted: Wanted) -> None:
+async def _send_facts(
+    reader: EventReader,
+    response: web.StreamResponse,
+    feed: EventFeed,
+    wanted: Wanted,
+    goes_on: Callable[[], Awaitable[bool]],
+) -> None:
     clock = asyncio.get_running_loop().time
-    said = clock()
+    said = checked = clock()
     while not feed.closed:
+        if clock() >= checked + HEARTBEAT:
+            checked = clock()
+            if not await goes_on():
+                return
         if feed.behind(reader):
             raise TimeoutError
         events, place = feed.since(reader.place, wanted)
@@ -116,7 +129,7 @@ async def _dropped(reader: EventReader, response: web.StreamResponse, feed: Even
         await reader.wait_for(response.write(words), 0.0)
 
 
-def _small_buffer(request: web.Request) -> None:
+def small_buffer(request: web.Request) -> None:
     wire = request.transport.get_extra_info("socket") if request.transport is not None else None
     if wire is not None:
         wire.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BUFFER)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from callbridge.adapters.facts.privacy import scrub
@@ -29,6 +30,15 @@ from callbridge.core.model.world_view import WorldView
 _OBSERVED = (ExplainedLine(code="observed", text="in one of the PBX's own queues: observed, not routed by callbridge"),)
 MAX_WAITING_SHOWN = 20
 """Callers listed per queue unless more or fewer are asked for."""
+
+
+@dataclass(frozen=True, slots=True)
+class FloorAlert:
+    """A sentence, and the queue or the agent that it is about."""
+
+    text: str
+    queue: str = ""
+    agent: str = ""
 
 
 class Explainer:
@@ -102,19 +112,25 @@ class Explainer:
         now, world = self._now(), self._world
         lines = (in_order(world, line) for line in heads.values())
         rows = [self._row(one, now) for line in lines for one in line]
-        alerts = [
-            f"{queue}: {count(number, 'caller')} waiting, nobody who fits is ready"
-            for queue, number in without_agent(world, calls).items()
-            if scope.queue(queue)
-        ]
-        alerts += [
-            f"{agent.id}: {line.text}"
-            for agent in world.agents.values()
-            if scope.agent(agent.id)
-            for line in alerting(world, agent, now)
-        ]
+        alerts = [alert.text for alert in self._alerts(calls, now) if scope.either(alert.queue, alert.agent)]
         found = {"now": now, "bypass": is_on(world, BYPASS), "waiting": rows, "alerts": alerts}
         return found | {"total": sum(totals.values()), "totals": totals}
+
+    async def alerts(self) -> list[FloorAlert]:
+        """What needs a supervisor's attention now."""
+        return self._alerts(list(self._world.calls.rows().values()), self._now())
+
+    def _alerts(self, calls: Sequence[Call], now: float) -> list[FloorAlert]:
+        unserved = without_agent(self._world, calls).items()
+        waiting = [
+            FloorAlert(f"{queue}: {count(number, 'caller')} waiting, nobody who fits is ready", queue=queue)
+            for queue, number in unserved
+        ]
+        return waiting + [
+            FloorAlert(f"{agent.id}: {line.text}", agent=agent.id)
+            for agent in self._world.agents.values()
+            for line in alerting(self._world, agent, now)
+        ]
 
     def _row(self, one: Waiter, now: float) -> dict[str, Any]:
         view = self._board.call(one.call.id) or {}

@@ -53,6 +53,7 @@ from callbridge.adapters.http.route import Route
 from callbridge.adapters.http.routes import ROUTES
 from callbridge.adapters.http.server import timed
 from callbridge.adapters.http.session_routes import SessionHandlers
+from callbridge.adapters.http.view_routes import ViewHandlers
 from callbridge.adapters.ledger import NoLedger
 from callbridge.adapters.views.board import Board, call_view, queue_of
 from callbridge.core.model.attempt import Running
@@ -87,10 +88,12 @@ def make_app(settings: HttpSettings, backend: Backend, probes: Probes, feed: Eve
     guarded = guard(settings, told, signed_in=log_ins, accounts=backend.accounts)
     app = web.Application(middlewares=[timed, problems, plain_only(refusals), guarded], client_max_size=BODY_LIMIT)
     readers = Readers(feed, settings.limits, refusals)
-    handlers = _Handlers(backend, probes, readers, RateLimit(settings.logins, now=asyncio.get_running_loop().time))
+    logins = RateLimit(settings.logins, now=asyncio.get_running_loop().time)
+    handlers = _Handlers(backend, probes, readers, logins, log_ins)
     groups = (
         handlers,
         SessionHandlers(log_ins, opened),
+        ViewHandlers(backend, log_ins, settings.limits, refusals),
         QualityHandlers(backend.quality()),
         RecordingHandlers(backend.recordings()),
     )
@@ -102,6 +105,7 @@ def make_app(settings: HttpSettings, backend: Backend, probes: Probes, feed: Eve
 
     async def close(_: web.Application) -> None:
         feed.close()
+        backend.views().close()
 
     app.on_shutdown.append(close)
     return app
@@ -116,11 +120,12 @@ def _handler(route: Route, groups: Sequence[object]) -> Callable[..., Awaitable[
 
 
 class _Handlers:
-    def __init__(self, backend: Backend, probes: Probes, readers: Readers, logins: RateLimit) -> None:
+    def __init__(self, backend: Backend, probes: Probes, readers: Readers, logins: RateLimit, log_ins: LogIns) -> None:
         self._backend = backend
         self._probes = probes
         self._readers = readers
         self._logins = logins
+        self._log_ins = log_ins
 
     # -- probes -------------------------------------------------------------------------------------------------
 
@@ -220,8 +225,9 @@ class _Handlers:
         types = frozenset(filter(None, request.query.get("types", "").split(",")))
         if not types <= FACT_TYPES:
             raise Problem(400, "unknown fact type", types=sorted(FACT_TYPES))
-        queue = self._queue_filter(request, self._backend.board())
-        return await stream(request, self._readers, Wanted(types, queue, caller().agent, caller().scope), user=caller().name)
+        queue, who = self._queue_filter(request, self._backend.board()), caller()
+        wanted = Wanted(types, queue, who.agent, who.scope)
+        return await stream(request, self._readers, wanted, user=who.name, goes_on=self._log_ins.watching(request, who))
 
     def _queue_filter(self, request: web.Request, board: Board) -> str:
         queue = request.query.get("queue")

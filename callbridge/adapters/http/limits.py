@@ -15,9 +15,20 @@ import structlog
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
-REFUSALS = ("connections", "connections_each", "unread", "event_readers", "event_readers_each", "content_coding", "log_ins")
+REFUSALS = (
+    "connections",
+    "connections_each",
+    "unread",
+    "event_readers",
+    "event_readers_each",
+    "content_coding",
+    "log_ins",
+    "view_readers_user",
+    "view_readers_address",
+    "slow_screen",
+)
 """Reasons for a refusal, as counted: a limit was reached, too much was sent without reading answers, the body is
-compressed, or there were too many log-ins."""
+compressed, there were too many log-ins, or a screen did not take what was sent."""
 _LOG_AGAIN = 60.0
 """Seconds between lines of the log about the same reason."""
 
@@ -33,6 +44,10 @@ class ConnectionLimits:
     event_readers: int = 100
     event_readers_each: int = 50
     """Of one user, and from one address."""
+    view_readers_user: int = 20
+    """Open screens of one user."""
+    view_readers_address: int = 256
+    """Open screens from one address."""
     asking: float = 10.0
     idle: float = 75.0
     unread: int = 1024 * 1024

@@ -15,6 +15,7 @@ import structlog
 from aiohttp import web
 
 from callbridge.adapters.http.accounts import Account, AccountKind, Accounts
+from callbridge.adapters.http.auth import Caller
 from callbridge.adapters.http.limits import Refusals
 from callbridge.adapters.http.problems import Problem
 from callbridge.adapters.http.rate_limit import RateLimit
@@ -144,9 +145,18 @@ class LogIns:
             return None
         return found
 
-    def goes_on(self, session: WebSession) -> bool:
-        """For what outlives one request: may it go on?"""
-        return self.sessions.left(session) > 0 and self.account_of(session) is not None
+    def watching(self, request: web.Request, who: Caller) -> Callable[[], Awaitable[bool]]:
+        """For a stream, which outlives its request: may it go on? It uses the session; with another role or team it has to begin
+        again."""
+
+        async def goes_on() -> bool:
+            if who.session is not None:
+                found = await self.of(request)
+                if found is None or (found[1].role, found[1].teams) != (who.role, who.teams):
+                    return False
+            return self._accounts().scope(who.teams) == who.scope
+
+        return goes_on
 
 
 def cookie_of(request: web.Request) -> str:

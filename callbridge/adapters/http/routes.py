@@ -16,6 +16,7 @@ from callbridge.adapters.http.quality_routes import QUALITY_ROUTES
 from callbridge.adapters.http.recording_routes import RECORDING_ROUTES
 from callbridge.adapters.http.route import ADMINS, NOT_NOW, STAFF, SUPERVISORS, WATCHERS, Query, Route, get, post
 from callbridge.adapters.http.session_routes import SESSION_ROUTES
+from callbridge.adapters.http.view_routes import VIEW_ROUTES
 from callbridge.adapters.report_forms.forms import MEDIA, ReportForm
 from callbridge.adapters.report_forms.words import Language
 from callbridge.adapters.reports.intervals import By
@@ -139,6 +140,7 @@ ROUTES: tuple[Route, ...] = (
     get("/metrics", "metrics", "metrics in the Prometheus text format", str, roles=None, media="text/plain"),
     get("/api/openapi.json", "openapi", "this OpenAPI document", dict[str, Any], limited=Limited.OPEN),
     *SESSION_ROUTES,
+    *VIEW_ROUTES,
     get("/api/queues", "queues", "list queues", list[response_bodies.QueueView], limited=Limited.ROWS),
     get("/api/queues/{name}", "queue", "get a queue", response_bodies.QueueView, faults=(404,), limited=Limited.QUEUE),
     get(
