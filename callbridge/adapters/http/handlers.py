@@ -6,6 +6,7 @@ import asyncio
 import json
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from aiohttp import hdrs, web
@@ -23,6 +24,7 @@ from callbridge.adapters.http.limited import OUTSIDE
 from callbridge.adapters.http.limits import Refusals
 from callbridge.adapters.http.log_in import LogIns
 from callbridge.adapters.http.openapi import document
+from callbridge.adapters.http.pages import DIST, Pages
 from callbridge.adapters.http.permits import NOT_YOURS, limit_of, permitted, timeline_for
 from callbridge.adapters.http.person_schemas import PersonBody
 from callbridge.adapters.http.probes import Probes
@@ -74,8 +76,8 @@ from callbridge.core.model.plan import ToAgent
 from callbridge.core.model.switch import BYPASS, closing
 
 
-def make_app(settings: HttpSettings, backend: Backend, probes: Probes, feed: EventFeed) -> web.Application:
-    """The application, ready for a runner. Call it on the loop on which it will run."""
+def make_app(settings: HttpSettings, backend: Backend, probes: Probes, feed: EventFeed, pages: Path = DIST) -> web.Application:
+    """The application, ready for a runner. Call it on the loop on which it will run. ``pages``: where the screens' bundle is."""
     refusals = Refusals(probes.refused)
 
     def told(who: Caller, address: str) -> None:
@@ -102,6 +104,7 @@ def make_app(settings: HttpSettings, backend: Backend, probes: Probes, feed: Eve
         app.router.add_route(route.method, route.path, handler)
         if route.roles is None and route.method == hdrs.METH_GET:
             app.router.add_route(hdrs.METH_HEAD, route.path, handler)  # load balancers probe with HEAD
+    Pages(pages).add_to(app.router)
 
     async def close(_: web.Application) -> None:
         feed.close()

@@ -72,5 +72,7 @@ async def problems(request: web.Request, handler: Handler) -> web.StreamResponse
 def hardened(response: web.StreamResponse) -> web.StreamResponse:
     """Add the headers for browsers and proxies that every response has."""
     response.headers["X-Content-Type-Options"] = "nosniff"
-    response.headers[hdrs.CACHE_CONTROL] = "no-store"
+    response.headers["Referrer-Policy"] = "no-referrer"
+    response.headers.setdefault("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
+    response.headers.setdefault(hdrs.CACHE_CONTROL, "no-store")
     return response
