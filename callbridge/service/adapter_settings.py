@@ -11,7 +11,7 @@ from callbridge.adapters.ari.link import AriSettings
 from callbridge.adapters.ari.ownership import OwnershipCheck
 from callbridge.adapters.history import People, Retention
 from callbridge.adapters.history.recording_retention import RecordingTerms
-from callbridge.adapters.http import ApiToken, ConnectionLimits, HttpSettings, TokenRole
+from callbridge.adapters.http import ApiToken, ConnectionLimits, HttpSettings, TlsFiles, TokenRole, TrustedProxies
 from callbridge.adapters.ledger import LedgerTerms
 from callbridge.adapters.lookups.lookup import LookupSettings
 from callbridge.adapters.mail import MailSettings
@@ -200,4 +200,15 @@ def http_settings(http: HttpConfig) -> HttpSettings:
         for token in http.tokens
     ]
     limits = ConnectionLimits(**http.limits.model_dump())
-    return HttpSettings(host=http.host, token=http.token.get_secret_value() if http.token else "", tokens=tokens, limits=limits)
+    return HttpSettings(
+        host=http.host,
+        token=http.token.get_secret_value() if http.token else "",
+        tokens=tokens,
+        limits=limits,
+        proxies=TrustedProxies.of(http.trusted_proxies),
+    )
+
+
+def tls_files(http: HttpConfig) -> TlsFiles | None:
+    """Of the certificate with which https is served; None: http is."""
+    return None if http.tls is None else TlsFiles(http.tls.certificate, http.tls.key)

@@ -18,7 +18,7 @@ from callbridge.adapters.ari import ownership
 from callbridge.adapters.ari.restarts import Restarts
 from callbridge.adapters.history.recording_retention import RecordingRetention
 from callbridge.adapters.history.recordings import RecordingService
-from callbridge.adapters.http import NoStandby, ReloadResult, Role
+from callbridge.adapters.http import NoStandby, ReloadResult, Role, ServedCertificate
 from callbridge.adapters.ledger import trouble_of
 from callbridge.adapters.logs import log as logs
 from callbridge.adapters.metrics.registry import Metrics
@@ -34,7 +34,7 @@ from callbridge.runtime.loop import Fatal
 from callbridge.service import observing
 from callbridge.service import term as terms
 from callbridge.service.accounts import KeptSessions
-from callbridge.service.adapter_settings import history_url, ownership_check, recording_terms, redis_settings
+from callbridge.service.adapter_settings import history_url, ownership_check, recording_terms, redis_settings, tls_files
 from callbridge.service.alerting import Alerting
 from callbridge.service.fatal_callbacks import FatalCallbacks
 from callbridge.service.leading import Leading
@@ -88,6 +88,8 @@ class Process:
         self._failing = False
         self._masked = masked
         self.kept_sessions = KeptSessions(settings)
+        files = tls_files(settings.http)
+        self.certificate = ServedCertificate(files) if files is not None else None
         self.term_over = asyncio.Event()
         """The term is to end, because another instance leads or is to lead."""
         self.leading: Leading | None = None

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import structlog
 
 from callbridge.adapters.files.tiers import TierFile
-from callbridge.adapters.http import ReloadResult
+from callbridge.adapters.http import BadCertificate, ReloadResult
 from callbridge.adapters.ledger import LedgerTerms, NoLedger
 from callbridge.adapters.views.reload_report import reload_report
 from callbridge.core.model.events import CampaignRecalled, PlanChanged
@@ -114,15 +114,25 @@ class Reloads:
         if report["refused"]:
             _log_refused(report["refused"], by, hint=HOW_TO_FORCE)
             return ReloadResult(faults=report["refused"], report=report)
+        self._renew_certificate()
         await term.readers.hooks.adopt(coming.hooks)
         if self._process.alerting is not None:
             await self._process.alerting.adopt(coming.settings, coming.plan)
         _log_done(coming.settings, report, by)
         return ReloadResult(report=report)
 
+    def _renew_certificate(self) -> None:
+        """It was checked with the configuration; new connections get it."""
+        if self._process.certificate is not None:
+            try:
+                self._process.certificate.renew()
+            except BadCertificate as trouble:
+                log.error("the certificate was not renewed", why=str(trouble))
+
     def _of_a_standby(self, settings: Settings, by: str) -> ReloadResult:
         """It is in force when this instance leads; until then nobody is affected."""
         self._process.settings = settings
+        self._renew_certificate()
         log.info("reloaded; in force when this instance leads", queues=len(settings.queues), agents=len(settings.agents), by=by)
         return ReloadResult()
 
@@ -131,6 +141,8 @@ class Reloads:
 
         def read() -> _Next:
             settings = load(self._process.config, observed=self._process.observes)
+            if self._process.certificate is not None:
+                self._process.certificate.check()
             details = json.dumps([asdict(one) for one in differences(self._process.settings, settings)], ensure_ascii=False)
             return _Next(
                 settings=settings,
@@ -144,6 +156,8 @@ class Reloads:
             coming = await asyncio.to_thread(read)
         except ConfigFaults as wrong:
             raise ReloadRefused(*map(str, wrong.faults)) from None
+        except BadCertificate as wrong:
+            raise ReloadRefused(str(wrong)) from None
         fixed = [name for name in RESTART_ONLY if getattr(coming.settings, name) != getattr(self._process.settings, name)]
         if fixed:
             raise ReloadRefused(f"changes to {', '.join(fixed)} need a restart")

@@ -19,7 +19,7 @@ import structlog
 
 from callbridge.adapters.database import BadDatabase
 from callbridge.adapters.facts.codec import FutureSchema
-from callbridge.adapters.http import REFUSALS, Probes, listening, make_app, make_standby_app, make_starting_app
+from callbridge.adapters.http import REFUSALS, BadCertificate, Probes, listening, make_app, make_standby_app, make_starting_app
 from callbridge.adapters.logs import log as logs
 from callbridge.adapters.report_forms.scheduler import ReportScheduler
 from callbridge.adapters.system.garbage import Collector
@@ -53,7 +53,8 @@ async def _with_term(process: Process, term: Term, address: socket.socket) -> As
     )
     site = make_app(http, HttpBackend(process, term), probes, term.readers.feed)
     kept = address.dup() if process.has_standby else address  # a standby serves there after this term
-    async with listening(site, kept, http.limits, refused):
+    tls = process.certificate.context if process.certificate is not None else None
+    async with listening(site, kept, http.limits, refused, proxies=http.proxies, tls=tls):
         yield
 
 
@@ -62,13 +63,14 @@ async def _without_term(process: Process, address: socket.socket) -> AsyncIterat
     """HTTP while we have no world: it answers what we wait for, and a standby also what it can read."""
     http = http_settings(process.settings.http)
     probes = Probes(missing=process.missing, notes=process.notes, role=process.role)
+    tls = process.certificate.context if process.certificate is not None else None
     async with contextlib.AsyncExitStack() as stack:
         if process.has_standby:
             reads = await stack.enter_async_context(standby_reads(process))
             site = make_standby_app(http, replace(probes, metrics=process.metrics.render_standby), reads)
         else:
             site = make_starting_app(http, probes)
-        await stack.enter_async_context(listening(site, address.dup(), http.limits))
+        await stack.enter_async_context(listening(site, address.dup(), http.limits, proxies=http.proxies, tls=tls))
         yield
 
 
@@ -112,6 +114,9 @@ async def serve(settings: Settings, config: Path, *, observes: bool = False) -> 
     logs.configure(level=settings.log.level.upper(), stream=drain, mask=settings.log.mask_numbers)
     try:
         return await _serve(Process(settings, config, drain, observes=observes))
+    except BadCertificate as trouble:
+        log.critical("cannot start", why=str(trouble))
+        return FAILED
     finally:
         drain.close()
 
@@ -172,7 +177,7 @@ async def _begun(process: Process) -> Term | None:
 async def _lead(process: Process, term: Term) -> None:
     """Until we are to stop, or another instance is to lead: then the term ends first, because others wait for that."""
     http = process.settings.http
-    log.info("serving", http=f"http://{http.host}:{http.port}")
+    log.info("serving", http=f"{'http' if http.tls is None else 'https'}://{http.host}:{http.port}")
     _serve_probes(process)
     term.parts.run("reports", _schedule(process, term).run())
     over = asyncio.create_task(process.term_over.wait(), name="over")

@@ -25,6 +25,7 @@ def anchor_files(document: Document) -> None:
         file = lookup.get("csv") if isinstance(lookup, dict) else None
         if isinstance(lookup, dict) and isinstance(file, str) and file:
             lookup["csv"] = str(_beside(document, ("lookups", lookup_name, "csv"), file))
+    _anchor_tls(document)
     _anchor_report_folders(document)
     _anchor_csv(document, "shifts")
     _anchor_csv(document, "tiers")
@@ -42,6 +43,21 @@ def _anchor_csv(document: Document, name: str) -> None:
                 pass
         except (OSError, ValueError) as error:
             document.add((name, "csv"), f"cannot read {str(path)!r}: {_reason(error)}")
+
+
+def _anchor_tls(document: Document) -> None:
+    http = document.values.get("http")
+    tls = http.get("tls") if isinstance(http, dict) else None
+    for name in ("certificate", "key"):
+        file = tls.get(name) if isinstance(tls, dict) else None
+        if isinstance(tls, dict) and isinstance(file, str) and file:
+            path = _beside(document, ("http", "tls", name), file)
+            tls[name] = str(path)
+            try:
+                with _regular(path).open("rb"):
+                    pass
+            except (OSError, ValueError) as error:
+                document.add(("http", "tls", name), f"cannot read {str(path)!r}: {_reason(error)}")
 
 
 def _anchor_report_folders(document: Document) -> None:

@@ -33,7 +33,7 @@ from callbridge.settings.values import (
     Zone,
     filled,
 )
-from callbridge.settings.web_access import SessionsConfig
+from callbridge.settings.web_access import AddressRange, SessionsConfig, TlsConfig
 from callbridge.wire.webhooks import EVENTS, EventName, placeholders
 
 DEFAULT_APP, DEFAULT_PREFIX = "callbridge", "cb"
@@ -276,6 +276,11 @@ class HttpConfig(ConfigSection):
     """Further tokens, each with a name and a role."""
     limits: HttpLimitsConfig = HttpLimitsConfig()
     """How many connections and event readers are served at a time."""
+    tls: TlsConfig | None = None
+    """Serve https by a certificate; without this section http."""
+    trusted_proxies: tuple[AddressRange, ...] = ()
+    """Addresses or networks of reverse proxies whose `X-Forwarded-For`, `-Proto` and `-Host` are believed.
+    Example: `[10.0.0.5]`"""
     sessions: SessionsConfig = SessionsConfig()
     """How long somebody who has logged in with a browser stays logged in."""
 

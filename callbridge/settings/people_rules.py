@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from callbridge.settings import models
 from callbridge.settings.document import Document, Path, mapping
 from callbridge.settings.faults import Fault, did_you_mean
+from callbridge.settings.values import is_loopback
 
 RESERVED = ("admin", "local")
 """The name in the audit for ``http.token``, and for callers who need no token."""
@@ -46,3 +47,10 @@ def _known(document: Document, at: Path, names: Iterable[str], what: str, there:
     for index, name in enumerate(names):
         if name not in known:
             yield document.at((*at, index), f"no such {what}: {name!r}", did_you_mean(name, known))
+
+
+def warnings(settings: models.Settings, document: Document) -> Iterator[Fault]:
+    http = settings.http
+    if settings.users and not is_loopback(http.host) and http.tls is None and not http.trusted_proxies:
+        hint = "add http.tls, or serve https by a proxy that http.trusted_proxies names"
+        yield document.at(("http", "host"), "users would send their passwords unencrypted", hint)

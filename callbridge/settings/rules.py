@@ -74,6 +74,7 @@ def warnings(settings: models.Settings, document: Document) -> Iterator[Fault]:
         _unused,
         _long_rings,
         _odd_hooks,
+        people_rules.warnings,
         alert_rules.warnings,
         flow_rules.warnings,
         campaign_rules.warnings,

@@ -133,6 +133,11 @@ WRONG = [
     ("admin's team", ("skills: [", f"users: {{maria: {{role: admin, teams: [front], password: '{HASH}'}}}}\nteams: {{front: {{}}}}\nskills: ["), "cb.yaml:5: users.maria.teams: requires role: viewer or supervisor, not admin"),
     ("team's queue", ("skills: [", "teams: {front: {queues: [suport]}}\nskills: ["), "cb.yaml:5: teams.front.queues[0]: no such queue: 'suport' (hint: did you mean 'support'?)"),
     ("team's agent", ("skills: [", "teams: {front: {agents: [anne]}}\nskills: ["), "cb.yaml:5: teams.front.agents[0]: no such agent: 'anne' (hint: did you mean 'ann'?)"),
+    ("proxy", ("skills: [", "http: {trusted_proxies: [proxy.example]}\nskills: ["), "cb.yaml:5: http.trusted_proxies[0]: expected an address or a network such as 10.0.0.0/24, not 'proxy.example'"),
+    ("certificate", ("skills: [", "http: {tls: {certificate: none.pem, key: cb.yaml}}\nskills: ["), "cb.yaml:5: http.tls.certificate: cannot read 'none.pem': no such file or directory"),
+    ("wall's queue", ("skills: [", "walls: {front: {queues: [suport]}}\nskills: ["), "cb.yaml:5: walls.front.queues[0]: no such queue: 'suport' (hint: did you mean 'support'?)"),
+    ("wall's key", ("skills: [", "walls: {front: {key: short}}\nskills: ["), "cb.yaml:5: walls.front.key: is too short: at least 16 characters, such as `openssl rand -hex 16` prints"),
+    ("wall's key's letters", ("skills: [", "walls: {front: {key: 0123456789abcdef?}}\nskills: ["), "cb.yaml:5: walls.front.key: is part of an address: use ASCII letters and digits"),
     ("token's letters", ("skills: [", 'http: {tokens: [{name: a, role: admin, token: "a b"}]}\nskills: ['), "cb.yaml:5: http.tokens[0].token: cannot be sent in an HTTP header: use ASCII letters, digits and punctuation"),
     ("hook url", ("skills: [", "webhooks: [{name: crm, url: crm.example, secret: 0123456789abcdef}]\nskills: ["), "cb.yaml:5: webhooks[0].url: expected a URL such as https://127.0.0.1:8443/calls"),
     ("hook secret", ("skills: [", "webhooks: [{name: crm, url: https://crm.example/}]\nskills: ["), "cb.yaml:5: webhooks[0].secret: is missing (hint: or secret_file)"),
@@ -306,6 +311,7 @@ def test_the_configuration_that_the_others_spoil_is_right(write: Write) -> None:
 
 ALERTS = "alerts: {webhook: {url: https://a/, secret: 0123456789abcdef}}"
 DOUBTFUL = [
+    ("passwords in the open", ("skills: [", f"http: {{host: 0.0.0.0}}\nusers: {{maria: {{role: admin, password: '{HASH}'}}}}\nskills: ["), "cb.yaml:5: http.host: users would send their passwords unencrypted (hint: add http.tls, or serve https by a proxy that http.trusted_proxies names)"),
     ("nothing", ("  general:\n", "  general:\n    wrap_up:\n"), "cb.yaml:15: queues.general.wrap_up: has no value: the default is used (hint: give a value, or remove the line)"),
     ("long", ("  general:\n", "  general:\n    wrap_up: 12000\n"), "cb.yaml:15: queues.general.wrap_up: 3h20m is very long: the agent gets no call during it"),
     ("long rest", ("  general:\n", "  general:\n    no_answer: {rest: 9000}\n"), "cb.yaml:15: queues.general.no_answer.rest: 2h30m is very long: the agent gets no call during it"),

@@ -11,10 +11,12 @@ from callbridge.adapters.http.feed import EventFeed
 from callbridge.adapters.http.handlers import make_app
 from callbridge.adapters.http.limits import REFUSALS, ConnectionLimits
 from callbridge.adapters.http.probes import Probes, Role, make_starting_app
+from callbridge.adapters.http.proxies import TrustedProxies
 from callbridge.adapters.http.request_bodies import BODY_LIMIT
 from callbridge.adapters.http.server import listening
 from callbridge.adapters.http.sessions import Sessions, SessionTerms
 from callbridge.adapters.http.standby_routes import StandbyReads, make_standby_app
+from callbridge.adapters.http.tls import BadCertificate, ServedCertificate, TlsFiles
 from callbridge.adapters.http.view_feed import ViewFeed
 
 __all__ = [
@@ -25,6 +27,7 @@ __all__ = [
     "Accounts",
     "ApiToken",
     "Backend",
+    "BadCertificate",
     "ConnectionLimits",
     "EventFeed",
     "HttpSettings",
@@ -32,12 +35,15 @@ __all__ = [
     "Probes",
     "ReloadResult",
     "Role",
+    "ServedCertificate",
     "SessionTerms",
     "Sessions",
     "StandbyReads",
     "SubmittedEvent",
     "Team",
+    "TlsFiles",
     "TokenRole",
+    "TrustedProxies",
     "ViewFeed",
     "Wall",
     "listening",

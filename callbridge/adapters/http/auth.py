@@ -25,6 +25,7 @@ from aiohttp.typedefs import Handler, Middleware
 from callbridge.adapters.http.accounts import Account, AccountKind, Accounts, TokenRole
 from callbridge.adapters.http.limits import ConnectionLimits, address_of
 from callbridge.adapters.http.problems import Problem
+from callbridge.adapters.http.proxies import TrustedProxies
 from callbridge.adapters.http.rate_limit import RateLimit
 from callbridge.adapters.http.same_origin import check_origin
 from callbridge.adapters.http.scope import WHOLE_FLOOR, Scope
@@ -71,6 +72,7 @@ class HttpSettings:
     wrong_tokens: int = 10
     logins: int = 10
     limits: ConnectionLimits = field(default_factory=ConnectionLimits)
+    proxies: TrustedProxies = field(default_factory=TrustedProxies)
 
     @property
     def all_tokens(self) -> dict[str, Account]:

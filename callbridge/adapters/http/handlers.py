@@ -29,6 +29,7 @@ from callbridge.adapters.http.permits import NOT_YOURS, limit_of, permitted, tim
 from callbridge.adapters.http.person_schemas import PersonBody
 from callbridge.adapters.http.probes import Probes
 from callbridge.adapters.http.problems import Problem, problems, unavailable
+from callbridge.adapters.http.proxies import behind
 from callbridge.adapters.http.quality_routes import QualityHandlers
 from callbridge.adapters.http.rate_limit import RateLimit
 from callbridge.adapters.http.recording_routes import RecordingHandlers
@@ -88,7 +89,8 @@ def make_app(settings: HttpSettings, backend: Backend, probes: Probes, feed: Eve
 
     log_ins = LogIns(backend.sessions(), backend.accounts, settings.all_tokens, backend.check_pin, refusals)
     guarded = guard(settings, told, signed_in=log_ins, accounts=backend.accounts)
-    app = web.Application(middlewares=[timed, problems, plain_only(refusals), guarded], client_max_size=BODY_LIMIT)
+    middlewares = [timed, behind(settings.proxies), problems, plain_only(refusals), guarded]
+    app = web.Application(middlewares=middlewares, client_max_size=BODY_LIMIT)
     readers = Readers(feed, settings.limits, refusals)
     logins = RateLimit(settings.logins, now=asyncio.get_running_loop().time)
     handlers = _Handlers(backend, probes, readers, logins, log_ins)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ipaddress
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from dataclasses import dataclass, field
 
 import structlog
@@ -70,7 +70,9 @@ class Refusals:
 class Connections:
     """The open connections, in all and by address."""
 
-    def __init__(self, limits: ConnectionLimits, refusals: Refusals) -> None:
+    def __init__(self, limits: ConnectionLimits, refusals: Refusals, proxies: Container[str] = ()) -> None:
+        """``proxies``: addresses that all clients share, and that may have all connections."""
+        self._proxies = proxies
         self.limits = limits
         self.refusals = refusals
         self._open: Counter[str] = Counter()
@@ -81,7 +83,7 @@ class Connections:
         if self._total >= self.limits.connections:
             self.refusals.note("connections", now, open=self._total)
             return False
-        if self._open[address] >= self.limits.connections_each:
+        if self._open[address] >= self.limits.connections_each and address not in self._proxies:
             self.refusals.note("connections_each", now, address=address, open=self._open[address])
             return False
         self._total += 1

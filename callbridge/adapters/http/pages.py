@@ -23,7 +23,7 @@ DIST = Path(__file__).parents[2] / "web" / "dist"
 LARGEST_BUNDLE = 20_000_000
 """Bytes of all files together: more is no bundle of ours."""
 FOREVER = "public, max-age=31536000, immutable"
-ASK_AGAIN = "no-cache"
+REVALIDATED = "no-cache"
 POLICY = "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; object-src 'none'"
 _HASHED = re.compile(r"[.-][A-Za-z0-9_]{8,}\.[a-z0-9]+$")
 _PACKED = frozenset({".png", ".jpg", ".webp", ".woff2", ".mp3", ".ogg", ".gz"})
@@ -91,7 +91,7 @@ def _read(path: Path) -> PageFile:
     packed = None if path.suffix in _PACKED else gzip.compress(body, mtime=0)
     if packed is not None and len(packed) >= len(body):
         packed = None
-    return PageFile(body, media, FOREVER if _HASHED.search(path.name) else ASK_AGAIN, packed)
+    return PageFile(body, media, FOREVER if _HASHED.search(path.name) else REVALIDATED, packed)
 
 
 def _response(request: web.Request, file: PageFile) -> web.Response:

@@ -12,6 +12,7 @@ from callbridge.adapters.http.auth import HttpSettings, guard
 from callbridge.adapters.http.encodings import plain_only
 from callbridge.adapters.http.limits import Refusals
 from callbridge.adapters.http.problems import Problem, problems
+from callbridge.adapters.http.proxies import behind
 from callbridge.adapters.http.server import timed
 from callbridge.adapters.metrics.registry import CONTENT_TYPE
 
@@ -76,7 +77,9 @@ def make_starting_app(settings: HttpSettings, probes: Probes) -> web.Application
         waiting = "; ".join(probes.missing())
         raise Problem(503, f"callbridge is starting{': ' if waiting else ''}{waiting}", retry_after=1.0)
 
-    app = web.Application(middlewares=[timed, problems, plain_only(Refusals(probes.refused)), guard(settings)])
+    app = web.Application(
+        middlewares=[timed, behind(settings.proxies), problems, plain_only(Refusals(probes.refused)), guard(settings)]
+    )
     app.router.add_get("/healthz", probes.health)
     app.router.add_get("/readyz", probes.readiness)
     app.router.add_get("/metrics", probes.figures)

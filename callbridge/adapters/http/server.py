@@ -9,7 +9,8 @@ import asyncio
 import contextlib
 import logging
 import socket
-from collections.abc import AsyncIterator, Callable
+import ssl
+from collections.abc import AsyncIterator, Callable, Container
 from http import HTTPStatus
 
 from aiohttp import web
@@ -146,10 +147,14 @@ async def listening(
     address: socket.socket,
     limits: ConnectionLimits | None = None,
     refused: Callable[[str], None] | None = None,
+    *,
+    proxies: Container[str] = (),
+    tls: ssl.SSLContext | None = None,
 ) -> AsyncIterator[None]:
-    """Serve ``app`` on a bound socket, which is closed at the end. ``refused`` counts refusals by reason."""
+    """Serve ``app`` on a bound socket, which is closed at the end. ``refused`` counts refusals by reason; ``proxies``: addresses
+    that may have all connections; ``tls``: serve https."""
     limits = limits or ConnectionLimits()
-    connections = Connections(limits, Refusals(refused) if refused is not None else Refusals())
+    connections = Connections(limits, Refusals(refused) if refused is not None else Refusals(), proxies)
     runner, loop = web.AppRunner(app, shutdown_timeout=1.0), asyncio.get_running_loop()
     await runner.setup()
     try:
@@ -166,7 +171,13 @@ async def listening(
                 auto_decompress=False,
             )
 
-        server = await loop.create_server(lambda: Doorkeeper(speaker, connections), sock=address, backlog=128)
+        server = await loop.create_server(
+            lambda: Doorkeeper(speaker, connections),
+            sock=address,
+            backlog=128,
+            ssl=tls,
+            ssl_handshake_timeout=limits.asking if tls is not None else None,
+        )
         try:
             yield
         finally:

@@ -24,6 +24,7 @@ from callbridge.adapters.http.openapi import document
 from callbridge.adapters.http.permits import NOT_YOURS, limit_of, permitted, timeline_for
 from callbridge.adapters.http.probes import Probes, leader_only
 from callbridge.adapters.http.problems import Problem, problems
+from callbridge.adapters.http.proxies import behind
 from callbridge.adapters.http.quality_routes import QualityHandlers
 from callbridge.adapters.http.recording_routes import RecordingHandlers
 from callbridge.adapters.http.report_answers import catalogue_answer, report_answer
@@ -60,7 +61,7 @@ def make_standby_app(settings: HttpSettings, probes: Probes, reads: StandbyReads
     """The application of an instance that does not lead. Call it on the loop on which it will run."""
     refuse = leader_only(probes.role)
     groups = (StandbyHandlers(probes, reads), QualityHandlers(reads.quality), RecordingHandlers(reads.recordings))
-    middlewares = [timed, problems, plain_only(Refusals(probes.refused)), guard(settings)]
+    middlewares = [timed, behind(settings.proxies), problems, plain_only(Refusals(probes.refused)), guard(settings)]
     app = web.Application(middlewares=middlewares, client_max_size=BODY_LIMIT)
     for route in ROUTES:
         found = next((getattr(group, route.handler) for group in groups if hasattr(group, route.handler)), None)
