@@ -77,6 +77,7 @@ from callbridge.core.model.events import (
     RecordingEnded,
     RecordingScored,
     ReferralRead,
+    RequestCarriedOut,
     StoreChanged,
     SwitchTurned,
     TokenUsed,
@@ -254,6 +255,8 @@ def _apply(world: World, event: AnyEvent) -> None:
             slices.begin(world, plan_change.changed(world, event))
         case TokenUsed():
             audit.token_used(world, event)
+        case RequestCarriedOut():
+            audit.carried_out(world, event)
         case PinEntered():
             pin_guards.entered(world, event)
         case RecordingScored():

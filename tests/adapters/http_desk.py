@@ -31,7 +31,7 @@ from callbridge.adapters.views.calendars import hours
 from callbridge.adapters.views.callbacks import callback_to, callbacks
 from callbridge.adapters.views.reload_report import reload_report
 from callbridge.adapters.views.timelines import Timelines
-from callbridge.core.model.events import AnyEvent, PinEntered, PlanChanged, TokenUsed
+from callbridge.core.model.events import AnyEvent, PinEntered, PlanChanged, RequestCarriedOut, TokenUsed
 from callbridge.core.model.facts import RequestRefused
 from callbridge.core.model.plan import Plan
 from callbridge.core.model.switch import Switch
@@ -71,6 +71,7 @@ class ToyDesk:
         self.looked = 0
         self.asked: list[SubmittedEvent] = []
         self.noted: list[TokenUsed] = []
+        self.carried_out = list[tuple[str, str, str]]()
 
     def run(self, times: int) -> None:
         for _ in range(times):
@@ -112,8 +113,12 @@ class ToyDesk:
             raise self.fault
         return self.tell(PinEntered(at=self.now(), agent=agent, pin=pin, place=place)).answer is True
 
-    def note(self, event: TokenUsed) -> None:
-        self.noted.append(event)
+    def note(self, event: TokenUsed | RequestCarriedOut) -> None:
+        if isinstance(event, RequestCarriedOut):
+            self.carried_out.append((event.by, event.request, event.to))
+            self.tell(event)
+        else:
+            self.noted.append(event)
 
     async def reload(self, *, dry_run: bool = False, force: bool = False, by: str = "") -> ReloadResult:
         self.reloads += 1

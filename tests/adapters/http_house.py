@@ -41,7 +41,15 @@ from callbridge.adapters.views.calendars import hours
 from callbridge.adapters.views.callbacks import callback_to, callbacks
 from callbridge.adapters.views.reload_report import reload_report
 from callbridge.adapters.views.timelines import Timelines
-from callbridge.core.model.events import CallerArrived, DevicesListed, PbxSnapshot, PinEntered, PlanChanged, TokenUsed
+from callbridge.core.model.events import (
+    CallerArrived,
+    DevicesListed,
+    PbxSnapshot,
+    PinEntered,
+    PlanChanged,
+    RequestCarriedOut,
+    TokenUsed,
+)
 from callbridge.core.model.facts import AnyFact, RequestRefused
 from callbridge.core.model.ids import leg_id
 from callbridge.core.model.orders import Order
@@ -131,7 +139,7 @@ class House:
     async def check_pin(self, agent: str, pin: str, place: str) -> bool:
         return await self.runtime.check_pin(PinEntered(at=self.clock.now(), agent=agent, pin=pin, place=place))
 
-    def note(self, event: TokenUsed) -> None:
+    def note(self, event: TokenUsed | RequestCarriedOut) -> None:
         self.runtime.post(event)
 
     async def reload(self, *, dry_run: bool = False, force: bool = False, by: str = "") -> ReloadResult:

@@ -327,7 +327,7 @@ async def test_a_team_that_is_no_more_has_nothing(client: Client) -> None:
 async def test_an_account_has_the_scope_of_all_its_teams(desk: ToyDesk) -> None:
     other = Team(name="back", queues=frozenset({"q1"}), agents=frozenset({"a1"}))
     both = Accounts(teams={**desk.people.teams, "back": other}).scope(("front", "back"))
-    assert (both.queues, both.agents) == ({"q0", "q1"}, {"a0", "a1", "a3"})
+    assert (both.queues, both.agents) == (frozenset({"q0", "q1"}), frozenset({"a0", "a1", "a3"}))
 
 
 async def test_recordings_are_those_of_the_teams_queues_and_agents(desk: ToyDesk, client: Client) -> None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from callbridge.core.model.events import PlanChanged, TokenUsed
-from callbridge.core.model.facts import ApiLoggedIn, ConfigReloaded, RequestRefused
+from callbridge.core.model.events import PlanChanged, RequestCarriedOut, TokenUsed
+from callbridge.core.model.facts import ApiLoggedIn, ConfigReloaded, RequestGranted, RequestRefused
 from tests.core.story import one_queue
 
 
@@ -14,6 +14,13 @@ def test_a_log_in_to_the_api_is_told() -> None:
     story.happens(TokenUsed(at=story.now, by="ann", role="agent", origin="10.0.0.7", agent="ann"))
     told = story.fact(ApiLoggedIn)
     assert (told.by, told.role, told.origin, told.agent) == ("ann", "agent", "10.0.0.7", "ann")
+
+
+def test_what_others_carry_out_is_told_with_the_name() -> None:
+    story = one_queue()
+    story.happens(RequestCarriedOut(at=story.now, by="maria", request="leads_add", to="campaign:spring"))
+    told = story.fact(RequestGranted)
+    assert (told.by, told.request, told.to) == ("maria", "leads_add", "campaign:spring")
 
 
 def test_a_reload_is_told_with_its_details_and_a_start_or_a_refusal_is_none() -> None:

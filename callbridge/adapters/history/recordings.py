@@ -177,7 +177,7 @@ def _row(engine: Engine, recording: str, may: Callable[[Mapping[str, Any]], bool
     wanted = select(*(recordings.c[name] for name in _LISTED)).where(recordings.c.fact == recording)
     with engine.begin() as link:
         row = link.execute(wanted).mappings().one_or_none()
-    if row is None or not may(row):
+    if row is None or not may(dict(row)):
         raise NoRecording("no such recording")
     if row["kind"] != "talk":
         raise NoRecording("voicemails are not in the recordings folder")

@@ -69,6 +69,7 @@ from callbridge.core.model.events import (
     CallRequested,
     CampaignRequested,
     DispositionRequested,
+    RequestCarriedOut,
     SwitchTurned,
     TokenUsed,
 )
@@ -102,7 +103,7 @@ def make_app(settings: HttpSettings, backend: Backend, probes: Probes, feed: Eve
         RecordingHandlers(backend.recordings()),
     )
     for route in ROUTES:
-        handler = permitted(route, _handler(route, groups), backend)
+        handler = permitted(route, _recorded(route, _handler(route, groups), backend), backend)
         app.router.add_route(route.method, route.path, handler)
         if route.roles is None and route.method == hdrs.METH_GET:
             app.router.add_route(hdrs.METH_HEAD, route.path, handler)  # load balancers probe with HEAD
@@ -122,6 +123,26 @@ def _handler(route: Route, groups: Sequence[object]) -> Callable[..., Awaitable[
         getattr(group, route.handler) for group in groups if hasattr(group, route.handler)
     )
     return found
+
+
+_KINDS = {"name": "campaign", "id": "review"}
+"""What the parameters of those paths are that are recorded."""
+
+
+def _recorded(
+    route: Route, handler: Callable[..., Awaitable[web.StreamResponse]], backend: Backend
+) -> Callable[..., Awaitable[web.StreamResponse]]:
+    """The handler; what it has done is recorded with the name of the client, if the route says so."""
+    if not route.recorded:
+        return handler
+
+    async def recording(request: web.Request) -> web.StreamResponse:
+        response = await handler(request)
+        to = "".join(f"{_KINDS.get(name, name)}:{value}" for name, value in request.match_info.items())
+        backend.note(RequestCarriedOut(at=backend.now(), by=caller().by, request=route.recorded, to=to))
+        return response
+
+    return recording
 
 
 class _Handlers:
@@ -315,6 +336,7 @@ class _Handlers:
 
     async def step_down(self, request: web.Request) -> web.Response:
         await body_of(request, Body)
+        self._backend.note(RequestCarriedOut(at=self._backend.now(), by=caller().by, request="step_down"))  # while we still act
         try:
             leader = await self._backend.step_down(caller().by)
         except NoStandby as nobody:

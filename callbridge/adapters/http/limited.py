@@ -40,8 +40,8 @@ class Floor(Protocol):
 
 
 def check_limited(rule: Limited | None, request: web.Request, who: Caller, floor: Floor | None) -> None:
-    """Raises Problem when the client's teams have nothing to do with what is asked for. ``floor``: None on a standby, which cannot
-    tell whose a call is."""
+    """Raises Problem when the client's teams have nothing to do with what is asked for. ``floor``: None on a standby, which
+    cannot tell whose a call is."""
     scope, path = who.scope, request.match_info
     if scope.whole:
         return

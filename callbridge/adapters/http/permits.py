@@ -20,8 +20,8 @@ _MAX_CALLS = 1000
 
 
 def permitted(route: Route, handler: Callable[..., Awaitable[web.StreamResponse]], floor: Floor | None) -> Handler:
-    """The route's handler, after checks that the role and the teams may use it and that the body is not a web form. ``floor``: None
-    on a standby."""
+    """The route's handler, after checks that the role and the teams may use it and that the body is not a web form. ``floor``:
+    None on a standby."""
 
     async def allowed(request: web.Request) -> web.StreamResponse:
         if route.roles is not None and caller().role not in route.roles:

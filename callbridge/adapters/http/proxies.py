@@ -28,9 +28,9 @@ class TrustedProxies:
     def of(cls, names: Iterable[str]) -> TrustedProxies:
         return cls(tuple(ipaddress.ip_network(name, strict=False) for name in names))
 
-    def __contains__(self, address: str) -> bool:
+    def __contains__(self, address: object) -> bool:
         try:
-            found = ipaddress.ip_address(address.partition("%")[0])
+            found = ipaddress.ip_address(str(address).partition("%")[0])
         except ValueError:
             return False
         if isinstance(found, ipaddress.IPv6Address) and found.ipv4_mapped is not None:

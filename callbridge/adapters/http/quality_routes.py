@@ -41,6 +41,7 @@ QUALITY_ROUTES = (
         roles=SUPERVISORS,
         body=schemas.NextReviewBody,
         faults=(404, *NOT_NOW),
+        recorded="review_next",
         limited=Limited.WHOLE_FLOOR,
     ),
     get(
@@ -80,6 +81,7 @@ QUALITY_ROUTES = (
         roles=STAFF,
         body=schemas.DisputeBody,
         faults=(404, 409, *NOT_NOW),
+        recorded="review_dispute",
         limited=Limited.ROWS,
     ),
 )

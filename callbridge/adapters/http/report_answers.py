@@ -8,7 +8,8 @@ from typing import Any
 
 from aiohttp import hdrs, web
 
-from callbridge.adapters.http.auth import Caller, TokenRole
+from callbridge.adapters.http.accounts import TokenRole
+from callbridge.adapters.http.auth import Caller
 from callbridge.adapters.http.limited import OUTSIDE
 from callbridge.adapters.http.problems import Problem, hardened, unavailable
 from callbridge.adapters.http.scope import Scope

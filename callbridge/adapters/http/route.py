@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from callbridge.adapters.http.auth import TokenRole
+from callbridge.adapters.http.accounts import TokenRole
 from callbridge.adapters.http.limited import Limited
 from callbridge.adapters.http.request_bodies import Body
 from callbridge.core.model.events import AgentRequest, CallRequest
@@ -35,7 +35,8 @@ class Route:
     """``handler`` is the name of a handler's method. ``roles``: None when no token is needed. ``faults``: error statuses in
     addition to those that all routes of its kind have. ``other_media``: what the answer may be instead of ``media``. ``ranges``:
     whether a range of its bytes may be requested. ``status``: of an answer that is no error; 204 has no body.
-    ``limited``: what clients with teams get of it."""
+    ``limited``: what clients with teams get of it. ``recorded``: the request in the audit, where its handler leaves no other
+    record with the name of the client."""
 
     method: str
     path: str
@@ -52,6 +53,7 @@ class Route:
     request: AgentRequest | CallRequest | None = None
     status: int = 200
     limited: Limited | None = None
+    recorded: str = ""
 
 
 def get(path: str, handler: str, what: str, answer: Any, **more: Any) -> Route:

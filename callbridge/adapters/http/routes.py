@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from callbridge.adapters.http import person_schemas, reload_schemas, request_bodies, response_bodies
-from callbridge.adapters.http.auth import TokenRole
+from callbridge.adapters.http.accounts import TokenRole
 from callbridge.adapters.http.explain_routes import MAX_WAITING_SHOWN
 from callbridge.adapters.http.limited import Limited
 from callbridge.adapters.http.quality_routes import QUALITY_ROUTES
@@ -327,6 +327,7 @@ ROUTES: tuple[Route, ...] = (
         roles=SUPERVISORS,
         body=request_bodies.LeadsBody,
         faults=(404, *NOT_NOW),
+        recorded="leads_add",
         limited=Limited.ROWS,
     ),
     post(
@@ -356,6 +357,7 @@ ROUTES: tuple[Route, ...] = (
         roles=SUPERVISORS,
         body=request_bodies.BlockBody,
         faults=(404, 409, *NOT_NOW),
+        recorded="do_not_call_add",
         limited=Limited.WHOLE_FLOOR,
     ),
     post(
@@ -366,6 +368,7 @@ ROUTES: tuple[Route, ...] = (
         roles=SUPERVISORS,
         body=request_bodies.UnblockBody,
         faults=(404, 409, *NOT_NOW),
+        recorded="do_not_call_remove",
         limited=Limited.WHOLE_FLOOR,
     ),
     *(
@@ -377,6 +380,7 @@ ROUTES: tuple[Route, ...] = (
             roles=ADMINS,
             body=person_schemas.PersonBody,
             faults=(404, 409, 503, 504),
+            recorded=f"person_{act}" if act in ("show", "export") else "",  # the others are written down with what they did
             limited=Limited.WHOLE_FLOOR,
         )
         for act, what in person_schemas.PERSON_ACTS.items()

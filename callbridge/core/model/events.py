@@ -606,6 +606,16 @@ class TokenUsed(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RequestCarriedOut(Event):
+    """``by`` had something done that is none of the core's, such as leads entered: it is only recorded. ``to``: what it was
+    about, as ``campaign:spring``; never a number."""
+
+    by: str
+    request: str
+    to: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PinEntered(Event):
     """Somebody logs in as an agent elsewhere than at a phone. ``place``: from where; wrong PINs are counted there as at a phone.
     The answer is whether the PIN was right and may be tried there."""
@@ -706,6 +716,7 @@ AnyEvent = (
     | DayBegan
     | PlanChanged
     | TokenUsed
+    | RequestCarriedOut
     | PinEntered
     | RecordingScored
     | EntityFaulted
