@@ -143,6 +143,7 @@ class Process:
         return self.term
 
     async def end_term(self) -> None:
+        self.kept_sessions.sessions.begin()
         if self.term is not None:
             term, self.term = self.term, None
             if self.exit_code.done() and self.exit_code.result() == DONE:

@@ -11,6 +11,7 @@ from callbridge.adapters.http import StandbyReads
 from callbridge.adapters.redis.published import PublishedViews
 from callbridge.adapters.redis.timeline_archive import TimelineArchive
 from callbridge.core.model.plan import Plan
+from callbridge.service.accounts import AccountsInForce
 from callbridge.service.adapter_settings import redis_settings
 from callbridge.settings.models import Settings
 
@@ -25,7 +26,7 @@ async def standby_reads(process: Process) -> AsyncIterator[StandbyReads]:
     assert redis is not None
     views = PublishedViews(redis, lambda: process.settings.queues)
     timelines = TimelineArchive(redis, masked=masked)
-    plan_of = _Plans()
+    plan_of, accounts_of = _Plans(), AccountsInForce()
     try:
         yield StandbyReads(
             views=views,
@@ -36,6 +37,8 @@ async def standby_reads(process: Process) -> AsyncIterator[StandbyReads]:
             plan=lambda: plan_of(process.settings),
             now=time.time,
             masked=masked,
+            accounts=lambda: accounts_of(process.settings),
+            sessions=process.kept_sessions.sessions,
         )
     finally:
         await views.close()

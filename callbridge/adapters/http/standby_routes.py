@@ -16,10 +16,12 @@ from aiohttp import hdrs, web
 
 from callbridge.adapters.facts.codec import FutureSchema
 from callbridge.adapters.history.recordings import RecordingService
+from callbridge.adapters.http.accounts import Accounts
 from callbridge.adapters.http.auth import Caller, HttpSettings, caller, guard
 from callbridge.adapters.http.encodings import plain_only
 from callbridge.adapters.http.explain_routes import MAX_WAITING_SHOWN
 from callbridge.adapters.http.limits import Refusals
+from callbridge.adapters.http.log_in import LogIns
 from callbridge.adapters.http.openapi import document
 from callbridge.adapters.http.permits import NOT_YOURS, limit_of, permitted, timeline_for
 from callbridge.adapters.http.probes import Probes, leader_only
@@ -32,6 +34,8 @@ from callbridge.adapters.http.request_bodies import BODY_LIMIT
 from callbridge.adapters.http.route import Route
 from callbridge.adapters.http.routes import ROUTES
 from callbridge.adapters.http.server import timed
+from callbridge.adapters.http.session_routes import SessionHandlers
+from callbridge.adapters.http.sessions import Sessions
 from callbridge.adapters.quality.service import QualityService
 from callbridge.adapters.redis.published import PublishedViews
 from callbridge.adapters.redis.timeline_archive import TimelineArchive
@@ -45,7 +49,8 @@ from callbridge.core.model.switch import BYPASS
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StandbyReads:
-    """Where a standby reads. ``plan``: of its own configuration. ``now``: epoch seconds."""
+    """Where a standby reads. ``plan`` and ``accounts``: of its own configuration. ``now``: epoch seconds. ``sessions``: those
+    that the leader has opened."""
 
     views: PublishedViews
     timelines: TimelineArchive
@@ -55,13 +60,23 @@ class StandbyReads:
     plan: Callable[[], Plan]
     now: Callable[[], float]
     masked: bool
+    accounts: Callable[[], Accounts]
+    sessions: Sessions
 
 
 def make_standby_app(settings: HttpSettings, probes: Probes, reads: StandbyReads) -> web.Application:
     """The application of an instance that does not lead. Call it on the loop on which it will run."""
     refuse = leader_only(probes.role)
-    groups = (StandbyHandlers(probes, reads), QualityHandlers(reads.quality), RecordingHandlers(reads.recordings))
-    middlewares = [timed, behind(settings.proxies), problems, plain_only(Refusals(probes.refused)), guard(settings)]
+    refusals = Refusals(probes.refused)
+    log_ins = LogIns(reads.sessions, reads.accounts, settings.all_tokens, _no_pins, refusals)
+    groups = (
+        StandbyHandlers(probes, reads),
+        SessionHandlers(log_ins, lambda *_: None),  # nobody logs in here
+        QualityHandlers(reads.quality),
+        RecordingHandlers(reads.recordings),
+    )
+    guarded = guard(settings, signed_in=log_ins, accounts=reads.accounts)
+    middlewares = [timed, behind(settings.proxies), problems, plain_only(refusals), guarded]
     app = web.Application(middlewares=middlewares, client_max_size=BODY_LIMIT)
     for route in ROUTES:
         found = next((getattr(group, route.handler) for group in groups if hasattr(group, route.handler)), None)
@@ -71,6 +86,10 @@ def make_standby_app(settings: HttpSettings, probes: Probes, reads: StandbyReads
         app.router.add_get(route.path, permitted(route, _read(found, probes), None), allow_head=route.roles is None)
     app.router.add_route("*", "/{path:.*}", refuse)
     return app
+
+
+async def _no_pins(_agent: str, _pin: str, _place: str) -> bool:
+    return False
 
 
 def _read(
