@@ -28,8 +28,8 @@ sound = schemathesis.openapi.from_dict(document(), config=SchemathesisConfig(see
 sound.config.generation.update(modes=[GenerationMode.POSITIVE])
 """What is asked rightly, of those who are there: the core gets to see it."""
 
-ALL_BUT_THE_STREAM = r"(?!/api/events$)"
-"""The stream has no end. Its tests are in test_http_events."""
+ALL_BUT_THE_STREAMS = r"(?!/api/events$|/api/views$|/api/walls/\{name\}/views$)"
+"""They have no end. Their tests are in test_http_events and test_http_views."""
 OF_SOMEBODY = rf".*/({'|'.join(THERE)})/\{{"
 
 pytestmark = pytest.mark.slow
@@ -78,6 +78,6 @@ def each_of(schema: BaseSchema, paths: str, check: Check, examples: int) -> Iter
         yield f"test_{re.sub('[^a-z]+', '_', operation.label.lower())}_{check.__name__}", only.parametrize()(settled)
 
 
-globals().update(each_of(api, ALL_BUT_THE_STREAM, does_what_its_document_says, 15))
+globals().update(each_of(api, ALL_BUT_THE_STREAMS, does_what_its_document_says, 15))
 globals().update(each_of(sound, OF_SOMEBODY, answers_about_those_who_are_there, 8))
 globals().update(each_of(sound, r"/api/reports/", makes_what_is_asked_for_rightly, 8))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Literal
 
 from aiohttp import web
-from pydantic import Field, model_validator
+from pydantic import ConfigDict, Field, model_validator
 
 from callbridge.adapters.http.accounts import Account
 from callbridge.adapters.http.auth import caller
@@ -17,9 +17,19 @@ from callbridge.adapters.http.response_bodies import ResponseBody
 from callbridge.adapters.http.route import Route, get, post
 from callbridge.adapters.http.same_origin import check_origin
 
+_ABSENT, _GIVEN = {"maxLength": 0}, {"minLength": 1}
+_ONE_WAY: dict[str, Any] = {
+    "oneOf": [
+        {"required": ["user"], "properties": {"user": _GIVEN, "token": _ABSENT}},
+        {"required": ["token"], "properties": {"token": _GIVEN, "user": _ABSENT, "password": _ABSENT}},
+    ]
+}
+
 
 class LogInBody(Body):
     """A user's name and password, an agent's id and PIN, or a token."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, json_schema_extra=_ONE_WAY)
 
     user: str = Field(default="", max_length=64)
     password: str = Field(default="", max_length=200, repr=False)
@@ -27,7 +37,7 @@ class LogInBody(Body):
 
     @model_validator(mode="after")
     def _one_way(self) -> LogInBody:
-        if bool(self.token) is bool(self.user or self.password):
+        if bool(self.token) is bool(self.user) or (self.token and self.password):
             raise ValueError("give user and password, or a token")
         return self
 

@@ -23,7 +23,7 @@ from callbridge.adapters.http.view_stream import POLL, ViewStreams, stream_views
 _PARTS = Query(
     "parts",
     f"parts of the floor, comma-separated: {', '.join(ViewPart)}; default: all that the role may see",
-    {"type": "string", "minLength": 1},
+    {"type": "string", "pattern": rf"^({'|'.join(ViewPart)})(,({'|'.join(ViewPart)}))*$"},
 )
 _KEY = Query("key", "the key of the wallboard's link, instead of a log-in", {"type": "string", "pattern": PLAIN_TEXT})
 FOR_AGENTS = frozenset({ViewPart.QUEUES, ViewPart.AGENTS, ViewPart.CALLS, ViewPart.ME})
