@@ -55,7 +55,7 @@ def accounts(settings: Settings) -> Accounts:
         )
         for name, wall in settings.walls.items()
     }
-    return Accounts(users=users, agents=agents, teams=teams, walls=walls)
+    return Accounts(users=users, agents=agents, teams=teams, walls=walls, reasons=tuple(settings.reasons))
 
 
 class AccountsInForce:

@@ -45,6 +45,7 @@ MATRIX = {
     "GET /api/session": "vasA",
     "DELETE /api/session": "vasA",
     "GET /api/views": "vasA",
+    "GET /api/targets": "asA",
     "GET /api/walls": "vasA",
     "GET /api/walls/{name}": "vasA",
     "GET /api/walls/{name}/views": "vasA",

@@ -36,6 +36,7 @@ RULES = {
     "GET /api/session": OPEN,
     "DELETE /api/session": OPEN,
     "GET /api/views": ROWS,
+    "GET /api/targets": ROWS,
     "GET /api/walls": ROWS,
     "GET /api/walls/{name}": ROWS,
     "GET /api/walls/{name}/views": ROWS,
@@ -346,6 +347,16 @@ async def test_reviews_are_those_of_the_teams_agents(desk: ToyDesk, client: Clie
     assert await get(client, "/api/quality/reviews/1") == 403
     for act, body in (("dispute", {"reason": "no"}), ("score", {"marks": {"greeting": 1, "identified": "pass"}})):
         assert (await client.post(f"/api/quality/reviews/1/{act}", json=body, headers=FRONT)).status == 403
+
+
+async def test_a_call_may_go_to_the_teams_agents_and_to_any_queue(desk: ToyDesk, client: Client) -> None:
+    found = await get(client, "/api/targets")
+    assert [row["id"] for row in found["agents"]] == ["a0", "a3"]
+    assert [row["name"] for row in found["queues"]] == ["q0", "q1", "q2"]
+    assert found["queues"][0].keys() == {"name", "waiting", "ewt_seconds"}
+    assert desk.people.colleagues("a0") == frozenset({"a0", "a3"})
+    assert desk.people.colleagues("a1") == frozenset()
+    assert Accounts().colleagues("a1") is None
 
 
 # -- reports --------------------------------------------------------------------------------------------------------

@@ -50,7 +50,8 @@ def desk() -> ToyDesk:
     plan = desk.busy.world.plan
     with_pin = {**plan.agents, "a0": replace(plan.agents["a0"], pin="4711")}
     desk.tell(PlanChanged(at=desk.now(), plan=replace(plan, agents=with_pin)))
-    desk.people = Accounts(users={"maria": user("maria", language="es")}, agents={"a0": an_agent("a0", "4711")})
+    agents = {"a0": an_agent("a0", "4711")}
+    desk.people = Accounts(users={"maria": user("maria", language="es")}, agents=agents, reasons=("lunch", "training"))
     return desk
 
 
@@ -81,6 +82,7 @@ async def test_a_user_logs_in_and_acts_in_the_own_name(desk: ToyDesk, client: Cl
     body = await answer.json()
     assert (body["user"], body["name"], body["role"], body["agent"]) == ("maria", "Maria", "supervisor", None)
     assert (body["teams"], body["language"], body["expires_in"]) == ([], "es", 3600.0)
+    assert body["reasons"] == ["lunch", "training"]
     cookie = answer.headers["Set-Cookie"]
     assert cookie.startswith(f"{COOKIE}=")
     assert {"HttpOnly", "Path=/", "SameSite=Strict"} == {part.strip() for part in cookie.split(";")[1:]}

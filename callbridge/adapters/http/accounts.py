@@ -67,6 +67,14 @@ class Accounts:
     agents: Mapping[str, Account] = field(default_factory=dict)
     teams: Mapping[str, Team] = field(default_factory=dict)
     walls: Mapping[str, Wall] = field(default_factory=dict)
+    reasons: tuple[str, ...] = ()
+    """Why an agent may be not ready."""
+
+    def colleagues(self, agent: str) -> frozenset[str] | None:
+        """Whom an agent may find: those of the own teams; None for all, where nobody is in a team."""
+        if not self.teams:
+            return None
+        return frozenset().union(*(team.agents for team in self.teams.values() if agent in team.agents))
 
     def scope(self, teams: tuple[str, ...]) -> Scope:
         """What the teams may see and act on; without teams the whole floor. A team that is no more has nothing."""

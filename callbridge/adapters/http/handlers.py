@@ -97,7 +97,7 @@ def make_app(settings: HttpSettings, backend: Backend, probes: Probes, feed: Eve
     handlers = _Handlers(backend, probes, readers, logins, log_ins)
     groups = (
         handlers,
-        SessionHandlers(log_ins, opened),
+        SessionHandlers(log_ins, backend.accounts, opened),
         ViewHandlers(backend, log_ins, settings.limits, refusals),
         QualityHandlers(backend.quality()),
         RecordingHandlers(backend.recordings()),

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Literal
 
 from aiohttp import web
 from pydantic import ConfigDict, Field, model_validator
 
-from callbridge.adapters.http.accounts import Account
+from callbridge.adapters.http.accounts import Account, Accounts
 from callbridge.adapters.http.auth import caller
 from callbridge.adapters.http.limited import Limited
 from callbridge.adapters.http.limits import address_of
@@ -43,7 +44,8 @@ class LogInBody(Body):
 
 
 class SessionView(ResponseBody):
-    """Who has logged in. ``agent``: the agent's id, of an agent; ``teams``: empty for the whole floor; ``expires_in``: seconds
+    """Who has logged in. ``agent``: the agent's id, of an agent; ``teams``: empty for the whole floor; ``reasons``: why
+    an agent may be not ready; ``expires_in``: seconds
     until the session ends if it is not used, null without a session."""
 
     user: str
@@ -52,6 +54,7 @@ class SessionView(ResponseBody):
     agent: str | None
     teams: list[str]
     language: str | None
+    reasons: list[str]
     expires_in: float | None
 
 
@@ -79,9 +82,9 @@ SESSION_ROUTES: tuple[Route, ...] = (
 
 
 class SessionHandlers:
-    def __init__(self, log_ins: LogIns, opened: Any) -> None:
+    def __init__(self, log_ins: LogIns, accounts: Callable[[], Accounts], opened: Any) -> None:
         """``opened`` is called with the account and the address of each log-in."""
-        self._log_ins, self._opened = log_ins, opened
+        self._log_ins, self._accounts, self._opened = log_ins, accounts, opened
 
     async def log_in(self, request: web.Request) -> web.Response:
         check_origin(request, cookie=False)
@@ -95,16 +98,16 @@ class SessionHandlers:
             await sessions.end(before)
         session_id = await sessions.open(account)
         self._opened(account, address)
-        response = web.json_response(_view(account, min(sessions.terms.idle, sessions.terms.lasts)))
+        response = web.json_response(self._view(account, min(sessions.terms.idle, sessions.terms.lasts)))
         set_cookie(response, request, session_id)
         return response
 
     async def session(self, request: web.Request) -> web.Response:
         who = caller()
         if who.session is not None and (account := self._log_ins.account_of(who.session)) is not None:
-            return web.json_response(_view(account, self._log_ins.sessions.left(who.session)))
+            return web.json_response(self._view(account, self._log_ins.sessions.left(who.session)))
         view = {"user": who.name, "name": who.name, "role": who.role.value, "agent": who.agent or None, "teams": list(who.teams)}
-        return web.json_response(view | {"language": None, "expires_in": None})
+        return web.json_response(view | {"language": None, "reasons": list(self._accounts().reasons), "expires_in": None})
 
     async def log_out(self, request: web.Request) -> web.Response:
         if session_id := cookie_of(request):
@@ -113,14 +116,14 @@ class SessionHandlers:
         delete_cookie(response, request)
         return response
 
-
-def _view(account: Account, left: float) -> dict[str, Any]:
-    return {
-        "user": account.name,
-        "name": account.shown,
-        "role": account.role.value,
-        "agent": account.agent or None,
-        "teams": list(account.teams),
-        "language": account.language or None,
-        "expires_in": round(left, 1),
-    }
+    def _view(self, account: Account, left: float) -> dict[str, Any]:
+        return {
+            "user": account.name,
+            "name": account.shown,
+            "role": account.role.value,
+            "agent": account.agent or None,
+            "teams": list(account.teams),
+            "language": account.language or None,
+            "reasons": list(self._accounts().reasons),
+            "expires_in": round(left, 1),
+        }

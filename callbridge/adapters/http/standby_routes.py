@@ -71,7 +71,7 @@ def make_standby_app(settings: HttpSettings, probes: Probes, reads: StandbyReads
     log_ins = LogIns(reads.sessions, reads.accounts, settings.all_tokens, _no_pins, refusals)
     groups = (
         StandbyHandlers(probes, reads),
-        SessionHandlers(log_ins, lambda *_: None),  # nobody logs in here
+        SessionHandlers(log_ins, reads.accounts, lambda *_: None),  # nobody logs in here
         QualityHandlers(reads.quality),
         RecordingHandlers(reads.recordings),
     )

@@ -13,9 +13,11 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from callbridge.adapters.facts.privacy import scrub
 from callbridge.adapters.http.scope import Scope
 from callbridge.adapters.views.board import Board, ViewKey
 from callbridge.core.model.call import Call
+from callbridge.core.model.numbers import WITHHELD
 
 ROWS_PER_TURN = 200
 """Rows that are made into text before the loop gets a turn."""
@@ -171,8 +173,16 @@ class ViewFeed:
     def _me(self, agent: str) -> bytes:
         own = self.board.agents.get(agent)
         row = self._text(("agent", agent)) if own is not None else None
-        call = self._text(("call", own.call)) if own is not None and own.call in self.board.calls else None
-        return b'{"agent":%s,"call":%s}' % (row or b"null", call or b"null")
+        call = self.board.calls.get(own.call) if own is not None else None
+        return b'{"agent":%s,"call":%s}' % (row or b"null", b"null" if call is None else row_text(self._in_hand(call)))
+
+    def _in_hand(self, call: Call) -> dict[str, Any]:
+        """What the agent who has the call needs to know of it, besides what everybody sees."""
+        show: Callable[[str], str] = scrub if self.board.masked else str
+        details = {name: show(value) for name, value in call.values}
+        withheld = call.number == WITHHELD
+        known = {"name": "" if withheld else call.name, "withheld": withheld, "details": details}
+        return {"id": call.id, **(self.board.call(call.id) or {}), **known}
 
 
 def compare(reader: ViewReader, found: dict[ScreenKey, bytes | None], key: ScreenKey, text: bytes | None) -> None:

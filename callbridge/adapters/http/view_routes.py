@@ -15,8 +15,8 @@ from callbridge.adapters.http.limits import ConnectionLimits, Refusals, address_
 from callbridge.adapters.http.log_in import LogIns
 from callbridge.adapters.http.problems import Problem
 from callbridge.adapters.http.request_bodies import PLAIN_TEXT
-from callbridge.adapters.http.response_bodies import ResponseBody
-from callbridge.adapters.http.route import Query, get
+from callbridge.adapters.http.response_bodies import Absent, Count, ResponseBody
+from callbridge.adapters.http.route import STAFF, Query, get
 from callbridge.adapters.http.view_feed import PolledPart, ShownRow, ViewPart, ViewReader, row_text
 from callbridge.adapters.http.view_stream import POLL, ViewStreams, stream_views
 
@@ -40,6 +40,27 @@ class WallView(ResponseBody):
     figures: list[str]
 
 
+class TargetAgentView(ResponseBody):
+    id: str
+    name: str
+    state: str
+    reason: str
+
+
+class TargetQueueView(ResponseBody):
+    name: str
+    waiting: Count
+    ewt_seconds: float | Absent
+
+
+class TargetsView(ResponseBody):
+    """To whom a call can be transferred within the floor. An agent gets the agents of its own teams; of a floor without teams
+    all."""
+
+    agents: list[TargetAgentView]
+    queues: list[TargetQueueView]
+
+
 VIEW_ROUTES = (
     get(
         "/api/views",
@@ -48,6 +69,14 @@ VIEW_ROUTES = (
         str,
         query=(_PARTS,),
         media="text/event-stream",
+        limited=Limited.ROWS,
+    ),
+    get(
+        "/api/targets",
+        "targets",
+        "list the agents and queues to which a call can be transferred, with their state",
+        TargetsView,
+        roles=STAFF,
         limited=Limited.ROWS,
     ),
     get("/api/walls", "walls", "list the wallboards", list[WallView], limited=Limited.ROWS),
@@ -91,6 +120,17 @@ class ViewHandlers:
         )
         return await stream_views(request, self._streams, reader, self._goes_on(request, who))
 
+    async def targets(self, _request: web.Request) -> web.Response:
+        board, who = self._backend.board(), caller()
+        own = self._backend.accounts().colleagues(who.agent) if who.agent else who.scope.agents
+        agents = ((name, board.agent(name) or {}) for name in sorted(board.agents) if own is None or name in own)
+        queues = ((name, board.queue(name) or {}) for name in sorted(board.queues))
+        found = {
+            "agents": [{"id": name, **_some(view, TargetAgentView)} for name, view in agents if name != who.agent],
+            "queues": [{"name": name, **_some(view, TargetQueueView)} for name, view in queues],
+        }
+        return web.json_response(found)
+
     async def walls(self, _request: web.Request) -> web.Response:
         return web.json_response([self._layout(wall, caller()) for wall in self._backend.accounts().walls.values()])
 
@@ -127,6 +167,11 @@ class ViewHandlers:
         queues = [name for name in wall.queues or sorted(there) if who.scope.queue(name)]
         layout = {"name": wall.name, "title": wall.title or wall.name, "message": wall.message}
         return layout | {"queues": queues, "figures": list(wall.figures)}
+
+
+def _some(view: Mapping[str, Any], kind: type[ResponseBody]) -> dict[str, Any]:
+    """The fields of ``kind`` that the view has."""
+    return {name: view[name] for name in kind.model_fields if name in view}
 
 
 def _parts(request: web.Request, who: Caller) -> frozenset[ViewPart]:
