@@ -14,7 +14,7 @@ import pytest_asyncio
 import structlog
 
 from callbridge.adapters.files.tiers import TierFile
-from callbridge.adapters.http import ReloadResult
+from callbridge.adapters.http import BadCertificate, ReloadResult
 from callbridge.adapters.ledger import LedgerTerms
 from callbridge.core.model.events import AgentRequest, AgentRequested, CallerArrived, PlanChanged
 from callbridge.core.model.facts import CallArrived, ConfigReloaded, RequestRefused
@@ -59,6 +59,20 @@ class ToyTerm:
         self.done.append("look-ups")
 
 
+class ToyCertificate:
+    """``fault``: what is wrong with the files."""
+
+    def __init__(self, done: list[str]) -> None:
+        self.fault, self._done = "", done
+
+    def check(self) -> None:
+        if self.fault:
+            raise BadCertificate(self.fault)
+
+    def renew(self) -> None:
+        self._done.append("certificate")
+
+
 class ToyProcess:
     """What a reload needs of the process."""
 
@@ -68,6 +82,7 @@ class ToyProcess:
         self.done: list[str] = []
         self.observes = self.stands_by = False
         self.metrics = SimpleNamespace(adopt=lambda plan, hooks: self.done.append("metrics"))
+        self.certificate = ToyCertificate(self.done)
         self.leading = ToyTerm(one, self.done)
         self.term: ToyTerm | None = self.leading
         self.alerting = SimpleNamespace(adopt=self._alerts)
@@ -123,9 +138,17 @@ async def test_the_core_first_then_everything_else(rig: Rig) -> None:
     done = await rig.reload()
     assert (done.faults, done.report["reloaded"]) == ((), True)
     assert [(row["kind"], row["name"], row["settings"]) for row in done.report["changes"]] == [("queue", "support", ["music"])]
-    assert rig.process.done == ["look-ups", "metrics", "hooks", "alerts"]
+    assert rig.process.done == ["look-ups", "metrics", "certificate", "hooks", "alerts"]
     assert rig.process.settings.queues["support"].music == "jazz"
     assert rig.process.tiers is not old
+
+
+async def test_a_certificate_that_cannot_be_used_refuses_the_reload_and_the_old_one_stays(rig: Rig) -> None:
+    rig.process.certificate.fault = "http.tls: cert.pem and key.pem: key values mismatch"
+    rig.write(config(queue={"steps": [{"skills": "support"}], "music": "jazz"}))
+    for dry_run in (True, False):
+        assert (await rig.reload(dry_run=dry_run)).faults == (rig.process.certificate.fault,)
+    assert rig.process.done == []
 
 
 async def test_a_reload_is_a_fact_with_each_key_that_is_another(rig: Rig) -> None:
@@ -228,7 +251,7 @@ async def test_a_log_in_that_is_refused_is_no_fault_of_the_reload(rig: Rig) -> N
     assert [fact.reason for fact in rig.one.seen(RequestRefused)] == ["phone PJSIP/1002 is in use by agent bob"]
     assert (done.faults, done.report["reloaded"]) == ((), True)
     assert rig.process.settings.agents.keys() == {"bob", "cid"}
-    assert rig.process.done == ["look-ups", "metrics", "hooks", "alerts"]
+    assert rig.process.done == ["look-ups", "metrics", "certificate", "hooks", "alerts"]
 
 
 async def test_a_fault_of_ours_beside_the_core_is_no_success_either(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -247,7 +270,7 @@ async def test_who_stops_waiting_does_not_stop_it_half_way(rig: Rig) -> None:
     asked = asyncio.create_task(rig.reload())
     await asyncio.sleep(0)
     asked.cancel()
-    await rig.one.until(lambda: rig.process.done == ["look-ups", "metrics", "hooks", "alerts"])
+    await rig.one.until(lambda: rig.process.done == ["look-ups", "metrics", "certificate", "hooks", "alerts"])
     assert rig.one.world.plan.queues["support"].music == rig.process.settings.queues["support"].music == "jazz"
 
 
