@@ -15,6 +15,7 @@ RESERVED = ("admin", "local")
 
 def faults(settings: models.Settings, document: Document) -> Iterator[Fault]:
     yield from _users(settings, document)
+    yield from _proxied(settings, document)
     for name, team in settings.teams.items():
         yield from _known(document, ("teams", name, "queues"), team.queues, "queue", mapping(document.values.get("queues")))
         yield from _known(document, ("teams", name, "agents"), team.agents, "agent", mapping(document.values.get("agents")))
@@ -25,6 +26,13 @@ def faults(settings: models.Settings, document: Document) -> Iterator[Fault]:
         yield from _known(document, at, token.teams, "team", mapping(document.values.get("teams")))
         if token.teams and token.role in ("agent", "admin"):
             yield document.at(at, f"requires role: viewer or supervisor, not {token.role}", key=True)
+
+
+def _proxied(settings: models.Settings, document: Document) -> Iterator[Fault]:
+    http = settings.http
+    if http.trusted_proxies and not settings.users and http.token is None and not http.tokens:
+        problem = "nobody could use the API behind a proxy, because there is neither a token nor a user"
+        yield document.at(("http", "trusted_proxies"), problem, "add token_file or users", key=True)
 
 
 def _users(settings: models.Settings, document: Document) -> Iterator[Fault]:

@@ -14,6 +14,7 @@ import aiohttp
 import pytest
 
 from callbridge.adapters.http import (
+    Accounts,
     BadCertificate,
     ConnectionLimits,
     HttpSettings,
@@ -118,6 +119,12 @@ async def test_clients_behind_a_proxy_are_limited_each_for_itself(desk: ToyDesk)
             assert (await client.post("/api/session", json=body, headers={"X-Forwarded-For": "203.0.113.9"})).status == 401
         assert (await seen(client, X_Forwarded_For="203.0.113.9"))[0] == 429
         assert (await seen(client, X_Forwarded_For="203.0.113.10"))[0] == 200
+
+
+async def test_nobody_behind_a_proxy_is_admin_for_being_on_this_machine(desk: ToyDesk) -> None:  # noqa: F811
+    desk.people = Accounts()
+    async with client_of(desk, HttpSettings(proxies=LOCAL)) as client:
+        assert (await client.get("/api/queues")).status == 401
 
 
 def test_a_proxy_may_have_all_connections_because_all_clients_share_it() -> None:

@@ -175,6 +175,14 @@ async def test_an_account_is_shut_after_many_failures_but_not_for_an_address_whe
         await maria(other)
 
 
+@pytest.mark.parametrize("name", ["maria 127.0.0.1", "at 127.0.0.1: maria", "127.0.0.1: maria"])
+async def test_a_name_that_looks_like_another_counter_locks_nobody_out(client: Client, name: str) -> None:
+    await maria(client)
+    for _ in range(MOST_OF_ACCOUNT):
+        assert (await log_in(client, user=name, password="x")).status == 401
+    await maria(client)
+
+
 async def test_an_address_is_shut_whatever_names_it_tries(client: Client) -> None:
     for number in range(MOST_OF_ADDRESS):
         assert (await log_in(client, user=f"name{number}", password="x")).status == 401
