@@ -23,7 +23,7 @@ QUEUES = {
     "sales": {"steps": [{"skills": "sales"}]},
 }
 TOKENS = [{"name": "boss", "role": "admin", "token": "token-of-the-boss"}]
-KEY = "key-of-the-television"
+KEY = "KeyOfTheTelevision27"
 
 
 async def opened_floor(house: House) -> Callbridge:
@@ -71,7 +71,7 @@ async def test_wallboard_and_agent_follow_a_call(house: House, pbx: Pbx, opened:
     await expect(board.locator(".service_level dd")).to_contain_text("100%")
     await ann.get_by_role("button", name="Not ready").click()
     await expect(ann.locator(".statebar .state")).to_have_text("Not ready")
-    await bridge.until("agent_state_changed", agent="ann", state="not_ready")
+    await bridge.until("agent_changed", agent="ann", state="not_ready")
 
 
 async def test_a_supervisor_finds_out_why_a_caller_waits_and_moves_the_call(house: House, pbx: Pbx, opened: Open) -> None:
@@ -130,7 +130,7 @@ async def test_a_reload_with_a_fault_is_refused_in_the_page_and_one_without_take
     await expect(boss.get_by_role("dialog")).to_contain_text("no such queue: 'nowhere'")
     await boss.keyboard.press("Escape")
     await expect(wall.locator(".board").first).to_be_visible()
-    await try_reload(good | {"walls": {"floor": {"queues": ["support"], "key": "another-key-for-this-one"}}})
+    await try_reload(good | {"walls": {"floor": {"queues": ["support"], "key": "AnotherKeyForThisOne28"}}})
     await boss.get_by_role("button", name="Apply").click()
     await expect(boss.get_by_role("dialog")).to_have_count(0)
     await expect(wall.get_by_role("alert")).to_contain_text("no longer valid", timeout=20_000)

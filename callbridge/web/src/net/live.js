@@ -65,6 +65,8 @@ export function follow(url, changed, status) {
       current = null;
       if (ended) return;
       if (code) {
+        known = NOTHING; // it is not for us any more
+        changed(known);
         status("refused", code); // tried again all the same: the link of a television may be allowed again
       } else {
         status("old");

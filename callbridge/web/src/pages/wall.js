@@ -43,7 +43,7 @@ export function WallPage({ name }) {
   const names = layout.queues?.length ? layout.queues : Object.keys(rows).sort();
   const shown = names.filter((one) => rows[one]);
   const figures = figuresOf(layout.figures);
-  return html`<main class=${`wall of-${Math.min(shown.length, 9)}`} aria-label=${title}>
+  return html`<main class=${`wall of-${shown.length > 9 ? "many" : shown.length}`} aria-label=${title}>
     <header><h1>${title}</h1><${TimeOfDay} /><${Switches} /></header>
     <${StaleBanner} status=${status} code=${code} />
     ${layout.message && html`<p class="message">${layout.message}</p>`}

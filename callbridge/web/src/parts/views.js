@@ -14,7 +14,7 @@ export function useViews(url, refused) {
   const [state, setState] = useState({ status: "connecting", code: 0 });
   useEffect(() => {
     const pace = paced((next) => {
-      setOffset(next.offset);
+      if (next.whole) setOffset(next.offset);
       setKnown(next);
     }, PACE);
     const end = follow(url, pace.take, (status, code = 0) => {
