@@ -99,8 +99,10 @@ def _levels(settings: models.Settings, queue: str, tier: str) -> Iterator[tuple[
 def queue_plan(settings: models.Settings, name: str) -> core.QueuePlan:
     """The core's plan of one queue; what nobody gave keeps the core's own default."""
     routings = {tier: resolve(settings, name, tier).routing() for tier in settings.tiers.order}
-    given: dict[str, object] = {}
+    given: dict[str, object] = {"sl_target": SHARE}
     for level in (settings.queue_defaults, settings.queues[name]):
+        if level.target.share is not None:
+            given["sl_target"] = level.target.share
         given.update({field: value for field in _OF_QUEUE if (value := getattr(level, field)) is not None})
         given.update({field: _penalty(value) for field in _PENALTIES if (value := getattr(level, field)) is not None})
         if level.most_waiting is not None or level.when_full is not None:

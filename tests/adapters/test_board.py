@@ -71,3 +71,14 @@ def test_who_talks_waits_no_more_though_the_answer_does_not_count_yet() -> None:
     story.gone(leg)
     assert waiting(board, story) == 1, "nobody has answered after all"
     assert waiting(Board.of(story.world), story) == 1
+
+
+def test_a_queue_is_shown_with_the_longest_target_of_its_tiers() -> None:
+    story = one_queue(agent("bob", login=False))
+    queue = story.world.plan.queues["support"]
+    gold = replace(queue.routings["standard"], answer_within=5.0)
+    standard = replace(gold, answer_within=45.0)
+    changed = replace(queue, routings={**queue.routings, "gold": gold, "standard": standard}, sl_target=0.9)
+    story.happens(PlanChanged(at=story.now, plan=replace(story.world.plan, queues={"support": changed})))
+    view = Board.of(story.world).queue("support") or {}
+    assert (view["answer_within"], view["sl_target"]) == (45.0, 0.9)

@@ -40,6 +40,8 @@ QUEUE_FIELDS = {
     "callbacks_waiting",
     "ewt_seconds",
     "sl",
+    "answer_within",
+    "sl_target",
     "updated_at",
     "seq",
     "agents_logged_in",
@@ -73,6 +75,8 @@ def scanned_queue(world: World, name: str) -> dict[str, object]:
         "overflowed": tally.overflowed,
         "failed": tally.failed,
         "sl": "" if tally.service_level is None else round(tally.service_level, 4),
+        "answer_within": max(routing.answer_within for routing in world.plan.queues[name].routings.values()),
+        "sl_target": world.plan.queues[name].sl_target,
     }
 
 

@@ -29,7 +29,7 @@ def queue(name: str, now: float, *, waiting: int = 0, oldest: float = 0.0, level
     row = {"name": name, "waiting": waiting, "oldest_arrived_at": now - oldest if waiting else "", "sl": level}
     row |= counts | {"agents_logged_in": 5, "agents_ready": 1, "agents_talking": 3, "agents_not_ready": 1, "callbacks_waiting": 0}
     row |= {"ewt_seconds": 25.0, "waiting_today": waiting, "offered": 120, "answered": 104, "abandoned": 5, "short_abandoned": 2}
-    row |= {"overflowed": 1, "failed": 0, "updated_at": now, "seq": 1, "answer_within": 20.0, "target": 0.8}
+    row |= {"overflowed": 1, "failed": 0, "updated_at": now, "seq": 1, "answer_within": 20.0, "sl_target": 0.8}
     return row | more
 
 
@@ -64,9 +64,16 @@ def busy_floor(now: float) -> Parts:
         *(call(f"cb-call-{n}", now, "waiting", "support", f"+4420794602{n:02}", waited=40.0 - n) for n in range(3, 7)),
         call("cb-call-7", now, "waiting", "sales", "", waited=16.0, tier="standard"),
     ]
-    owed = {"id": "cb-callback-1", "queue": "support", "number": "+442079460119", "tier": "diamond", "state": "standing"}
+    owed: Row = {"id": "cb-callback-1", "queue": "support", "number": "+442079460119", "tier": "diamond", "state": "standing"}
     owed |= {"made_at": now - 300, "due": "", "expires_at": now + 9000, "attempts": 0, "agent": "1001", "call": "", "by": ""}
-    campaign = {"name": "renewals", "state": "running", "by": "boss", "since": now - 900, "mode": "predictive", "queue": "sales"}
+    campaign: Row = {
+        "name": "renewals",
+        "state": "running",
+        "by": "boss",
+        "since": now - 900,
+        "mode": "predictive",
+        "queue": "sales",
+    }
     campaign |= {"outstanding": 3, "live": 2, "talking": 2, "agents": 4, "busy": 3, "leads_ready": 214, "decided": 2}
     campaign |= {"why": "2 numbers for 1 agent", "why_not": "", "risk": 0.02, "risk_allowed": 0.03, "answer_chance": 0.31}
     campaign |= {"answers": 140, "abandoned": 2, "abandon_rate": 0.014, "cap": 0.03, "window_seconds": 86400.0}

@@ -18,7 +18,7 @@ from tests.live.house import House
 pytestmark = [pytest.mark.live, pytest.mark.browser, pytest.mark.timeout(120), pytest.mark.asyncio(loop_scope="module")]
 
 ON_16: tuple[str, ...] = ()
-QUEUES = {
+QUEUES: dict[str, dict[str, Any]] = {
     "support": {"steps": [{"skills": "support"}], "target": {"answer_within": 20, "share": 0.8}},
     "sales": {"steps": [{"skills": "sales"}]},
 }
@@ -69,6 +69,7 @@ async def test_wallboard_and_agent_follow_a_call(house: House, pbx: Pbx, opened:
         await bridge.until("call_ended")
         await expect(ann.locator(".statebar .state")).to_have_text("Ready")  # after a second of wrap-up
     await expect(board.locator(".service_level dd")).to_contain_text("100%")
+    await expect(board.locator(".service_level .graded")).to_have_class(re.compile("met"))
     await ann.get_by_role("button", name="Not ready").click()
     await expect(ann.locator(".statebar .state")).to_have_text("Not ready")
     await bridge.until("agent_changed", agent="ann", state="not_ready")

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.deploy.test_docker import ROOT
+from tests.docs.diagrams import ROOT
 
 pytestmark = pytest.mark.slow
 

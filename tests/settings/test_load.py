@@ -220,7 +220,8 @@ def test_defaults_are_filled_in_setting_by_setting_and_the_tier_comes_first(writ
         "  offline: {not_ready: gone, return_after: 1m}\n  then: {dialplan: 'ivr, bye'}\n"
         "  tiers: {gold: {head_start: 3m, target: {answer_within: 10s}}}\nqueues:\n"
     )
-    tier = "    target: {answer_within: 25s}\n    tiers: {silver: {steps: [{skills: 中文, for: 5s}], then: {queue: general}}}\n"
+    tier = "    target: {answer_within: 25s, share: 0.9}\n"
+    tier += "    tiers: {silver: {steps: [{skills: 中文, for: 5s}], then: {queue: general}}}\n"
     path = write(("queues:\n", defaults), ("    then: {queue: general}\n", tier), ('中文"}]', '中文", for: 1m}]\n    wrap_up: 0'))
     plan = right(path).plan()
     support, general = plan.queues["support"], plan.queues["general"]
@@ -229,6 +230,7 @@ def test_defaults_are_filled_in_setting_by_setting_and_the_tier_comes_first(writ
     assert {tier: routing.answer_within for tier, routing in support.routings.items()} == {
         "diamond": 25, "gold": 10, "silver": 25, "standard": 25,
     }  # fmt: skip
+    assert (support.sl_target, general.sl_target, right(write()).plan().queues["general"].sl_target) == (0.9, 0.7, 0.8)
     assert general.routings["gold"].head_start == 180
     assert [str(step.needs) for step in support.routings["silver"].steps] == ["中文 >= 1"]
     assert support.routings["silver"].then == ToQueue("general")

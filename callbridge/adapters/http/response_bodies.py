@@ -17,7 +17,8 @@ class ResponseBody(BaseModel):
 
 
 class QueueView(ResponseBody):
-    """A queue's current state, and the results of today's visits. ``sl``: service level, 0 to 1."""
+    """A queue's current state, and the results of today's visits. ``sl``: service level, 0 to 1, and ``sl_target`` what it is to
+    be; ``answer_within``: the longest target time of its tiers. Queues that are only observed have no targets."""
 
     name: str
     waiting: Count
@@ -41,6 +42,8 @@ class QueueView(ResponseBody):
     overflowed: Count
     failed: Count
     sl: float | Absent
+    answer_within: float | Absent
+    sl_target: float | Absent
     updated_at: float
     seq: int
 

@@ -267,7 +267,15 @@ class Board:
             len(queue.callbacks),
             sum(self._callbacks[key].stands for key in queue.callbacks),
             self._waiting_today(queue),
-        )
+        ) | self._targets(name)
+
+    def _targets(self, name: str) -> View:
+        """What the queue is measured by. The longest of its tiers' times: who waits longer is late in any case."""
+        plan = self._plan.queues.get(name)
+        if plan is None:
+            return {"answer_within": "", "sl_target": ""}
+        within = (routing.answer_within for routing in plan.routings.values())
+        return {"answer_within": max(within, default=""), "sl_target": plan.sl_target}
 
     def agent(self, name: str) -> View | None:
         """The view of an agent; None when it does not exist."""

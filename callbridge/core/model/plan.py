@@ -374,6 +374,8 @@ class QueuePlan:
     """Played to the caller before the conversation, at the same time."""
     do_not_call: bool = False
     """Callers of this queue are not called again by campaigns: it is for complaints."""
+    sl_target: float = 0.8
+    """The service level that the queue is to reach: shown beside it, decides nothing."""
     extension: str = ""
     """The digits by which an agent hands a call on to this queue."""
     no_answer: Penalty = Penalty(not_ready="rona")

@@ -84,7 +84,7 @@ function QueueBoard({ row, figures }) {
 
 function Figure({ figure, row }) {
   if (figure === "longest_wait") return html`<${LongestWait} row=${row} />`;
-  if (figure === "service_level") return html`<${Graded} grade=${levelGrade(row.sl, row.target)}>${percent(row.sl)}<//>`;
+  if (figure === "service_level") return html`<${Graded} grade=${levelGrade(row.sl, row.sl_target)}>${percent(row.sl)}<//>`;
   return html`${FIGURES[figure](row)}`;
 }
 

@@ -25,7 +25,7 @@ export function QueuesTable({ known, queue, choose, explain }) {
           <th scope="row"><button type="button" class="link" aria-pressed=${row.name === queue ? "true" : "false"}
             onClick=${() => choose(row.name === queue ? "" : row.name)}>${row.name}</button></th>
           <td>${count(row.waiting)}</td><td><${LongestWait} row=${row} /></td><td>${clock(row.ewt_seconds)}</td>
-          <td><${Graded} grade=${levelGrade(row.sl, row.target)}>${percent(row.sl)}<//></td>
+          <td><${Graded} grade=${levelGrade(row.sl, row.sl_target)}>${percent(row.sl)}<//></td>
           <td>${count(row.answered)}</td><td>${count(row.abandoned)}</td><td>${count(row.agents_ready)}</td>
           <td>${FIGURES.agents_talking(row)}</td><td>${count(row.agents_wrap_up)}</td><td>${FIGURES.agents_not_ready(row)}</td>
           <td>${count(row.callbacks_waiting)}</td>
