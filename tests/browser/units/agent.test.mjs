@@ -4,7 +4,7 @@ import { actsOf, mineOf, newCall, targetsFor } from "../../../callbridge/web/src
 import { matches, numberTarget } from "../../../callbridge/web/src/pure/format.js";
 import { homeOf, pageOf } from "../../../callbridge/web/src/pure/routes.js";
 import { pauseBefore, SILENCE, silent } from "../../../callbridge/web/src/pure/staleness.js";
-import { figuresOf, totalsOf } from "../../../callbridge/web/src/pure/wall.js";
+import { figuresOf, layoutOf, totalsOf } from "../../../callbridge/web/src/pure/wall.js";
 
 test("an agent's rows come from `me`, else from the lists", () => {
   const rows = { agents: { ann: { id: "ann", call: "c1" } }, calls: { c1: { id: "c1" } } };
@@ -55,4 +55,14 @@ test("a wallboard adds only what may be added, and unknown figures are left out"
   assert.deepEqual(figuresOf(["service_level", "nonsense"]), ["service_level"]);
   assert.ok(figuresOf(undefined).includes("waiting"));
   assert.deepEqual(totalsOf([{ waiting: 1, answered: 2 }, { waiting: 3, abandoned: 1 }]), { waiting: 4, answered: 2, abandoned: 1, callbacks: 0 });
+});
+
+test("a wall's figures are as large as the screen allows, however many there are", () => {
+  const usual = figuresOf([]);
+  const sizes = [1, 2, 3, 4, 6, 9, 20].map((queues) => layoutOf(queues, usual, 16 / 9).size);
+  assert.ok(sizes.every((size, index) => index === 0 || size <= sizes[index - 1]), sizes.join());
+  assert.ok(sizes[5] > 100 / 32, sizes.join()); // nine queues: read from six metres
+  assert.equal(layoutOf(2, usual, 16 / 9).boards, 2);
+  assert.ok(layoutOf(4, usual, 9 / 16).size < layoutOf(4, usual, 16 / 9).size); // a screen on its side is narrow
+  assert.ok(layoutOf(9, ["waiting"], 16 / 9).size > layoutOf(9, usual, 16 / 9).size);
 });

@@ -1,6 +1,6 @@
 // The wallboard: figures that are read from six metres, on a television that nobody touches for days.
 
-import { useEffect, useState } from "preact/hooks";
+import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import { get, segment } from "../net/api.js";
 import { Switches } from "../parts/frame.js";
 import { html } from "../parts/html.js";
@@ -9,7 +9,7 @@ import { useText } from "../parts/preferences.js";
 import { Since, useNow } from "../parts/time.js";
 import { useViews } from "../parts/views.js";
 import { count, levelGrade, percent, waitGrade } from "../pure/format.js";
-import { FIGURES, figuresOf, totalsOf } from "../pure/wall.js";
+import { FIGURES, figuresOf, layoutOf, totalsOf } from "../pure/wall.js";
 
 export function WallPage({ name }) {
   const t = useText();
@@ -43,16 +43,31 @@ export function WallPage({ name }) {
   const names = layout.queues?.length ? layout.queues : Object.keys(rows).sort();
   const shown = names.filter((one) => rows[one]);
   const figures = figuresOf(layout.figures);
-  return html`<main class=${`wall of-${shown.length > 9 ? "many" : shown.length}`} aria-label=${title}>
+  return html`<main class="wall" aria-label=${title}>
     <header><h1>${title}</h1><${TimeOfDay} /><${Switches} /></header>
     <${StaleBanner} status=${status} code=${code} />
     ${layout.message && html`<p class="message">${layout.message}</p>`}
     ${shown.length > 1 && html`<${Totals} rows=${shown.map((one) => rows[one])} />`}
-    <div class="boards">
+    <${Boards} count=${shown.length} figures=${figures}>
       ${shown.map((one) => html`<${QueueBoard} key=${one} row=${rows[one]} figures=${figures} />`)}
       ${shown.length === 0 && html`<p class="empty">${t("wall.no_queues")}</p>`}
-    </div>
+    <//>
   </main>`;
+}
+
+/** Sizes are set as properties of the element: a style attribute would be against the page's policy. */
+function Boards({ count: queues, figures, children }) {
+  const box = useRef(null);
+  useLayoutEffect(() => {
+    const fit = () => {
+      const found = layoutOf(queues, figures, window.innerWidth / window.innerHeight);
+      for (const [name, value] of Object.entries(found)) box.current.style.setProperty(`--${name}`, String(value));
+    };
+    fit();
+    window.addEventListener("resize", fit);
+    return () => window.removeEventListener("resize", fit);
+  }, [queues, figures.join()]);
+  return html`<div class="boards" ref=${box}>${children}</div>`;
 }
 
 function TimeOfDay() {

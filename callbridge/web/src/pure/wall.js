@@ -22,7 +22,7 @@ export const FIGURES = {
   agents_logged_in: (row) => count(row.agents_logged_in),
 };
 
-const USUAL = ["waiting", "longest_wait", "service_level", "agents_ready", "agents_talking", "abandoned"];
+const USUAL = ["waiting", "longest_wait", "service_level", "answered", "abandoned", "agents_ready", "agents_talking"];
 
 /** The figures that a layout asks for and that exist, else the usual ones. */
 export function figuresOf(wanted) {
@@ -34,4 +34,41 @@ export function figuresOf(wanted) {
 export function totalsOf(rows) {
   const total = (name) => rows.reduce((all, row) => all + (row[name] || 0), 0);
   return { waiting: total("waiting"), answered: total("answered"), abandoned: total("abandoned"), callbacks: total("callbacks_waiting") };
+}
+
+const WIDTHS = { longest_wait: 5.4, service_level: 4.2, ewt: 4.2 };
+const COUNT_WIDTH = 2.4;
+/** The widest that a figure gets, sign included, in the size of its letters: "■ 1:02:03", "● 100%", "1:02:03"; "123". */
+const LINE = 1.7;
+const NAME = 0.9;
+/** The height of a line of figures with their labels, and of a queue's name, in the same unit. */
+const PAGE = { wide: 96, high: 72, gap: 1.5, paddingWide: 3, paddingHigh: 2.3 };
+/** Hundredths of the screen that the queues have. */
+const LARGEST = 20;
+
+/**
+ * How queues and their figures are laid out so that the figures are as large as they can be: `boards` beside each other, `columns` of
+ * figures in each, and their `size` in hundredths of the screen's height. `aspect`: the screen's width by its height.
+ */
+export function layoutOf(queues, figures, aspect) {
+  let best = { boards: 1, columns: 1, size: 0 };
+  for (let boards = 1; boards <= queues; boards += 1) {
+    const rows = Math.ceil(queues / boards);
+    const high = (PAGE.high - PAGE.gap * (rows - 1)) / rows - PAGE.paddingHigh;
+    const wide = (PAGE.wide - PAGE.gap * (boards - 1)) / boards - PAGE.paddingWide;
+    for (let columns = 1; columns <= figures.length; columns += 1) {
+      const lines = Math.ceil(figures.length / columns);
+      const size = Math.min(LARGEST, (high - lines) / (lines * LINE + NAME), ((wide - columns + 1) * aspect) / widthOf(figures, columns));
+      if (size > best.size) best = { boards, columns, size };
+    }
+  }
+  return best;
+}
+
+function widthOf(figures, columns) {
+  const widths = Array(columns).fill(0);
+  figures.forEach((name, index) => {
+    widths[index % columns] = Math.max(widths[index % columns], WIDTHS[name] || COUNT_WIDTH);
+  });
+  return widths.reduce((all, one) => all + one, 0);
 }
