@@ -47,28 +47,30 @@ const PAGE = { wide: 96, high: 72, gap: 1.5, paddingWide: 3, paddingHigh: 2.3 };
 const LARGEST = 20;
 
 /**
- * How queues and their figures are laid out so that the figures are as large as they can be: `boards` beside each other, `columns` of
- * figures in each, and their `size` in hundredths of the screen's height. `aspect`: the screen's width by its height.
+ * How queues and their figures are laid out so that the figures are as large as they can be: `boards` beside each other, `tracks` for the
+ * figures of each, and their `size` in hundredths of the screen's height. `aspect`: the screen's width by its height.
  */
 export function layoutOf(queues, figures, aspect) {
-  let best = { boards: 1, columns: 1, size: 0 };
+  let best = { boards: 1, tracks: "1fr", size: 0 };
   for (let boards = 1; boards <= queues; boards += 1) {
     const rows = Math.ceil(queues / boards);
     const high = (PAGE.high - PAGE.gap * (rows - 1)) / rows - PAGE.paddingHigh;
     const wide = (PAGE.wide - PAGE.gap * (boards - 1)) / boards - PAGE.paddingWide;
     for (let columns = 1; columns <= figures.length; columns += 1) {
       const lines = Math.ceil(figures.length / columns);
-      const size = Math.min(LARGEST, (high - lines) / (lines * LINE + NAME), ((wide - columns + 1) * aspect) / widthOf(figures, columns));
-      if (size > best.size) best = { boards, columns, size };
+      const widths = widthsOf(figures, columns);
+      const room = ((wide - columns + 1) * aspect) / widths.reduce((all, one) => all + one, 0);
+      const size = Math.min(LARGEST, (high - lines) / (lines * LINE + NAME), room);
+      if (size > best.size) best = { boards, tracks: widths.map((one) => `${one}fr`).join(" "), size };
     }
   }
   return best;
 }
 
-function widthOf(figures, columns) {
+function widthsOf(figures, columns) {
   const widths = Array(columns).fill(0);
   figures.forEach((name, index) => {
     widths[index % columns] = Math.max(widths[index % columns], WIDTHS[name] || COUNT_WIDTH);
   });
-  return widths.reduce((all, one) => all + one, 0);
+  return widths;
 }
