@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from callbridge.adapters.views.board import Board
+from callbridge.adapters.views.board import Board, Stamp, call_view
 from callbridge.cli.tables import queues_table
+from callbridge.core.model.call import Recording, Segment, Transfer, TransferKind
 from callbridge.core.model.events import AgentRequest, DayBegan, PlanChanged
 from callbridge.core.model.ids import leg_id
 from callbridge.core.model.plan import Reason
@@ -82,3 +83,23 @@ def test_a_queue_is_shown_with_the_longest_target_of_its_tiers() -> None:
     story.happens(PlanChanged(at=story.now, plan=replace(story.world.plan, queues={"support": changed})))
     view = Board.of(story.world).queue("support") or {}
     assert (view["answer_within"], view["sl_target"]) == (45.0, 0.9)
+
+
+def test_a_call_says_how_far_its_transfer_is_and_whether_it_is_recorded() -> None:
+    story = one_queue(agent("bob"))
+    story.caller("ann")
+    (call,) = story.world.calls.values()
+    shown = call_view(call, Stamp())
+    assert (shown["transfer"], shown["recording"]) == ("", "")
+    consult = Transfer(
+        to="agent:cid", leg=None, agent="cid", by="bob", queue="support", began_at=1.0, until=None, kind=TransferKind.CONSULT
+    )
+    recording = Recording(file="a.wav", began_at=1.0)
+    segment = Segment(agent="bob", leg=call.leg, queue="support", began_at=1.0, recording=recording)
+    seen = []
+    for reached, together, paused in (False, False, None), (True, False, 2.0), (True, True, None):
+        transfer = replace(consult, reached=reached, together=together)
+        now = replace(segment, recording=replace(recording, paused_since=paused))
+        shown = call_view(replace(call, transfer=transfer, segment=now), Stamp())
+        seen.append((shown["transfer"], shown["recording"]))
+    assert seen == [("ringing", "on"), ("consulting", "paused"), ("conference", "on")]

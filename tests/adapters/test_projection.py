@@ -48,7 +48,7 @@ QUEUE_FIELDS = {
 }
 QUEUE_FIELDS |= OUTCOMES | {f"agents_{state}" for state in STATES}
 AGENT_FIELDS = {"name", "state", "reason", "since", "queue", "call", "phone", "device", "updated_at", "seq"}
-CALL_FIELDS = {"state", "queue", "tier", "number", "arrived_at", "step", "agent", "updated_at", "seq"}
+CALL_FIELDS = {"state", "queue", "tier", "number", "arrived_at", "step", "agent", "transfer", "recording", "updated_at", "seq"}
 STAMP = {"updated_at", "seq"}
 
 

@@ -20,6 +20,7 @@ DIST = Path(__file__).resolve().parents[2] / "callbridge" / "web" / "dist"
 POLICY = "default-src 'self'; base-uri 'none'; frame-ancestors 'none'; form-action 'self'; object-src 'none'"
 HOSTILE = "<img src=x onerror=\"document.title='hit'\"><script>document.title='hit'</script>"
 """A caller may call himself so."""
+REASONS = ["lunch", "break", "training"]
 Row = dict[str, Any]
 Parts = dict[str, dict[str, Row | None]]
 
@@ -40,7 +41,7 @@ def agent(name: str, now: float, state: str, *, id: str, lasted: float = 60.0, *
 
 def call(id: str, now: float, state: str, queue: str, number: str, *, waited: float = 30.0, **more: Any) -> Row:
     row = {"id": id, "state": state, "queue": queue, "tier": "gold", "number": number, "arrived_at": now - waited, "step": 0}
-    return row | {"agent": "", "updated_at": now, "seq": 1} | more
+    return row | {"agent": "", "transfer": "", "recording": "", "updated_at": now, "seq": 1} | more
 
 
 def busy_floor(now: float) -> Parts:
@@ -59,7 +60,7 @@ def busy_floor(now: float) -> Parts:
         agent("Luis Ortega", now, "logged_out", id="1007", lasted=5000.0),
     ]
     calls = [
-        call("cb-call-1", now, "talking", "support", "+442079460101", waited=205.0, agent="1001"),
+        call("cb-call-1", now, "talking", "support", "+442079460101", waited=205.0, agent="1001", recording="on"),
         call("cb-call-2", now, "offered", "support", "+442079460102", waited=22.0, agent="1005"),
         *(call(f"cb-call-{n}", now, "waiting", "support", f"+4420794602{n:02}", waited=40.0 - n) for n in range(3, 7)),
         call("cb-call-7", now, "waiting", "sales", "", waited=16.0, tier="standard"),
@@ -90,10 +91,9 @@ def busy_floor(now: float) -> Parts:
 
 def own_part(now: float, agent: Row, call: Row | None) -> Row:
     if call is not None:
-        call = call | {"name": "Amelia Hart", "withheld": False, "recording": "on", "transfer": "", "repeat": 2}
-        call |= {"typed": {"Account": "4711 0815"}, "details": {"Contract": "Premium", "Town": "Leeds"}}
-    row = {"agent": agent | {"wrap_up_ends": "", "reason_ends": ""}, "call": call}
-    return row | {"reasons": ["lunch", "break", "training"], "dispositions": []}
+        call = call | {"name": "Amelia Hart", "withheld": False, "details": {"Account": "4711 0815"}}
+        call["details"] |= {"Contract": "Premium", "Town": "Leeds"}
+    return {"agent": agent, "call": call}
 
 
 class StandIn:
@@ -172,6 +172,19 @@ class StandIn:
         for one in self._streams:
             one.put_nowait(self._event("delta", parts))
 
+    def _seen(self, parts: list[str]) -> Parts:
+        """An agent sees no other agent, no other call and no callbacks, as with the real server."""
+        found = {name: self.parts[name] for name in parts if name in self.parts}
+        agent = self.users.get(self._signed_in, {}).get("agent")
+        if agent is None:
+            return {name: rows for name, rows in found.items() if name != "me"}
+        found.pop("callbacks", None)
+        own = self.parts["agents"].get(agent) or {}
+        for name, key in (("agents", agent), ("calls", own.get("call", ""))):
+            if name in found:
+                found[name] = {one: row for one, row in found[name].items() if one == key}
+        return found
+
     def _at(self) -> float:
         """The server's clock: it stands still where a moment was given."""
         return self.now if self._still else time.time()
@@ -192,7 +205,7 @@ class StandIn:
         self._streams.add(news)
         try:
             if self.beating:
-                await response.write(self._event("whole", {name: self.parts[name] for name in wanted if name in self.parts}))
+                await response.write(self._event("whole", self._seen(wanted)))
             while True:
                 text = b": beat\n\n" if self.beating else b""
                 with suppress(TimeoutError):
@@ -210,7 +223,9 @@ class StandIn:
     async def _session(self, _request: web.Request) -> web.Response:
         if not self._signed_in:
             return _problem(401, "log in first")
-        return web.json_response(self.users[self._signed_in] | {"teams": [], "language": None, "expires_in": 3600})
+        return web.json_response(
+            self.users[self._signed_in] | {"teams": [], "language": None, "expires_in": 3600, "reasons": REASONS}
+        )
 
     async def _sign_in(self, request: web.Request) -> web.Response:
         body = await request.json()
@@ -249,6 +264,14 @@ class StandIn:
         if path == "reports/agents":
             today = {"agent": "1001", "handled": 31, "missed": 1, "talking": 8340.0, "wrap_up": 1500.0, "aht": 317.0}
             return web.json_response([today | {"occupancy": 0.81, "logged_in": 15_120.0}])
+        if path == "targets":
+            agents = [
+                {key: row[key] for key in ("id", "name", "state", "reason")} for row in self.parts["agents"].values() if row
+            ]
+            queues = [
+                {key: row[key] for key in ("name", "waiting", "ewt_seconds")} for row in self.parts["queues"].values() if row
+            ]
+            return web.json_response({"agents": agents, "queues": queues})
         if path == "walls":
             return web.json_response([{"name": "floor", **self.layout}])
         if path == "hours":

@@ -75,6 +75,29 @@ async def test_wallboard_and_agent_follow_a_call(house: House, pbx: Pbx, opened:
     await bridge.until("agent_changed", agent="ann", state="not_ready")
 
 
+async def test_an_agent_consults_a_colleague_and_completes_the_transfer(house: House, pbx: Pbx, opened: Open) -> None:
+    bridge = await opened_floor(house)
+    ann = await sign_in(opened, bridge, "ann", "4711")
+    await bridge.ask("ben", "login")
+    async with (
+        Phone(pbx, "1001", PhoneScript.answers(talk=30.0)),
+        Phone(pbx, "1002", PhoneScript.answers(ring=1.0, talk=3.0)) as ben,
+        Callers(pbx, [Call(dialled="support", number="+442079460104")], rate=5) as callers,
+    ):
+        await ann.get_by_role("button", name="Consult").click()
+        await ann.keyboard.type("1002")
+        await ann.locator(".targets li").filter(has_text="Agent 1002").click()
+        await expect(ann.locator(".call")).to_contain_text("target is ringing")
+        await expect(ann.locator(".call")).to_contain_text("consulting")
+        await expect(ann.get_by_role("button", name="Conference")).to_be_visible()
+        await ann.get_by_role("button", name="Complete transfer").click()
+        await expect(ann.locator(".statebar .state")).to_have_text("Ready")
+        await callers.wait()
+        await bridge.until("call_ended")
+    assert bridge.facts("transfer_ended", result="completed")
+    assert len(ben.records()) == 1
+
+
 async def test_a_supervisor_finds_out_why_a_caller_waits_and_moves_the_call(house: House, pbx: Pbx, opened: Open) -> None:
     bridge = await opened_floor(house)
     boss = await sign_in_boss(opened, bridge)

@@ -8,6 +8,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 Count = Annotated[int, Field(ge=0)]
 Absent = Literal[""]
+TransferState = Literal["", "ringing", "consulting", "conference"]
+RecordingState = Literal["", "on", "paused"]
 
 
 class ResponseBody(BaseModel):
@@ -65,7 +67,8 @@ class AgentView(ResponseBody):
 
 
 class CallView(ResponseBody):
-    """A call. ``queue`` and ``agent`` are the ones handling it now; ``step``: the current step of its queue, from 0."""
+    """A call. ``queue`` and ``agent`` are the ones handling it now; ``step``: the current step of its queue, from 0;
+    ``transfer``: how far a transfer is; ``recording``: whether the conversation is recorded now."""
 
     id: str
     state: str
@@ -75,6 +78,8 @@ class CallView(ResponseBody):
     arrived_at: float
     step: int | Absent
     agent: str
+    transfer: TransferState
+    recording: RecordingState
     updated_at: float
     seq: int
 
@@ -103,6 +108,8 @@ class CallTimeline(ResponseBody):
     arrived_at: float | None = None
     step: int | Absent | None = None
     agent: str | None = None
+    transfer: TransferState | None = None
+    recording: RecordingState | None = None
     updated_at: float | None = None
     seq: int | None = None
     timeline: list[FactView]

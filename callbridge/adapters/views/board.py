@@ -54,9 +54,27 @@ def call_view(call: Call, stamp: Stamp, *, ended: bool = False, masked: bool = T
         "arrived_at": call.arrived_at,
         "step": visit.window if visit is not None else "",
         "agent": holder.agent if holder is not None else "",
+        "transfer": _transfer_state(call),
+        "recording": _recording_state(call),
         "updated_at": stamp.now,
         "seq": stamp.seq,
     }
+
+
+def _transfer_state(call: Call) -> str:
+    """How far a transfer is: the target is being reached, or has answered, or all three talk."""
+    if call.transfer is None:
+        return ""
+    if call.transfer.together:
+        return "conference"
+    return "consulting" if call.transfer.reached else "ringing"
+
+
+def _recording_state(call: Call) -> str:
+    recording = call.segment.recording if call.segment is not None else None
+    if recording is None:
+        return ""
+    return "on" if recording.paused_since is None else "paused"
 
 
 def agent_view(agent: Agent, call: Call | None, stamp: Stamp, *, masked: bool = True) -> View:

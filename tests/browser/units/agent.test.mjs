@@ -9,8 +9,8 @@ import { figuresOf, layoutOf, totalsOf } from "../../../callbridge/web/src/pure/
 test("an agent's rows come from `me`, else from the lists", () => {
   const rows = { agents: { ann: { id: "ann", call: "c1" } }, calls: { c1: { id: "c1" } } };
   assert.deepEqual(mineOf({ parts: rows }, "ann").call, { id: "c1" });
-  const me = { agent: { id: "ann" }, call: null, reasons: ["lunch", { reason: "training" }] };
-  assert.deepEqual(mineOf({ parts: { ...rows, me: { me } } }, "ann").reasons, ["lunch", "training"]);
+  const me = { agent: { id: "ann" }, call: { id: "c1", name: "Eve" } };
+  assert.deepEqual(mineOf({ parts: { ...rows, me: { me } } }, "ann"), me);
   assert.equal(mineOf({ parts: {} }, "ann").agent, null);
 });
 
@@ -23,18 +23,24 @@ test("a call rings once, and not because the page was opened during it", () => {
 });
 
 test("only the acts that make sense are offered", () => {
-  const talking = { state: "talking" };
-  assert.deepEqual(actsOf(null, { state: "ready" }), []);
-  assert.deepEqual(actsOf({ state: "offered" }, { state: "ringing" }), []);
-  assert.deepEqual(actsOf({ state: "talking", recording: "on" }, talking), ["transfer", "consult", "pause-recording", "survey"]);
-  assert.ok(actsOf({ state: "transferring", recording: "off" }, talking).includes("complete"));
+  const [ann, talk] = [{ id: "ann", state: "talking" }, { state: "talking", agent: "ann", transfer: "", recording: "" }];
+  assert.deepEqual(actsOf(null, { id: "ann", state: "ready" }), []);
+  assert.deepEqual(actsOf({ ...talk, state: "offered" }, { id: "ann", state: "ringing" }), []);
+  assert.deepEqual(actsOf({ ...talk, recording: "on" }, ann), ["transfer", "consult", "pause-recording", "survey"]);
+  assert.deepEqual(actsOf({ ...talk, recording: "paused" }, ann), ["transfer", "consult", "resume-recording", "survey"]);
+  assert.deepEqual(actsOf({ ...talk, transfer: "ringing" }, ann), ["complete", "return", "record"]);
+  assert.deepEqual(actsOf({ ...talk, transfer: "consulting" }, ann), ["complete", "return", "conference", "record"]);
+  assert.deepEqual(actsOf({ ...talk, transfer: "conference" }, ann), ["complete", "return", "record"]);
+  assert.deepEqual(actsOf({ ...talk, transfer: "consulting" }, { id: "ben", state: "talking" }), []); // who is consulted
 });
 
 test("transfer targets: a number that was typed, queues, agents who are ready first, never oneself", () => {
-  const agents = { a: { id: "a", name: "Ada", state: "talking" }, b: { id: "b", name: "Bob", state: "ready" }, c: { id: "c", name: "Cy", state: "logged_out" }, me: { id: "me", name: "Me", state: "talking" } };
-  const known = { parts: { queues: { sales: { name: "sales" } }, agents } };
-  assert.deepEqual(targetsFor(known, "me", "", matches, numberTarget).map((one) => one.to), ["queue:sales", "agent:b", "agent:a"]);
-  assert.deepEqual(targetsFor(known, "me", "030 1", matches, numberTarget).map((one) => one.to), ["number:0301"]);
+  const rows = [["a", "Ada", "talking"], ["b", "Bob", "ready"], ["c", "Cy", "logged_out"], ["me", "Me", "talking"]];
+  const listed = { queues: [{ name: "sales" }], agents: rows.map(([id, name, state]) => ({ id, name, state })) };
+  const found = (search) => targetsFor(listed, "me", search, matches, numberTarget).map((one) => one.to);
+  assert.deepEqual(found(""), ["queue:sales", "agent:b", "agent:a"]);
+  assert.deepEqual(found("030 1"), ["number:0301"]);
+  assert.deepEqual(found("sal"), ["queue:sales"]);
 });
 
 test("addresses name pages, and a broken one none", () => {

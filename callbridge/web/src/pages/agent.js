@@ -9,7 +9,7 @@ import { attempt } from "../parts/notices.js";
 import { useText } from "../parts/preferences.js";
 import { announce, askPermission, mayNotify } from "../parts/ringing.js";
 import { useShortcuts, ShortcutList } from "../parts/shortcuts.js";
-import { Since, Until } from "../parts/time.js";
+import { Since } from "../parts/time.js";
 import { Today } from "../parts/today.js";
 import { useViews } from "../parts/views.js";
 import { count } from "../pure/format.js";
@@ -22,7 +22,7 @@ export function AgentPage({ session, expired }) {
   const t = useText();
   const parts = "me,queues,agents,calls,callbacks";
   const { known, status, code } = useViews(`/api/views?parts=${parts}`, (refused) => refused === 401 && expired());
-  const { agent, call, reasons, dispositions } = mineOf(known, session.agent);
+  const { agent, call } = mineOf(known, session.agent);
   const [asking, setAsking] = useState("");
   useRinging(agent, call);
 
@@ -34,8 +34,8 @@ export function AgentPage({ session, expired }) {
   return html`<div class="agent-page">
     <h1 class="unseen">${t("page.agent")}</h1>
     <${StaleBanner} status=${status} code=${code} />
-    <${StateBar} agent=${agent} reasons=${reasons} ask=${ask} shortcuts=${!asking} />
-    <${CallCard} call=${call} agent=${agent} known=${known} dispositions=${dispositions} asking=${asking} setAsking=${setAsking} />
+    <${StateBar} agent=${agent} reasons=${session.reasons || []} ask=${ask} shortcuts=${!asking} />
+    <${CallCard} call=${call} agent=${agent} known=${known} asking=${asking} setAsking=${setAsking} />
     <div class="columns">
       <${Today} agent=${agent} />
       <${OwnCallbacks} known=${known} agent=${agent.id} />
@@ -71,8 +71,6 @@ function StateBar({ agent, reasons, ask, shortcuts }) {
     <div class="now">
       <${State} state=${agent.state} reason=${agent.reason} />
       <span class="big"><${Since} at=${agent.since} /></span>
-      ${agent.wrap_up_ends && html`<span>${t("agent.time_left")} <${Until} at=${agent.wrap_up_ends} /></span>`}
-      ${agent.reason_ends && html`<span>${t("agent.time_left")} <${Until} at=${agent.reason_ends} /></span>`}
     </div>
     <div class="row">
       ${out

@@ -1,9 +1,10 @@
 // The call of an agent: who it is, what is known, and what can be done with it.
 
-import { useState } from "preact/hooks";
-import { post, segment } from "../net/api.js";
+import { useEffect, useState } from "preact/hooks";
+import { get, post, segment } from "../net/api.js";
 import { actsOf, targetsFor } from "../pure/agent.js";
 import { clock, matches, numberOf, numberTarget } from "../pure/format.js";
+import { rowsOf } from "../pure/views.js";
 import { ActDialog, Dialog } from "./dialog.js";
 import { html } from "./html.js";
 import { Empty, State } from "./marks.js";
@@ -14,7 +15,7 @@ import { Since } from "./time.js";
 
 const TALKING = ["talking", "transferring"];
 
-export function CallCard({ call, agent, known, dispositions, asking, setAsking }) {
+export function CallCard({ call, agent, known, asking, setAsking }) {
   const t = useText();
   const acts = actsOf(call, agent);
   const ask = (verb, body) => attempt(() => post(`/api/calls/${segment(call.id)}/${verb}`, body));
@@ -31,7 +32,7 @@ export function CallCard({ call, agent, known, dispositions, asking, setAsking }
     html`<div class="row">${acts.map(
       (verb) => html`<button type="button" key=${verb} onClick=${() => act(verb)}>${t(`act.${verb}`)}</button>`,
     )}</div>`}
-    ${(TALKING.includes(call?.state) || wrapUp) && html`<${Disposition} agent=${agent} dispositions=${dispositions} />`}
+    ${(TALKING.includes(call?.state) || wrapUp) && html`<${Disposition} agent=${agent} />`}
     ${asking &&
     call &&
     html`<${TargetDialog} verb=${asking} known=${known} own=${agent.id} close=${() => setAsking("")}
@@ -41,20 +42,19 @@ export function CallCard({ call, agent, known, dispositions, asking, setAsking }
 
 function CallFacts({ call }) {
   const t = useText();
-  const typed = Object.entries(call.typed || {});
   const details = Object.entries(call.details || {});
   return html`<header>
       <p class="number">${numberOf(call, t("withheld"))}</p>
       ${call.name && html`<p class="name">${call.name}</p>`}
-      ${call.repeat > 0 && html`<p class="flag">${t("call.repeat", { count: call.repeat })}</p>`}
     </header>
     <dl class="pairs">
       <div><dt>${t("queue")}</dt><dd>${call.queue || "–"}</dd></div>
       <div><dt>${t("tier")}</dt><dd>${call.tier || "–"}</dd></div>
       <div><dt>${t("call.state")}</dt><dd>${t(`phase.${call.state}`)}</dd></div>
-      <div><dt>${t("call.since")}</dt><dd><${Since} at=${call.arrived_at} /></dd></div>
+      ${call.transfer && html`<div><dt>${t("call.transfer")}</dt><dd>${t(`transfer.${call.transfer}`)}</dd></div>`}
       ${call.recording && html`<div><dt>${t("call.recording")}</dt><dd>${t(`recording.${call.recording}`)}</dd></div>`}
-      ${[...typed, ...details].map(([label, value]) => html`<div key=${label}><dt>${label}</dt><dd>${String(value)}</dd></div>`)}
+      <div><dt>${t("call.since")}</dt><dd><${Since} at=${call.arrived_at} /></dd></div>
+      ${details.map(([label, value]) => html`<div key=${label}><dt>${label}</dt><dd>${String(value)}</dd></div>`)}
     </dl>`;
 }
 
@@ -64,7 +64,8 @@ export function TargetDialog({ verb, known, own, close, send }) {
   const [search, setSearch] = useState("");
   const [marked, setMarked] = useState(0);
   const [problem, setProblem] = useState(null);
-  const found = targetsFor(known, own, search, matches, numberTarget).slice(0, 50);
+  const listed = useTargets(known);
+  const found = targetsFor(listed, own, search, matches, numberTarget).slice(0, 50);
   const at = Math.min(marked, found.length - 1);
 
   async function take(one) {
@@ -106,6 +107,20 @@ export function TargetDialog({ verb, known, own, close, send }) {
   <//>`;
 }
 
+const TARGETS_EVERY = 3000;
+
+/** Queues and colleagues as they are now; until the server has answered, what the page knows itself. */
+function useTargets(known) {
+  const [listed, setListed] = useState(null);
+  useEffect(() => {
+    const look = () => get("/api/targets").then(setListed, () => {});
+    look();
+    const again = setInterval(look, TARGETS_EVERY);
+    return () => clearInterval(again);
+  }, []);
+  return listed || { queues: rowsOf(known, "queues"), agents: rowsOf(known, "agents") };
+}
+
 function TargetState({ one }) {
   const t = useText();
   if (one.kind === "agent") return html`<${State} state=${one.row.state} reason=${one.row.reason} />`;
@@ -113,25 +128,20 @@ function TargetState({ one }) {
   return html`<span class="state">${t("target.queue", { waiting: one.row.waiting, wait: clock(one.row.ewt_seconds) })}</span>`;
 }
 
-/** Of a campaign's call: its codes where the server lists them, else the code or its digit as the agent knows it. */
-function Disposition({ agent, dispositions }) {
+/** Of a campaign's call: the code or its digit, as the agent knows it. */
+function Disposition({ agent }) {
   const t = useText();
-  const [chosen, setChosen] = useState(null);
-  const listed = dispositions.map((one) => ({ code: one.code, label: one.text || one.code }));
+  const [asked, setAsked] = useState(false);
   const send = ({ code, at, own }) =>
     post(`/api/agents/${segment(agent.id)}/disposition`, {
-      code: chosen.code || code,
+      code,
       ...(at ? { call_back_at: new Date(at).getTime() / 1000, own: own === "on" } : {}),
     });
-  return html`<div class="row" role="group" aria-label=${t("disposition")}>
-    ${(listed.length ? listed : [{ code: "", label: t("disposition") }]).map(
-      (one) => html`<button type="button" key=${one.code} onClick=${() => setChosen(one)}>${one.label}</button>`,
-    )}
-    ${chosen &&
-    html`<${ActDialog} title=${t("disposition")} verb=${t("save")} close=${() => setChosen(null)} send=${send}>
-      ${chosen.code
-        ? html`<p>${chosen.label}</p>`
-        : html`<label>${t("disposition.code")}<input name="code" required maxlength="64" autocomplete="off" /></label>`}
+  return html`<div class="row">
+    <button type="button" onClick=${() => setAsked(true)}>${t("disposition")}</button>
+    ${asked &&
+    html`<${ActDialog} title=${t("disposition")} verb=${t("save")} close=${() => setAsked(false)} send=${send}>
+      <label>${t("disposition.code")}<input name="code" required maxlength="64" autocomplete="off" /></label>
       <label>${t("disposition.call_back_at")}<input type="datetime-local" name="at" /></label>
       <label class="check"><input type="checkbox" name="own" /> ${t("disposition.own")}</label>
     <//>`}

@@ -24,9 +24,3 @@ export function Since({ at }) {
   const now = useNow();
   return html`<span class="clock">${at === "" || at === undefined ? clock("") : clock(now - at)}</span>`;
 }
-
-/** How long until, counting down. */
-export function Until({ at }) {
-  const now = useNow();
-  return html`<span class="clock">${clock(at - now)}</span>`;
-}

@@ -1,17 +1,12 @@
 // What an agent's page takes from the views. Pure.
 
-const EMPTY = { agent: null, call: null, reasons: [], dispositions: [] };
-
 /** The own rows: from the part `me`, or found in the lists where the server sends no `me`. */
 export function mineOf(known, id) {
   const me = known.parts.me?.me;
-  if (me?.agent) return { ...EMPTY, ...me, call: me.call || null, reasons: names(me.reasons), dispositions: me.dispositions || [] };
-  const agent = known.parts.agents?.[id];
-  if (!agent) return EMPTY;
-  return { ...EMPTY, agent, call: known.parts.calls?.[agent.call] || null };
+  if (me?.agent) return { agent: me.agent, call: me.call || null };
+  const agent = known.parts.agents?.[id] || null;
+  return { agent, call: (agent && known.parts.calls?.[agent.call]) || null };
 }
-
-const names = (reasons) => (reasons || []).map((one) => (typeof one === "string" ? one : one.reason));
 
 /** Whether a call has just begun to come. */
 export function newCall(before, agent) {
@@ -26,27 +21,20 @@ export function titleOf(agent, page, named) {
   return `${sign}${named(agent.state)}${agent.queue ? ` · ${agent.queue}` : ""} – callbridge`;
 }
 
-const TALK = ["talking", "transferring", "outside"];
-
-/** The acts that make sense for a call in this state; the server decides in the end. */
+/** What can be done with a call now, by the agent who has it: not by one who is consulted. The server decides in the end. */
 export function actsOf(call, agent) {
-  if (!call || !TALK.includes(call.state)) return [];
-  const consulting = call.state === "transferring" || Boolean(call.transfer);
-  const acts = consulting ? ["complete", "return", "conference"] : ["transfer", "consult"];
-  if (agent.state !== "talking") return consulting ? acts : [];
-  if (call.recording === undefined) acts.push("record", "pause-recording", "resume-recording");
-  else if (call.recording === "on") acts.push("pause-recording");
-  else if (call.recording === "paused") acts.push("resume-recording");
-  else acts.push("record");
-  return consulting ? acts : [...acts, "survey"];
+  if (!call || call.state !== "talking" || call.agent !== agent.id || agent.state !== "talking") return [];
+  const recording = { on: ["pause-recording"], paused: ["resume-recording"] }[call.recording] || ["record"];
+  if (!call.transfer) return ["transfer", "consult", ...recording, "survey"];
+  return ["complete", "return", ...(call.transfer === "consulting" ? ["conference"] : []), ...recording];
 }
 
 /** Who a call may be given to, by what was typed: queues with their waits, agents with their states, a number. */
-export function targetsFor(known, own, search, fits, numberTarget) {
-  const queues = Object.values(known.parts.queues || {})
+export function targetsFor(listed, own, search, fits, numberTarget) {
+  const queues = listed.queues
     .filter((row) => fits(row.name, search))
     .map((row) => ({ to: `queue:${row.name}`, kind: "queue", label: row.name, row }));
-  const agents = Object.values(known.parts.agents || {})
+  const agents = listed.agents
     .filter((row) => row.id !== own && row.state !== "logged_out" && fits(`${row.id} ${row.name}`, search))
     .sort((a, b) => Number(b.state === "ready") - Number(a.state === "ready") || a.name.localeCompare(b.name))
     .map((row) => ({ to: `agent:${row.id}`, kind: "agent", label: row.name || row.id, row }));
