@@ -14,6 +14,7 @@ from tests.browser.stand_in import DIST, HOSTILE, StandIn, agent, call, own_part
 
 pytestmark = [pytest.mark.live, pytest.mark.browser, pytest.mark.timeout(90), pytest.mark.asyncio(loop_scope="module")]
 
+LONG = True
 AXE = DIST.parent / "node_modules" / "axe-core" / "axe.min.js"
 PAGES = {"login": ("/", ""), "agent": ("/agent", "1001"), "supervisor": ("/supervisor", "boss"), "wall": ("/wall/floor", "")}
 READY = {"login": "form", "agent": ".statebar", "supervisor": "table", "wall": ".board"}

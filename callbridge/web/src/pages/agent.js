@@ -20,7 +20,7 @@ const BUSY = ["ringing", "connecting", "talking"];
 
 export function AgentPage({ session, expired }) {
   const t = useText();
-  const parts = "me,queues,agents,calls,callbacks";
+  const parts = "me,queues,agents,calls";
   const { known, status, code } = useViews(`/api/views?parts=${parts}`, (refused) => refused === 401 && expired());
   const { agent, call } = mineOf(known, session.agent);
   const [asking, setAsking] = useState("");
@@ -38,7 +38,6 @@ export function AgentPage({ session, expired }) {
     <${CallCard} call=${call} agent=${agent} known=${known} asking=${asking} setAsking=${setAsking} />
     <div class="columns">
       <${Today} agent=${agent} />
-      <${OwnCallbacks} known=${known} agent=${agent.id} />
       <${QueuesNow} known=${known} />
     </div>
     <${ShortcutList} />
@@ -111,16 +110,6 @@ function NotificationButton() {
   if (state !== "default") return null;
   return html`<button type="button" class="quiet" onClick=${async () => setState(await askPermission())}>
     ${t("agent.allow_notifications")}</button>`;
-}
-
-function OwnCallbacks({ known, agent }) {
-  const t = useText();
-  if (!known.parts.callbacks) return null;
-  const own = rowsOf(known, "callbacks", "due").filter((row) => row.agent === agent);
-  return html`<section class="card"><h2>${t("agent.own_callbacks")}</h2>
-    ${own.length === 0 && html`<${Empty}>${t("agent.no_callbacks")}<//>`}
-    <ul class="plain">${own.map((row) => html`<li key=${row.id}><strong>${row.number}</strong> · ${row.queue} · ${t(`callback.${row.state}`)}</li>`)}</ul>
-  </section>`;
 }
 
 function QueuesNow({ known }) {

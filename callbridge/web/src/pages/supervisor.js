@@ -25,7 +25,7 @@ export function SupervisorPage({ session, expired }) {
   useEffect(() => {
     document.title = `${t("page.supervisor")} – callbridge`;
   });
-  const explain = (kind, name) => setExplained({ kind, name });
+  const explain = (kind, name, label) => setExplained({ kind, name, label });
   const shared = { known, session, queue, explain };
   return html`<div class="supervisor-page">
     <h1 class="unseen">${t("page.supervisor")}</h1>

@@ -42,7 +42,7 @@ export function AgentsTable({ known, session, queue, explain }) {
           <td><${State} state=${row.state} reason=${row.reason} /></td><td><${Since} at=${row.since} /></td>
           <td>${row.queue}</td><td>${row.phone}</td>
           <td class="acts">${may.supervise(session) && html`<${Acts} row=${row} ask=${setAsked} />`}
-            <button type="button" class="small" onClick=${() => explain("agents", row.id)}>${t("explain")}</button></td></tr>`,
+            <button type="button" class="small" onClick=${() => explain("agents", row.id, row.name)}>${t("explain")}</button></td></tr>`,
       )}</tbody></table></div>`}
     ${found.length > MOST && html`<${Empty}>${t("agents.more", { count: found.length - MOST })}<//>`}
     ${asked && html`<${NotReadyDialog} row=${asked} close=${() => setAsked(null)} />`}

@@ -28,11 +28,10 @@ export function CallCard({ call, agent, known, asking, setAsking }) {
   return html`<section class=${`card call ${call ? "live" : ""}`} aria-label=${t("call")}>
     ${!call && html`<${Empty}>${t(wrapUp ? "agent.wrapping_up" : "agent.no_call")}<//>`}
     ${call && html`<${CallFacts} call=${call} />`}
-    ${acts.length > 0 &&
-    html`<div class="row">${acts.map(
-      (verb) => html`<button type="button" key=${verb} onClick=${() => act(verb)}>${t(`act.${verb}`)}</button>`,
-    )}</div>`}
-    ${(TALKING.includes(call?.state) || wrapUp) && html`<${Disposition} agent=${agent} />`}
+    <div class="row">
+      ${acts.map((verb) => html`<button type="button" key=${verb} onClick=${() => act(verb)}>${t(`act.${verb}`)}</button>`)}
+      ${(TALKING.includes(call?.state) || wrapUp) && html`<${Disposition} agent=${agent} />`}
+    </div>
     ${asking &&
     call &&
     html`<${TargetDialog} verb=${asking} known=${known} own=${agent.id} close=${() => setAsking("")}
@@ -137,13 +136,11 @@ function Disposition({ agent }) {
       code,
       ...(at ? { call_back_at: new Date(at).getTime() / 1000, own: own === "on" } : {}),
     });
-  return html`<div class="row">
-    <button type="button" onClick=${() => setAsked(true)}>${t("disposition")}</button>
+  return html`<button type="button" onClick=${() => setAsked(true)}>${t("disposition")}</button>
     ${asked &&
     html`<${ActDialog} title=${t("disposition")} verb=${t("save")} close=${() => setAsked(false)} send=${send}>
       <label>${t("disposition.code")}<input name="code" required maxlength="64" autocomplete="off" /></label>
       <label>${t("disposition.call_back_at")}<input type="datetime-local" name="at" /></label>
       <label class="check"><input type="checkbox" name="own" /> ${t("disposition.own")}</label>
-    <//>`}
-  </div>`;
+    <//>`}`;
 }

@@ -31,7 +31,7 @@ export function CallsTable({ known, session, queue, explain }) {
         (row) => html`<tr key=${row.id}><th scope="row">${numberOf(row, t("withheld"))}</th><td>${t(`phase.${row.state}`)}</td>
           <td>${known.parts.agents?.[row.agent]?.name || row.agent}</td><td>${row.queue}</td><td><${Since} at=${row.arrived_at} /></td>
           <td class="acts">${may.supervise(session) && row.state === "talking" && html`<${Supervision} row=${row} ask=${setAsked} />`}
-            <button type="button" class="small" onClick=${() => explain("calls", row.id)}>${t("explain")}</button></td></tr>`,
+            <button type="button" class="small" onClick=${() => explain("calls", row.id, numberOf(row, t("withheld")))}>${t("explain")}</button></td></tr>`,
       )}</tbody></table></div>`}
     ${rows.length > MOST && html`<${Empty}>${t("agents.more", { count: rows.length - MOST })}<//>`}
     ${asked &&

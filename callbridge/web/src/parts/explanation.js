@@ -8,7 +8,7 @@ import { Empty } from "./marks.js";
 import { language, useText } from "./preferences.js";
 import { useStore } from "./store.js";
 
-export function Explanation({ kind, name, close }) {
+export function Explanation({ kind, name, label, close }) {
   const t = useText();
   const speaks = useStore(language);
   const [found, setFound] = useState(null);
@@ -17,7 +17,7 @@ export function Explanation({ kind, name, close }) {
     get(`/api/explain/${kind}/${segment(name)}`).then(setFound, setProblem);
   }, [kind, name]);
   const time = (at) => new Date(at * 1000).toLocaleTimeString(speaks, { hourCycle: "h23" });
-  return html`<${Dialog} title=${`${t("explain")} – ${name}`} close=${close} wide>
+  return html`<${Dialog} title=${`${t("explain")} – ${label || name}`} close=${close} wide>
     ${problem && html`<p class="problem" role="alert">${problemText(t, problem)}</p>`}
     ${!found && !problem && html`<${Empty}>${t("stale.connecting")}<//>`}
     ${found &&

@@ -33,7 +33,7 @@ export function WaitingTable({ known, session, queue, waiting, explain }) {
             ACTS.map(
               (verb) => html`<button type="button" class="small" key=${verb} onClick=${() => setAsked({ verb, row })}>${t(`act.${verb}`)}</button>`,
             )}
-            <button type="button" class="small" onClick=${() => explain("calls", row.id)}>${t("explain")}</button></td></tr>`,
+            <button type="button" class="small" onClick=${() => explain("calls", row.id, numberOf(row, t("withheld")))}>${t("explain")}</button></td></tr>`,
       )}</tbody></table></div>`}
     ${asked && html`<${WaiterDialog} ...${asked} known=${known} close=${() => setAsked(null)} />`}
   </section>`;
