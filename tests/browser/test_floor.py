@@ -118,6 +118,29 @@ async def test_a_supervisor_finds_out_why_a_caller_waits_and_moves_the_call(hous
     assert bridge.facts("request_granted", request="move")
 
 
+async def test_a_supervisor_listens_at_a_phone_and_sends_an_agent_to_lunch(house: House, pbx: Pbx, opened: Open) -> None:
+    bridge = await opened_floor(house)
+    boss = await sign_in_boss(opened, bridge)
+    async with (
+        Phone(pbx, "1001", PhoneScript.answers(talk=8.0)),
+        Phone(pbx, "1013", PhoneScript.answers(talk=2.0)) as ear,
+        Callers(pbx, [Call(dialled="support", number="+442079460105")], rate=5) as callers,
+    ):
+        await boss.get_by_role("button", name="Listen").click()
+        await boss.get_by_label("At this phone").fill("PJSIP/1013")
+        await boss.keyboard.press("Enter")
+        await expect(boss.get_by_role("dialog")).to_have_count(0)
+        await bridge.until("supervision_started")
+        row = boss.get_by_role("row", name=re.compile("Agent 1001.*Not ready"))
+        await row.get_by_role("button", name="Not ready").click()
+        await boss.get_by_label("Reason").fill("lunch")
+        await boss.keyboard.press("Enter")
+        await callers.wait()
+        await bridge.until("call_ended")
+        await expect(row.locator(".state")).to_have_text("Not ready · lunch")  # after the call
+    assert len(ear.records()) == 1
+
+
 async def test_pages_come_back_after_a_restart_under_a_call(house: House, pbx: Pbx, opened: Open) -> None:
     bridge = await opened_floor(house)
     ann, boss = await sign_in(opened, bridge, "ann", "4711"), await sign_in_boss(opened, bridge)
