@@ -133,7 +133,8 @@ def summary(settings: Settings, table: TierTable | None) -> Iterator[str]:
     yield f"tiers     {' > '.join(settings.tiers.order)}; everybody else is {settings.tiers.default}"
     if table is not None:
         yield f"          {len(table.numbers)} {'number' if len(table.numbers) == 1 else 'numbers'} in {settings.tiers.csv}"
-    yield f"pbx       {settings.pbx[0].name}, application {settings.instance.app}, ids begin with {settings.instance.prefix}"
+    names = ", ".join(pbx.name for pbx in settings.pbx)
+    yield f"pbx       {names}, application {settings.instance.app}, ids begin with {settings.instance.prefix}"
     for hook in settings.webhooks:
         numbers = "numbers as they are" if hook.unmasked else "numbers masked"
         yield f"webhook   {hook.name}: {', '.join(hook.events)} to {urlsplit(hook.url).hostname}, {numbers}"

@@ -79,12 +79,14 @@ class Client:
         return self._dict(self._request("GET", f"/api/waiting?limit={limit}"))
 
     def missing(self) -> list[str]:
-        """What is not ready, according to the server."""
+        """What is not ready, according to the server, and the links to PBXs that are lost while another one is served."""
         try:
             answer = self._request("GET", "/readyz")
         except Unready as refusal:
             return refusal.missing
-        return [str(each) for each in self._dict(answer).get("missing", [])]
+        told = self._dict(answer)
+        lost = [str(each) for each in told.get("notes", []) if str(each).startswith("pbx ")]
+        return [*(str(each) for each in told.get("missing", [])), *lost]
 
     def bypass(self, on: bool | None = None) -> dict[str, Any]:
         """The state of bypass, after setting it if requested."""

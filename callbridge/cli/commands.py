@@ -58,7 +58,7 @@ def _add_agents(commands: Commands) -> None:
     server(agents)
     _act(agents, ("list", "show", *AGENT_COMMANDS), "agent", "the agent to explain or change")
     agents.add_argument("--reason", default="", help="with not-ready: the reason")
-    agents.add_argument("--phone", default="", help="with login: the phone to use, such as PJSIP/1001")
+    agents.add_argument("--phone", default="", help="with login: the phone to use, such as PJSIP/1001 or pbx2/PJSIP/1001")
     agents.set_defaults(run=_agents, parser=agents)
 
 

@@ -14,6 +14,7 @@ from callbridge.core.calls import (
     call_requests,
     callers,
     calls,
+    far_legs,
     in_call_codes,
     phone_transfers,
     referrals,
@@ -215,6 +216,7 @@ def _apply(world: World, event: AnyEvent) -> None:
         case DeviceChanged():
             agent_states.device_changed(world, event.phone, event.state)
             transferred_parties.phone_changed(world, event.phone)
+            far_legs.phone_changed(world, event.phone)
         case ContactsChanged():
             devices.contacts_changed(world, event)
         case DevicesListed():
@@ -240,6 +242,7 @@ def _apply(world: World, event: AnyEvent) -> None:
             slices.begin(world, snapshots.snapshot(world, event))
         case PbxLost():
             snapshots.lost(world, event.pbx)
+            far_legs.pbx_lost(world, event.pbx)
         case PbxHeard():
             world.hear(event.pbx, event.until)
         case ApplicationTaken():
@@ -391,7 +394,9 @@ def _deadline_passed(world: World, event: DeadlinePassed) -> None:
         case "agent":
             agent = world.agents.get(event.id)
             if agent is not None:
-                agent_states.deadline_passed(world, agent)
+                if agent.inspect_at is not None and agent.inspect_at <= world.now:
+                    far_legs.inspect(world, agent)
+                agent_states.deadline_passed(world, world.agents[agent.id])
         case "callback":
             callback = world.callbacks.get(event.id)
             if callback is not None:

@@ -22,6 +22,8 @@ from callbridge.core.entities.switches import is_on
 from callbridge.core.model.events import AnyEvent
 from callbridge.core.model.ids import pbx_of
 from callbridge.core.model.orders import DropBridge, InspectPhone, OfPbx, OfRecording, Ring
+from callbridge.core.model.phones import as_dialled, as_named, endpoint_of_phone, is_of_pbx
+from callbridge.core.model.plan import Plan
 from callbridge.core.model.switch import BYPASS
 from callbridge.core.model.world import World
 from callbridge.observe import AmiHeard, QueuesListed
@@ -36,14 +38,28 @@ LISTENER = "observe"
 """What metrics call the link that only listens, beside the one that orders."""
 
 
-def _phones(world: World) -> set[str]:
-    """All phones at which agents are, or may be; those that the PBX does not know would be a warning in its log each time."""
-    return {phone for agent in world.agents.values() for phone in agent.phones if phone in world.phones}
+def _phones(world: World, pbx: str) -> set[str]:
+    """The PBX's phones at which agents are, or may be; those that it does not know would be a warning in its log each time."""
+    plan = world.plan
+    known = {phone for agent in world.agents.values() for phone in agent.phones if phone in world.phones}
+    return {endpoint_of_phone(plan, phone) for phone in known if is_of_pbx(plan, pbx, phone)}
 
 
-def _hints(world: World) -> dict[str, str]:
-    """Agent -> hint, as the configuration has it."""
-    return {agent.id: agent.hint for agent in world.plan.agents.values() if agent.hint}
+def _hints(world: World, pbx: str) -> dict[str, str]:
+    """Agent -> hint of the PBX of the agent's first phone, as the configuration has it."""
+    plan = world.plan
+    return {agent.id: agent.hint for agent in plan.agents.values() if agent.hint and is_of_pbx(plan, pbx, agent.phone)}
+
+
+def _naming(world: World, pbx: str, post: Callable[[AnyEvent], None]) -> Callable[[AnyEvent], None]:
+    """Post the events of a PBX with the names of its phones as the core knows them."""
+    if len(world.plan.pbxs) == 1:  # which PBXs there are changes by a restart only
+        return post
+    return lambda event: post(as_named(world.plan, pbx, event))
+
+
+def _received(received: Callable[[AnyEvent], AnyEvent], post: Callable[[AnyEvent], None]) -> Callable[[AnyEvent], None]:
+    return lambda event: post(received(event))
 
 
 class Links:
@@ -51,6 +67,7 @@ class Links:
 
     def __init__(self, metrics: Metrics) -> None:
         self._metrics = metrics
+        self._plan: Callable[[], Plan] = Plan
         self._ari: dict[str, Ari] = {}
         self._ami: dict[str, Ami] = {}
         self._contacts: dict[str, Contacts] = {}
@@ -77,11 +94,13 @@ class Links:
     ) -> None:
         """Create the links of every configured PBX; they connect when started. ``received``: what a PBX
         reports, as the core may know it. ``accepting``: do we accept new callers? ``given``: connections to begin with."""
+        self._plan = lambda: world.plan
         for pbx in settings.pbx:
             self._metrics.expect(pbx.name)
+            named = _naming(world, pbx.name, post)
             self._ari[pbx.name] = Ari(
                 ari_settings(settings, pbx),
-                post=lambda event: post(received(event)),
+                post=_received(received, named),
                 now=clock.now,
                 on_replaced=on_replaced,
                 holds=holds,
@@ -92,10 +111,10 @@ class Links:
                 restarts=restarts,
             )
             session = partial(given.session, pbx.name)
-            ami = self._ami[pbx.name] = Ami(ami_settings(pbx), post=post, now=clock.now, observer=self._metrics, session=session)
+            ami = self._ami[pbx.name] = Ami(ami_settings(pbx), post=named, now=clock.now, observer=self._metrics, session=session)
             self._recorders[pbx.name] = Recorder(ami, now=clock.now, observer=self._metrics)
-            self._hints[pbx.name] = Hints(ami, partial(_hints, world), post=post, now=clock.now)
-            self._contacts[pbx.name] = Contacts(ami, partial(_phones, world), post=post, now=clock.now)
+            self._hints[pbx.name] = Hints(ami, partial(_hints, world, pbx.name), post=named, now=clock.now)
+            self._contacts[pbx.name] = Contacts(ami, partial(_phones, world, pbx.name), post=named, now=clock.now)
             self.fallbacks.append(
                 self._fallback(settings, pbx.name, world, clock, lambda: accepting() and not restarts.too_many())
             )
@@ -146,7 +165,7 @@ class Links:
             raise NotSent(f"no PBX {pbx} is configured")
         if self._kept_up[pbx].done():
             raise LinkEnded(f"the ARI link to {pbx} has ended")
-        await link.perform(order)
+        await link.perform(as_dialled(self._plan(), order) if len(self._ari) > 1 else order)
         if isinstance(order, Ring):
             self._metrics.rang(order.leg)
 
@@ -175,7 +194,12 @@ class Links:
 
     # -- how they are -------------------------------------------------------------------------------------------
 
+    def serving(self) -> bool:
+        """Has one of several PBXs its links? Calls are served there, whatever is wrong with the others."""
+        return len(self._ari) > 1 and any(link.fresh and self._ami[name].up for name, link in self._ari.items())
+
     def missing(self) -> list[str]:
+        """What is not there of all PBXs."""
         missing = [f"pbx {name}: no ARI link" for name, link in self._ari.items() if not link.fresh]
         missing += [f"pbx {name}: no AMI link" for name, link in self._ami.items() if not link.up]
         return missing + [

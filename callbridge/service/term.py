@@ -120,14 +120,16 @@ class Term:
 
     def missing(self) -> list[str]:
         """What should be up and is not."""
-        return self.links.missing() + ([f"the store is behind: {self.saver.why}"] if self.saver.degraded else [])
+        links = [] if self.links.serving() else self.links.missing()
+        return links + ([f"the store is behind: {self.saver.why}"] if self.saver.degraded else [])
 
     def notes(self) -> list[str]:
         """What an operator should know although we are ready."""
         silent = self.ledger.trouble() if self.ledger is not None else ""
         behind = self.readers.history.trouble() if self.readers.history is not None else ""
         notes = [f"ledger: {silent}; campaigns are on hold"] if silent else []
-        return notes + ([f"history: {behind}; calls go on"] if behind else [])
+        lost = self.links.missing() if self.links.serving() else []
+        return lost + notes + ([f"history: {behind}; calls go on"] if behind else [])
 
     def unhealthy(self) -> list[str]:
         """Why we are not alive: events are not being processed, or a link is no longer being retried. Nothing counts right after

@@ -19,6 +19,7 @@ from callbridge.settings.values import (
     Lasting,
     Name,
     OwnNumber,
+    PbxName,
     PhoneKey,
     Text,
 )
@@ -116,6 +117,8 @@ class CampaignConfig(ConfigSection):
     """Caller name that people see. Example: `Example Ltd`"""
     dial: DialString | None = None
     """What Asterisk dials, with `{number}` in it once; by default that of `outside`. Example: `PJSIP/{number}@trunk`"""
+    pbx: PbxName | None = None
+    """PBX that dials; by default the first one. Example: `pbx2`"""
     ring_for: Lasting = 22.0
     """How long a number rings, from 15 s to 2 minutes."""
     connect_within: Lasting = 2.0

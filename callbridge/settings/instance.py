@@ -29,6 +29,7 @@ from callbridge.settings.values import (
     Port,
     RedisUrl,
     Text,
+    Tie,
     WholeUrl,
     Zone,
     filled,
@@ -158,6 +159,9 @@ class PbxConfig(ConfigSection):
     """Connection to Asterisk's REST interface; can be omitted only for `callbridge observe`."""
     ami: AmiConfig
     """Connection to Asterisk's manager interface, which reports the state of the phones."""
+    tie: Tie | None = None
+    """What this PBX dials to reach the phone of an agent on another PBX: `{phone}` is the phone's name there, without
+    technology, and `{pbx}` that PBX; required where agents have phones on another PBX. Example: `PJSIP/{phone}@tie-{pbx}`"""
     bridge_type: Text = "mixing,dtmf_events"
     """Type of the bridges that callbridge creates: `mixing`, with `dtmf_events` so that keys pressed during a call are
     heard and, if wanted, `proxy_media`. Example: `mixing,dtmf_events`"""

@@ -95,7 +95,7 @@ class Settings(ConfigSection):
     instance: InstanceConfig = InstanceConfig()
     """Which of several instances this is: its Stasis application, its ids and its time zone."""
     pbx: Annotated[tuple[PbxConfig, ...], AfterValidator(filled)]
-    """The Asterisk that callbridge runs on; a list of exactly one in this version."""
+    """The Asterisks that callbridge serves: usually one, or several with a tie line between them."""
     redis: RedisConfig | None = None
     """Redis, for the saved state and the published facts; without this section the state is lost at a restart."""
     standby: StandbyConfig | None = None

@@ -6,8 +6,9 @@ from collections.abc import Iterator
 
 from callbridge.settings import models
 from callbridge.settings.document import Document, Path, where
-from callbridge.settings.faults import Fault
+from callbridge.settings.faults import Fault, did_you_mean
 from callbridge.settings.staff import AgentConfig
+from callbridge.settings.values import endpoint_of
 
 MAX_PHONES = 8
 """Each phone that rings is a call of its own for the PBX."""
@@ -16,6 +17,7 @@ MAX_PHONES = 8
 def phones(settings: models.Settings, document: Document) -> Iterator[Fault]:
     """Faults of ``phone`` and ``phones``."""
     owners: dict[str, tuple[str, Path]] = {}
+    pbxs = [pbx.name for pbx in getattr(settings, "pbx", ())]  # absent if it could not be read
     for id, agent in settings.agents.items():
         if not agent.all_phones:
             yield from _without(id, document)
@@ -26,13 +28,26 @@ def phones(settings: models.Settings, document: Document) -> Iterator[Fault]:
             yield document.at(("agents", id, "phones"), problem, key=True)
         yield from _pin(id, agent, settings.phones.pin_digits, document)
         for at, phone in phones_of(id, agent):
-            if phone in settings.trunks:
+            if endpoint_of(phone) in settings.trunks:
                 yield document.at(at, f"{phone} is listed under trunks, so it cannot be an agent's phone")
-            owner, first = owners.setdefault(phone.casefold(), (id, at))
+            if pbxs:
+                yield from _pbx_of(phone, at, pbxs, document)
+            name = phone if len(pbxs) > 1 else endpoint_of(phone)
+            owner, first = owners.setdefault(name.casefold(), (id, at))
             if first != at:
                 place = document.place(first)
                 problem = f"{phone} is already the phone of agent {owner!r}" if owner != id else f"{phone} is listed twice"
                 yield document.at(at, problem, f"see {place.file}:{place.line}")
+
+
+def _pbx_of(phone: str, at: Path, pbxs: list[str], document: Document) -> Iterator[Fault]:
+    """A phone of one of several PBXs says of which."""
+    pbx = phone.partition("/")[0]
+    if phone != endpoint_of(phone) and pbx not in pbxs:
+        yield document.at(at, f"no such PBX: {pbx!r}", did_you_mean(pbx, pbxs))
+    elif phone == endpoint_of(phone) and len(pbxs) > 1:
+        hint = f"write {' or '.join(f'{name}/{phone}' for name in pbxs[:2])}"
+        yield document.at(at, f"{phone} names no PBX, and there are several", hint)
 
 
 def _without(id: str, document: Document) -> Iterator[Fault]:

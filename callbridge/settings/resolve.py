@@ -17,7 +17,7 @@ from callbridge.settings import calendars, campaigns, flows, models, surveys, wa
 from callbridge.settings.document import Path
 from callbridge.settings.queues import EntryConfig, PenaltyConfig, QueueConfig, QueueTierConfig, StepConfig, TierRoutingConfig
 from callbridge.settings.staff import AgentConfig
-from callbridge.settings.values import split_place
+from callbridge.settings.values import endpoint_of, split_place
 from callbridge.settings.waiting import AnnouncementsConfig, CallLimitsConfig, DestinationConfig, OverflowConfig, WhenFullConfig
 
 ANSWER_WITHIN = 20.0
@@ -158,12 +158,13 @@ def plan(settings: models.Settings) -> core.Plan:
         lookups={name: lookup.deadline for name, lookup in settings.lookups.items()}
         | {core.SURVEY + name: ONCE_WITHIN for name in settings.surveys}
         | ({core.MEMORY: REMEMBERED_WITHIN} if memory_of(settings) > 0 else {}),
-        agents={id: _agent(id, agent) for id, agent in settings.agents.items()},
+        agents={id: _agent(settings, id, agent) for id, agent in settings.agents.items()},
         reasons={name: core.Reason(name, reason.limit, reason.digit or "") for name, reason in settings.reasons.items()},
         reason_required=settings.reason_required,
         phones=_phones(settings),
         alert_after_misses=settings.alert_after_misses,
         pbxs=tuple(pbx.name for pbx in settings.pbx),
+        ties={pbx.name: pbx.tie for pbx in settings.pbx if pbx.tie is not None},
         default_tier=settings.tiers.default,
         prefix=settings.instance.prefix,
         fallback_context=settings.fallback.context,
@@ -212,6 +213,7 @@ def campaign_plan(settings: models.Settings, name: str) -> core.CampaignPlan:
         amd=given.amd,
         leave_message=given.leave_message,
         dispositions={code: _disposition(code, one) for code, one in given.dispositions.items()},
+        pbx=given.pbx or "",
     )
 
 
@@ -253,12 +255,13 @@ def _phones(settings: models.Settings) -> core.PhoneRules:
     return core.PhoneRules(*timing, pause_on_dnd=pause, auto_answer=headers, domains=phones.domains, allowed=phones.allowed)
 
 
-def _agent(id: str, agent: AgentConfig) -> core.AgentPlan:
+def _agent(settings: models.Settings, id: str, agent: AgentConfig) -> core.AgentPlan:
+    phones = agent.all_phones if len(settings.pbx) > 1 else [endpoint_of(phone) for phone in agent.all_phones]
     return core.AgentPlan(
         id,
         agent.name or id,
         profile(agent.skills),
-        agent.first_phone,
+        next(iter(phones), ""),
         agent.connect,
         agent.login,
         pin=agent.pin.get_secret_value() if agent.pin is not None else "",
@@ -266,7 +269,7 @@ def _agent(id: str, agent: AgentConfig) -> core.AgentPlan:
         supervisor=agent.supervisor,
         confirm=agent.confirm,
         auto_answer=agent.auto_answer.sent() if agent.auto_answer is not None else (),
-        also=tuple(agent.all_phones[1:]),
+        also=tuple(phones[1:]),
         hint=agent.hint or "",
     )
 

@@ -24,6 +24,7 @@ from callbridge.settings import (
     quality_rules,
     recording_rules,
     report_rules,
+    several_pbxs_rules,
     standby_rules,
 )
 from callbridge.settings.document import AnyNames, Document, Path, mapping, where
@@ -97,17 +98,7 @@ def _shared_prefix(settings: models.Settings, document: Document) -> Iterator[Fa
 
 def _pbxes(settings: models.Settings, document: Document) -> Iterator[Fault]:
     yield from pbx_rules.missing_ari(document)
-    listed = document.values.get("pbx")
-    if isinstance(listed, list) and len(listed) > 1:
-        yield document.at(
-            ("pbx", 1),
-            "this version runs exactly one PBX",
-            "run one callbridge for each PBX, each with its own redis.prefix",
-        )
-        names = [mapping(pbx).get("name") for pbx in listed]
-        for index, name in enumerate(names):
-            if name and name in names[:index]:
-                yield document.at(("pbx", index, "name"), f"{name!r} is already the name of another PBX")
+    yield from several_pbxs_rules.faults(settings, document)
 
 
 def _http(settings: models.Settings, document: Document) -> Iterator[Fault]:

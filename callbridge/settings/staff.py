@@ -16,6 +16,7 @@ from callbridge.settings.auto_answer import AutoAnswerConfig
 from callbridge.settings.section import ConfigSection
 from callbridge.settings.spelling import Unit
 from callbridge.settings.values import (
+    AgentPhone,
     DialString,
     Digit,
     Domain,
@@ -25,7 +26,6 @@ from callbridge.settings.values import (
     Lasting,
     Media,
     Name,
-    PhoneName,
     PhonePattern,
     SkillLevel,
     Text,
@@ -39,9 +39,10 @@ class AgentConfig(ConfigSection):
     """Name that people are shown; by default the agent's id. Example: `Alice Morgan`"""
     skills: dict[Name, SkillLevel] = {}
     """Skills and their levels, from 1 (learner) to 5 (expert). Example: `{support: 5, english: 3}`"""
-    phone: PhoneName | None = None
-    """Endpoint of the PBX that rings, required unless `phones` is given; one agent per phone."""
-    phones: list[PhoneName] = []
+    phone: AgentPhone | None = None
+    """Endpoint of the PBX that rings, required unless `phones` is given; with several PBXs after the name of its PBX, as in
+    `pbx2/PJSIP/1001`; one agent per phone."""
+    phones: list[AgentPhone] = []
     """Endpoints of an agent with several phones, instead of `phone`: all that can be reached ring at the same time,
     and the first to answer has the call. Example: `[PJSIP/1001, PJSIP/1001-web]`"""
     hint: Hint | None = None

@@ -90,6 +90,12 @@ def _phone(value: str) -> str:
     return f"{technology.upper()}/{resource}"  # as Asterisk spells its devices
 
 
+def _phone_of_pbx(value: str) -> str:
+    """An endpoint, perhaps with the name of its PBX before it."""
+    first, _, rest = value.partition("/")
+    return f"{_pbx_name(first)}/{_phone(rest)}" if "/" in rest else _phone(value)
+
+
 def _phone_pattern(value: str) -> str:
     """An endpoint, or some: of other technologies than PJSIP an address is one, too, so that a pattern would allow any host."""
     phone = _phone(value)
@@ -195,6 +201,20 @@ def _dial_string(value: str) -> str:
             f'expected a dial string of Asterisk, such as "Local/{{number}}@callbridge-outside/n", not {value!r:.60}'
         )
     return value
+
+
+def _tie(value: str) -> str:
+    """How the phone of another PBX is dialled."""
+    tried = value.replace("{pbx}", "b").replace("{phone}", "0")
+    if value.count("{phone}") != 1 or not re.fullmatch(r"[A-Za-z0-9]+/[^\s,&|;{}]+", tried):
+        raise ValueError(f'expected a dial string of Asterisk, such as "PJSIP/{{phone}}@tie-{{pbx}}", not {value!r:.60}')
+    return value
+
+
+def endpoint_of(phone: str) -> str:
+    """The endpoint of an agent's phone, without the name of its PBX."""
+    rest = phone.partition("/")[2]
+    return rest if "/" in rest else phone
 
 
 def split_place(value: str) -> tuple[str, str]:
@@ -307,6 +327,11 @@ EntryName = Annotated[str, BeforeValidator(_text), AfterValidator(_entry_name), 
 AriName = Annotated[str, AfterValidator(_ari_name), text("name", "^[A-Za-z0-9][A-Za-z0-9_.]{0,31}$", "callbridge")]
 PbxName = Annotated[str, BeforeValidator(_text), AfterValidator(_pbx_name), text("name", _LETTERS, "pbx1")]
 PhoneName = Annotated[str, AfterValidator(_phone), text("endpoint", r"^[A-Za-z][A-Za-z0-9]*/[^\s,&/|]+$", "PJSIP/1001")]
+AgentPhone = Annotated[
+    str,
+    AfterValidator(_phone_of_pbx),
+    text("endpoint", r"^([^\s,&/|]+/)?[A-Za-z][A-Za-z0-9]*/[^\s,&/|]+$", "PJSIP/1001"),
+]
 PhonePattern = Annotated[str, AfterValidator(_phone_pattern), text("endpoint", r"^[A-Za-z][A-Za-z0-9]*/[^\s,&/|]+$", "PJSIP/2*")]
 Domain = Annotated[str, BeforeValidator(_text), AfterValidator(_domain), text("host", r"^(\*|[\w.:\[\]-]+)$", "pbx.example.com")]
 Hint = Annotated[str, BeforeValidator(_text), AfterValidator(_hint), text("hint", r"^[^\s@,&]+@[^\s@,&]+$", "1001@ext-local")]
@@ -330,6 +355,9 @@ DialplanPlace = Annotated[
 ]
 DialString = Annotated[
     str, BeforeValidator(_text), AfterValidator(_dial_string), text("dial string", r"^[^\s,&|;]+$", "PJSIP/{number}@trunk")
+]
+Tie = Annotated[
+    str, BeforeValidator(_text), AfterValidator(_tie), text("dial string", r"^[^\s,&|;]+$", "PJSIP/{phone}@tie-{pbx}")
 ]
 Extension = Annotated[str, BeforeValidator(_text), Field(pattern=r"^[0-9]{1,10}$"), text("digits", "^[0-9]{1,10}$", "800")]
 Keys = Annotated[str, Field(pattern=r"^[*#][0-9*#]{1,4}$"), text("feature code", "^[*#][0-9*#]{1,4}$", "*1")]

@@ -34,7 +34,9 @@ PHONES = st.sampled_from(["PJSIP/1", "PJSIP/2", "PJSIP/3"])
 
 def members(story: Story) -> dict[str, bool]:
     """Paused or not, by phone."""
-    return {phone: member.paused for phone, member in membership(story.world.agents.values(), MARK).items()}
+    return {
+        phone: member.paused for phone, member in membership(story.world.agents.values(), MARK, story.world.plan, "pbx").items()
+    }
 
 
 def test_a_person_who_is_logged_in_is_a_member_and_paused_unless_ready() -> None:
@@ -44,7 +46,7 @@ def test_a_person_who_is_logged_in_is_a_member_and_paused_unless_ready() -> None
     story.ask("ann", AgentRequest.LOGOUT)
     story.ask("bob", AgentRequest.LOGIN, phone="PJSIP/elsewhere")
     assert members(story) == {"PJSIP/elsewhere": False}
-    assert membership(story.world.agents.values(), MARK)["PJSIP/elsewhere"].name == "callbridge:bob"
+    assert membership(story.world.agents.values(), MARK, story.world.plan, "pbx")["PJSIP/elsewhere"].name == "callbridge:bob"
 
 
 def test_work_changes_nothing_and_a_pause_asked_for_while_talking_counts_at_once() -> None:

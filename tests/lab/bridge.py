@@ -115,7 +115,9 @@ class Callbridge:
         tokens = [one["token"] for one in whole["http"].get("tokens", []) if one["role"] == "admin"]
         if tokens:
             self.client = Client(self.url, tokens[0])
-        if "pbx" in config:
+        if isinstance(config.get("pbx"), list):
+            whole["pbx"] = config["pbx"]
+        elif "pbx" in config:
             whole["pbx"] = [links["pbx"][0] | config["pbx"]]  # type: ignore[index]
         self.path.write_text(json.dumps(whole, ensure_ascii=False, indent=1))
 
@@ -178,7 +180,7 @@ class Callbridge:
         body: dict[str, Any] = {}
         try:
             async with asyncio.timeout(limit):
-                while words not in (missing := "; ".join(body.get("missing", []))):
+                while words not in (missing := "; ".join([*body.get("missing", []), *body.get("notes", [])])):
                     _, body = await self.probe()
                     await asyncio.sleep(0.05)
         except TimeoutError:

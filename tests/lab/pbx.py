@@ -94,6 +94,11 @@ class Pbx:
         for source in (build.ROOT / "dialplan").glob("callbridge*.conf"):
             shutil.copy(source, self.folder / "etc")
 
+    def add(self, name: str, text: str) -> None:
+        """Append to a configuration file, before the start: what is known only once other PBXs have their ports."""
+        with (self.folder / "etc" / name).open("a") as file:
+            file.write(f"\n{text}\n")
+
     # Where it is
 
     @property

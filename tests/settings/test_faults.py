@@ -414,14 +414,6 @@ def test_every_fault_is_told_at_once_even_inside_one_queue(write: Write) -> None
     ]
 
 
-def test_two_pbxes_are_refused_plainly(write: Write) -> None:
-    other = "  - {name: pbx1, ari: {url: http://x, user: u, password: p}, ami: {user: u, secret: s}}\nskills: ["
-    assert told(write(("skills: [", other))) == [
-        "cb.yaml:5: pbx[1]: this version runs exactly one PBX (hint: run one callbridge for each PBX, each with its own redis.prefix)",
-        "cb.yaml:5: pbx[1].name: 'pbx1' is already the name of another PBX",
-    ]
-
-
 @pytest.mark.parametrize(
     ("raw", "message"),
     [

@@ -100,7 +100,7 @@ class FallbackQueue:
         for (table, key), row in changed.items():
             if table == "agents":
                 # Most changes concern the agent's work, which does not matter here: wake up only for changes of membership.
-                member = member_of(row, self.settings.mark) if isinstance(row, Agent) else None
+                member = self._member_of(row) if isinstance(row, Agent) else None
                 if self._wanted.get(key) != member:
                     self._wanted[key] = member
                     self._agents_changed.set()
@@ -153,11 +153,15 @@ class FallbackQueue:
 
     # Members
 
+    def _member_of(self, agent: Agent) -> QueueMember | None:
+        return member_of(agent, self.settings.mark, self._world.plan, self.settings.pbx)
+
     async def _update_members(self) -> None:
         self._agents_changed.clear()
         if not self.settings.mirror or self._members is None:
             return
-        wanted = membership(self._world.agents.values(), self.settings.mark)
+        settings = self.settings
+        wanted = membership(self._world.agents.values(), settings.mark, self._world.plan, settings.pbx)
         for change in differences(wanted, self._members, self.settings.mark):
             if not await self._change(change):
                 return

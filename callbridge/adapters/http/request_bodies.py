@@ -34,9 +34,10 @@ class Body(BaseModel):
 
 
 class PhoneBody(Body):
-    """An endpoint of the PBX, such as ``PJSIP/1001``, never a dial string for a dialplan or trunk. Default: the current phone."""
+    """An endpoint of the PBX, such as ``PJSIP/1001``, or of one of several, ``pbx2/PJSIP/1001``; never a dial string for a
+    dialplan or trunk. Default: the current phone."""
 
-    phone: str = Field(default="", max_length=80, pattern=r"^(?:(?:PJSIP|SIP|IAX2)/[A-Za-z0-9_.+-]+)?$")
+    phone: str = Field(default="", max_length=145, pattern=r"^(?:(?:[^/\s]{1,64}/)?(?:PJSIP|SIP|IAX2)/[A-Za-z0-9_.+-]+)?$")
 
 
 class ReasonBody(Body):
@@ -190,7 +191,7 @@ def _invalid(error: ValidationError) -> NoReturn:
 
 _FORMS = {
     "number": "expected a phone number such as +442079460000",
-    "phone": "expected an endpoint such as PJSIP/1001",
+    "phone": "expected an endpoint such as PJSIP/1001, or of one of several PBXs pbx2/PJSIP/1001",
     "to": "expected a target such as queue:support, agent:1001 or number:+493012345, as far as it makes sense here",
 }
 """A readable description of the expected value, in place of the regular expression."""

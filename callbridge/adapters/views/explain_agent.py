@@ -16,6 +16,7 @@ from callbridge.adapters.views.phrasing import PHONE_FAULTS, ExplainedLine, coun
 from callbridge.adapters.views.waiters import MAX_AGENTS_NAMED, Lines, Show, Waiter, by_queue, in_force, in_order, system_state
 from callbridge.core.model.agent import SILENT, Agent, Device, Intent, Work, eligible, published
 from callbridge.core.model.call import Phase
+from callbridge.core.model.phones import pbx_of_phone
 from callbridge.core.model.plan import AgentOrder, ConnectMode, QueuePlan
 from callbridge.core.model.skills import Profile
 from callbridge.core.model.world_view import WorldView
@@ -88,10 +89,10 @@ def _phone(world: WorldView, agent: Agent, show: Show) -> Iterator[ExplainedLine
         up = "is ringing for the login" if agent.session is not None else "was hung up: `callbridge agents ready` rings it again"
         yield ExplainedLine(code="session_down", text=f"the nailed-up call to {show(agent.phone)} {up}")
     elif agent.device is Device.OFFLINE:
-        state = world.phones.get(agent.phone) or "unknown"
-        yield ExplainedLine(
-            code="offline", text=f"the phone {show(agent.phone) or '-'} cannot be reached (device state: {state})"
-        )
+        pbx = pbx_of_phone(world.plan, agent.phone)
+        lost = len(world.plan.pbxs) > 1 and pbx in world.down
+        why = f"the link to PBX {pbx} is lost" if lost else f"device state: {world.phones.get(agent.phone) or 'unknown'}"
+        yield ExplainedLine(code="offline", text=f"the phone {show(agent.phone) or '-'} cannot be reached ({why})")
     elif agent.trouble_until or agent.dnd:
         yield _trouble(agent, show)
     elif agent.device is Device.BUSY_ELSEWHERE:

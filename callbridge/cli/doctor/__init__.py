@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 from callbridge.cli.client import ApiError, Client
-from callbridge.cli.doctor import etc_files, pbx, store
+from callbridge.cli.doctor import etc_files, one_of_several, pbx, store
 from callbridge.cli.doctor.findings import Finding, Level, findings_table, ok, warning
 from callbridge.cli.doctor.freepbx import tree_of
 from callbridge.settings.models import Settings
@@ -39,17 +39,29 @@ async def examine(settings: Settings, etc: Path | None = None) -> AsyncIterator[
         yield finding
     async for finding in store.examine(settings):
         yield finding
+    if etc is not None and len(settings.pbx) > 1:
+        said = f"--etc {etc} has the files of one PBX, and {len(settings.pbx)} are configured: the files are not examined"
+        yield warning("config", said, "run the doctor with a configuration of this PBX alone")
+        etc = None
     tree = await asyncio.to_thread(tree_of, etc) if etc is not None else None
     connected = await asyncio.to_thread(_connected, settings)
     for one in settings.pbx:
-        patient = pbx.Patient(pbx=one, settings=settings, etc=etc, owned=one.name in connected)
+        own = one_of_several.own(settings, one)
+        patient = pbx.Patient(
+            pbx=one,
+            settings=own,
+            etc=etc,
+            owned=one.name in connected,
+            ties=[*one_of_several.tie_lines(settings, one)],
+            contexts=[*one_of_several.contexts(settings, one)],
+        )
         told: list[Finding] = []
         async for finding in pbx.examine(patient):
             told.append(finding)
-            yield tree.advised(finding) if tree is not None else finding
-        for finding in etc_files.examine(etc, one, settings) if etc is not None else ():
+            yield one_of_several.named(tree.advised(finding) if tree is not None else finding, settings, one)
+        for finding in etc_files.examine(etc, one, own) if etc is not None else ():
             if finding not in told:
-                yield tree.advised(finding) if tree is not None else finding
+                yield one_of_several.named(tree.advised(finding) if tree is not None else finding, settings, one)
 
 
 def limits(files: int) -> Iterator[Finding]:

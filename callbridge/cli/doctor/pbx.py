@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -41,6 +41,10 @@ class Patient:
     """Whether a callbridge that answers on our own HTTP address is connected to this PBX."""
     endpoints: endpoints.Endpoints = field(default_factory=endpoints.Endpoints)
     """The phones of agents and the trunks, once ARI has told of them."""
+    ties: Sequence[tuple[str, str]] = ()
+    """Endpoints of tie lines to other PBXs, and the settings that name them."""
+    contexts: Sequence[str] = ()
+    """Further contexts that the dialplan must have."""
 
     @property
     def client(self) -> Client:
@@ -191,7 +195,10 @@ async def _phones(ari: AriSession, patient: Patient) -> AsyncIterator[Finding]:
         yield unseen("phones", f"ARI does not list endpoints ({status})", "modules.conf: load = res_ari_endpoints.so")
         return
     known = {f"{each.get('technology')}/{each.get('resource')}": str(each.get("state", "")) for each in listed}
-    for finding in (*rules.phones(wanted, known), *endpoints.missing([*endpoints.lines_out(patient.settings)], known)):
+    for finding in (
+        *rules.phones(wanted, known),
+        *endpoints.missing([*endpoints.lines_out(patient.settings), *patient.ties], known),
+    ):
         yield finding
 
 
@@ -276,7 +283,9 @@ async def _clock(ami: AmiSession, _patient: Patient) -> AsyncIterator[Finding]:
 
 async def _contexts(ami: AmiSession, patient: Patient) -> AsyncIterator[Finding]:
     settings = patient.settings
-    wanted = dict.fromkeys((*CONTEXTS, settings.fallback.context, CONNECTED_LINE_CONTEXT, *_of_campaigns(settings)))
+    wanted = dict.fromkeys(
+        (*CONTEXTS, settings.fallback.context, CONNECTED_LINE_CONTEXT, *_of_campaigns(settings), *patient.contexts)
+    )
     for context in wanted:
         try:
             lines = await ami.ask("ShowDialPlan", Context=context)
@@ -306,7 +315,8 @@ async def _dialplan(ami: AmiSession, patient: Patient) -> AsyncIterator[Finding]
     for finding in dialplan.features(plan, trunks, phones):
         yield finding
     made = settings.plan()
-    for finding in dialplan.entries(plan, [*settings.entries], {*made.entries, *made.renamed_entries}):
+    expected = [*settings.entries] if len(settings.pbx) == 1 else []  # of several PBXs each has numbers of its own
+    for finding in dialplan.entries(plan, expected, {*made.entries, *made.renamed_entries}):
         yield finding
 
 

@@ -16,9 +16,10 @@ from callbridge.core.model.agent import Agent, Work
 from callbridge.core.model.call import Call, DiversionReason, Move, Phase, after
 from callbridge.core.model.events import CallerArrived, LegReplaced, LegTransferred, PartyFound, ReferralRead
 from callbridge.core.model.facts import CallTransferred
-from callbridge.core.model.ids import endpoint_of, pbx_of
+from callbridge.core.model.ids import pbx_of
 from callbridge.core.model.leg import SESSION_LINE, Leg, LegRole
 from callbridge.core.model.orders import Answer, Bridge, HangUp, StartMusic, Subscribe
+from callbridge.core.model.phones import phone_of
 from callbridge.core.model.rows import evolve
 from callbridge.core.model.world import World
 from callbridge.core.routing import announcements, segments, visits
@@ -44,7 +45,7 @@ def arrived(world: World, event: CallerArrived, *, found: bool = False) -> None:
     if pair:
         _half_arrived(world, event, pair)
         return
-    phone = endpoint_of(event.channel_name)
+    phone = phone_of(world.plan, event.leg, event.channel_name)
     agent = world.agent_at(phone)
     if agent is not None and agent.work is Work.TALKING:
         consult(world, event, agent)
@@ -99,7 +100,7 @@ def consults_nobody(world: World, leg: Leg) -> bool:
     if gone or world.now - agent.since < legs.CONSULT_CHECK:
         return False  # the other half of the transfer may be reported in a moment
     world.legs.drop(leg.id)
-    dialled = endpoint_of(leg.arrival.channel_name)
+    dialled = phone_of(world.plan, leg.id, leg.arrival.channel_name)
     calls.arrive(world, replace(leg.arrival, up=True), phone=dialled if dialled in agent.phones else agent.phone)
     return True
 
@@ -184,7 +185,8 @@ def _transfer(world: World, call: Call, event: LegReplaced, pair: str) -> None:
     if event.up and pair:
         transferred_parties.look(world, world.legs[event.by])
     elif event.up:
-        transferred_parties.found(world, PartyFound(at=world.now, leg=event.by, phone=endpoint_of(event.by_name)))
+        phone = phone_of(world.plan, event.by, event.by_name)
+        transferred_parties.found(world, PartyFound(at=world.now, leg=event.by, phone=phone))
 
 
 def _let_go(world: World, leg: Leg) -> None:

@@ -66,7 +66,7 @@ def found(world: World, event: PartyFound) -> None:
         talker = world.agents.get(call.segment.agent)
         if talker is None or event.phone in talker.phones:
             return
-        call, leg = _transferred_on(world, call, leg, talker)
+        call, leg = transferred_on(world, call, leg, talker)
     if call.far != leg.id or call.phase is not Phase.OUTSIDE:
         return
     agent = world.agent_at(event.phone) if event.phone else None
@@ -113,7 +113,7 @@ def _talks(world: World, call: Call, leg: Leg, agent: Agent) -> None:
     agent_states.change(world, agent, work=Work.TALKING, call=call.id, leg=leg.id, misses=0)
 
 
-def _transferred_on(world: World, call: Call, leg: Leg, agent: Agent) -> tuple[Call, Leg]:
+def transferred_on(world: World, call: Call, leg: Leg, agent: Agent) -> tuple[Call, Leg]:
     """The agent's phone has given the call to somebody else; the half in our bridge stays."""
     segment = call.segment
     assert segment is not None

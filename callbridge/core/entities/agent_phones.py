@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from callbridge.core.model.agent import Agent, Device
 from callbridge.core.model.changes import AgentChanges
+from callbridge.core.model.phones import pbx_of_phone
 from callbridge.core.model.world import World
 
 OFFLINE_STATES = frozenset({"UNAVAILABLE", "INVALID"})
@@ -23,9 +24,15 @@ def device_of(state: str) -> Device:
     return Device.BUSY_ELSEWHERE if state in IN_USE_STATES else Device.AVAILABLE
 
 
+def is_linked(world: World, phone: str) -> bool:
+    """Is there a link to the PBX of this phone? Of several PBXs one may be lost, with its phones; without the only one nothing is
+    offered anyway, and agents keep their states."""
+    return len(world.plan.pbxs) == 1 or pbx_of_phone(world.plan, phone) not in world.down
+
+
 def device(world: World, agent: Agent) -> Device:
     """What the states of the agent's phones mean, taken together."""
-    found = {device_of(world.phones.get(phone) or "") for phone in agent.phones}
+    found = {device_of(world.phones.get(phone) or "") for phone in agent.phones if is_linked(world, phone)}
     if hint_in_use(world, agent):
         found.add(Device.BUSY_ELSEWHERE)
     return next((one for one in (Device.BUSY_ELSEWHERE, Device.AVAILABLE) if one in found), Device.OFFLINE)
@@ -39,7 +46,7 @@ def in_use(world: World, agent: Agent) -> list[str]:
 def hint_in_use(world: World, agent: Agent) -> bool:
     """Is the agent in a call at a device of the extension's hint that is none of the phones which we ring?"""
     others = set(world.hints.get(agent.id) or ()) - {*agent.phones}
-    return any((world.phones.get(device) or "") in IN_USE_STATES for device in others if not device.startswith(DND_STATE))
+    return any((world.phones.get(device) or "") in IN_USE_STATES for device in others if DND_STATE not in device)
 
 
 def makes_feature_call(world: World, agent: Agent) -> bool:

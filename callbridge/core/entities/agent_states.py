@@ -16,6 +16,7 @@ from callbridge.core.model.ids import LegId, channel_of
 from callbridge.core.model.illegal_move import IllegalMove
 from callbridge.core.model.leg import LegRole
 from callbridge.core.model.orders import InspectPhone, Ring
+from callbridge.core.model.phones import is_of_pbx, pbx_of_phone
 from callbridge.core.model.plan import AgentPlan, ConnectMode, Penalty
 from callbridge.core.model.rows import evolve
 from callbridge.core.model.world import World
@@ -318,7 +319,7 @@ def devices_changed(world: World, states: Mapping[str, str]) -> None:
 
 def _device_is(world: World, phone: str, before: str, state: str) -> None:
     was, now = agent_phones.device_of(before), agent_phones.device_of(state)
-    for one in phone_troubles.agents_at(world, phone) if phone.startswith(agent_phones.DND_STATE) else ():
+    for one in phone_troubles.agents_at(world, phone) if phone_troubles.is_dnd_state(world, phone) else ():
         refresh_dnd(world, one)
     agent = world.agent_at(phone)
     if agent is not None:
@@ -330,6 +331,19 @@ def _device_is(world: World, phone: str, before: str, state: str) -> None:
         _line_again(world, agent)
     for one in world.hinted_at(phone):
         refresh_device(world, world.agents[one.id])
+
+
+def link_changed(world: World, pbx: str) -> None:
+    """The link to a PBX is lost, or back: where there are several, its agents are ``offline`` meanwhile, with their intent. That
+    says nothing of the phones, which may not come and go too often."""
+    if len(world.plan.pbxs) == 1:
+        return
+    for agent in [*world.agents.values()]:
+        if agent.connect is ConnectMode.NAILED_UP or not any(is_of_pbx(world.plan, pbx, phone) for phone in agent.phones):
+            continue
+        device = agent_phones.device(world, agent)
+        if device is Device.OFFLINE or agent.device is Device.OFFLINE:
+            change(world, agent, device=device, steady_at=None)
 
 
 def hint_read(world: World, event: HintRead) -> None:
@@ -427,8 +441,7 @@ def _ours(world: World, leg: LegId) -> bool:
 
 def _inspect(world: World, agent: Agent) -> None:
     for phone in agent_phones.in_use(world, agent):
-        for pbx in world.plan.pbxs:
-            world.order(InspectPhone(pbx=pbx, phone=phone))
+        world.order(InspectPhone(pbx=pbx_of_phone(world.plan, phone) or world.plan.pbxs[0], phone=phone))
 
 
 # -- nailed-up sessions ---------------------------------------------------------------------------------------------
@@ -438,9 +451,10 @@ def open_session(world: World, agent: Agent) -> Agent:
     """Ring the phone of a nailed-up agent once, for the whole login, as soon as its feature call has ended."""
     if agent.connect is not ConnectMode.NAILED_UP or agent.session is not None or agent.intent is not Intent.READY:
         return agent
-    if agent_phones.makes_feature_call(world, agent) or world.plan.pbxs[0] in world.down:
+    pbx = pbx_of_phone(world.plan, agent.phone) or world.plan.pbxs[0]
+    if agent_phones.makes_feature_call(world, agent) or pbx in world.down:
         return agent  # after a snapshot, which may show that the line of the last run is still up
-    leg = world.mint_leg(world.plan.pbxs[0], "session")
+    leg = world.mint_leg(pbx, "session")
     new = open_leg(world, leg, LegRole.SESSION, agent=agent.id)
     world.put_leg(new, deadline=world.now + SESSION_CHECK)
     agent = change(world, agent, session=leg, session_up=False, session_at=None, device=Device.OFFLINE)

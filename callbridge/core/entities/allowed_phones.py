@@ -9,16 +9,20 @@ from __future__ import annotations
 from fnmatch import fnmatchcase
 
 from callbridge.core.entities import phone_troubles
+from callbridge.core.model.phones import parts_of
 from callbridge.core.model.world import World
 
 
 def refusal(world: World, phone: str) -> str:
     """Why nobody may use this phone; empty when they may."""
-    if phone in world.plan.trunks:
+    pbx, endpoint = parts_of(world.plan, phone)
+    if not pbx:
+        return f"{phone} names no PBX: log in at a phone such as {world.plan.pbxs[0]}/{phone}"
+    if endpoint in world.plan.trunks:
         return f"{phone} is a trunk, not a phone"
     if any(phone in agent.phones for agent in world.plan.agents.values()):
         return ""
-    if any(fnmatchcase(phone, pattern) for pattern in world.plan.phones.allowed):
+    if any(fnmatchcase(endpoint, pattern) for pattern in world.plan.phones.allowed):
         return ""
     return f"{phone} is no agent's phone and not listed in phones.allowed"
 

@@ -80,7 +80,7 @@ def ring(world: World, call: Call, dial: str, ring_for: float, number: str, name
 def _dial_lead(world: World, call: Call) -> bool:
     plan, attempt = world.plan.campaigns.get(call.campaign), attempts.of(world, call)
     row = world.campaigns.get(call.campaign)
-    if plan is None or attempt is None or row is None or row.state is not Running.RUNNING or held_back(world):
+    if plan is None or attempt is None or row is None or row.state is not Running.RUNNING or held_back(world, plan.name):
         return False
     wall = world.now + world.wall_offset
     if is_blocked(world, call.campaign, attempt.lead) or not is_open(plan.limits, attempt.lead.zones, wall):
@@ -103,13 +103,13 @@ def _dial_lead(world: World, call: Call) -> bool:
     return True
 
 
-def held_back(world: World) -> str:
-    """Why dialling is suspended altogether; empty when it is not."""
+def held_back(world: World, campaign: str) -> str:
+    """Why dialling for a campaign is suspended; empty when it is not."""
     if world.unsaved:
         return "the store is behind"
     if world.now < world.clock_moved_at + CLOCK_REST:
         return "the wall clock was changed"
-    if world.plan.pbxs[0] in world.down:
+    if world.plan.pbx_of_campaign(campaign) in world.down:
         return "the link to the PBX is down"
     return ""
 

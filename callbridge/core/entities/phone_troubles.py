@@ -10,6 +10,7 @@ from callbridge.core.entities.agent_phones import DND_STATE
 from callbridge.core.model.agent import DND, MISCONFIGURED, SILENT, Agent
 from callbridge.core.model.changes import AgentChanges
 from callbridge.core.model.facts import AgentAlerted
+from callbridge.core.model.phones import endpoint_of_phone, is_of_pbx, parts_of, phone_on
 from callbridge.core.model.plan import ConnectMode
 from callbridge.core.model.world import World
 
@@ -36,14 +37,21 @@ def found(world: World, agent: Agent, trouble: str, rest_until: float, *, paused
 
 def is_unknown(world: World, phone: str) -> bool:
     """Has the PBX no such endpoint? Of each PJSIP endpoint it tells the state, of one without a contact, too."""
-    device = device_of(phone)
-    named = device.startswith("PJSIP/") and "@" not in device
-    return named and bool(world.phones) and device not in world.phones
+    device = device_of(world, phone)
+    pbx, endpoint = parts_of(world.plan, device)
+    named = endpoint.startswith("PJSIP/") and "@" not in endpoint
+    return named and device not in world.phones and _are_listed(world, pbx)
 
 
-def device_of(phone: str) -> str:
+def _are_listed(world: World, pbx: str) -> bool:
+    """Are the phones of this PBX known?"""
+    return any(is_of_pbx(world.plan, pbx, phone) for phone in world.phones.rows())
+
+
+def device_of(world: World, phone: str) -> str:
     """The device whose state the PBX tells: a phone may name one contact (``PJSIP/1001/sip:...``)."""
-    return "/".join(phone.split("/")[:2])
+    pbx, endpoint = parts_of(world.plan, phone)
+    return phone_on(world.plan, pbx, "/".join(endpoint.split("/")[:2]))
 
 
 def over(agent: Agent) -> AgentChanges:
@@ -63,22 +71,29 @@ def is_ended_by(world: World, agent: Agent, before: str, *, reachable: bool, set
     return shown and agent.trouble_until > 0 and agent.trouble != DND
 
 
-def dnd_state(phone: str) -> str:
+def dnd_state(world: World, phone: str) -> str:
     """The device state that may say that this phone is on do not disturb: ``Custom:DND1001`` for ``PJSIP/1001``."""
-    extension = phone.partition("/")[2].partition("/")[0].partition("@")[0]
-    return DND_STATE + extension if extension else ""
+    pbx, endpoint = parts_of(world.plan, phone)
+    extension = endpoint.partition("/")[2].partition("/")[0].partition("@")[0]
+    return phone_on(world.plan, pbx, DND_STATE + extension) if extension else ""
+
+
+def is_dnd_state(world: World, device: str) -> bool:
+    """Does the device state say whether a phone is on do not disturb?"""
+    return endpoint_of_phone(world.plan, device).startswith(DND_STATE)
 
 
 def is_dnd(world: World, agent: Agent) -> bool:
     """Does the PBX say so? A nailed-up agent's line is up all the same."""
-    states = [dnd_state(phone) for phone in agent.phones]
-    states += [device for device in world.hints.get(agent.id) or () if device.startswith(DND_STATE)]
+    states = [dnd_state(world, phone) for phone in agent.phones]
+    states += [device for device in world.hints.get(agent.id) or () if is_dnd_state(world, device)]
     on = any(state and (world.phones.get(state) or "") in _ON for state in states)
     return on and agent.connect is not ConnectMode.NAILED_UP
 
 
 def agents_at(world: World, state: str) -> list[Agent]:
     """Whose phones a do-not-disturb state is about."""
-    extension = state.removeprefix(DND_STATE)
-    found = (world.agent_at(technology + extension) for technology in _TECHNOLOGIES)
+    pbx, endpoint = parts_of(world.plan, state)
+    extension = endpoint.removeprefix(DND_STATE)
+    found = (world.agent_at(phone_on(world.plan, pbx, technology + extension)) for technology in _TECHNOLOGIES)
     return [*(agent for agent in found if agent is not None), *world.hinted_at(state)]

@@ -322,6 +322,8 @@ class CampaignPlan:
     leave_message: bool = False
     """A machine is spoken to by the dialplan after its beep, rather than hung up."""
     dispositions: Mapping[str, Disposition] = field(default_factory=dict)
+    pbx: str = ""
+    """The PBX that dials; empty: the first one."""
 
 
 ALL_CAMPAIGNS = Frequency()
@@ -512,7 +514,9 @@ class Plan:
     alert_after_misses: int = 3
     """Offers in a row that an agent may let go before an alert is told, and at every multiple of it."""
     pbxs: tuple[str, ...] = ("pbx",)
-    """Names of the PBXs; a nailed-up session lives on the first."""
+    """Names of the PBXs; the first makes the calls that nothing else assigns to one."""
+    ties: Mapping[str, str] = field(default_factory=dict)
+    """PBX -> what it dials to reach ``{phone}`` of another one, ``{pbx}``: ``PJSIP/{phone}@tie-{pbx}``."""
     default_tier: str = "standard"
     prefix: str = "cb"
     """The prefix of every ID that we give to Asterisk."""
@@ -540,6 +544,11 @@ class Plan:
     """Endpoints that are no phones: callers from there cannot dial feature codes."""
     score_forms: tuple[str, ...] = ()
     """Names of the score forms, which scores are counted by."""
+
+    def pbx_of_campaign(self, name: str) -> str:
+        """The PBX that dials for this campaign."""
+        campaign = self.campaigns.get(name)
+        return campaign.pbx if campaign is not None and campaign.pbx in self.pbxs else self.pbxs[0]
 
     def renamed_queues(self) -> dict[str, str]:
         """Names that queues had before -> their names now."""

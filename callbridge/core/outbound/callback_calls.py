@@ -72,7 +72,7 @@ def _request(world: World, event: CallbackChangeRequested) -> None:
         tier=tier,
         name=event.name,
         entry=next(iter(entries), "unknown"),
-        pbx=world.plan.pbxs[0],
+        pbx=next((pbx for pbx in world.plan.pbxs if pbx not in world.down), world.plan.pbxs[0]),
         made_at=world.now,
         waits_since=since,
         rank=callbacks.place(world, event.queue, tier, since),

@@ -122,7 +122,12 @@ def reserved(world: World, event: AttemptsReserved) -> None:
         attempt = world.attempts.get(key)
         if attempt is None or attempt.stage is not AttemptStage.RESERVING:
             continue  # given up meanwhile, and withdrawn
-        allowed = plan is not None and row is not None and row.state is Running.RUNNING and not dialling.held_back(world)
+        allowed = (
+            plan is not None
+            and row is not None
+            and row.state is Running.RUNNING
+            and not dialling.held_back(world, event.campaign)
+        )
         if plan is None or not allowed or dialling.is_blocked(world, attempt.campaign, attempt.lead):
             attempts.close(world, attempt, "unsent")
         else:
@@ -155,7 +160,7 @@ def _begin(world: World, plan: CampaignPlan, attempt: Attempt) -> None:
         )
     call = Call(
         id=world.mint("call"),
-        leg=leg_id(world.plan.pbxs[0], attempt.id),
+        leg=leg_id(world.plan.pbx_of_campaign(plan.name), attempt.id),
         entry=f"campaign:{plan.name}",
         tier=world.plan.default_tier,
         number=lead.number,

@@ -74,7 +74,7 @@ def _pace(world: World, plan: CampaignPlan, campaign_state: CampaignState, staff
     campaign_state.decided_at, campaign_state.changed = world.now, False
     seen = _seen(world, plan, campaign_state, staffing)
     campaign_state.decision = _decide(world, plan, campaign_state, seen)
-    campaign_state.held_back, campaign_state.short_of = dialling.held_back(world), ""
+    campaign_state.held_back, campaign_state.short_of = dialling.held_back(world, plan.name), ""
     _refill(world, plan, campaign_state)
     if campaign_state.held_back:
         return
@@ -110,7 +110,9 @@ def _pace(world: World, plan: CampaignPlan, campaign_state: CampaignState, staff
 
 def _has_line(world: World, attempt: Attempt) -> bool:
     """Does it take a line of the trunk, ringing or talking, or will it in a moment?"""
-    return attempt.stage is AttemptStage.RESERVING or leg_id(world.plan.pbxs[0], attempt.id) in world.legs
+    return (
+        attempt.stage is AttemptStage.RESERVING or leg_id(world.plan.pbx_of_campaign(attempt.campaign), attempt.id) in world.legs
+    )
 
 
 def _is_free(world: World, agent: str) -> bool:

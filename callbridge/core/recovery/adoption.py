@@ -18,9 +18,10 @@ from callbridge.core.model.call import Call, OfferResult, Phase, Segment, Transf
 from callbridge.core.model.changes import AgentChanges
 from callbridge.core.model.events import PbxSnapshot, SeenBridge, SeenLeg
 from callbridge.core.model.facts import CallAdopted
-from callbridge.core.model.ids import LegId, channel_of, endpoint_of
+from callbridge.core.model.ids import LegId, channel_of
 from callbridge.core.model.leg import LegRole
 from callbridge.core.model.orders import Subscribe
+from callbridge.core.model.phones import phone_of
 from callbridge.core.model.plan import ConnectMode, ToQueue
 from callbridge.core.model.rows import evolve
 from callbridge.core.model.slices import Slices
@@ -78,7 +79,7 @@ def _customer(world: World, inside: list[SeenLeg]) -> SeenLeg | None:
 def _is_customer(world: World, leg: SeenLeg) -> bool:
     if leg.role:
         return leg.role == "customer"
-    at_agents_phone = world.agent_at(endpoint_of(leg.name)) is not None
+    at_agents_phone = world.agent_at(phone_of(world.plan, leg.leg, leg.name)) is not None
     return leg.entry is not None and not phone_transfers.pair_of(leg.name) and not at_agents_phone
 
 
@@ -180,7 +181,7 @@ def _target(
     if agent is not None:
         _talk(world, agent, call, seen)
     return Transfer(
-        to=f"agent:{agent.id}" if agent is not None else f"phone:{endpoint_of(seen.name)}",
+        to=f"agent:{agent.id}" if agent is not None else f"phone:{phone_of(world.plan, seen.leg, seen.name)}",
         leg=seen.leg,
         agent=agent.id if agent is not None else "",
         by=by.agent,
@@ -201,7 +202,7 @@ def _agent_of(world: World, leg: SeenLeg) -> Agent | None:
     """The agent of this leg, by its arguments or by the phone; none if that agent is busy with another call."""
     if leg.role not in (*_STAFF, "supervisor"):
         return None
-    agent = world.agents.get(leg.agent) or world.agent_at(endpoint_of(leg.name))
+    agent = world.agents.get(leg.agent) or world.agent_at(phone_of(world.plan, leg.leg, leg.name))
     if agent is None:
         return None
     free = agent.work is Work.IDLE and agent.leg is None

@@ -13,7 +13,9 @@ from enum import StrEnum
 from callbridge.core.model.agent import Agent, Intent, Work
 from callbridge.core.model.call import DiversionReason
 from callbridge.core.model.facts import AnyFact, CallDiverted
-from callbridge.core.model.ids import LegId, endpoint_of
+from callbridge.core.model.ids import LegId
+from callbridge.core.model.phones import endpoint_of_phone, is_of_pbx, phone_of
+from callbridge.core.model.plan import Plan
 from callbridge.core.model.world_view import WorldView
 from callbridge.core.routing.visits import ON_PURPOSE
 
@@ -58,21 +60,21 @@ class FallbackCaller:
     channel: str
 
 
-def membership(agents: Iterable[Agent], mark: str) -> dict[str, QueueMember]:
-    """The wanted members by phone: all logged-in agents, paused unless the intent is ``ready``.
+def membership(agents: Iterable[Agent], mark: str, plan: Plan, pbx: str) -> dict[str, QueueMember]:
+    """The wanted members by phone: all logged-in agents of this PBX, paused unless the intent is ``ready``.
 
     Work does not count: a phone that rings, talks or holds a nailed-up line is in use, which keeps the queue away by
     itself, and an agent who was talking when callbridge went away is to take the next caller all the same.
     """
-    members = (member_of(agent, mark) for agent in agents)
+    members = (member_of(agent, mark, plan, pbx) for agent in agents)
     return {member.phone: member for member in members if member is not None}
 
 
-def member_of(agent: Agent, mark: str) -> QueueMember | None:
-    """What this agent's log-in means for the fallback queue."""
-    if agent.intent is Intent.LOGGED_OUT or not agent.phone:
+def member_of(agent: Agent, mark: str, plan: Plan, pbx: str) -> QueueMember | None:
+    """What this agent's log-in means for the fallback queue of a PBX."""
+    if agent.intent is Intent.LOGGED_OUT or not agent.phone or not is_of_pbx(plan, pbx, agent.phone):
         return None
-    return QueueMember(agent.phone, f"{mark}:{agent.id}", agent.intent is not Intent.READY)
+    return QueueMember(endpoint_of_phone(plan, agent.phone), f"{mark}:{agent.id}", agent.intent is not Intent.READY)
 
 
 def differences(wanted: Mapping[str, QueueMember], seen: Mapping[str, SeenMember], mark: str) -> list[MembershipChange]:
@@ -146,7 +148,7 @@ def may_return(world: WorldView, departures: Departures, caller: FallbackCaller,
     Not while the leg has a row: it left Stasis unnoticed, and its call must end first. Not from the phone of an agent who has
     a caller: for us that is a consult, which is not queued.
     """
-    agent = world.agent_at(endpoint_of(caller.channel))
+    agent = world.agent_at(phone_of(world.plan, caller.leg, caller.channel))
     if caller.leg in world.legs or (agent is not None and agent.work is Work.TALKING):
         return False
     return departures.may_return(caller.leg, now)

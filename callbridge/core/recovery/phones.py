@@ -5,7 +5,8 @@ from __future__ import annotations
 from callbridge.core.model.agent import Agent
 from callbridge.core.model.changes import AgentChanges
 from callbridge.core.model.events import SeenLeg
-from callbridge.core.model.ids import endpoint_of
+from callbridge.core.model.ids import endpoint_of, pbx_of
+from callbridge.core.model.phones import is_of_pbx, phone_on
 from callbridge.core.model.world import World
 
 
@@ -18,4 +19,7 @@ def seat(world: World, agent: Agent, leg: SeenLeg) -> AgentChanges:
 def hot_desk_phone(world: World, agent: Agent, leg: SeenLeg) -> str:
     """The phone that the leg rang; none when it was reached by a trunk, as a mobile phone is."""
     endpoint = endpoint_of(leg.name)
-    return endpoint if endpoint.startswith("PJSIP/") and "@" not in agent.phone and endpoint not in world.plan.trunks else ""
+    if not endpoint.startswith("PJSIP/") or "@" in agent.phone or endpoint in world.plan.trunks:
+        return ""
+    pbx = pbx_of(leg.leg)
+    return phone_on(world.plan, pbx, endpoint) if is_of_pbx(world.plan, pbx, agent.phone) else ""

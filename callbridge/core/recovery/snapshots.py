@@ -13,9 +13,10 @@ from callbridge.core.model.attempt import campaign_of
 from callbridge.core.model.call import Call, OfferResult, Phase
 from callbridge.core.model.events import CallerArrived, PbxSnapshot, SeenLeg
 from callbridge.core.model.facts import DifferenceFound
-from callbridge.core.model.ids import LegId, channel_of, endpoint_of, pbx_of
+from callbridge.core.model.ids import LegId, channel_of, pbx_of
 from callbridge.core.model.leg import Leg, LegRole
 from callbridge.core.model.orders import Answer, Bridge, DropBridge, HangUp, LeaveToDialplan, StartMusic, Subscribe
+from callbridge.core.model.phones import phone_of
 from callbridge.core.model.plan import SAFE_HARBOUR_CONTEXT
 from callbridge.core.model.slices import Slices, each
 from callbridge.core.model.world import World
@@ -30,6 +31,7 @@ def lost(world: World, pbx: str) -> None:
     """The link to the PBX is lost: no offers to its callers until the next snapshot."""
     world.down.add(pbx)
     world.matcher.close(pbx)
+    agent_states.link_changed(world, pbx)
 
 
 def snapshot(world: World, event: PbxSnapshot) -> Slices:
@@ -68,6 +70,7 @@ def snapshot(world: World, event: PbxSnapshot) -> Slices:
     references.give_up(world, pbx)
     yield len(world.calls)
     world.down.discard(pbx)
+    agent_states.link_changed(world, pbx)
     yield from each(world, "agent", world.agents.values(), partial(_open_for_business, world))
     world.matcher.open(pbx)
 
@@ -205,7 +208,7 @@ def _found(world: World, seen: SeenLeg, pbx: str, agents_by_phone: Mapping[str, 
         legs.hang_up(world, seen.leg)
     elif seen.entry is not None and not seen.name.startswith("Local/"):
         _differs(world, pbx, "caller_not_known", seen.leg)
-        at_phone = agents_by_phone.get(endpoint_of(seen.name))
+        at_phone = agents_by_phone.get(phone_of(world.plan, seen.leg, seen.name))
         if at_phone is not None and at_phone.work is Work.TALKING:
             phone_transfers.consult(world, _arrival(seen), at_phone)
         else:

@@ -15,6 +15,7 @@ from callbridge.core.model.feature_call import FeatureCall, FeatureCallMove, Fea
 from callbridge.core.model.ids import LegId, endpoint_of, pbx_of
 from callbridge.core.model.leg import Leg, LegRole
 from callbridge.core.model.orders import Answer, InspectPhone, Play, StopPlaying, Subscribe
+from callbridge.core.model.phones import phone_on
 from callbridge.core.model.rows import evolve
 from callbridge.core.model.world import World
 from callbridge.core.outbound import campaigns
@@ -52,10 +53,11 @@ def dialled(world: World, event: FeatureDialled) -> None:
         return
     leg = legs.open_leg(world, event.leg, LegRole.FEATURE)
     world.order(Subscribe(leg=leg.id))
-    phone = endpoint_of(event.channel_name)
-    if not phone.startswith(PHONES) or phone in world.plan.trunks:
+    endpoint = endpoint_of(event.channel_name)
+    if not endpoint.startswith(PHONES) or endpoint in world.plan.trunks:
         legs.hang_up(world, leg.id)
         return
+    phone = phone_on(world.plan, pbx_of(leg.id), endpoint)
     world.put_leg(leg, phone=phone, up_at=world.now if event.up else None)
     agent = world.agent_at(phone)
     if agent is not None:
@@ -105,7 +107,8 @@ def _supervise(world: World, talk: FeatureCall, mode: SupervisionMode, agent: st
     supervisor, spied = world.agent_at(talk.phone), world.agents.get(agent)
     call = world.calls.get(spied.call) if spied is not None else None
     may = supervisor is not None and _may_supervise(world, supervisor)
-    if not may or supervisor is None or call is None or supervision.refusal(world, call, talk.phone, supervisor.id):
+    elsewhere = call is not None and pbx_of(call.leg) != pbx_of(talk.leg)  # this leg cannot be bridged to one of another PBX
+    if not may or supervisor is None or call is None or elsewhere or supervision.refusal(world, call, talk.phone, supervisor.id):
         _play_prompt(world, talk, world.plan.prompts.refused)
     else:
         world.dialogues.drop(talk.leg)

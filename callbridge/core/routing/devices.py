@@ -20,6 +20,7 @@ from callbridge.core.model.events import ContactsChanged
 from callbridge.core.model.ids import LegId, pbx_of
 from callbridge.core.model.leg import Leg, LegRole
 from callbridge.core.model.orders import Ring
+from callbridge.core.model.phones import is_of_pbx
 from callbridge.core.model.plan import ConnectMode
 from callbridge.core.model.rows import evolve
 from callbridge.core.model.world import World
@@ -31,7 +32,7 @@ _UNREACHABLE = frozenset({OfferResult.OFFLINE, OfferResult.MISCONFIGURED})
 
 def ring(world: World, agent: Agent, order: Ring) -> None:
     """Carry out ``order`` for each device that can be reached. The leg that it names is there, and is the agent's."""
-    first, *others = reachable(world, agent)
+    first, *others = reachable(world, agent, pbx_of(order.leg))
     order = replace(order, phone=first) if order.phone != first else order
     world.order(order)
     if not others:
@@ -45,17 +46,20 @@ def ring(world: World, agent: Agent, order: Ring) -> None:
     agent_states.change(world, world.agents[agent.id], also_ringing=tuple(leg.id for leg in also))
 
 
-def reachable(world: World, agent: Agent) -> list[str]:
-    """What to dial: the phones that the PBX does not report offline, or the first one."""
+def reachable(world: World, agent: Agent, pbx: str) -> list[str]:
+    """What to dial from this PBX: the phones that are not reported offline, or the first one."""
     there = [phone for phone in agent.phones if _state(world, phone) is not Device.OFFLINE] if agent.also else []
     there = there or [agent.phone]
     if agent.connect is ConnectMode.AUTO_ANSWER:
         return there[:1]
-    return [device for phone in there for device in _registered(world, phone)] if world.contacts else there
+    return [device for phone in there for device in _registered(world, phone, pbx)] if world.contacts else there
 
 
-def _registered(world: World, phone: str) -> list[str]:
-    """What to dial for all devices that have registered at this phone's account: dialling the phone rings one of them only."""
+def _registered(world: World, phone: str, pbx: str) -> list[str]:
+    """What to dial for all devices that have registered at this phone's account: dialling the phone rings one of them only. Those
+    of another PBX are rung there by its dialplan."""
+    if not is_of_pbx(world.plan, pbx, phone):
+        return [phone]
     return [f"{phone}/{contact}" for contact in world.contacts.get(phone) or ()] or [phone]
 
 
@@ -69,7 +73,9 @@ def contacts_changed(world: World, event: ContactsChanged) -> None:
 
 
 def _state(world: World, phone: str) -> Device:
-    return agent_phones.device_of(world.phones.get(phone_troubles.device_of(phone)) or "")
+    if not agent_phones.is_linked(world, phone):
+        return Device.OFFLINE
+    return agent_phones.device_of(world.phones.get(phone_troubles.device_of(world, phone)) or "")
 
 
 def answered(world: World, call: Call, leg: Leg) -> Call:

@@ -15,6 +15,7 @@ from callbridge.core.model.call import Call, OfferResult, Phase
 from callbridge.core.model.events import LegEnded, LegProbed
 from callbridge.core.model.leg import Leg, LegRole
 from callbridge.core.model.orders import Probe
+from callbridge.core.model.phones import endpoint_of_phone
 from callbridge.core.model.plan import Penalty
 from callbridge.core.model.world import World
 
@@ -99,7 +100,8 @@ def watch(world: World, leg: Leg) -> None:
     """The leg is there and is being dialled: its phone must reply soon."""
     agent = world.agents.get(leg.agent)
     after = world.plan.phones.silent_after
-    if after > 0 and _is_ringing(world, leg) and agent is not None and (leg.device or agent.phone).startswith(SIP_PHONES):
+    phone = (leg.device or agent.phone) if agent is not None else ""
+    if after > 0 and _is_ringing(world, leg) and endpoint_of_phone(world.plan, phone).startswith(SIP_PHONES):
         world.put_leg(leg, deadline=world.now + after)
 
 

@@ -13,6 +13,7 @@ from callbridge.core.model.facts import SupervisionStarted, TransferStarted
 from callbridge.core.model.ids import LegId, pbx_of
 from callbridge.core.model.leg import Leg, LegRole
 from callbridge.core.model.orders import Bridge, DropBridge, Ring, Snoop
+from callbridge.core.model.phones import pbx_of_phone
 from callbridge.core.model.rows import evolve
 from callbridge.core.model.world import World
 from callbridge.core.routing import displays, offers, segments
@@ -34,7 +35,9 @@ def refusal(world: World, call: Call, phone: str, by: str) -> str:
         return "the phone is missing"
     if refused := allowed_phones.named_refusal(world, phone):
         return refused
-    if world.phones.get(phone_troubles.device_of(phone)) in agent_phones.OFFLINE_STATES:
+    if not agent_phones.is_linked(world, phone):
+        return f"PBX {pbx_of_phone(world.plan, phone)} of phone {phone} cannot be reached"
+    if world.phones.get(phone_troubles.device_of(world, phone)) in agent_phones.OFFLINE_STATES:
         return f"phone {phone} cannot be reached: it is not registered"
     holder = world.agent_at(phone)
     if holder is not None and holder.leg is not None:
