@@ -162,6 +162,11 @@ class PbxConfig(ConfigSection):
     tie: Tie | None = None
     """What this PBX dials to reach the phone of an agent on another PBX: `{phone}` is the phone's name there, without
     technology, and `{pbx}` that PBX; required where agents have phones on another PBX. Example: `PJSIP/{phone}@tie-{pbx}`"""
+    lines: Annotated[int, Field(ge=1, le=5000), Unit("calls")] | None = None
+    """Most calls of all campaigns together that this PBX makes at a time, as its trunk allows; by default each campaign's `lines`
+    alone limit them. Example: `60`"""
+    site: Name | None = None
+    """Site of this PBX, its callers and the agents whose first phone it has, for `queues.NAME.own_site`. Example: `london`"""
     bridge_type: Text = "mixing,dtmf_events"
     """Type of the bridges that callbridge creates: `mixing`, with `dtmf_events` so that keys pressed during a call are
     heard and, if wanted, `proxy_media`. Example: `mixing,dtmf_events`"""

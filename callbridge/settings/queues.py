@@ -72,6 +72,8 @@ class EntryConfig(ConfigSection):
     """Most callers of this entry at a time, from arrival to the end of the call; by default no limit. Example: `60`"""
     when_full: WhenFullConfig | None = None
     """What happens to any more callers; by default `{refuse: busy}`. Example: `{refuse: congestion}`"""
+    site: Name | None = None
+    """Site of the callers of this entry; by default that of the PBX where they arrive. Example: `london`"""
     renamed_from: EntryName | None = None
     """Former name of the entry; calls that still arrive under it enter here. Example: `helpdesk`"""
 
@@ -194,6 +196,9 @@ class QueueConfig(TierRoutingConfig):
     avoid: Annotated[AvoidedAgentsConfig | None, BeforeValidator(or_off), OFF] = None
     """Do not offer callers to the agents whom a value names; `no` switches off what `queue_defaults` says. Example: `{value:
     avoid, for: 5m}`"""
+    own_site: Duration | None = None
+    """How long agents of the caller's own site are preferred: the others are offered the caller meanwhile only if nobody of that
+    site who is logged in fits; by default `0`, which prefers nobody. Example: `10s`"""
     skip_rejecters: bool | None = None
     """Whether an agent who has rejected a call is not offered it again while another ready agent fits; by default `yes`.
     Example: `yes`"""

@@ -11,6 +11,7 @@ from callbridge.core.model import plan as core
 from callbridge.core.model.calendar import Calendar
 from callbridge.core.model.dial_rules import DAY, DialLimits, Frequency
 from callbridge.core.model.flow import DoNotCallNode, Flow, FlowNode, GoodbyeNode, LookupNode, MenuNode, Node, PlayNode, QueueNode
+from callbridge.core.model.sites import at_site
 from callbridge.core.model.skills import profile
 from callbridge.core.pacing.budget import Rules
 from callbridge.settings import calendars, campaigns, flows, models, surveys, waiting
@@ -35,6 +36,7 @@ _OF_QUEUE = (
     "short_abandon",
     "short_talk",
     "wait_for_audio",
+    "own_site",
     "wrap_up",
     "wrap_up_most",
     "ring_for",
@@ -164,6 +166,9 @@ def plan(settings: models.Settings) -> core.Plan:
         phones=_phones(settings),
         alert_after_misses=settings.alert_after_misses,
         pbxs=tuple(pbx.name for pbx in settings.pbx),
+        lines={pbx.name: pbx.lines for pbx in settings.pbx if pbx.lines is not None},
+        sites={pbx.name: pbx.site for pbx in settings.pbx if pbx.site is not None},
+        entry_sites={name: entry.site for name, entry in settings.entries.items() if entry.site is not None},
         ties={pbx.name: pbx.tie for pbx in settings.pbx if pbx.tie is not None},
         default_tier=settings.tiers.default,
         prefix=settings.instance.prefix,
@@ -260,7 +265,7 @@ def _agent(settings: models.Settings, id: str, agent: AgentConfig) -> core.Agent
     return core.AgentPlan(
         id,
         agent.name or id,
-        profile(agent.skills),
+        at_site(profile(agent.skills), site_of(settings, agent)),
         next(iter(phones), ""),
         agent.connect,
         agent.login,
@@ -272,6 +277,13 @@ def _agent(settings: models.Settings, id: str, agent: AgentConfig) -> core.Agent
         also=tuple(phones[1:]),
         hint=agent.hint or "",
     )
+
+
+def site_of(settings: models.Settings, agent: AgentConfig) -> str:
+    """The site of an agent: by default that of the first phone's PBX."""
+    home = agent.first_phone.partition("/")[0]
+    pbx = next((pbx for pbx in settings.pbx if pbx.name == home), settings.pbx[0])
+    return agent.site or pbx.site or ""
 
 
 def _entry(entry: EntryConfig) -> core.Entry:

@@ -28,9 +28,24 @@ def faults(settings: models.Settings, document: Document) -> Iterator[Fault]:
     for campaign, given in settings.campaigns.items():
         if given.pbx is not None and given.pbx not in names:
             yield document.at(("campaigns", campaign, "pbx"), f"no such PBX: {given.pbx!r}", did_you_mean(given.pbx, names))
+    yield from _sites(settings, document)
     if len(names) > 1:
         yield from _ties(settings, document)
         yield from _not_yet(settings, document)
+
+
+def _sites(settings: models.Settings, document: Document) -> Iterator[Fault]:
+    """A queue can prefer a site only where there are some, and an entry is at one where agents are."""
+    sites = {pbx.site for pbx in settings.pbx} | {agent.site for agent in settings.agents.values()}
+    known = {site for site in sites if site is not None}
+    for name, entry in settings.entries.items():
+        if entry.site is not None and entry.site not in known:
+            yield document.at(("entries", name, "site"), f"no such site: {entry.site!r}", did_you_mean(entry.site, known))
+    levels = [(("queue_defaults",), settings.queue_defaults), *((("queues", name), one) for name, one in settings.queues.items())]
+    for at, queue in levels:
+        if queue.own_site and not known:
+            problem = "requires sites: no PBX and no agent has one"
+            yield document.at((*at, "own_site"), problem, "such as site: london, below pbx")
 
 
 def _ties(settings: models.Settings, document: Document) -> Iterator[Fault]:

@@ -45,6 +45,8 @@ class AgentConfig(ConfigSection):
     phones: list[AgentPhone] = []
     """Endpoints of an agent with several phones, instead of `phone`: all that can be reached ring at the same time,
     and the first to answer has the call. Example: `[PJSIP/1001, PJSIP/1001-web]`"""
+    site: Name | None = None
+    """Site of the agent; by default that of the first phone's PBX. Example: `london`"""
     hint: Hint | None = None
     """Hint of the agent's extension: a call at any of its devices makes the agent `busy_elsewhere`, and its `Custom:DND` state is
     the agent's do not disturb. Example: `1001@ext-local`"""

@@ -94,7 +94,8 @@ def check_lines(world: World, calls: list[Call], callbacks: list[Callback]) -> N
 
 
 def _group(row: Call | Callback, pbx: str, queue: str, tier: str, window: int, own: str, avoids: tuple[str, ...]) -> GroupKey:
-    return GroupKey(pbx, queue, tier, window, own, tuple(sorted(avoids)), tuple(sorted(row.rejected_by)))
+    site = row.visit.site if isinstance(row, Call) and row.visit is not None else ""
+    return GroupKey(pbx, queue, tier, window, own, tuple(sorted(avoids)), tuple(sorted(row.rejected_by)), site)
 
 
 def check_deadlines(world: World, calls: list[Call], legs: list[Leg], agents: list[Agent]) -> None:

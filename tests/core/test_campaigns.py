@@ -31,6 +31,7 @@ from callbridge.core.model.events import (
     LegAnswered,
     NumberBlocked,
     OrderFailed,
+    PbxLost,
     PbxSnapshot,
     PlanChanged,
     SeenLeg,
@@ -53,7 +54,7 @@ from callbridge.core.model.facts import (
     WrapUpEnded,
 )
 from callbridge.core.model.flow import DoNotCallNode, Flow, GoodbyeNode, MenuNode
-from callbridge.core.model.ids import leg_id
+from callbridge.core.model.ids import leg_id, pbx_of
 from callbridge.core.model.orders import (
     BlockNumber,
     CloseAttempt,
@@ -281,6 +282,30 @@ def test_lines_and_calls_per_second_are_kept() -> None:
     assert 2 <= len(rings(toy)) <= 6
     toy.run(START + 15.0)
     assert len(rings(toy)) == 8
+
+
+def test_campaigns_that_dial_from_one_pbx_share_its_lines() -> None:
+    who = {f"a{index}": ConnectMode.AUTO_ANSWER for index in range(20)}
+    summer = replace(spring(lines=8), name="summer", dial="PJSIP/{number}@other")
+    made = house(spring(lines=8), summer, agents=who, lines={"pbx": 10, "elsewhere": 1})
+    toy = begin(made, leads=30, people=dict.fromkeys(range(30), NEVER))
+    toy.run(START + 15.0)
+    assert len(rings(toy)) == 10
+
+
+def test_a_campaign_dials_from_its_pbx_and_waits_while_that_is_lost() -> None:
+    made = house(spring(pbx="west"), pbxs=("pbx", "west"))
+    made = replace(made, agents={name: replace(one, phone=f"pbx/{one.phone}") for name, one in made.agents.items()})
+    toy = begin(made, leads=2, people=dict.fromkeys(range(2), NEVER), start=False)
+    toy.tell(PbxLost(at=START, pbx="west"))
+    toy.tell(CampaignRequested(at=START, campaign="spring", to=Running.RUNNING))
+    toy.run(START + 3.0)
+    assert rings(toy) == []
+    row = toy.story.world.campaign_states["spring"]
+    assert row.held_back == "the link to the PBX is down"
+    toy.tell(PbxSnapshot(at=toy.story.now, pbx="west", requested_at=toy.story.now, last_heard_at=START, legs=(), bridges=()))
+    toy.run(START + 6.0)
+    assert [pbx_of(ring.leg) for ring in rings(toy)] == ["west"]
 
 
 def test_a_reserve_and_inbound_callers_come_first() -> None:

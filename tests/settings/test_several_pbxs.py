@@ -105,3 +105,27 @@ def test_a_tie_line_that_leads_to_one_pbx_does_not_do_for_three(write: Write) ->
 def test_a_pbx_without_phones_of_agents_needs_no_tie_line_to_it(write: Write) -> None:
     alone = right(write(("west/PJSIP/1001, ", ""), (TIED, ""), text=TWO))
     assert alone.plan().ties == {"west": "PJSIP/{phone}@tie-{pbx}"}
+
+
+def test_the_site_of_an_agent_is_that_of_the_first_phones_pbx_unless_given(write: Write) -> None:
+    changes = [
+        ("name: east, ", "name: east, site: london, "),
+        ("name: west, ", "name: west, site: paris, "),
+        ("ann: {", "ann: {site: rome, "),
+    ]
+    changes += [("help: {", "help: {site: rome, "), ("support: {steps", "support: {own_site: 10s, steps")]
+    plan = right(write(*changes, text=TWO)).plan()
+    assert {id: dict(one.skills) for id, one in plan.agents.items()} == {
+        "ann": {"support": 4, "@rome": 1},
+        "bob": {"support": 4, "@paris": 1},
+    }
+    assert plan.queues["support"].own_site == 10.0
+    assert (plan.site_of("west", "other"), plan.site_of("west", "help")) == ("paris", "rome")
+
+
+def test_sites_that_are_nowhere_are_refused(write: Write) -> None:
+    changes = [("help: {", "help: {site: rome, "), ("support: {steps", "support: {own_site: 10s, steps")]
+    assert told(write(*changes, text=TWO)) == [
+        "cb.yaml:5: entries.help.site: no such site: 'rome' (hint: none is configured)",
+        "cb.yaml:6: queues.support.own_site: requires sites: no PBX and no agent has one (hint: such as site: london, below pbx)",
+    ]

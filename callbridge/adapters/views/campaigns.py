@@ -96,6 +96,9 @@ def _why_not(world: WorldView, plan: CampaignPlan, row: Campaign | None, campaig
             return "no lead may be dialled now" if campaign_state.dry else "leads are being fetched"
         case "lines":
             return f"every line is taken (lines: {plan.lines})"
+        case "lines of the PBX":
+            pbx = world.plan.pbx_of_campaign(plan.name)
+            return f"the campaigns take every line of PBX {pbx} (its lines: {world.plan.lines.get(pbx)})"
     return ""
 
 

@@ -18,6 +18,7 @@ from callbridge.core.model.agent import SILENT, Agent, Device, Intent, Work, eli
 from callbridge.core.model.call import Phase
 from callbridge.core.model.phones import pbx_of_phone
 from callbridge.core.model.plan import AgentOrder, ConnectMode, QueuePlan
+from callbridge.core.model.sites import is_site
 from callbridge.core.model.skills import Profile
 from callbridge.core.model.world_view import WorldView
 
@@ -152,7 +153,7 @@ def alerting(world: WorldView, agent: Agent, now: float) -> Iterator[ExplainedLi
 
 
 def _skills(agent: Agent) -> str:
-    return ", ".join(f"{skill} {level}" for skill, level in agent.profile) or "none"
+    return ", ".join(f"{skill} {level}" for skill, level in agent.profile if not is_site(skill)) or "none"
 
 
 def _not_of(agent: Agent, queue: QueuePlan) -> ExplainedLine:

@@ -199,6 +199,8 @@ class Visit:
     """The ``seq`` of its VisitBegan; 0 for a call that we made."""
     wait_from: float | None = None
     """Begun by an agent who consults the queue: the wait for an agent counts from then on, not from the caller's arrival."""
+    site: str = ""
+    """The caller's own site, as long as its agents are preferred."""
 
 
 class OfferStage(StrEnum):

@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from callbridge.core.model.plan import AgentOrder, Plan, QueuePlan, TierRouting
+from callbridge.core.model.sites import of_site
 from callbridge.core.model.skills import Profile, Requirement
 from callbridge.core.model.waiting_line import WaitingLine
 
@@ -34,6 +35,8 @@ class GroupKey(NamedTuple):
     agent: str = ""
     avoids: tuple[str, ...] = ()
     rejected_by: tuple[str, ...] = ()
+    site: str = ""
+    """While it is not empty, agents of this site are preferred."""
 
     @property
     def is_picky(self) -> bool:
@@ -376,7 +379,9 @@ class Matcher:
             return
         group.pick = self.plan.queues[queue].pick
         window = min(window, len(routing.steps) - 1)
-        needs = [self._need_number(step.needs) for step in routing.steps[window:]]
+        steps, site = routing.steps[window:], group.key.site
+        wanted = [need for step in steps for need in ((of_site(step.needs, site), step.needs) if site else (step.needs,))]
+        needs = [self._need_number(need) for need in wanted]
         group.need = needs[0]
         if group.key.is_picky:
             self._resolve_picky(group, needs)

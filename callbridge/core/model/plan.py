@@ -367,6 +367,8 @@ class QueuePlan:
     """Seconds within which a caller who hung up and calls again gets the old place."""
     prefer: PreferredAgent | None = None
     avoid: AvoidedAgents | None = None
+    own_site: float = 0.0
+    """Seconds for which agents of the caller's own site are preferred. 0: all are alike."""
     skip_rejecters: bool = True
     """Who has rejected a call is not offered it again while another ready agent fits."""
     record: RecordingPlan | None = None
@@ -517,6 +519,12 @@ class Plan:
     """Names of the PBXs; the first makes the calls that nothing else assigns to one."""
     ties: Mapping[str, str] = field(default_factory=dict)
     """PBX -> what it dials to reach ``{phone}`` of another one, ``{pbx}``: ``PJSIP/{phone}@tie-{pbx}``."""
+    lines: Mapping[str, int] = field(default_factory=dict)
+    """PBX -> the most calls of all campaigns together that it makes at a time."""
+    sites: Mapping[str, str] = field(default_factory=dict)
+    """PBX -> its site."""
+    entry_sites: Mapping[str, str] = field(default_factory=dict)
+    """Entry -> the site of its callers, where that is not the PBX's."""
     default_tier: str = "standard"
     prefix: str = "cb"
     """The prefix of every ID that we give to Asterisk."""
@@ -549,6 +557,10 @@ class Plan:
         """The PBX that dials for this campaign."""
         campaign = self.campaigns.get(name)
         return campaign.pbx if campaign is not None and campaign.pbx in self.pbxs else self.pbxs[0]
+
+    def site_of(self, pbx: str, entry: str) -> str:
+        """The site of a caller."""
+        return self.entry_sites.get(self.entry_named(entry)) or self.sites.get(pbx, "")
 
     def renamed_queues(self) -> dict[str, str]:
         """Names that queues had before -> their names now."""

@@ -18,6 +18,7 @@ def of_call(call: Call, visit: Visit) -> GroupKey:
         visit.prefers,
         tuple(sorted(visit.avoids)),
         tuple(sorted(call.rejected_by)),
+        visit.site,
     )
 
 

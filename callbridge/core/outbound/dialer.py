@@ -80,6 +80,8 @@ def _pace(world: World, plan: CampaignPlan, campaign_state: CampaignState, staff
         return
     out = sum(_has_line(world, attempt) for attempt in _attempts(world, plan.name))
     room = {"leads": len(campaign_state.hopper), "lines": plan.lines - out, "calls per second": int(campaign_state.allowance)}
+    if (most := world.plan.lines.get(world.plan.pbx_of_campaign(plan.name))) is not None:
+        room["lines of the PBX"] = most - _taken_lines(world, world.plan.pbx_of_campaign(plan.name))
     tightest = min(room, key=lambda name: room[name])
     count = min(campaign_state.decision.dials, room[tightest])
     if count < campaign_state.decision.dials:
@@ -106,6 +108,12 @@ def _pace(world: World, plan: CampaignPlan, campaign_state: CampaignState, staff
     if made:
         world.order(ReserveAttempts(campaign=plan.name, attempts=tuple(made)))
     _refill(world, plan, campaign_state)
+
+
+def _taken_lines(world: World, pbx: str) -> int:
+    """How many lines all campaigns that dial from this PBX take."""
+    attempts = (one for one in world.attempts.values() if world.plan.pbx_of_campaign(one.campaign) == pbx)
+    return sum(_has_line(world, attempt) for attempt in attempts)
 
 
 def _has_line(world: World, attempt: Attempt) -> bool:

@@ -21,7 +21,7 @@ from callbridge.core.model.plan import (
 from callbridge.core.model.rank import head_start_for, head_start_with, rank_of
 from callbridge.core.model.rows import evolve
 from callbridge.core.model.world import World
-from callbridge.core.routing import announcements, audio
+from callbridge.core.routing import announcements, audio, own_site
 from callbridge.core.routing.visit_counts import count_begun, count_ended
 
 LEAVE_CHECK = 5.0
@@ -58,7 +58,7 @@ def begin_visit(
         rank, own = kept, head_start_for(routing, call.waiting_since, kept)
     expected = estimates.expected(world, queue, estimates.waiting(world, queue) + 1)
     visit = Visit(queue=queue, began_at=world.now, window=0, rank=rank, day=world.day, head_start=own, estimate=expected)
-    visit = avoided.of_visit(world, call, visit)
+    visit = own_site.prefer(world, call, avoided.of_visit(world, call, visit))
     visit = evolve(visit, back_to=back_to, back_until=back_until) if back_to else _preferring(world, call, visit)
     call = evolve(call, phase=after(call.phase, Move.QUEUE), visit=visit, ways=call.ways + 1)
     call = audio.begin(world, call, visit)
@@ -118,7 +118,8 @@ def wait(world: World, call: Call) -> Call:
     key = call.announcing.key if call.announcing is not None else ""
     if key in queue.keys and not call.placed:
         return _by_key(world, call, queue.keys[key])
-    visit = avoided.of_visit(world, call, visit)
+    visit, sited = avoided.of_visit(world, call, visit), bool(visit.site)
+    visit = own_site.until_over(world, visit)
     preferred = bool(visit.prefers)
     # A campaign's customer who has answered may go to any agent: being abandoned would be worse.
     worth = not attempts.is_live(world, call) if call.campaign else preferred and _worth_waiting_for(world, call, visit)
@@ -142,7 +143,8 @@ def wait(world: World, call: Call) -> Call:
     call = evolve(call, visit=moved, deadline=min(looks, default=None))
     call = announcements.resume(world, call)
     world.calls.put(call.id, call)
-    if window != visit.window or visit.began_at == world.now or preferred is not bool(visit.prefers):
+    began_or_over = visit.began_at == world.now or preferred is not bool(visit.prefers) or sited is not bool(visit.site)
+    if window != visit.window or began_or_over:
         emit_step(world, call)
     return call
 
@@ -159,6 +161,8 @@ def _looks(world: World, call: Call, visit: Visit, queue: QueuePlan, since: floa
         looks.append(since + ends)
     if visit.avoids and (lifted := avoided.lifted_at(world, visit.queue, visit.began_at)) is not None:
         looks.append(lifted)
+    if visit.site:
+        looks.append(own_site.over_at(world, visit))
     if call.audio_until is not None:
         looks.append(call.audio_until)
     return looks
