@@ -33,11 +33,17 @@ class Pair:
 
     @contextlib.asynccontextmanager
     async def bridge(self, agents: Mapping[str, dict[str, Any]], **more: Any) -> AsyncIterator[Callbridge]:
-        """callbridge for both, which is ready for calls and begins with nothing saved: neither in Redis nor on the PBXs, where
-        many tests in a row would look like a process that starts again and again."""
+        """callbridge for both, which is ready for calls."""
+        async with self.bridge_with(self.config(agents, **more)) as bridge:
+            yield bridge
+
+    @contextlib.asynccontextmanager
+    async def bridge_with(self, config: dict[str, Any]) -> AsyncIterator[Callbridge]:
+        """The same with a configuration of its own. It begins with nothing saved: neither in Redis nor on the PBXs, where many
+        tests in a row would look like a process that starts again and again."""
         for pbx in (self.east, self.west):
             await pbx.cli("dialplan set global CALLBRIDGE_OWNER_STARTS 0")
-        async with RedisServer() as redis, Callbridge(self.east, self.config(agents, **more), redis=redis, warm=True) as bridge:
+        async with RedisServer() as redis, Callbridge(self.east, config, redis=redis, warm=True) as bridge:
             yield bridge
         for pbx in (self.east, self.west):
             await pbx.hang_up_all()
