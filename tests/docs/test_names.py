@@ -7,6 +7,7 @@ import ast
 import re
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -18,9 +19,18 @@ PACKAGE = Path(callbridge.__file__).parent
 SOURCES = {path.relative_to(PACKAGE).as_posix(): path.read_text(encoding="utf-8") for path in sorted(PACKAGE.rglob("*.py"))}
 
 
-def classes(source: str) -> Iterator[str]:
+@cache
+def classes(source: str) -> tuple[str, ...]:
     """The name of each class, wherever it stands. A protocol and the class that fits it have different names, too."""
-    return (node.name for node in ast.walk(parsed(source)) if isinstance(node, ast.ClassDef))
+    return tuple(_classes(parsed(source)))
+
+
+def _classes(node: ast.AST) -> Iterator[str]:
+    """In statements only: expressions, which define no class, are most of a tree."""
+    for inner in (inner for part in ("body", "orelse", "handlers", "finalbody", "cases") for inner in getattr(node, part, ())):
+        if isinstance(inner, ast.ClassDef):
+            yield inner.name
+        yield from _classes(inner)
 
 
 def constants(source: str) -> Iterator[tuple[str, ast.expr]]:
