@@ -463,6 +463,10 @@ OF_THE_HISTORY = ("/api/reports/", "/api/quality/", "/api/recordings")
 """They tell what the history keeps, which has a policy and tests of its own."""
 
 
+STREAMS = ("/api/events", "/api/views", "/api/walls/{name}", "/api/walls/{name}/views")
+"""They do not end. Events have a test of their own, and walls show queues only."""
+
+
 async def test_no_answer_of_the_api_tells_a_number(tmp_path: Any) -> None:
     desk = speaking_desk()
     book().block([BlockEntry(NUMBER, "spring", f"asked from {NATIONAL}", "ops", desk.now())])
@@ -471,13 +475,19 @@ async def test_no_answer_of_the_api_tells_a_number(tmp_path: Any) -> None:
         async with client_of(desk, HttpSettings(host="127.0.0.1", token="root")) as client:
             head = {"Authorization": "Bearer root"}
             for route in ROUTES:
-                if route.method != "GET" or route.path == "/api/events" or route.path.startswith(OF_THE_HISTORY):
+                if route.method != "GET" or route.path in STREAMS or route.path.startswith(OF_THE_HISTORY):
                     continue
                 for path in paths(desk, route.path):
                     async with client.get(path, headers=head) as answer:
                         assert answer.status == 200, path
                         quiet(await answer.text())
                 asked.add(route.path)
+            async with client.get("/api/views", headers=head) as answer:
+                assert answer.status == 200
+                assert await answer.content.readuntil(b"\n\n") == b"retry: 2000\n\n"
+                whole = (await answer.content.readuntil(b"\n\n")).decode()
+                assert '"calls":{"cb-' in whole
+                quiet(whole)
             for path, said in (
                 ("/api/do-not-call", {"number": NUMBER, "reason": f"again: {NUMBER}"}),
                 ("/api/do-not-call/remove", {"number": NUMBER}),
