@@ -1,4 +1,5 @@
-"""What the wheel's build puts into it of the screens: what was built, never the sources, and nothing without node."""
+"""What the build puts into a wheel and a source distribution of the screens: what was built, never the sources, and nothing
+without node."""
 
 from __future__ import annotations
 
@@ -6,6 +7,8 @@ import os
 import shutil
 import subprocess
 import sys
+import tarfile
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -15,10 +18,19 @@ from tests.docs.diagrams import ROOT
 pytestmark = pytest.mark.slow
 
 
-def build(source: Path, target: Path, path: str) -> str:
-    """``build_py`` as a wheel's build runs it; what it said."""
-    command = [sys.executable, "-W", "ignore", "setup.py", "build_py", "--build-lib", str(target)]
-    done = subprocess.run(command, cwd=source, env={**os.environ, "PATH": path}, capture_output=True, text=True, check=True)
+def build(source: Path, target: Path, path: str, hook: str = "build_wheel") -> str:
+    """A hook of the build's as pip calls it, its result unpacked in ``target``; what it said."""
+    made = target.parent / "made"
+    code = f"from callbridge import build_backend; build_backend.{hook}({str(made)!r})"
+    environment = {**os.environ, "PATH": path, "PYTHONPATH": str(source)}
+    command = [sys.executable, "-W", "ignore", "-c", code]
+    done = subprocess.run(command, cwd=source, env=environment, capture_output=True, text=True, check=True)
+    (archive,) = made.iterdir()
+    if hook == "build_wheel":
+        zipfile.ZipFile(archive).extractall(target)
+    else:
+        with tarfile.open(archive) as file:
+            file.extractall(target, filter="data")
     return done.stdout + done.stderr
 
 
@@ -28,7 +40,7 @@ def source(tmp_path: Path) -> Path:
     folder = tmp_path / "source"
     ignored = shutil.ignore_patterns("node_modules", "dist", "__pycache__")
     shutil.copytree(ROOT / "callbridge", folder / "callbridge", ignore=ignored)
-    for name in ("setup.py", "pyproject.toml", "README.md", "LICENSE", "MANIFEST.in"):
+    for name in ("pyproject.toml", "README.md", "LICENSE"):
         shutil.copy(ROOT / name, folder / name)
     return folder
 
@@ -60,3 +72,15 @@ def test_with_node_they_are_built_of_the_locked_packages(source: Path, tmp_path:
     build(source, tmp_path / "lib", f"{tools}:/usr/bin:/bin")
     assert (tmp_path / "asked").read_text().splitlines() == ["npm ci --ignore-scripts --no-progress", "node build.mjs"]
     assert (tmp_path / "lib" / "callbridge" / "web" / "dist" / "index.html").read_text() == "page\n"
+
+
+def test_a_source_distribution_holds_the_screens_as_they_were_built_and_makes_the_wheel(source: Path, tmp_path: Path) -> None:
+    dist = source / "callbridge" / "web" / "dist"
+    dist.mkdir()
+    (dist / "index.html").write_text("the page")
+    build(source, tmp_path / "sdist", str(tmp_path), "build_sdist")
+    (unpacked,) = (tmp_path / "sdist").iterdir()
+    (tmp_path / "of_it").mkdir()
+    assert "no node here" not in build(unpacked, tmp_path / "of_it" / "lib", str(tmp_path))
+    web = tmp_path / "of_it" / "lib" / "callbridge" / "web"
+    assert [path.name for path in web.rglob("*") if path.is_file()] == ["index.html"]

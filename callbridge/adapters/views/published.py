@@ -16,7 +16,9 @@ from callbridge.core.model.plan import Plan, TierRouting
 from callbridge.core.model.rank import rank_of
 
 _TEXTS = frozenset({"name", "state", "reason", "queue", "call", "phone", "device", "tier", "number", "agent"})
-_DECIMALS = frozenset({"updated_at", "since", "arrived_at", "oldest_arrived_at", "ewt_seconds", "sl", "answer_within", "sl_target"})
+_DECIMALS = frozenset(
+    {"updated_at", "since", "arrived_at", "oldest_arrived_at", "ewt_seconds", "sl", "answer_within", "sl_target"}
+)
 """All other fields are whole numbers."""
 
 
