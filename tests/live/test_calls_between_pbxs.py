@@ -11,8 +11,9 @@ from tests.lab import sounds
 from tests.lab.audio import Softphone
 from tests.lab.bridge import Callbridge
 from tests.lab.proxy import AriProxy
-from tests.lab.sip import Call, Phone, PhoneScript, call
+from tests.lab.sip import Call, Callers, Phone, PhoneScript, call
 from tests.live.conftest import must_be_built
+from tests.live.test_standby import stands_by
 from tests.live.two_pbxs import EAST, WEST, Pair, desk, pair
 
 pytestmark = [pytest.mark.live, pytest.mark.asyncio(loop_scope="module")]
@@ -150,6 +151,34 @@ async def test_calls_go_on_while_only_the_link_to_their_pbx_is_lost(both: Pair) 
             phone.hang_up()
             assert (await bridge.until("call_ended"))["outcome"] == "answered"
             await bridge.until_state("bob", "ready")
+
+
+async def test_a_standby_takes_over_on_both(both: Pair) -> None:
+    agents = BOB | {"ann": desk(EAST, "1001", {"other": 1}, login=False)}
+    queues = {name: {"steps": [{"skills": name}]} for name in ("support", "other")}
+    config = both.config(agents, queues=queues)
+    addresses = [{"standby": {"address": f"http://{name}.example:8090"}} for name in ("first", "second")]
+    async with both.bridge_with(config | addresses[0]) as first:
+        second = Callbridge(both.east, config | addresses[1], redis=first.redis, warm=True)
+        try:
+            await second.launch()
+            await stands_by(second, "first")
+            async with (
+                Phone(both.east, "1001", AT_ONCE),
+                Callers(both.west, [Call(dialled="other", number="49301")]) as waiting,
+                talking(both, first) as (phone, caller),
+            ):
+                await first.kill()
+                await second.until_ready(10.0)
+                await second.until_state("bob", "talking")
+                await caller.until_hears(REPLY)
+                await second.ask("ann", "login")
+                await second.until("talk_began", agent="ann")
+                assert (await waiting.wait(10.0))[0].answered_at
+                phone.hang_up()
+                await second.until_state("bob", "ready")
+        finally:
+            await second.close()
 
 
 async def test_callers_are_offered_to_agents_of_their_own_site_first(both: Pair) -> None:
