@@ -27,7 +27,7 @@ from callbridge.core.model.events import PlanChanged
 from callbridge.core.model.orders import LookUp, OfLedger, OfPbx, OfRecording
 from callbridge.core.model.plan import Plan
 from callbridge.core.model.world import World
-from callbridge.core.recovery import snapshots
+from callbridge.core.recovery import removed_pbxs, snapshots
 from callbridge.core.reload import plan_change
 from callbridge.core.requests.scores import scores_published
 from callbridge.observe import ObservedFloor
@@ -217,6 +217,7 @@ def _world(plan: Plan, saved: Saved | None) -> World:
             log.error("a saved row cannot be read", table=bad.table, key=bad.key, why=bad.problem)
         log.info("world restored", **{name: len(saved.rows[name]) for name in ("calls", "legs", "agents")})
         plan_change.restored(world)
+        removed_pbxs.restored(world)
     for pbx in plan.pbxs:
         snapshots.lost(world, pbx)  # before the first deadline: the PBX is down until its first snapshot
     return world
@@ -287,6 +288,8 @@ async def _start(term: Term, process: Process, taken: Taken) -> None:
         await asyncio.sleep(0)  # let it reach the inbox
         for each in recalled:
             runtime.post(each)
+        for leg in removed_pbxs.ended(term.world):
+            runtime.post(leg)
         _run(term, process)
         await adopted  # from now on requests see the configured queues and agents
     finally:

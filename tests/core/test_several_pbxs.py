@@ -7,10 +7,12 @@ from dataclasses import replace
 import pytest
 
 from callbridge.adapters.views.explain_agent import explain_agent
-from callbridge.core.model.agent import State, published
+from callbridge.core.model.agent import State, Work, published
 from callbridge.core.model.events import (
     AgentRequest,
     AnyEvent,
+    CallbackChange,
+    CallbackChangeRequested,
     CallRequest,
     CallRequested,
     DeviceChanged,
@@ -19,12 +21,15 @@ from callbridge.core.model.events import (
     HintRead,
     PbxLost,
     PbxSnapshot,
+    PlanChanged,
+    Why,
 )
-from callbridge.core.model.facts import RequestRefused, TalkEnded
+from callbridge.core.model.facts import CallEnded, RequestRefused, TalkEnded
 from callbridge.core.model.ids import LegId, leg_id, pbx_of
-from callbridge.core.model.orders import InspectPhone, Ring
+from callbridge.core.model.orders import InspectPhone, LookUp, Ring
 from callbridge.core.model.phones import as_dialled, as_named
-from callbridge.core.model.plan import AgentPlan, Plan
+from callbridge.core.model.plan import AgentPlan, CallbackTerms, Plan
+from callbridge.core.recovery import removed_pbxs
 from tests.core.story import Story, agent, plan, queue
 
 EAST, WEST = "pbx", "west"
@@ -252,3 +257,50 @@ def test_a_phone_that_is_in_use_again_has_given_nothing_away() -> None:
     story.happens(DeviceChanged(at=story.now, phone=BOB, state="INUSE"))
     story.wait(3.0)
     assert state(story, "bob") == State.TALKING
+
+
+# -- another configuration at a start -------------------------------------------------------------------------------------
+
+
+def restarted(story: Story, pbxs: tuple[str, ...]) -> None:
+    """With other PBXs, as ``service.term`` starts."""
+    world = story.world
+    world.plan = replace(world.plan, pbxs=pbxs)
+    removed_pbxs.restored(world)
+    story.happens(PlanChanged(at=story.now, plan=world.plan, force=True))
+    for event in removed_pbxs.ended(world):
+        story.happens(event)
+        for order in [*story.orders]:
+            if not isinstance(order, LookUp) and pbx_of((*order.legs, LegId(""))[0]) not in pbxs:
+                story.fails(order, Why.UNSENT)
+
+
+def test_calls_of_a_pbx_that_was_removed_end_and_nobody_is_stuck() -> None:
+    story = floor(ann(), bob())
+    story.ask("ann", AgentRequest.NOT_READY)
+    talk(story, WEST)
+    caller(story, WEST, "waits")
+    caller(story, EAST, "stays")
+    story.wait(5.0)
+    restarted(story, (EAST, "third"))
+    story.wait(30.0)
+    assert [pbx_of(call.leg) for call in story.world.calls.values()] == [EAST]
+    assert len([fact for fact in story.told if isinstance(fact, CallEnded) and fact.estimated]) == 2
+    assert not [leg for leg in story.world.legs if pbx_of(LegId(leg)) == WEST]
+    assert story.world.agents["bob"].work is Work.IDLE
+
+
+def test_a_callback_that_was_owed_from_a_removed_pbx_is_made_from_another() -> None:
+    terms = CallbackTerms(retry_after=1.0)
+    made = replace(
+        both(ann()), queues={"support": queue("support", callback=terms)}, call_back_to=("X.",), outside="PJSIP/{number}@trunk"
+    )
+    story = Story(made)
+    lost(story, EAST)
+    change = CallbackChange.MAKE
+    story.happens(CallbackChangeRequested(at=story.now, change=change, queue="support", number="4420794600", by="api"))
+    (callback,) = story.world.callbacks.values()
+    assert callback.pbx == WEST, "the first that can be reached"
+    restarted(story, (EAST,))
+    (callback,) = story.world.callbacks.values()
+    assert callback.pbx == EAST

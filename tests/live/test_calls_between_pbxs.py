@@ -136,6 +136,24 @@ async def test_a_talk_over_the_tie_line_outlives_a_restart(both: Pair) -> None:
         assert len(bridge.facts("call_arrived")) == 1
 
 
+async def test_a_pbx_with_another_name_after_a_restart_leaves_no_call_behind(both: Pair) -> None:
+    async with both.bridge(BOB) as bridge, talking(both, bridge) as (phone, caller):
+        await bridge.kill()
+        config = both.config(BOB)
+        config["pbx"][0]["name"] = "centre"
+        bridge.write_config(config)
+        await bridge.start()
+        (ended,) = [await bridge.until("call_ended")]
+        assert ended["estimated"]
+        await bridge.until("call_adopted")
+        await caller.until_hears(REPLY)
+        await bridge.until_state("bob", "busy_elsewhere")
+        phone.hang_up()
+        await bridge.until("call_ended", count=2)
+        await bridge.until_state("bob", "ready")
+        assert await bridge.calls() == []
+
+
 async def test_calls_go_on_while_only_the_link_to_their_pbx_is_lost(both: Pair) -> None:
     async with AriProxy(both.east) as proxy:
         config = both.config(BOB)
