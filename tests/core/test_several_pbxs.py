@@ -304,3 +304,14 @@ def test_a_callback_that_was_owed_from_a_removed_pbx_is_made_from_another() -> N
     restarted(story, (EAST,))
     (callback,) = story.world.callbacks.values()
     assert callback.pbx == EAST
+
+
+def test_who_is_logged_in_when_a_second_pbx_is_added_has_the_phone_under_its_new_name() -> None:
+    story = Story(plan([queue("support")], [agent("ann", phone="PJSIP/1001"), agent("bob", phone="PJSIP/1002")]))
+    story.ask("bob", AgentRequest.LOGIN, phone="PJSIP/1009")
+    assert story.world.agents["bob"].phone == "PJSIP/1009"
+    story.world.plan = both(ann(), agent("bob", phone="west/PJSIP/1002"))
+    story.happens(PlanChanged(at=story.now, plan=story.world.plan, force=True))
+    assert story.world.agents["ann"].phones == (ANN,)
+    assert story.world.agents["bob"].phones == ("west/PJSIP/1002",), "a desk without a PBX is nowhere"
+    assert {who: state(story, who) for who in ("ann", "bob")} == {"ann": State.READY, "bob": State.READY}
