@@ -235,7 +235,7 @@ def transfer_is_a_second_call(patch: Patch) -> None:
 
 @mutant("an agent's consult counts as a customer")
 def consult_is_a_customer(patch: Patch) -> None:
-    patch.setattr(phone_transfers, "endpoint_of", lambda name: "")
+    patch.setattr(phone_transfers, "phone_of", lambda plan, leg, name: "")
 
 
 @mutant("a transferred call keeps its old bridge when it queues again")
