@@ -29,13 +29,14 @@ function SignedIn({ page }) {
     setSession(next);
   }
 
+  // Also asked when a stream is refused: only the server's own word that nobody is logged in leads to the log-in.
   async function look() {
     try {
       signedIn(await get("/api/session"));
       setAway(false);
     } catch (problem) {
-      if (problem.status === 401 || problem.status === 403) setSession(null);
-      setAway(problem.status !== 401 && problem.status !== 403);
+      if (problem.status === 401) setSession(null);
+      setAway(problem.status !== 401);
     }
   }
 
@@ -59,13 +60,12 @@ function SignedIn({ page }) {
 
   if (session === null) return html`<${LoginPage} signedIn=${signedIn} />`;
   if (!session) return html`<p class="please-wait" role="status">${t(away ? "problem.unreachable" : "stale.connecting")}</p>`;
-  const expired = () => setSession(null);
   const Page = page === "agent" && session.agent ? AgentPage : SupervisorPage;
   if (page === "home" || (Page === SupervisorPage && session.role === "agent")) {
     return html`<${Redirect} to=${homeOf(session)} />`;
   }
   return html`<${Frame} session=${session} page=${page} signOut=${signOut}>
-    <${Page} session=${session} expired=${expired} />
+    <${Page} session=${session} expired=${look} />
   <//>`;
 }
 
