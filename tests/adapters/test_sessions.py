@@ -12,7 +12,7 @@ import pytest
 from callbridge.adapters.http import Account, AccountKind, Accounts, ApiToken, HttpSettings, Sessions, SessionTerms, TokenRole
 from callbridge.adapters.http.log_in import COOKIE, LOG_IN_FAILED, MOST_OF_ACCOUNT, MOST_OF_ADDRESS
 from callbridge.adapters.http.rate_limit import RateLimit
-from callbridge.adapters.http.sessions import MOST_EACH, WebSession
+from callbridge.adapters.http.sessions import AWAY_FOR, MOST_EACH, WRITTEN_AGAIN, WebSession
 from callbridge.adapters.redis.sessions import RedisSessions
 from callbridge.core.model.events import PlanChanged
 from callbridge.core.requests.pin_guards import LOCKED, MAX_WRONG_PINS
@@ -330,28 +330,38 @@ async def test_a_restart_keeps_people_logged_in_and_a_log_out_counts_everywhere(
 
 
 async def test_without_redis_people_log_in_all_the_same(redis_server: RedisServer) -> None:
-    sessions, store = _kept(redis_server)
+    clock = [1_790_000_000.0]
+    store = RedisSessions(redis_server.settings())
+    sessions = Sessions(SessionTerms(), lambda: clock[0], store, b"key")
     redis_server.kill()
     session_id = await sessions.open(user("maria"))
     assert await sessions.find(session_id) is not None
-    assert await sessions.find("guessed") is None
+    with pytest.raises(ConnectionError):
+        await sessions.find("of before, or guessed")
+    clock[0] += AWAY_FOR
+    assert await sessions.find("of before, or guessed") is None
     await sessions.end(session_id)
     assert await sessions.find(session_id) is None
     await store.close()
 
 
 class _Shelf:
-    """A store whose content a test can spoil."""
+    """A store whose content a test can spoil, and that can be away."""
 
     def __init__(self) -> None:
         self.kept: dict[str, str] = {}
         self.asked = 0
+        self.away = False
 
-    async def put(self, key: str, text: str, seconds: float) -> None:
-        self.kept[key] = text
+    async def put(self, key: str, text: str, seconds: float) -> bool:
+        if not self.away:
+            self.kept[key] = text
+        return not self.away
 
     async def get(self, key: str) -> str | None:
         self.asked += 1
+        if self.away:
+            raise ConnectionError
         return self.kept.get(key)
 
     async def drop(self, key: str) -> None:
@@ -367,6 +377,50 @@ async def test_a_session_that_cannot_be_read_is_none_and_the_store_is_not_asked_
     sessions.begin()
     assert [await sessions.find(session_id) for _ in range(3)] == [None] * 3
     assert shelf.asked == 1
+
+
+async def test_a_store_that_is_late_sends_nobody_to_the_log_in() -> None:
+    """After a restart beside a busy Redis: the first look-up came to nothing, and everybody was asked for the password again."""
+    shelf, clock = _Shelf(), [1_790_000_000.0]
+    first = Sessions(SessionTerms(), lambda: clock[0], shelf, b"key")
+    session_id = await first.open(user("maria"))
+    again = Sessions(SessionTerms(), lambda: clock[0], shelf, b"key")
+    shelf.away = True
+    with pytest.raises(ConnectionError):
+        await again.find(session_id)
+    shelf.away = False
+    assert await again.find(session_id) is not None
+    clock[0] += AWAY_FOR  # it was away for a moment only
+    again.begin()
+    shelf.away = True
+    with pytest.raises(ConnectionError):
+        await again.find(session_id)
+
+
+async def test_a_session_that_could_not_be_written_is_written_soon_afterwards() -> None:
+    shelf, clock = _Shelf(), [1_790_000_000.0]
+    sessions = Sessions(SessionTerms(), lambda: clock[0], shelf, b"key")
+    shelf.away = True
+    session_id = await sessions.open(user("maria"))
+    shelf.away = False
+    clock[0] += WRITTEN_AGAIN
+    assert await sessions.find(session_id) is not None
+    await sessions.close()
+    sessions.begin()
+    assert await sessions.find(session_id) is not None
+
+
+async def test_a_request_whose_session_cannot_be_read_now_is_to_come_again(desk: ToyDesk) -> None:
+    shelf = _Shelf()
+    desk.opened = Sessions(SessionTerms(), lambda: 1_790_000_000.0, shelf, b"key")
+    async with client_of(desk, SETTINGS) as client:
+        await maria(client)
+        desk.opened.begin()
+        shelf.away = True
+        answer = await client.get("/api/queues")
+        assert (answer.status, answer.headers["Retry-After"]) == (503, "2")
+        shelf.away = False
+        assert (await client.get("/api/queues")).status == 200
 
 
 def test_the_id_of_a_session_is_kept_nowhere_and_neither_is_the_pin() -> None:

@@ -123,9 +123,12 @@ class LogIns:
     # -- sessions -----------------------------------------------------------------------------------------------
 
     async def of(self, request: web.Request) -> tuple[WebSession, Account] | None:
-        """Whose cookie this is; None: nobody's who may still be here."""
+        """Whose cookie this is; None: nobody's who may still be here. Raises Problem when that cannot be known now."""
         session_id = cookie_of(request)
-        session = await self.sessions.find(session_id) if session_id else None
+        try:
+            session = await self.sessions.find(session_id) if session_id else None
+        except ConnectionError:
+            raise Problem(503, "sessions cannot be read at the moment", retry_after=2) from None
         if session is None:
             return None
         account = self.account_of(session)
@@ -155,7 +158,10 @@ class LogIns:
 
         async def goes_on() -> bool:
             if who.session is not None:
-                found = await self.of(request)
+                try:
+                    found = await self.of(request)
+                except Problem:
+                    return True  # asked again soon
                 if found is None or (found[1].role, found[1].teams) != (who.role, who.teams):
                     return False
             return self._accounts().scope(who.teams) == who.scope

@@ -24,17 +24,23 @@ MOST_EACH = 20
 """Sessions of one account; a further one ends the oldest."""
 WRITTEN_EVERY = 60.0
 """Seconds after which the use of a session is written to the store again."""
+WRITTEN_AGAIN = 5.0
+"""Seconds after which that is tried again."""
+AWAY_FOR = 30.0
+"""Seconds for which a store may be away before its sessions count as over. Until then nobody is sent to the log-in."""
 UNKNOWN_FOR = 30.0
 """Seconds for which the store is not asked again for an id that it does not know."""
 _MOST_UNKNOWN = 1000
 
 
 class SessionStore(Protocol):
-    """Where sessions outlive the process. Never raises: a store that is away knows nothing."""
+    """Where sessions outlive the process."""
 
-    async def put(self, key: str, text: str, seconds: float) -> None: ...
+    async def put(self, key: str, text: str, seconds: float) -> bool:
+        """Whether it was written."""
 
-    async def get(self, key: str) -> str | None: ...
+    async def get(self, key: str) -> str | None:
+        """None: there is none. Raises ConnectionError when the store does not answer."""
 
     async def drop(self, key: str) -> None: ...
 
@@ -70,6 +76,8 @@ class Sessions:
         """By the hash of its id, the least recently used first."""
         self._unknown: OrderedDict[str, float] = OrderedDict()
         self._writing: set[asyncio.Task[None]] = set()
+        self._away_since: float | None = None
+        """Since when the store does not answer."""
 
     def begin(self) -> None:
         """What is in memory may be old: another instance may have led meanwhile."""
@@ -85,12 +93,12 @@ class Sessions:
         for oldest in own[: max(0, len(own) + 1 - MOST_EACH)]:
             await self._drop(oldest)
         self._keep(key, session)
-        if self._store is not None:
-            await self._store.put(key, _text(session), self.left(session))
+        await self._write(key, session)
         return session_id
 
     async def find(self, session_id: str) -> WebSession | None:
-        """The session with this id, which has been used now; None when it is over."""
+        """The session with this id, which has been used now; None when it is over. Raises ConnectionError when that is not known
+        because the store has just stopped to answer."""
         key = _hash(session_id)
         session = self._open.get(key) or await self._stored(key)
         if session is None:
@@ -124,9 +132,16 @@ class Sessions:
         now = self._wall()
         session.used_at = max(session.used_at, now)
         self._open.move_to_end(key)
-        if self._store is not None and now - session.written_at >= WRITTEN_EVERY:
-            session.written_at = now
-            self._soon(self._store.put(key, _text(session), self.left(session)))
+        if now - session.written_at >= WRITTEN_EVERY:
+            self._soon(self._write(key, session))
+
+    async def _write(self, key: str, session: WebSession) -> None:
+        """What could not be written is written at a use soon afterwards."""
+        if self._store is None:
+            return
+        session.written_at = self._wall()
+        if not await self._store.put(key, _text(session), self.left(session)):
+            session.written_at -= WRITTEN_EVERY - WRITTEN_AGAIN
 
     def _keep(self, key: str, session: WebSession) -> None:
         self._unknown.pop(key, None)
@@ -139,7 +154,15 @@ class Sessions:
         now = self._wall()
         if self._store is None or now < self._unknown.get(key, 0.0):
             return None
-        session = _read(await self._store.get(key))
+        try:
+            text = await self._store.get(key)
+        except ConnectionError:
+            self._away_since = now if self._away_since is None else self._away_since
+            if now < self._away_since + AWAY_FOR:
+                raise
+            return None
+        self._away_since = None
+        session = _read(text)
         if session is None:
             self._unknown[key] = now + UNKNOWN_FOR
             while len(self._unknown) > _MOST_UNKNOWN:

@@ -11,24 +11,26 @@ log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
 
 class RedisSessions:
-    """A Redis that is away knows no session and loses none that we have in memory."""
+    """A Redis that is away loses no session that we have in memory; ``get`` raises ConnectionError, for it knows nothing."""
 
     def __init__(self, settings: RedisSettings) -> None:
         self._settings = settings
         self._redis: Redis = connect(settings)
 
-    async def put(self, key: str, text: str, seconds: float) -> None:
+    async def put(self, key: str, text: str, seconds: float) -> bool:
         try:
             await self._redis.set(self._place(key), text, px=max(1, int(seconds * 1000)))
         except TROUBLE as error:
             log.warning("a session was not written to redis", error=type(error).__name__)
+            return False
+        return True
 
     async def get(self, key: str) -> str | None:
         try:
             found = await self._redis.get(self._place(key))
         except TROUBLE as error:
             log.warning("a session was not read from redis", error=type(error).__name__)
-            return None
+            raise ConnectionError from error
         return found.decode(errors="replace") if isinstance(found, bytes) else None
 
     async def drop(self, key: str) -> None:
