@@ -233,6 +233,24 @@ async def test_until_there_is_a_world_the_probes_answer_and_all_else_says_what_i
             assert "starting" in problem["detail"]
 
 
+async def test_a_session_or_a_key_that_cannot_be_looked_up_yet_is_not_called_wrong() -> None:
+    """A page that came back while callbridge started was told that nobody is logged in, and left for the log-in."""
+    site = make_starting_app(HttpSettings(token="root"), Probes(missing=lambda: []))
+    address = socket.create_server(("127.0.0.1", 0))
+    url = f"http://127.0.0.1:{address.getsockname()[1]}"
+    async with listening(site, address), aiohttp.ClientSession() as session:
+
+        async def status(path: str, **headers: str) -> int:
+            async with session.get(url + path, headers=headers) as answer:
+                return answer.status
+
+        assert await status("/api/session", Cookie="callbridge=of-before") == 503
+        assert await status("/api/walls/floor/views?key=of-the-television") == 503
+        assert await status("/api/queues", Authorization="Bearer root") == 503
+        assert await status("/api/queues", Authorization="Bearer wrong", Cookie="callbridge=of-before") == 401
+        assert await status("/api/queues") == 401
+
+
 def process_config(folder: Path, ari: str = "http://127.0.0.1:9/ari", **more: object) -> Path:
     """Of one agent, one queue and a PBX that is away, unless one is named."""
     links = {"ari": {"url": ari, "user": "u", "password": "p"}, "ami": {"port": 9, "user": "u", "secret": "s"}}

@@ -70,6 +70,15 @@ def leader_only(role: Callable[[], Role]) -> Handler:
     return refuse
 
 
+@web.middleware
+async def _known_later(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """A session, or the key of a wallboard, that nobody can look up yet is not wrong: a page that was told so would leave."""
+    claims = hdrs.COOKIE in request.headers or "key" in request.query
+    if claims and hdrs.AUTHORIZATION not in request.headers and request.path.startswith("/api/"):
+        raise Problem(503, "callbridge is starting", retry_after=1.0)
+    return await handler(request)
+
+
 def make_starting_app(settings: HttpSettings, probes: Probes) -> web.Application:
     """The application that is served until there is a world."""
 
@@ -77,9 +86,8 @@ def make_starting_app(settings: HttpSettings, probes: Probes) -> web.Application
         waiting = "; ".join(probes.missing())
         raise Problem(503, f"callbridge is starting{': ' if waiting else ''}{waiting}", retry_after=1.0)
 
-    app = web.Application(
-        middlewares=[timed, behind(settings.proxies), problems, plain_only(Refusals(probes.refused)), guard(settings)]
-    )
+    plain = plain_only(Refusals(probes.refused))
+    app = web.Application(middlewares=[timed, behind(settings.proxies), problems, plain, _known_later, guard(settings)])
     app.router.add_get("/healthz", probes.health)
     app.router.add_get("/readyz", probes.readiness)
     app.router.add_get("/metrics", probes.figures)
