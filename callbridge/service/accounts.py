@@ -13,7 +13,7 @@ from callbridge.wire.passwords import read_hash
 
 
 def accounts(settings: Settings) -> Accounts:
-    """Users, the agents who have a PIN, teams and wallboards."""
+    """Users, the agents who can prove who they are, teams and wallboards."""
     users = {
         name: Account(
             kind=AccountKind.USER,
@@ -22,8 +22,8 @@ def accounts(settings: Settings) -> Accounts:
             role=TokenRole(user.role),
             teams=user.teams,
             language=user.language or "",
-            secret=user.password.get_secret_value(),
-            password=read_hash(user.password.get_secret_value()),
+            secret=user.password.get_secret_value() if user.password is not None else "",
+            password=read_hash(user.password.get_secret_value()) if user.password is not None else None,
         )
         for name, user in settings.users.items()
     }
@@ -35,10 +35,10 @@ def accounts(settings: Settings) -> Accounts:
             role=TokenRole.AGENT,
             agent=name,
             language=agent.language or "",
-            secret=agent.pin.get_secret_value(),
+            secret=agent.pin.get_secret_value() if agent.pin is not None else "",
         )
         for name, agent in settings.agents.items()
-        if agent.pin is not None
+        if agent.pin is not None or settings.http.oidc is not None
     }
     teams = {
         name: Team(name=name, queues=frozenset(team.queues), agents=frozenset(team.agents))

@@ -11,7 +11,7 @@ from callbridge.adapters.ari.link import AriSettings
 from callbridge.adapters.ari.ownership import OwnershipCheck
 from callbridge.adapters.history import People, Retention
 from callbridge.adapters.history.recording_retention import RecordingTerms
-from callbridge.adapters.http import ApiToken, ConnectionLimits, HttpSettings, TlsFiles, TokenRole, TrustedProxies
+from callbridge.adapters.http import ApiToken, ConnectionLimits, HttpSettings, OidcSettings, TlsFiles, TokenRole, TrustedProxies
 from callbridge.adapters.ledger import LedgerTerms
 from callbridge.adapters.lookups.lookup import LookupSettings
 from callbridge.adapters.mail import MailSettings
@@ -22,6 +22,7 @@ from callbridge.runtime.lease import LeaseTimes
 from callbridge.settings.instance import HttpConfig, InstanceConfig, PbxConfig
 from callbridge.settings.models import Settings
 from callbridge.settings.resolve import ONCE_WITHIN, REMEMBERED_WITHIN
+from callbridge.settings.web_access import OidcConfig
 
 
 def redis_settings(settings: Settings) -> RedisSettings | None:
@@ -206,7 +207,16 @@ def http_settings(http: HttpConfig) -> HttpSettings:
         tokens=tokens,
         limits=limits,
         proxies=TrustedProxies.of(http.trusted_proxies),
+        oidc=_oidc(http.oidc),
     )
+
+
+def _oidc(oidc: OidcConfig | None) -> OidcSettings | None:
+    if oidc is None:
+        return None
+    secret = oidc.client_secret.get_secret_value() if oidc.client_secret is not None else ""
+    address = oidc.address.rstrip("/")
+    return OidcSettings(issuer=oidc.issuer, client_id=oidc.client_id, client_secret=secret, address=address, claim=oidc.claim)
 
 
 def tls_files(http: HttpConfig) -> TlsFiles | None:

@@ -51,6 +51,9 @@ class HttpBackend:
     def now(self) -> float:
         return self._term.clock.now()
 
+    def wall(self) -> float:
+        return self._term.clock.wall()
+
     async def submit(self, event: SubmittedEvent) -> RequestRefused | None:
         async with asyncio.timeout(ASKING):
             return await self._term.runtime.submit(event)

@@ -34,7 +34,7 @@ from callbridge.settings.values import (
     Zone,
     filled,
 )
-from callbridge.settings.web_access import AddressRange, SessionsConfig, TlsConfig
+from callbridge.settings.web_access import AddressRange, OidcConfig, SessionsConfig, TlsConfig
 from callbridge.wire.webhooks import EVENTS, EventName, placeholders
 
 DEFAULT_APP, DEFAULT_PREFIX = "callbridge", "cb"
@@ -290,6 +290,8 @@ class HttpConfig(ConfigSection):
     trusted_proxies: tuple[AddressRange, ...] = ()
     """Addresses or networks of reverse proxies whose `X-Forwarded-For`, `-Proto` and `-Host` are believed.
     Example: `[10.0.0.5]`"""
+    oidc: OidcConfig | None = None
+    """Single sign-on; without this section people log in with passwords and PINs only."""
     sessions: SessionsConfig = SessionsConfig()
     """How long somebody who has logged in with a browser stays logged in."""
 

@@ -21,8 +21,9 @@ class UserConfig(ConfigSection):
     role: Literal["viewer", "supervisor", "admin"]
     """What the user may do: a `viewer` reads, a `supervisor` acts for agents and calls, an `admin` may also reload the
     configuration."""
-    password: SecretStr
-    """Hash of the password, as `callbridge password` prints it. Example: `scrypt:15:8:3:c2FsdHNhbHQ:a2V5a2V5a2V5a2V5a2V5`"""
+    password: SecretStr | None = None
+    """Hash of the password, as `callbridge password` prints it; who has none logs in by `http.oidc`.
+    Example: `scrypt:15:8:3:c2FsdHNhbHQ:a2V5a2V5a2V5a2V5a2V5`"""
     teams: tuple[Name, ...] = ()
     """Teams whose queues and agents the user sees and acts on; without any all queues and agents. Example: `[front]`"""
     language: LanguageCode | None = None
@@ -30,8 +31,9 @@ class UserConfig(ConfigSection):
 
     @field_validator("password")
     @classmethod
-    def _a_hash(cls, value: SecretStr) -> SecretStr:
-        read_hash(value.get_secret_value())
+    def _a_hash(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None:
+            read_hash(value.get_secret_value())
         return value
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 from collections.abc import Iterable, Iterator
 
 from callbridge.settings import models
@@ -16,6 +17,7 @@ RESERVED = ("admin", "local")
 def faults(settings: models.Settings, document: Document) -> Iterator[Fault]:
     yield from _users(settings, document)
     yield from _proxied(settings, document)
+    yield from _oidc(settings, document)
     for name, team in settings.teams.items():
         yield from _known(document, ("teams", name, "queues"), team.queues, "queue", mapping(document.values.get("queues")))
         yield from _known(document, ("teams", name, "agents"), team.agents, "agent", mapping(document.values.get("agents")))
@@ -26,6 +28,11 @@ def faults(settings: models.Settings, document: Document) -> Iterator[Fault]:
         yield from _known(document, at, token.teams, "team", mapping(document.values.get("teams")))
         if token.teams and token.role in ("agent", "admin"):
             yield document.at(at, f"requires role: viewer or supervisor, not {token.role}", key=True)
+
+
+def _oidc(settings: models.Settings, document: Document) -> Iterator[Fault]:
+    if settings.http.oidc is not None and importlib.util.find_spec("joserfc") is None:
+        yield document.at(("http", "oidc"), "needs a package that is not installed", "pip install 'callbridge[oidc]'", key=True)
 
 
 def _proxied(settings: models.Settings, document: Document) -> Iterator[Fault]:
@@ -45,6 +52,9 @@ def _users(settings: models.Settings, document: Document) -> Iterator[Fault]:
             yield document.at(at, f"{name!r} is already the id of an agent", "agents log in with their id and PIN", key=True)
         elif name in tokens:
             yield document.at(at, f"{name!r} is already the name of a token: the audit could not tell the two apart", key=True)
+        given = {(*at, "password"), (*at, "password_file")} & document.keys.keys()
+        if user.password is None and settings.http.oidc is None and not given:
+            yield document.at((*at, "password"), "is missing", "make one with `callbridge password`, or add http.oidc")
         if user.teams and user.role == "admin":
             yield document.at((*at, "teams"), "requires role: viewer or supervisor, not admin", key=True)
         yield from _known(document, (*at, "teams"), user.teams, "team", mapping(document.values.get("teams")))

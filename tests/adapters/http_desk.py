@@ -54,8 +54,8 @@ class ToyDesk:
     ) -> None:
         self.busy = Busy(8)
         self.people = Accounts()
-        self.opened = Sessions(SessionTerms(), lambda: self.wall)
-        self.wall = 1_790_000_000.0
+        self.opened = Sessions(SessionTerms(), lambda: self.wall_clock)
+        self.wall_clock = 1_790_000_000.0
         self.stories = Timelines()
         self._reports = toy_reports()
         self._quality = quality or toy_quality()
@@ -95,6 +95,9 @@ class ToyDesk:
 
     def now(self) -> float:
         return self.busy.now
+
+    def wall(self) -> float:
+        return self.wall_clock
 
     async def submit(self, event: SubmittedEvent) -> RequestRefused | None:
         if self.fault is not None:

@@ -126,6 +126,9 @@ class House:
     def now(self) -> float:
         return self.clock.now()
 
+    def wall(self) -> float:
+        return time.time()
+
     async def submit(self, event: SubmittedEvent) -> RequestRefused | None:
         async with asyncio.timeout(HANGS):
             return await self.runtime.submit(event)

@@ -225,12 +225,12 @@ async def test_logging_out_ends_the_session_and_deletes_the_cookie(client: Clien
 async def test_a_session_ends_when_it_is_not_used_and_in_any_case_some_time(desk: ToyDesk, client: Client) -> None:
     await maria(client)
     for _ in range(12):
-        desk.wall += 3599
+        desk.wall_clock += 3599
         assert (await client.get("/api/session")).status == 200
-    desk.wall += 20
+    desk.wall_clock += 20
     assert (await client.get("/api/session")).status == 401
     await maria(client)
-    desk.wall += 3601
+    desk.wall_clock += 3601
     assert (await client.get("/api/session")).status == 401
 
 

@@ -10,6 +10,7 @@ from callbridge.adapters.http.backend import Backend, NoStandby, ReloadResult, S
 from callbridge.adapters.http.feed import EventFeed
 from callbridge.adapters.http.handlers import make_app
 from callbridge.adapters.http.limits import REFUSALS, ConnectionLimits
+from callbridge.adapters.http.oidc import OidcSettings
 from callbridge.adapters.http.probes import Probes, Role, make_starting_app
 from callbridge.adapters.http.proxies import TrustedProxies
 from callbridge.adapters.http.request_bodies import BODY_LIMIT
@@ -32,6 +33,7 @@ __all__ = [
     "EventFeed",
     "HttpSettings",
     "NoStandby",
+    "OidcSettings",
     "Probes",
     "ReloadResult",
     "Role",

@@ -16,7 +16,7 @@ import ipaddress
 from collections.abc import Callable, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
 
 import structlog
 from aiohttp import hdrs, web
@@ -24,6 +24,7 @@ from aiohttp.typedefs import Handler, Middleware
 
 from callbridge.adapters.http.accounts import Account, AccountKind, Accounts, TokenRole
 from callbridge.adapters.http.limits import ConnectionLimits, address_of
+from callbridge.adapters.http.oidc import OidcSettings
 from callbridge.adapters.http.problems import Problem
 from callbridge.adapters.http.proxies import TrustedProxies
 from callbridge.adapters.http.rate_limit import RateLimit
@@ -73,6 +74,7 @@ class HttpSettings:
     logins: int = 10
     limits: ConnectionLimits = field(default_factory=ConnectionLimits)
     proxies: TrustedProxies = field(default_factory=TrustedProxies)
+    oidc: OidcSettings | None = None
 
     @property
     def all_tokens(self) -> dict[str, Account]:
@@ -174,6 +176,7 @@ class _Guard:
         now = asyncio.get_running_loop().time
         self._known = [(f"Bearer {text}".encode(), account) for text, account in settings.all_tokens.items()]
         self._loopback = is_loopback(settings.host)
+        self._sign_on: dict[str, Any] = {"sign_on": "/oidc"} if settings.oidc is not None else {}
         self._proxied = bool(settings.proxies.networks)
         self._wrong = RateLimit(settings.wrong_tokens, now=now)
         self._logins = Logins(told, now) if told is not None else None
@@ -198,7 +201,7 @@ class _Guard:
             check_origin(request, cookie=True)
             who = self._caller(found[1], found[0])
         elif self.closed:
-            raise Problem(401, "a log-in or a valid bearer token is required")
+            raise Problem(401, "a log-in or a valid bearer token is required", **self._sign_on)
         else:
             check_origin(request, cookie=False)
             who = _local(self._loopback)

@@ -51,6 +51,9 @@ class Backend(Protocol):
     def now(self) -> float:
         """The present time, as events carry it."""
 
+    def wall(self) -> float:
+        """The present time by the clock on the wall, epoch seconds."""
+
     async def submit(self, event: SubmittedEvent) -> RequestRefused | None:
         """Submit a request; None when it was carried out."""
 

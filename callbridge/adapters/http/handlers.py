@@ -23,6 +23,8 @@ from callbridge.adapters.http.feed import EventFeed, Wanted
 from callbridge.adapters.http.limited import OUTSIDE
 from callbridge.adapters.http.limits import Refusals
 from callbridge.adapters.http.log_in import LogIns
+from callbridge.adapters.http.oidc import Oidc
+from callbridge.adapters.http.oidc_pages import OidcPages
 from callbridge.adapters.http.openapi import document
 from callbridge.adapters.http.pages import DIST, Pages
 from callbridge.adapters.http.permits import NOT_YOURS, limit_of, permitted, timeline_for
@@ -108,6 +110,8 @@ def make_app(settings: HttpSettings, backend: Backend, probes: Probes, feed: Eve
         if route.roles is None and route.method == hdrs.METH_GET:
             app.router.add_route(hdrs.METH_HEAD, route.path, handler)  # load balancers probe with HEAD
     Pages(pages).add_to(app.router)
+    if settings.oidc is not None:
+        OidcPages(Oidc(settings.oidc, backend.wall), log_ins, backend.accounts, opened).add_to(app)
 
     async def close(_: web.Application) -> None:
         feed.close()
