@@ -181,7 +181,7 @@ class ViewFeed:
         show: Callable[[str], str] = scrub if self.board.masked else str
         details = {name: show(value) for name, value in call.values}
         withheld = call.number == WITHHELD
-        known = {"name": "" if withheld else call.name, "withheld": withheld, "details": details}
+        known = {"name": "" if withheld else show(call.name), "withheld": withheld, "details": details}
         return {"id": call.id, **(self.board.call(call.id) or {}), **known}
 
 
