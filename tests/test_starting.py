@@ -235,7 +235,7 @@ async def test_until_there_is_a_world_the_probes_answer_and_all_else_says_what_i
 
 async def test_a_session_or_a_key_that_cannot_be_looked_up_yet_is_not_called_wrong() -> None:
     """A page that came back while callbridge started was told that nobody is logged in, and left for the log-in."""
-    site = make_starting_app(HttpSettings(token="root"), Probes(missing=lambda: []))
+    site = make_starting_app(HttpSettings(token="root"), Probes(missing=list))
     address = socket.create_server(("127.0.0.1", 0))
     url = f"http://127.0.0.1:{address.getsockname()[1]}"
     async with listening(site, address), aiohttp.ClientSession() as session:
