@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.table import Table
 
 ROOT = Path(__file__).resolve().parents[2]
-NAMES = ("chaos", "core", "handover", "history", "overload", "pacing", "publish", "steps", "takeover", "throughput")
+NAMES = ("chaos", "core", "handover", "history", "overload", "pacing", "publish", "steps", "takeover", "throughput", "waiting")
 
 
 def main() -> None:
