@@ -16,10 +16,7 @@ from callbridge.core.model.plan import Plan, TierRouting
 from callbridge.core.model.rank import rank_of
 
 _TEXTS = frozenset({"name", "state", "reason", "queue", "call", "phone", "device", "tier", "number", "agent"})
-_DECIMALS = frozenset(
-    {"updated_at", "since", "arrived_at", "oldest_arrived_at", "ewt_seconds", "sl", "answer_within", "sl_target"}
-)
-"""All other fields are whole numbers."""
+"""All other fields are numbers, as Python writes them: what has no point or exponent is a whole one."""
 
 
 def view_of(fields: Mapping[bytes, bytes]) -> View:
@@ -31,10 +28,12 @@ def _value(name: str, data: bytes) -> str | int | float:
     text = data.decode(errors="replace")
     if name in _TEXTS or not text:
         return text
-    try:
-        return float(text) if name in _DECIMALS else int(text)
-    except ValueError:
-        return text
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            continue
+    return text
 
 
 def waiting_view(calls: Mapping[str, View], plan: Plan, now: float, most: int) -> dict[str, Any]:
