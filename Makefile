@@ -11,7 +11,8 @@ SCREENS := $(WEB)/dist/index.html
 export PYTHONDONTWRITEBYTECODE :=
 # Modules without a fast test, and a plugin that only one of them uses: reading them takes longer than many a folder's tests.
 # tests/docs/test_makefile.py keeps the list true.
-NOT_FAST := --ignore=tests/live --ignore=tests/lab --ignore=tests/browser --ignore=tests/adapters/test_http_schema.py -p no:schemathesis
+NOT_FAST := --ignore=tests/live --ignore=tests/lab --ignore=tests/browser --ignore=tests/adapters/test_http_schema.py \
+	--ignore=tests/adapters/test_oidc.py -p no:schemathesis
 # The fast tests are collected once and run by a few forked processes (tests/forks.py), more than there are cores, for many tests
 # wait for a Redis, a socket or a clock. Not nice: what waits is judged by when it goes on.
 FAST := $(BIN)/python -m pytest -q -m "not live and not slow" --hypothesis-profile few -p tests.forks --forks 4 \

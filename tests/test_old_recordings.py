@@ -16,6 +16,8 @@ from tests.adapters.toy_quality import recorded
 from tests.adapters.waiting import until
 from tests.test_starting import process_config, processed
 
+pytestmark = pytest.mark.slow
+
 
 async def test_recordings_are_deleted_while_it_serves(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(recording_retention, "FIRST_DELETION_AFTER", 0.0)

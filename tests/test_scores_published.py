@@ -22,6 +22,8 @@ from tests.adapters.toy_quality import recorded
 from tests.adapters.waiting import until
 from tests.test_starting import own_redis, process_config, processed
 
+pytestmark = pytest.mark.slow
+
 LONG = True
 
 QUALITY = {

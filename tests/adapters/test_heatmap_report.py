@@ -17,6 +17,8 @@ from tests.examples import cases, seeds
 
 from .report_days import BERLIN, HOUR, LORD_HOWE, ORIGINS, at, busy, put, query, spread, table
 
+pytestmark = pytest.mark.slow
+
 SATURDAY = at("2026-11-28")
 
 

@@ -16,6 +16,8 @@ from callbridge.adapters.quality.service import QualityService
 from tests.adapters.http_desk import Client, ToyDesk, client_of
 from tests.adapters.toy_quality import quality_service, recorded
 
+pytestmark = pytest.mark.slow
+
 SETTINGS = HttpSettings(
     tokens=[
         ApiToken(name="ann", role=TokenRole.AGENT, token="ann-token", agent="ann"),

@@ -21,6 +21,8 @@ from tests.adapters.http_desk import Client, ToyDesk, client_of
 from tests.adapters.toy_quality import SOUND, TOMORROW, recorded
 from tests.adapters.waiting import HANGS
 
+pytestmark = pytest.mark.slow
+
 SETTINGS = HttpSettings(
     tokens=[
         ApiToken(name="eve", role=TokenRole.SUPERVISOR, token="eve"),

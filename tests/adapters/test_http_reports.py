@@ -31,6 +31,8 @@ from tests.adapters.postgres import new_database
 from tests.adapters.toy_reports import NINE, SITE, one_day, toy_reports, toy_url
 from tests.adapters.waiting import HANGS
 
+pytestmark = pytest.mark.slow
+
 SETTINGS = HttpSettings(
     tokens=[
         ApiToken(name="wallboard", role=TokenRole.VIEWER, token="view"),

@@ -22,6 +22,8 @@ from callbridge.wire.phone_numbers import LETTERS, PREMIUM, TWO_NUMBERS, WITH_EX
 from tests.examples import cases, examples
 from tests.memory_ledger import opened
 
+pytestmark = pytest.mark.slow
+
 CASES = Path(__file__).parents[1] / "cases" / "leads"
 BRITISH = LeadReader(numbers=PhoneNumbers("GB"), zone="Europe/London")
 GERMAN = LeadReader(numbers=PhoneNumbers("DE"), zone="Europe/Berlin")

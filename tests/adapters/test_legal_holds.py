@@ -17,6 +17,8 @@ from callbridge.adapters.history.persons import PersonRows
 from callbridge.adapters.history.recording_retention import RecordingTerms, delete_due
 from callbridge.adapters.history.retention import DAY, Retention, prune
 
+pytestmark = pytest.mark.slow
+
 NOW = 1000 * DAY
 NUMBER = "+442079460001"
 SPELLINGS = (NUMBER, NUMBER[1:])

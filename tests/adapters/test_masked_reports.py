@@ -15,6 +15,8 @@ from callbridge.wire.reports import CATALOGUE
 from tests.adapters.http_desk import ToyDesk, client_of
 from tests.adapters.toy_reports import NINE, SITE
 
+pytestmark = pytest.mark.slow
+
 NUMBER, OTHER, NAME = "+442079460123", "+493012345678", "Jane Doe"
 IN_CLEAR = (NUMBER[1:], OTHER[1:], NAME)
 ABOUT_PEOPLE = {"calls", "call", "abandoned", "transfers", "sessions", "agents"}

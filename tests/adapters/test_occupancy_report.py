@@ -22,6 +22,8 @@ from tests.examples import seeds
 from .days import rows
 from .report_days import BERLIN, HOUR, LORD_HOWE, ORIGINS, at, put, query, spread, table
 
+pytestmark = pytest.mark.slow
+
 
 def find(store: HistoryStore, asked: ReportQuery) -> dict[str, OccupancyFigures]:
     return find_occupancy(store.database.engine, asked, asked.pieces())

@@ -24,6 +24,8 @@ from callbridge.adapters.http.log_in import COOKIE
 from callbridge.adapters.http.oidc import SIGN_ON_WITHIN, Oidc, SignOnFailed
 from tests.adapters.http_desk import Client, ToyDesk, client_of
 
+pytestmark = pytest.mark.slow
+
 SECRET = "a secret: with/odd&letters"
 KEY, OTHER = RSAKey.generate_key(2048, {"kid": "one"}), RSAKey.generate_key(2048, {"kid": "two"})
 

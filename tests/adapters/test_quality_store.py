@@ -22,6 +22,8 @@ from callbridge.core.model.facts import AnyFact, CallRecorded, RecordingFailed, 
 from .postgres import new_database
 from .told import DAY, MORNING, arrival, tell
 
+pytestmark = pytest.mark.slow
+
 TODAY = Period("2026-11-28", MORNING, MORNING + DAY)
 TEAM = SampleTerms(name="team", rate=0.1, each=SamplePeriod.DAY, form="service")
 REVIEWER = SampleTerms(name="reviewer", rate=0.5, each=SamplePeriod.WEEK, form="service")

@@ -22,6 +22,8 @@ from .days import facts_of, rows
 from .postgres import new_database
 from .told import DAY, MORNING, adds_up, arrival, asked, read, tell
 
+pytestmark = pytest.mark.slow
+
 ENDS = ("kept", "failed", "expired", "cancelled")
 
 

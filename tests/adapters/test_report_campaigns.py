@@ -26,6 +26,8 @@ from tests.examples import cases, seeds
 from .postgres import new_database
 from .told import DAY, MORNING, ZONE, adds_up, asked, read, tell
 
+pytestmark = pytest.mark.slow
+
 LIMITS = DialLimits(per_day=99, retry={"busy": 60.0, "no_answer": 60.0}, after_abandoned=0.0)
 LEDGER_TERMS = LedgerTerms(LIMITS, Frequency(99, 0.0))
 SPRING = CampaignTerms(

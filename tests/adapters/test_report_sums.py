@@ -18,6 +18,8 @@ from tests.examples import cases
 
 from .report_days import BERLIN, HOUR, LORD_HOWE, ORIGINS, at, busy, put, query, spread, sums, table
 
+pytestmark = pytest.mark.slow
+
 COHORT = ("offered", "answered", "abandoned", "short_abandoned", "overflowed", "failed", "waiting", "talks", "hold")
 CLIPPED = ("logged_in", "ready", "ringing", "talking", "wrap_up", "not_ready", "busy_elsewhere", "offline", "handled", "missed")
 DIVISIONS = (

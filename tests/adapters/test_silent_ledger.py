@@ -51,6 +51,8 @@ from tests.adapters.waiting import HANGS
 from tests.core.test_campaigns import begin as begin_campaign
 from tests.core.test_campaigns import house
 
+pytestmark = pytest.mark.slow
+
 LONG = True
 
 

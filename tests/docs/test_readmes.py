@@ -20,6 +20,8 @@ from tests.docs.readmes import (
     rewritten,
 )
 
+pytestmark = pytest.mark.slow
+
 BY_FOLDER = pytest.mark.parametrize("readme", READMES, ids=lambda readme: readme.parent.name)
 
 

@@ -23,6 +23,8 @@ from tests.adapters.postgres import new_database
 from tests.adapters.waiting import HANGS
 from tests.ops.test_reloading import config
 
+pytestmark = pytest.mark.slow
+
 SEED = 203
 Whole = dict[str, list[dict[str, Any]]]
 

@@ -10,6 +10,8 @@ from callbridge.core.model.flow import Condition, DialplanNode, GoodbyeNode, Que
 from callbridge.core.model.plan import OverflowRule, Penalty, Plan, QueuePlan, ToDialplan, ToFlow, ToQueue
 from tests.ops.importing import Import, run, tree
 
+pytestmark = pytest.mark.slow
+
 CASE = Path(__file__).parents[1] / "cases" / "freepbx"
 
 

@@ -47,6 +47,8 @@ from tests.adapters.conftest import RedisServer, one_redis, redis_server  # noqa
 from tests.adapters.postgres import new_database
 from tests.ops.test_reloading import config
 
+pytestmark = pytest.mark.slow
+
 ANN, BOB = "+442079460123", "+442079460999"
 NOWHERE = ["--url", "http://127.0.0.1:1"]
 

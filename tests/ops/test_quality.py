@@ -21,6 +21,8 @@ from callbridge.service.fatal_callbacks import FatalCallbacks
 from callbridge.settings.loading import load
 from tests.settings.conftest import RIGHT
 
+pytestmark = pytest.mark.slow
+
 QUALITY = """
 quality:
   seed: abc

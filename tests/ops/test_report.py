@@ -30,6 +30,8 @@ from callbridge.wire.reports import CATALOGUE
 from tests.adapters.toy_reports import NINE, one_day
 from tests.settings.conftest import RIGHT
 
+pytestmark = pytest.mark.slow
+
 LONDON = ZoneInfo("Europe/London")
 
 

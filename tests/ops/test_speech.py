@@ -17,6 +17,8 @@ from callbridge.cli.prompts import RATE, telephone
 from callbridge.settings.loading import load
 from tests.settings.conftest import RIGHT
 
+pytestmark = pytest.mark.slow
+
 SPEAKER = """\
 #!/bin/sh
 [ "$3" = fail ] && { echo "no voice today" >&2; exit 1; }
