@@ -44,7 +44,7 @@ class OidcConfig(ConfigSection):
     def _is_safe(cls, value: str) -> str:
         url = urlsplit(value)
         if url.scheme != "https" and not is_loopback(url.hostname or ""):
-            raise ValueError("expected an address with https: whoever is on the way could log in as anybody")
+            raise ValueError("expected an address with https: anybody on the network path could log in as any user")
         return value
 
 

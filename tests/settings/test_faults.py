@@ -136,7 +136,7 @@ WRONG = [
     ("proxy", ("skills: [", "http: {token: x, trusted_proxies: [proxy.example]}\nskills: ["), "cb.yaml:5: http.trusted_proxies[0]: expected an address or a network such as 10.0.0.0/24, not 'proxy.example'"),
     ("open proxy", ("skills: [", "http: {trusted_proxies: [127.0.0.1]}\nskills: ["), "cb.yaml:5: http.trusted_proxies: nobody could use the API behind a proxy, because there is neither a token nor a user (hint: add token_file or users)"),
     ("no way to log in", ("skills: [", "users: {maria: {role: viewer}}\nskills: ["), "cb.yaml:5: users.maria.password: is missing (hint: make one with `callbridge password`, or add http.oidc)"),
-    ("provider in the open", ("skills: [", "http: {oidc: {issuer: http://id.example, client_id: a, address: https://calls.example}}\nskills: ["), "cb.yaml:5: http.oidc.issuer: expected an address with https: whoever is on the way could log in as anybody"),
+    ("provider in the open", ("skills: [", "http: {oidc: {issuer: http://id.example, client_id: a, address: https://calls.example}}\nskills: ["), "cb.yaml:5: http.oidc.issuer: expected an address with https: anybody on the network path could log in as any user"),
     ("certificate", ("skills: [", "http: {tls: {certificate: none.pem, key: cb.yaml}}\nskills: ["), "cb.yaml:5: http.tls.certificate: cannot read 'none.pem': no such file or directory"),
     ("wall's queue", ("skills: [", "walls: {front: {queues: [suport]}}\nskills: ["), "cb.yaml:5: walls.front.queues[0]: no such queue: 'suport' (hint: did you mean 'support'?)"),
     ("wall's key", ("skills: [", "walls: {front: {key: short}}\nskills: ["), "cb.yaml:5: walls.front.key: is too short: at least 16 characters, such as `openssl rand -hex 16` prints"),

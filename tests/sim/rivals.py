@@ -121,7 +121,7 @@ class Rival(Instance):
         self._to_pbx(now, partial(self._take, self.opened))
 
     def _take(self, opened: int, at: float) -> None:
-        """The handshake arrives: whoever had the application is told."""
+        """The handshake arrives: the instance that had the application is told."""
         rivals, former = self.rivals, self.app.owner
         self.app.owner = self.name
         self.app.owned[self.name] = at

@@ -264,7 +264,7 @@ def owner_variable(app: str) -> str:
 
 
 RESTARTING = "restarting"
-"""The stamp of an owner that starts again and again: it stands still, whoever writes it."""
+"""The stamp of an owner that starts again and again: it never changes, so that ``rescue`` acts."""
 
 
 def starts(app: str, moments: str) -> Request:
