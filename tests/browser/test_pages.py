@@ -355,7 +355,8 @@ async def test_no_page_is_wider_than_its_screen(opened: Open, server: StandIn, n
     assert await page.evaluate("document.documentElement.lang") == locale[:2]
     for width, height in ((360, 780), (768, 1024), (1920, 1080)):
         await page.set_viewport_size({"width": width, "height": height})
-        assert await page.evaluate("document.documentElement.scrollWidth") <= width, width
+        # A wall works out its layout after it was resized.
+        await page.wait_for_function("width => document.documentElement.scrollWidth <= width", arg=width, timeout=5000)
 
 
 async def test_figures_of_a_wall_are_large_and_stay_inside_their_board(opened: Open, server: StandIn) -> None:

@@ -237,8 +237,10 @@ class Books:
     def _expected(self, caller: CallRecord, told: Told, heard: Sequence[PhoneRecord]) -> Iterator[tuple[str, str]]:
         """The visits and their outcomes, by the wire and what supervisors did."""
         call, queue = told.arrived["call"], caller.dialled
-        if queue == "back" and caller.ended_by == "caller":  # the key was pressed while callbridge was down
-            yield queue, self._gave_up(caller, told)
+        if queue == "back" and caller.ended_by == "caller":
+            # The key was pressed while callbridge was down; or it was heard, and the caller did not wait for the goodbye.
+            heard_key = [one["outcome"] for one in told.visit_ends] == ["overflowed"]
+            yield queue, "overflowed" if heard_key else self._gave_up(caller, told)
             return
         if queue in ("away", "nobody") and self._left_first(caller, told):
             yield queue, self._gave_up(caller, told)
