@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import sys
+import threading
+import time
 import weakref
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -163,6 +166,35 @@ def test_a_quiet_moment_is_used_only_when_enough_was_frozen(rig: Rig) -> None:
         rig.look()
     assert gc.get_stats()[2]["collections"] == full
     assert len(kept) == PORTION
+
+
+def test_a_thread_may_build_tuples_meanwhile(rig: Rig) -> None:
+    """``tuple`` of a generator: an object that is not finished, and known to the collector."""
+    faults: list[BaseException] = []
+    built, over = [0], threading.Event()
+
+    def build() -> None:
+        try:
+            while not over.is_set():
+                built[0] += len(tuple([each] for each in range(20)))
+        except SystemError as fault:
+            faults.append(fault)
+
+    before, thread = sys.getswitchinterval(), threading.Thread(target=build)
+    sys.setswitchinterval(1e-6)
+    thread.start()
+    try:
+        kept = [[each] for each in range(PORTION // 2)]
+        until = time.monotonic() + 0.3
+        while time.monotonic() < until and not faults:
+            rig.look()
+    finally:
+        over.set()
+        thread.join()
+        sys.setswitchinterval(before)
+    assert not faults
+    assert built[0] > 1000
+    assert len(kept) == PORTION // 2
 
 
 def test_nothing_is_collected_while_that_is_postponed(rig: Rig) -> None:

@@ -43,6 +43,15 @@ _KEPT = 1_000
 """Durations of collections between two looks."""
 
 
+def _objects(generation: int) -> int:
+    """How many objects are in this generation and the younger ones.
+
+    One call from C to C, so that no other thread runs while the list refers to its objects: a tuple that a thread is building
+    from a generator may not be referred to, and CPython would end the thread's work with a SystemError.
+    """
+    return sum(map(len, map(gc.get_objects, range(generation + 1))))
+
+
 def resident() -> int:
     """Bytes of memory that the process uses."""
     return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()
@@ -90,7 +99,7 @@ class Collector:
             self._observed(*self._pauses.popleft())
         if not gc.isenabled():
             return
-        if len(gc.get_objects(generation=0)) >= PORTION:
+        if _objects(0) >= PORTION:
             self._collect_portion()
         elif self._frozen >= FULL_AFTER and (self._quiet() or self._has_grown()):
             self._collect_all()
@@ -98,7 +107,7 @@ class Collector:
     def _collect_portion(self) -> None:
         _, ones, twos = gc.get_count()
         generation: Literal[0, 1, 2] = 0 if ones < PORTIONS else 1 if twos < PORTIONS else 2
-        size = sum(len(gc.get_objects(generation=each)) for each in range(generation + 1))
+        size = _objects(generation)
         if size <= MAX_EXAMINED:
             gc.collect(generation)
         if size > MAX_EXAMINED or generation == 2:
