@@ -7,14 +7,16 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import structlog
 
-from callbridge.adapters.redis.connection import RedisSettings
-from callbridge.adapters.redis.lease import LeaseFound, RedisLease
 from callbridge.adapters.store import StoreDown
 from callbridge.settings.faults import Fault
 from callbridge.settings.models import Settings
+
+if TYPE_CHECKING:
+    from callbridge.adapters.redis.lease import LeaseFound, RedisLease
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
@@ -76,5 +78,9 @@ def guard_of(settings: Settings, faults: tuple[Fault, ...]) -> LeaseGuard:
     standby, redis = getattr(settings, "standby", None), getattr(settings, "redis", None)
     if wrong or standby is None or redis is None:
         return LeaseGuard(None, 0.0)
+    # Only a pair needs Redis: what keeps it from being loaded must not keep a rescue from starting.
+    from callbridge.adapters.redis.connection import RedisSettings
+    from callbridge.adapters.redis.lease import RedisLease
+
     where = RedisSettings(url=redis.url, prefix=redis.prefix, world=settings.instance.app)
     return LeaseGuard(RedisLease(where, holder="rescue", address=""), 2 * standby.take_over_after)
