@@ -92,7 +92,7 @@ hour: setup
 	$(BIN)/python -m pytest -n 0 -m whole_hour
 
 slow: $(INSTALLED)
-	nice -n 5 $(BIN)/python -m pytest -q -m "(slow or hypothesis) and not live" -p tests.forks --forks 2 -p no:xdist -p no:cacheprovider \
+	nice -n 10 $(BIN)/python -m pytest -q -m "(slow or hypothesis) and not live" -p tests.forks --forks 2 -p no:xdist -p no:cacheprovider \
 		--ignore=tests/live --ignore=tests/lab --ignore=tests/browser --durations 15 --reruns 1 -rR
 
 bench: setup
