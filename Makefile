@@ -15,7 +15,7 @@ NOT_FAST := --ignore=tests/live --ignore=tests/lab --ignore=tests/browser --igno
 	--ignore=tests/adapters/test_oidc.py -p no:schemathesis
 # The fast tests are collected once and run by a few forked processes (tests/forks.py), more than there are cores, for many tests
 # wait for a Redis, a socket or a clock. Not nice: what waits is judged by when it goes on.
-FAST := $(BIN)/python -m pytest -q -m "not live and not slow" --hypothesis-profile few -p tests.forks --forks 4 \
+FAST := $(BIN)/python -m pytest -q -m "not live and not slow" --hypothesis-profile few -p tests.forks --forks 7 \
 	-p no:xdist -p no:rerunfailures -p no:anyio -p no:cacheprovider
 
 # So many labs at a time; some tests have two, and of the largest nine fit on a machine (tests/lab/ports.py).
