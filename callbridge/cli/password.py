@@ -19,8 +19,8 @@ def password() -> int:
     except EOFError:
         said = ""
     if not SHORTEST_PASSWORD <= len(said) <= LONGEST_PASSWORD:
-        allowed = f"{SHORTEST_PASSWORD} to {LONGEST_PASSWORD} are allowed"
-        print(f"callbridge: the password has {len(said)} characters: {allowed}", file=sys.stderr)
+        allowed = f"{SHORTEST_PASSWORD} to {LONGEST_PASSWORD} characters"
+        print(f"callbridge: a password must have {allowed}, not {len(said)}", file=sys.stderr)
         return 1
     print(hashed(said, secrets.token_bytes(16)))
     return 0
