@@ -1,6 +1,8 @@
 // Requests to callbridge's HTTP API, with the session's cookie. What is refused is an ApiProblem with the server's own words.
 
 const PATIENCE = 15_000;
+const AGAIN_AFTER = [300, 1500];
+/** Milliseconds before a reading request that did not reach the server is made again: a browser that changes its network ends all. */
 
 export class ApiProblem extends Error {
   constructor(status, detail, body = {}, retryAfter = null) {
@@ -42,7 +44,19 @@ function problemOf(answer, text) {
   return new ApiProblem(answer.status, body.detail || body.title || "", body, Number(answer.headers.get("Retry-After")) || null);
 }
 
-export const get = (path) => request("GET", path);
+export async function get(path) {
+  for (const pause of AGAIN_AFTER) {
+    const began = performance.now();
+    try {
+      return await request("GET", path);
+    } catch (problem) {
+      if (problem.status !== 0 || performance.now() - began > PATIENCE / 2) throw problem;
+    }
+    await new Promise((resolve) => setTimeout(resolve, pause));
+  }
+  return request("GET", path);
+}
+
 export const post = (path, body) => request("POST", path, body);
 
 /** One segment of a path. */

@@ -22,12 +22,17 @@ export function WallPage({ name }) {
     // The layout may have been changed while the server was away, or by a reload: asked for at each connection.
     if (status !== "live") return undefined;
     let gone = false;
-    const look = () => get(`/api/walls/${segment(name)}${query}`).then((next) => gone || setLayout(next), () => {});
+    let timer = 0;
+    const look = async () => {
+      const next = await get(`/api/walls/${segment(name)}${query}`).catch(() => null);
+      if (gone) return;
+      if (next) setLayout(next);
+      timer = setTimeout(look, next ? 60_000 : 3000);
+    };
     look();
-    const again = setInterval(look, 60_000);
     return () => {
       gone = true;
-      clearInterval(again);
+      clearTimeout(timer);
     };
   }, [status, name]);
 
