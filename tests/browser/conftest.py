@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 import pytest_asyncio
-from playwright.async_api import Browser, ConsoleMessage, Page, async_playwright
+from playwright.async_api import Browser, ConsoleMessage, Page, async_playwright, expect
 
 from tests.browser.stand_in import StandIn
 from tests.live.conftest import house, pbx, pytest_collection_modifyitems
@@ -15,6 +15,9 @@ from tests.live.conftest import house, pbx, pytest_collection_modifyitems
 __all__ = ["house", "pbx", "pytest_collection_modifyitems"]
 
 Open = Callable[..., Awaitable[Page]]
+HANGS = 30_000
+"""Milliseconds after which what a test waits for will not come. Alone a page is there within one second."""
+expect.set_options(timeout=HANGS)
 FAULTLESS = ("Failed to load resource",)
 """What Chromium writes whenever a server refuses something or is away."""
 
@@ -49,7 +52,7 @@ async def opened(browser: Browser) -> AsyncIterator[Open]:
         context = await browser.new_context(**({"locale": "en-GB", "viewport": {"width": 1280, "height": 900}} | more))
         contexts.append(context)
         page = await context.new_page()
-        page.set_default_timeout(10_000)
+        page.set_default_timeout(HANGS)
         page.on("console", said)
         page.on("pageerror", lambda fault: faults.append(str(fault)))
         await page.goto(url)

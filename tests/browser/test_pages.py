@@ -7,7 +7,7 @@ import re
 from typing import Any
 
 import pytest
-from playwright.async_api import Page, expect
+from playwright.async_api import Page, Route, expect
 
 from tests.browser.conftest import Open
 from tests.browser.stand_in import DIST, HOSTILE, StandIn, agent, call, own_part, queue
@@ -116,8 +116,8 @@ async def test_pages_come_back_after_a_restart_with_what_changed_meanwhile(opene
         await expect(page.get_by_role("alert")).to_contain_text("These figures are old")
     server.change({"queues": {"support": queue("support", server.now, waiting=42)}})
     await server.start()
-    await expect(wall.get_by_role("region", name="support").locator(".waiting dd")).to_have_text("42", timeout=20_000)
-    await expect(floor.locator("tr", has_text="support").first).to_contain_text("42", timeout=20_000)
+    await expect(wall.get_by_role("region", name="support").locator(".waiting dd")).to_have_text("42")
+    await expect(floor.locator("tr", has_text="support").first).to_contain_text("42")
     for page in (wall, floor):
         await expect(page.get_by_role("alert")).to_have_count(0)
 
@@ -356,7 +356,27 @@ async def test_no_page_is_wider_than_its_screen(opened: Open, server: StandIn, n
     for width, height in ((360, 780), (768, 1024), (1920, 1080)):
         await page.set_viewport_size({"width": width, "height": height})
         # A wall works out its layout after it was resized.
-        await page.wait_for_function("width => document.documentElement.scrollWidth <= width", arg=width, timeout=5000)
+        await page.wait_for_function("width => document.documentElement.scrollWidth <= width", arg=width)
+
+
+async def test_a_wall_whose_layout_cannot_be_read_at_once_shows_it_soon(opened: Open, server: StandIn) -> None:
+    """Chromium ends all requests when a network of the machine comes or goes; and the server may be busy once."""
+    failures = ["busy", "abort", "abort"]
+
+    async def fail(route: Route) -> None:
+        match failures.pop() if failures else "":
+            case "abort":
+                await route.abort("failed")
+            case "busy":
+                await route.fulfill(status=503)
+            case _:
+                await route.continue_()
+
+    page = await opened("about:blank")
+    await page.route("**/api/walls/floor", fail)
+    await page.goto(server.url + "/wall/floor")
+    await page.locator(".board").first.wait_for()
+    assert not failures
 
 
 async def test_figures_of_a_wall_are_large_and_stay_inside_their_board(opened: Open, server: StandIn) -> None:
