@@ -46,7 +46,7 @@ def warm(ari: FakeAri, ami: FakeAmi) -> WarmLinks:
     return links
 
 
-async def test_a_link_begins_with_a_login_that_is_there_and_lists_the_phones_anew(ari: FakeAri, ami: FakeAmi) -> None:
+async def test_a_link_begins_with_a_login_that_is_there_and_lists_the_phones_again(ari: FakeAri, ami: FakeAmi) -> None:
     links, told = warm(ari, ami), list[DeviceChanged | DevicesListed]()
     await until(lambda: ami.names().count("Ping") >= 2)
     assert ami.asked[0]["Events"] == "off"

@@ -264,7 +264,7 @@ async def test_a_database_that_is_away_and_a_fault_of_a_report_cost_a_delay_only
     assert [file.name for file in folder.iterdir()] == ["morning-2026-11-28.csv"]
 
 
-async def test_what_is_scheduled_anew_by_a_reload_begins_with_the_next_report(site: Site, folder: Path) -> None:
+async def test_what_a_reload_schedules_differently_begins_with_the_next_report(site: Site, folder: Path) -> None:
     scheduler = site.started()
     await scheduler.look()
     site.now = moment("2026-11-29T12:00")

@@ -29,7 +29,7 @@ from tests.sim.watch import must
 
 
 class Forked(Day):
-    """``every``: how many steps there are from one comparison to the next. Campaigns learn their estimates anew: not on their
+    """``every``: how many steps there are from one comparison to the next. Campaigns learn their estimates again: not on their
     days."""
 
     def __init__(self, seed: int, *, every: int = 1) -> None:

@@ -25,10 +25,10 @@ from callbridge.adapters.http.limits import Refusals
 from callbridge.adapters.http.log_in import LogIns
 from callbridge.adapters.http.oidc import Oidc
 from callbridge.adapters.http.oidc_pages import OidcPages
-from callbridge.adapters.http.openapi import document
 from callbridge.adapters.http.pages import DIST, Pages
 from callbridge.adapters.http.permits import NOT_YOURS, limit_of, permitted, timeline_for
 from callbridge.adapters.http.person_schemas import PersonBody
+from callbridge.adapters.http.probe_routes import ProbeHandlers
 from callbridge.adapters.http.probes import Probes
 from callbridge.adapters.http.problems import Problem, problems, unavailable
 from callbridge.adapters.http.proxies import behind
@@ -149,27 +149,13 @@ def _recorded(
     return recording
 
 
-class _Handlers:
+class _Handlers(ProbeHandlers):
     def __init__(self, backend: Backend, probes: Probes, readers: Readers, logins: RateLimit, log_ins: LogIns) -> None:
+        super().__init__(probes)
         self._backend = backend
-        self._probes = probes
         self._readers = readers
         self._logins = logins
         self._log_ins = log_ins
-
-    # -- probes -------------------------------------------------------------------------------------------------
-
-    async def health(self, request: web.Request) -> web.Response:
-        return await self._probes.health(request)
-
-    async def ready(self, request: web.Request) -> web.Response:
-        return await self._probes.readiness(request)
-
-    async def metrics(self, request: web.Request) -> web.Response:
-        return await self._probes.figures(request)
-
-    async def openapi(self, _request: web.Request) -> web.Response:
-        return web.json_response(document())
 
     # -- views -------------------------------------------------------------------------------------------------
 

@@ -22,8 +22,8 @@ from callbridge.adapters.http.encodings import plain_only
 from callbridge.adapters.http.explain_routes import MAX_WAITING_SHOWN
 from callbridge.adapters.http.limits import Refusals
 from callbridge.adapters.http.log_in import LogIns
-from callbridge.adapters.http.openapi import document
 from callbridge.adapters.http.permits import NOT_YOURS, limit_of, permitted, timeline_for
+from callbridge.adapters.http.probe_routes import ProbeHandlers
 from callbridge.adapters.http.probes import Probes, leader_only
 from callbridge.adapters.http.problems import Problem, problems
 from callbridge.adapters.http.proxies import behind
@@ -106,23 +106,12 @@ def _read(
     return read
 
 
-class StandbyHandlers:
+class StandbyHandlers(ProbeHandlers):
     """The handlers of the routes that a standby answers; each has the name that its route gives."""
 
     def __init__(self, probes: Probes, reads: StandbyReads) -> None:
-        self._probes, self._reads, self._views = probes, reads, reads.views
-
-    async def health(self, request: web.Request) -> web.Response:
-        return await self._probes.health(request)
-
-    async def ready(self, request: web.Request) -> web.Response:
-        return await self._probes.readiness(request)
-
-    async def metrics(self, request: web.Request) -> web.Response:
-        return await self._probes.figures(request)
-
-    async def openapi(self, _request: web.Request) -> web.Response:
-        return web.json_response(document())
+        super().__init__(probes)
+        self._reads, self._views = reads, reads.views
 
     async def queues(self, _request: web.Request) -> web.Response:
         found = await self._views.views("queue")
