@@ -29,7 +29,7 @@ help:
 	@echo "make test    everything, the real Asterisk 22 and 16 included"
 	@echo "make hour    a compressed hour of 400 calls, with two kills, on 22 and 16: every view equals the wire (eight minutes)"
 	@echo "make bench   all benchmarks but chaos and history"
-	@echo "make chaos   rounds of faults, every call joined (a quarter of an hour)"
+	@echo "make chaos   rounds of faults with a leader and a standby, every call joined (eight minutes)"
 	@echo "make setup   virtual environment, Debian packages, the lab's PBXs and the screens (needs root)"
 	@echo "make screens the pages for the browser only: callbridge/web/dist (needs node and npm)"
 	@echo "make lock    pin what an installation gets, with hashes: deploy/requirements.txt"

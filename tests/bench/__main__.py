@@ -16,7 +16,20 @@ from rich.console import Console
 from rich.table import Table
 
 ROOT = Path(__file__).resolve().parents[2]
-NAMES = ("chaos", "core", "handover", "history", "overload", "pacing", "publish", "steps", "takeover", "throughput", "waiting")
+NAMES = (
+    "chaos",
+    "core",
+    "handover",
+    "history",
+    "overload",
+    "pacing",
+    "publish",
+    "soak",
+    "steps",
+    "takeover",
+    "throughput",
+    "waiting",
+)
 
 
 def main() -> None:

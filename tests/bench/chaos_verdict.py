@@ -24,15 +24,22 @@ CALL_HEADER = "x-callbridge-call"
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """One caller: what became of the call (``answered``, ``fallback``, ``abandoned``, ``lost``), its cut talks and ghost rings.
+    """One caller: what became of the call (``answered``, ``fallback``, ``abandoned``, ``lost``, ``pbx_killed``), its cut talks
+    and ghost rings.
 
-    ``unbridged``: pick-ups without being put through, although the caller was there."""
+    ``unbridged``: pick-ups without being put through, although the caller was there; ``double_rings``: phones that rang while
+    another one did, for the same caller."""
 
     number: str
     became: str
     cut: int = 0
     ghost_rings: int = 0
     unbridged: int = 0
+    double_rings: int = 0
+
+    @property
+    def is_wrong(self) -> bool:
+        return self.became == "lost" or bool(self.cut or self.ghost_rings or self.unbridged or self.double_rings)
 
 
 def judge(
@@ -44,9 +51,11 @@ def judge(
     *,
     over_at: float,
     dead: Collection[str] = (),
+    pbx_down: Sequence[tuple[float, float]] = (),
 ) -> list[Verdict]:
     """``numbers``: who was to call; ``bridged``: when the PBX saw each phone enter a bridge; ``in_fallback``: who waited in the
-    PBX's queue at the end; ``over_at``: when the lab stopped looking; ``dead``: phones that the harness killed."""
+    PBX's queue at the end; ``over_at``: when the lab stopped looking; ``dead``: phones that the harness killed; ``pbx_down``:
+    when it had killed the PBX, and when that was back."""
     by_number = {record.number: record for record in callers}
     rung: dict[str, list[PhoneRecord]] = {}
     for record in sorted(phones, key=lambda one: one.invite_at):
@@ -57,6 +66,9 @@ def judge(
         if caller is None:
             found.append(Verdict(number, "lost"))
             continue
+        if any(_died_with(caller, killed, back) for killed, back in pbx_down):
+            found.append(Verdict(number, "pbx_killed"))
+            continue
         talks = [ring for ring in rings if _is_talk(caller, ring, bridged.get(ring.phone, ()))]
         alone = [ring for ring in rings if ring.outcome == "answered" and ring not in talks]
         verdict = Verdict(
@@ -65,9 +77,21 @@ def judge(
             cut=sum(_is_cut(caller, talk, talks) for talk in talks),
             ghost_rings=sum(_rang_on(caller, ring, over_at) for ring in rings),
             unbridged=sum(_came_to_nothing(caller, ring) for ring in alone),
+            double_rings=sum(_rang_beside(rings[index - 1], ring, over_at) for index, ring in enumerate(rings) if index),
         )
         found.append(verdict)
     return found
+
+
+def _died_with(caller: CallRecord, killed: float, back: float) -> bool:
+    """Was the call there when the PBX was killed, or did it come while there was none?"""
+    return caller.started_at < back and (caller.ended_at is None or caller.ended_at > killed)
+
+
+def _rang_beside(before: PhoneRecord, ring: PhoneRecord, over_at: float) -> bool:
+    """Did both ring at the same time, for longer than it takes to withdraw an offer?"""
+    ends = [one.answered_at or one.ended_at or over_at for one in (before, ring)]
+    return min(ends) - ring.invite_at > GHOST
 
 
 def _is_talk(caller: CallRecord, ring: PhoneRecord, entered: Sequence[float]) -> bool:
@@ -123,7 +147,9 @@ def seconds_to_serve(phones: Iterable[PhoneRecord], fault_at: float) -> float | 
     return round(min(answers) - fault_at, 2) if answers else None
 
 
-def row(fault: str, verdicts: Sequence[Verdict], stuck: Sequence[str], served_after: float | None) -> dict[str, Any]:
+def row(
+    fault: str, verdicts: Sequence[Verdict], stuck: Sequence[str], served_after: float | None, *, dialled_twice: int = 0
+) -> dict[str, Any]:
     became = Counter(verdict.became for verdict in verdicts)
     return {
         "fault": fault,
@@ -132,15 +158,18 @@ def row(fault: str, verdicts: Sequence[Verdict], stuck: Sequence[str], served_af
         "abandoned": became["abandoned"],
         "fallback": became["fallback"],
         "lost": became["lost"],
+        "pbx_killed": became["pbx_killed"],
         "cut": sum(verdict.cut for verdict in verdicts),
         "unbridged": sum(verdict.unbridged for verdict in verdicts),
         "ghost_rings": sum(verdict.ghost_rings for verdict in verdicts),
+        "double_rings": sum(verdict.double_rings for verdict in verdicts),
+        "dialled_twice": dialled_twice,
         "stuck_agents": len(stuck),
         "seconds_to_serve": served_after,
     }
 
 
-def told(verdicts: Iterable[Verdict]) -> Iterator[str]:
+def shown(verdicts: Iterable[Verdict]) -> Iterator[str]:
     """A line for each call that went wrong."""
     for one in verdicts:
         signs = {
@@ -148,13 +177,28 @@ def told(verdicts: Iterable[Verdict]) -> Iterator[str]:
             "cut": one.cut,
             "picked up, not put through": one.unbridged,
             "ghost ring": one.ghost_rings,
+            "rang at two phones": one.double_rings,
         }
         wrong = [word for word, is_so in signs.items() if is_so]
         if wrong:
             yield f"{one.number}: {', '.join(wrong)}"
 
 
-def totals(rows: Sequence[Mapping[str, Any]], faults: int) -> dict[str, int]:
-    """Sums of the rounds; ``faults``: how many rounds had one."""
-    summed = {name: sum(one[name] for one in rows) for name in ("calls", "lost", "cut", "ghost_rings", "stuck_agents")}
-    return {"calls": summed.pop("calls"), "faults": faults, **summed}
+SUMMED = (
+    "calls",
+    "pbx_killed",
+    "lost",
+    "cut",
+    "unbridged",
+    "ghost_rings",
+    "double_rings",
+    "dialled_twice",
+    "stuck_agents",
+    "failed",
+)
+
+
+def totals(rows: Sequence[Mapping[str, Any]]) -> dict[str, int]:
+    """Sums of the rounds; ``faults``: how many rounds had one; ``failed``: rounds that did not run as they should."""
+    faults = sum(one["fault"] != "none" for one in rows)
+    return {"rounds": len(rows), "faults": faults, **{name: sum(int(one.get(name, 0)) for one in rows) for name in SUMMED}}

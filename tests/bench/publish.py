@@ -76,7 +76,7 @@ async def _follow_queue(redis: Redis, seen: Seen) -> None:
 
 
 @contextlib.asynccontextmanager
-async def _receiver(seen: Seen) -> AsyncIterator[str]:
+async def receiver(seen: Seen) -> AsyncIterator[str]:
     """Gets the webhooks; gives its address."""
 
     async def handle(request: web.Request) -> web.Response:
@@ -120,7 +120,7 @@ async def _listen(bridge: Callbridge, seen: Seen) -> None:
 
 
 @contextlib.asynccontextmanager
-async def _listening(bridge: Callbridge, server: RedisServer, seen: Seen) -> AsyncIterator[None]:
+async def listening(bridge: Callbridge, server: RedisServer, seen: Seen) -> AsyncIterator[None]:
     readers = [Redis.from_url(server.url, protocol=2) for _ in range(2)]
     work = (_follow_facts(readers[0], seen), _follow_queue(readers[1], seen), _scrape(bridge, seen), _listen(bridge, seen))
     tasks = [asyncio.create_task(one) for one in work]
@@ -138,13 +138,13 @@ async def _listening(bridge: Callbridge, server: RedisServer, seen: Seen) -> Asy
             raise end
 
 
-def _visible(seen: Seen) -> tuple[list[float], list[float], list[float]]:
-    """Seconds until facts about visits were in the stream, in the projection, and in both."""
+def visible(seen: Seen, since: float = 0.0, until: float = float("inf")) -> tuple[list[float], list[float], list[float]]:
+    """Seconds until facts about visits, of that time, were in the stream, in the projection, and in both."""
     stream, projection, both = [], [], []
     messages = iter(seen.queue)
     shown, when = next(messages, (-1, 0.0))
     for seq, (kind, at, there) in sorted(seen.facts.items()):
-        if kind.encode() not in VISITS:
+        if kind.encode() not in VISITS or not since <= at < until:
             continue
         while shown < seq:
             shown, when = next(messages, (seq, time.time()))
@@ -154,7 +154,7 @@ def _visible(seen: Seen) -> tuple[list[float], list[float], list[float]]:
     return stream, projection, both
 
 
-def _ms(values: Sequence[float], share: float) -> float:
+def milliseconds(values: Sequence[float], share: float) -> float:
     return round(percentile(values, share) * 1000, 1)
 
 
@@ -164,7 +164,7 @@ async def _measure(rate: int, seconds: float, folder: Path, *, history: bool) ->
     agents = {name: agent(name, {"support": 1}) for name in AGENTS}
     seen, count = Seen(), round(rate * seconds)
     async with (
-        _receiver(seen) as address,
+        receiver(seen) as address,
         Pbx(22, phones=specs, rtp_ports=4000) as pbx,
         RedisServer(appendonly=True) as server,
         Phone(pbx, "bank", PhoneScript.answers(ring=0.0, talk=TALK)),
@@ -173,7 +173,7 @@ async def _measure(rate: int, seconds: float, folder: Path, *, history: bool) ->
         hook = {"name": "crm", "url": address, "secret": SECRET, "link": link, "unmasked": True, "events": list(EVENTS)}
         more = {"database": {"url": f"sqlite:///{folder}/history.db"}} if history else {}
         config = floor(agents, queues, log={"level": "warning"}, webhooks=[hook], **more)
-        async with Callbridge(pbx, config, redis=server) as bridge, _listening(bridge, server, seen):
+        async with Callbridge(pbx, config, redis=server) as bridge, listening(bridge, server, seen):
             before = cpu(bridge.process.pid)
             calls = [Call(dialled="cb", number=f"49{n:08}", hang_up_after=PATIENCE) for n in range(count)]
             async with Callers(pbx, calls, rate=rate) as crowd:
@@ -182,25 +182,25 @@ async def _measure(rate: int, seconds: float, folder: Path, *, history: bool) ->
                 async with asyncio.timeout(PATIENCE):
                     while sum(kind == "end" for kind, _ in seen.hooks.values()) < count:
                         await asyncio.sleep(0.1)
-                    while history and _calls_kept(folder / "history.db") < count:
+                    while history and calls_kept(folder / "history.db") < count:
                         await asyncio.sleep(0.1)
             used = cpu(bridge.process.pid) - before
             degraded = len(bridge.facts("store degraded"))
         await pbx.quiet(30.0)
-    if history and (kept := _calls_kept(folder / "history.db")) != count:
+    if history and (kept := calls_kept(folder / "history.db")) != count:
         raise SystemExit(f"the history has {kept:,} of {count:,} calls")
     served = sum(record.final_code == 200 and record.ended_by == "pbx" for record in records)
     return _result(seen, count, served) | {"own_cpu_ms": round(used / count * 1000, 2), "saves_over_50_ms": degraded}
 
 
-def _calls_kept(path: Path) -> int:
+def calls_kept(path: Path) -> int:
     """How many calls the history has the end of."""
     with contextlib.closing(sqlite3.connect(path)) as link:
         return int(link.execute("SELECT count(*) FROM calls WHERE ended_at IS NOT NULL").fetchone()[0])
 
 
 def _result(seen: Seen, count: int, served: int) -> dict[str, Any]:
-    stream, projection, both = _visible(seen)
+    stream, projection, both = visible(seen)
     told = [kind for kind, _, _ in seen.facts.values()]
     hooks = [kind for kind, _ in seen.hooks.values()]
     missing = {
@@ -217,16 +217,16 @@ def _result(seen: Seen, count: int, served: int) -> dict[str, Any]:
     return {
         "calls": count,
         "failed": count - served,
-        "event_to_redis_p50_ms": _ms(both, 0.5),
-        "event_to_redis_p99_ms": _ms(both, 0.99),
-        "stream_p50_ms": _ms(stream, 0.5),
-        "stream_p99_ms": _ms(stream, 0.99),
-        "projection_p50_ms": _ms(projection, 0.5),
-        "projection_p99_ms": _ms(projection, 0.99),
-        "webhook_p50_ms": _ms(waits, 0.5),
-        "webhook_p99_ms": _ms(waits, 0.99),
+        "event_to_redis_p50_ms": milliseconds(both, 0.5),
+        "event_to_redis_p99_ms": milliseconds(both, 0.99),
+        "stream_p50_ms": milliseconds(stream, 0.5),
+        "stream_p99_ms": milliseconds(stream, 0.99),
+        "projection_p50_ms": milliseconds(projection, 0.5),
+        "projection_p99_ms": milliseconds(projection, 0.99),
+        "webhook_p50_ms": milliseconds(waits, 0.5),
+        "webhook_p99_ms": milliseconds(waits, 0.99),
         "webhooks": len(hooks),
-        "scrape_p99_ms": _ms(seen.scrapes, 0.99),
+        "scrape_p99_ms": milliseconds(seen.scrapes, 0.99),
         "server_sent_events": "none here" if seen.sse < 0 else seen.sse,
     }
 

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import statistics
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,10 @@ STUDY = {
     ("predictive_daily", "jumping"): (72.4, 76.3, 83.1, 91.5, 94.7),
 }
 """Utilisation of a model-based pacer that knew the laws of talks and rings, in percent; by the floors of 5, 10, 20, 50, 100."""
-CHAOS_COUNTS = ("calls", "answered", "abandoned", "fallback", "lost", "cut", "unbridged", "ghost_rings", "stuck_agents")
+CHAOS_COUNTS = (
+    *("calls", "answered", "abandoned", "fallback", "pbx_killed", "lost", "cut", "unbridged"),
+    *("ghost_rings", "double_rings", "dialled_twice", "stuck_agents", "failed"),
+)
 NAMES = {"predictive": "predictive (30 days)", "predictive_daily": "predictive (24 h, hard)"}
 
 
@@ -49,27 +53,39 @@ def readme(
 
 
 def _chaos(found: Sequence[Mapping[str, Any]]) -> Iterator[str]:
-    """A row for each fault: its rounds together."""
+    """The last run: a row for each fault, its rounds together."""
     yield "## chaos"
     yield ""
-    yield "`make chaos`, or `.venv/bin/python -m tests.bench chaos [--rounds N] [--faults a,b] [--seed N]`: rounds of 15 s, each in a lab of its own (Asterisk 22,"
-    yield "about 40 callers, 10 agents) with one fault in the middle. Every call is joined by the caller's number between the caller's record, those of the phones, and"
-    yield "the PBX's own event log of who entered a bridge. Lost: neither put through, nor in the fallback, nor gone by the caller's own hang-up. Cut: a talk that neither"
-    yield "side ended. Unbridged: an agent picked up and was not put through, though the caller was there. Ghost ring: over 1 s after the caller left. Stuck agent: not"
-    yield "ready 5 s after the last call, with a phone that works. Served after: seconds from the fault to the next pick-up of a phone that callbridge rang."
-    yield "What a round leaves (log, records of calls that went wrong) is in `build/chaos`. It is not part of `make bench`: eight faults of three rounds take a quarter of an hour."
-    if not found:
+    yield "`make chaos`, or `.venv/bin/python -m tests.bench chaos [--rounds N] [--faults a,b] [--seed N] [--labs N] [--rate N]`: a leader and a standby"
+    yield "on one Asterisk 22, 30 agents, a campaign beside them, and rounds of 15 s at 10 calls/s, each with one fault in the middle, after which all is whole again."
+    yield "Every call is joined by the caller's number between the caller's record, those of the phones, and the PBX's own event log of who entered a bridge."
+    yield "Lost: neither put through, nor in the fallback, nor gone by the caller's own hang-up. Cut: a talk that neither side ended. Unbridged: an agent picked up"
+    yield "and was not put through, though the caller was there. Ghost ring: over 1 s after the caller left. Double ring: two phones over 1 s for one caller."
+    yield "Dialled twice: a number that the campaign may dial once. Stuck agent: not ready 5 s after the last call, with a phone that works. PBX killed: calls on the"
+    yield "Asterisk that was killed. Served after: from the fault to the next pick-up of a phone that callbridge rang. What a round leaves that went wrong (logs,"
+    yield "records of its calls) is in `build/chaos`, a line for each round in `build/chaos/rounds.jsonl`. It is not part of `make bench`: 20 rounds take eight minutes."
+    last = next((one for one in reversed(found) if "rows" in one), None)
+    if last is None:
         return
-    last = {row["fault"]: one for one in found for row in one["rounds"]}
     yield ""
-    yield f"Of each fault the last record, Python {found[-1]['python']}, {found[-1]['cores']} cores. Others may have worked on the machine."
+    yield f"Commit {last['commit']}, Python {last['python']}, {last['cores']} cores, {last['labs']} labs of {last['rate']:g} calls/s each, seed {last['seed']}."
+    yield f"{last['rounds']} rounds, {last['calls']} calls. {_takeovers(last)}"
     yield ""
-    yield "| fault | commit | rounds | calls | answered | abandoned | fallback | lost | cut | unbridged | ghost rings | stuck agents | served after s |"
-    yield "| --- | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | --- |"
-    for fault, one in last.items():
-        rows = [row for row in one["rounds"] if row["fault"] == fault]
-        sums = " | ".join(str(sum(row[name] for row in rows)) for name in CHAOS_COUNTS)
-        yield f"| {fault} | {one['commit']} | {len(rows)} | {sums} | {', '.join(str(row['seconds_to_serve']) for row in rows)} |"
+    yield f"| fault | rounds | {' | '.join(name.replace('_', ' ') for name in CHAOS_COUNTS)} | served after s: median | longest |"
+    yield f"| --- | {'---: | ' * (len(CHAOS_COUNTS) + 3)}".rstrip()
+    for fault in sorted({row["fault"] for row in last["rows"]}):
+        rows = [row for row in last["rows"] if row["fault"] == fault]
+        sums = " | ".join(str(sum(row.get(name, 0) for row in rows)) for name in CHAOS_COUNTS)
+        waits = sorted(row["seconds_to_serve"] for row in rows if row.get("seconds_to_serve") is not None)
+        longest = f"{statistics.median(waits):.2f} | {waits[-1]:.2f}" if waits else "- | -"
+        yield f"| {fault} | {len(rows)} | {sums} | {longest} |"
+
+
+def _takeovers(found: Mapping[str, Any]) -> str:
+    if not found["takeovers"]:
+        return ""
+    figures = ", ".join(f"p{share} {found[f'takeover_p{share}_s']} s" for share in (50, 99))
+    return f"From a leader's death or freeze to the first INVITE of the new one, {found['takeovers']} times: {figures}."
 
 
 def _throughput(found: Mapping[str, Any] | None) -> Iterator[str]:

@@ -5,8 +5,9 @@ from dataclasses import replace
 
 import pytest
 
-from tests.bench.chaos import FAULTS, callers
-from tests.bench.chaos_verdict import judge, row, seconds_to_serve, told, totals
+from tests.bench.chaos import callers
+from tests.bench.chaos_faults import FAULTS
+from tests.bench.chaos_verdict import judge, row, seconds_to_serve, shown, totals
 from tests.lab.records import CallRecord, PhoneRecord
 
 NUMBER = "493200001"
@@ -101,13 +102,38 @@ def test_a_row_adds_up_and_names_what_went_wrong() -> None:
     callers = [replace(SERVED, number="1"), replace(LEFT, number="2")]
     rings = [replace(TALK, headers=HEADERS | {"from": "<sip:1@x>"}), replace(RANG, ended_at=5.0, headers={"from": "<sip:2@x>"})]
     verdicts = judge(numbers, callers, rings, {"3001": [2.0]}, [], over_at=OVER)
-    made = row("freeze", verdicts, ["3001 is talking"], 1.5)
+    made = row("freeze", verdicts, ["3001 is talking"], 1.5, dialled_twice=1)
     assert made == {
-        "fault": "freeze", "calls": 3, "answered": 1, "abandoned": 1, "fallback": 0, "lost": 1, "cut": 0, "unbridged": 0,
-        "ghost_rings": 1, "stuck_agents": 1, "seconds_to_serve": 1.5,
+        "fault": "freeze", "calls": 3, "answered": 1, "abandoned": 1, "fallback": 0, "lost": 1,
+        "pbx_killed": 0, "cut": 0, "unbridged": 0,
+        "ghost_rings": 1, "double_rings": 0, "dialled_twice": 1, "stuck_agents": 1, "seconds_to_serve": 1.5,
     }  # fmt: skip
-    assert list(told(verdicts)) == ["2: ghost ring", "3: lost"]
-    assert totals([made, made], 2) == {"calls": 6, "faults": 2, "lost": 2, "cut": 0, "ghost_rings": 2, "stuck_agents": 2}
+    assert list(shown(verdicts)) == ["2: ghost ring", "3: lost"]
+    assert totals([made, made | {"failed": 1}]) == {
+        "rounds": 2, "faults": 2, "calls": 6, "pbx_killed": 0, "lost": 2, "cut": 0, "unbridged": 0,
+        "ghost_rings": 2, "double_rings": 0,
+        "dialled_twice": 2, "stuck_agents": 2, "failed": 1,
+    }  # fmt: skip
+
+
+def test_calls_on_a_killed_pbx_count_as_such_and_those_before_and_after_it_as_always() -> None:
+    down = [(5.0, 7.0)]
+    for caller, became in (
+        (WAITS, "pbx_killed"),
+        (replace(WAITS, started_at=6.0, answered_at=None), "pbx_killed"),
+        (replace(WAITS, started_at=7.5), "lost"),
+        (LEFT, "abandoned"),
+    ):
+        (one,) = judge([NUMBER], [caller], [], {}, [], over_at=OVER, pbx_down=down)
+        assert one.became == became, caller
+
+
+def test_two_phones_that_ring_for_one_caller_are_a_double_ring_unless_the_first_is_being_withdrawn() -> None:
+    first = replace(RANG, ended_at=5.0)
+    for later, count in ((2.0, 1), (4.5, 0), (5.1, 0)):
+        second = replace(RANG, call_id="2", phone="3002", invite_at=later, ringing_at=later, ended_at=9.0)
+        (one,) = judge([NUMBER], [WAITS], [first, second], {}, [], over_at=OVER)
+        assert (one.double_rings, one.is_wrong) == (count, True)
 
 
 def test_service_is_counted_from_the_fault_on_and_by_callbridge_alone() -> None:
@@ -116,7 +142,7 @@ def test_service_is_counted_from_the_fault_on_and_by_callbridge_alone() -> None:
 
 
 def test_all_callers_of_a_round_have_numbers_of_their_own_and_some_leave() -> None:
-    made = callers(random.Random(1))
-    assert len({call.number for call in made}) == len(made) == 40
-    assert 5 < sum(call.hang_up_after is not None for call in made) < 25
+    made = callers(random.Random(1), "0001", 40) + callers(random.Random(1), "0002", 40)
+    assert len({call.number for call in made}) == len(made) == 80
+    assert 10 < sum(call.hang_up_after is not None for call in made) < 50
     assert "none" in FAULTS
