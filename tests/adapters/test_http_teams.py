@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,6 +18,7 @@ from callbridge.core.model.events import AgentRequest, AgentRequested, CallbackC
 from callbridge.core.model.ids import leg_id
 from callbridge.wire.reports import CATALOGUE
 from tests.adapters.http_desk import Client, ToyDesk, client_of
+from tests.adapters.toy_quality import quality_service, reviewed_once
 from tests.adapters.worlds import PBX
 
 FRONT = {"Authorization": "Bearer front"}
@@ -98,8 +100,8 @@ RULES = {
     "POST /api/person/erase": WHOLE,
     "POST /api/person/hold": WHOLE,
     "POST /api/person/release": WHOLE,
-    "GET /api/quality/samples": WHOLE,
-    "POST /api/quality/next": WHOLE,
+    "GET /api/quality/samples": ROWS,
+    "POST /api/quality/next": ROWS,
     "GET /api/quality/reviews": ROWS,
     "GET /api/quality/reviews/{id}": ROWS,
     "POST /api/quality/reviews/{id}/score": ROWS,
@@ -349,6 +351,33 @@ async def test_reviews_are_those_of_the_teams_agents(desk: ToyDesk, client: Clie
         assert (await client.post(f"/api/quality/reviews/1/{act}", json=body, headers=FRONT)).status == 403
 
 
+async def test_a_team_reviews_recordings_of_its_own_queues(
+    desk: ToyDesk, client: Client, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    url = f"sqlite:///{tmp_path / 'history.db'}"
+    reviewed_once(url)
+    quality = quality_service(url)
+    for name in ("samples", "next", "reviews", "review"):
+        monkeypatch.setattr(desk.quality(), name, getattr(quality, name))
+
+    async def draw() -> tuple[int, Any]:
+        answer = await client.post("/api/quality/next", json={"sample": "team"}, headers=FRONT)
+        return answer.status, await answer.json()
+
+    assert await get(client, "/api/quality/samples") == []
+    assert (await draw())[0] == 404  # all recordings are of the queue support
+    desk.people = Accounts(teams={"front": Team(name="front", queues=frozenset({"support"}), agents=frozenset())})
+    (sample,) = await get(client, "/api/quality/samples")
+    assert (sample["sample"], sample["drawn"]) == ("team", 3)
+    status, review = await draw()
+    assert (status, review["queue"], review["reviewer"]) == (200, "support", "front")
+    assert [row["id"] for row in await get(client, "/api/quality/reviews")] == [review["id"], 1]
+    desk.people = Accounts(teams={"front": Team(name="front", queues=frozenset({"q0"}), agents=frozenset())})
+    assert (await draw())[0] == 404  # not even the one that is open
+    assert await get(client, f"/api/quality/reviews/{review['id']}") == 403
+    quality.close()
+
+
 async def test_a_call_may_go_to_the_teams_agents_and_to_any_queue(desk: ToyDesk, client: Client) -> None:
     found = await get(client, "/api/targets")
     assert [row["id"] for row in found["agents"]] == ["a0", "a3"]
@@ -371,7 +400,7 @@ NARROWED = {
 async def test_reports_that_cannot_be_narrowed_to_a_team_are_closed(client: Client) -> None:
     listed = {row["name"] for row in await get(client, "/api/reports")}
     assert listed == NARROWED.keys()
-    assert {"flows", "call", "campaigns"} & listed == set()
+    assert {"flows", "campaigns"} & listed == set()
     for name in CATALOGUE.keys() - listed:
         assert await get(client, f"/api/reports/{name}?call=x") == 403
 
@@ -388,9 +417,10 @@ async def test_a_report_is_asked_for_the_team_only(
         return stream(request, *more)
 
     monkeypatch.setattr(desk.reports(), "stream", listen)
-    await get(client, f"/api/reports/{name}")
+    which = "call=x&" if name == "call" else ""
+    await get(client, f"/api/reports/{name}?{which}")
     assert asked[0].names[option] == (("a0", "a3") if option == "agent" else ("q0",))
     for other in ("queue=q1", "agent=a1", "queue=q0,q1"):
         if other.partition("=")[0] in CATALOGUE[name].options:
-            assert await get(client, f"/api/reports/{name}?{other}") == 403
+            assert await get(client, f"/api/reports/{name}?{which}{other}") == 403
     assert len(asked) == 1

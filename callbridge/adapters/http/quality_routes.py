@@ -16,9 +16,10 @@ from callbridge.adapters.http.problems import Problem, unavailable
 from callbridge.adapters.http.request_bodies import PLAIN_TEXT, body_of
 from callbridge.adapters.http.response_bodies import ResponseBody
 from callbridge.adapters.http.route import NOT_NOW, STAFF, SUPERVISORS, Query, get, post
+from callbridge.adapters.http.scope import Scope
 from callbridge.adapters.quality.forms import BadMark
 from callbridge.adapters.quality.service import QualityAway, QualityService, UnknownSample, WrittenReview
-from callbridge.adapters.quality.store import NoReview, UnknownReview
+from callbridge.adapters.quality.store import NoReview, Team, UnknownReview
 
 _NAME = {"type": "string", "pattern": PLAIN_TEXT}
 _NOT_YOURS = "this token is for one agent and can see and dispute only that agent's scored reviews"
@@ -31,7 +32,7 @@ QUALITY_ROUTES = (
         list[schemas.SampleView],
         roles=SUPERVISORS,
         faults=NOT_NOW,
-        limited=Limited.WHOLE_FLOOR,
+        limited=Limited.ROWS,
     ),
     post(
         "/api/quality/next",
@@ -42,7 +43,7 @@ QUALITY_ROUTES = (
         body=schemas.NextReviewBody,
         faults=(404, *NOT_NOW),
         recorded="review_next",
-        limited=Limited.WHOLE_FLOOR,
+        limited=Limited.ROWS,
     ),
     get(
         "/api/quality/reviews",
@@ -93,12 +94,12 @@ class QualityHandlers:
 
     async def quality_samples(self, _request: web.Request) -> web.Response:
         with _refusals():
-            return web.json_response(await self._quality.samples())
+            return web.json_response(await self._quality.samples(caller().scope.queues))
 
     async def next_review(self, request: web.Request) -> web.Response:
         body = await body_of(request, schemas.NextReviewBody)
         with _refusals():
-            found = await self._quality.next(body.sample, caller().by, calibrate=body.calibrate)
+            found = await self._quality.next(body.sample, caller().by, calibrate=body.calibrate, queues=caller().scope.queues)
         if found is None:
             raise Problem(404, "nothing is left to review", sample=body.sample)
         return _answer(schemas.OpenReviewView, found)
@@ -109,7 +110,7 @@ class QualityHandlers:
             raise Problem(403, _NOT_YOURS)
         with _refusals():
             rows = await self._quality.reviews(
-                reviewer=asked["reviewer"], agent=own or asked["agent"], scored=bool(own), agents=caller().scope.agents
+                reviewer=asked["reviewer"], agent=own or asked["agent"], scored=bool(own), team=_team(caller().scope)
             )
         return web.json_response([_view(schemas.ReviewView, row) for row in rows])
 
@@ -146,11 +147,15 @@ class QualityHandlers:
                 found = await self._quality.review(number)
         except Problem as refused:
             raise (Problem(403, _NOT_YOURS) if own and refused.status == 404 else refused) from None
-        if not scope.agent(found["agent"]):
+        if not scope.row(found):
             raise Problem(403, OUTSIDE)
         if own and (found["agent"] != own or found["state"] == "open"):
             raise Problem(403, _NOT_YOURS)
         return found
+
+
+def _team(scope: Scope) -> Team | None:
+    return None if scope.whole else (scope.queues or frozenset(), scope.agents or frozenset())
 
 
 @contextmanager

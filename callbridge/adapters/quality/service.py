@@ -16,7 +16,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from callbridge.adapters.database import BadDatabase, Database, NotConfigured, cause_of
 from callbridge.adapters.quality.forms import BadMark, Criterion, FormScore, ScoreForm, score
 from callbridge.adapters.quality.sampling import SampleTerms, past_periods
-from callbridge.adapters.quality.store import OwedCallback, QualityStore, Remark, Review
+from callbridge.adapters.quality.store import OwedCallback, QualityStore, Queues, Remark, Review, Team
 from callbridge.adapters.system.threads import Threads, ThreadsBusy
 
 REVIEW_WITHIN = 10.0
@@ -117,21 +117,22 @@ class QualityService:
         self._threads = Threads("quality", 1, MOST_REVIEWS_WAITING)
         self._database: Database | None = None
 
-    async def samples(self) -> list[dict[str, Any]]:
-        """How far each sample is reviewed, by period, the newest first."""
+    async def samples(self, queues: Queues = None) -> list[dict[str, Any]]:
+        """How far each sample is reviewed, by period, the newest first; of the recordings of these queues."""
         site, now = self._site(), self._wall()
 
         def work(store: QualityStore) -> list[dict[str, Any]]:
             rows: list[dict[str, Any]] = []
             for name in site.samples:
                 draw_due(store, site, name, now)
-                rows += [{"sample": name} | row for row in store.progress(name)]
+                rows += [{"sample": name} | row for row in store.progress(name, queues)]
             return rows
 
         return await self._run(work)
 
-    async def next(self, sample: str, reviewer: str, *, calibrate: bool = False) -> dict[str, Any] | None:
-        """The review that this reviewer is to make next; None: there is none. Raises UnknownSample."""
+    async def next(self, sample: str, reviewer: str, *, calibrate: bool = False, queues: Queues = None) -> dict[str, Any] | None:
+        """The review that this reviewer is to make next, of a recording of these queues; None: there is none. Raises
+        UnknownSample."""
         site, now = self._site(), self._wall()
         if sample not in site.samples:
             raise UnknownSample(f"no such sample: {sample:.64}")
@@ -139,7 +140,7 @@ class QualityService:
 
         def work(store: QualityStore) -> dict[str, Any] | None:
             draw_due(store, site, sample, now)
-            row = store.next(sample, reviewer, now, calibrate=calibrate, second_review=twice)
+            row = store.next(sample, reviewer, now, calibrate=calibrate, second_review=twice, queues=queues)
             return None if row is None else _with_form(row, site)
 
         return await self._run(work)
@@ -155,12 +156,12 @@ class QualityService:
         return await self._run(work)
 
     async def reviews(
-        self, *, reviewer: str = "", agent: str = "", scored: bool = False, agents: frozenset[str] | None = None
+        self, *, reviewer: str = "", agent: str = "", scored: bool = False, team: Team | None = None
     ) -> list[dict[str, Any]]:
-        """The newest reviews; ``scored``: only those with a score; ``agents``: only of these."""
+        """The newest reviews; ``scored``: only those with a score; ``team``: only of these queues, or these agents."""
 
         def work(store: QualityStore) -> list[dict[str, Any]]:
-            return [_shown(row) for row in store.reviews(reviewer=reviewer, agent=agent, scored=scored, agents=agents)]
+            return [_shown(row) for row in store.reviews(reviewer=reviewer, agent=agent, scored=scored, team=team)]
 
         return await self._run(work)
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import Connection, Engine, and_, delete, exists, func, insert, or_, select, update
+from sqlalchemy import Column, ColumnElement, Connection, Engine, and_, delete, exists, func, insert, or_, select, true, update
 from sqlalchemy.exc import IntegrityError
 
 from callbridge.adapters.database.history_tables import calls, changes, recordings
@@ -24,6 +24,12 @@ ENTERED = "entered"
 """The outcome of a callback that is a lead of its campaign."""
 SCORE_CHANGE = "score"
 """The kind of the history's rows about scores."""
+
+
+Queues = frozenset[str] | None
+"""Only recordings of these; None: of all."""
+Team = tuple[frozenset[str], frozenset[str]]
+"""Queues, and agents."""
 
 
 class NoReview(ValueError):
@@ -106,27 +112,34 @@ class QualityStore:
     # -- reviews ------------------------------------------------------------------------------------------------
 
     def next(
-        self, sample: str, reviewer: str, now: float, *, calibrate: bool = False, second_review: bool = False
+        self,
+        sample: str,
+        reviewer: str,
+        now: float,
+        *,
+        calibrate: bool = False,
+        second_review: bool = False,
+        queues: Queues = None,
     ) -> dict[str, Any] | None:
         """The recording that this reviewer is to score next: one that was handed out and is not scored yet, or else a new one, in
         the order that was drawn, the oldest period first. Nobody reviews calls of their own. ``calibrate``: one that somebody
-        else has scored. ``second_review``: first of all one in which a fatal criterion failed, for a second opinion. None:
-        there is none."""
+        else has scored. ``second_review``: first of all one in which a fatal criterion failed, for a second opinion.
+        ``queues``: only their recordings. None: there is none."""
         while True:
             with self._engine.begin() as link:
-                open_one = self._open(link, sample, reviewer)
+                open_one = self._open(link, sample, reviewer, queues)
                 if open_one is not None:
                     return open_one
-                row = link.execute(_failed_once(sample, reviewer)).first() if second_review else None
+                row = link.execute(_failed_once(sample, reviewer, queues)).first() if second_review else None
                 again = calibrate or row is not None
-                row = row or link.execute(_candidates(sample, reviewer, calibrate=calibrate)).first()
+                row = row or link.execute(_candidates(sample, reviewer, queues, calibrate=calibrate)).first()
             if row is None:
                 return None
             self._assign(dict(row._mapping), reviewer, now, calibrate=again)
 
-    def _open(self, link: Connection, sample: str, reviewer: str) -> dict[str, Any] | None:
+    def _open(self, link: Connection, sample: str, reviewer: str, queues: Queues) -> dict[str, Any] | None:
         own = quality_scores.c
-        mine = and_(own.sample == sample, own.reviewer == reviewer, own.scored_at.is_(None))
+        mine = and_(own.sample == sample, own.reviewer == reviewer, own.scored_at.is_(None), _of_queues(own.queue, queues))
         file = (
             select(quality_samples.c.file)
             .where(quality_samples.c.sample == own.sample, quality_samples.c.recording == own.recording)
@@ -247,8 +260,8 @@ class QualityStore:
             raise UnknownReview(f"there is no review {review_id}")
         return row
 
-    def progress(self, sample: str) -> list[dict[str, Any]]:
-        """By period, the newest first: recordings drawn, taken, and scored."""
+    def progress(self, sample: str, queues: Queues = None) -> list[dict[str, Any]]:
+        """By period, the newest first: recordings drawn, taken, and scored; of these queues."""
         own, scores = quality_samples.c, quality_scores.c
         mine = and_(scores.sample == own.sample, scores.recording == own.recording, scores.calibrates.is_(False))
         wanted = (
@@ -259,7 +272,7 @@ class QualityStore:
                 func.count(scores.scored_at).label("scored"),
             )
             .join_from(quality_samples, quality_scores, mine, isouter=True)
-            .where(own.sample == sample)
+            .where(own.sample == sample, _of_queues(own.queue, queues))
             .group_by(own.period)
             .order_by(own.period.desc())
         )
@@ -272,15 +285,17 @@ class QualityStore:
         reviewer: str = "",
         agent: str = "",
         scored: bool = False,
-        agents: frozenset[str] | None = None,
+        team: Team | None = None,
         most: int = 100,
     ) -> list[dict[str, Any]]:
-        """Reviews, the newest first; ``scored``: only those with a score; ``agents``: only of these."""
+        """Reviews, the newest first; ``scored``: only those with a score; ``team``: only of these queues, or these agents."""
         own = quality_scores.c
         wanted = select(quality_scores).order_by(own.id.desc()).limit(most)
         wanted = wanted.where(own.reviewer == reviewer) if reviewer else wanted
         wanted = wanted.where(own.agent == agent) if agent else wanted
-        wanted = wanted.where(own.agent.in_(sorted(agents))) if agents is not None else wanted
+        if team is not None:
+            queues, agents = team
+            wanted = wanted.where(or_(own.queue.in_(sorted(queues)), own.agent.in_(sorted(agents))))
         wanted = wanted.where(own.scored_at.is_not(None)) if scored else wanted
         with self._engine.begin() as link:
             return [dict(row) for row in link.execute(wanted).mappings()]
@@ -305,26 +320,31 @@ def _pool(terms: SampleTerms, period: Period) -> Any:
     return wanted
 
 
-def _candidates(sample: str, reviewer: str, *, calibrate: bool) -> Any:
-    wanted = _not_seen(sample, reviewer)
+def _of_queues(queue: Column[str], queues: Queues) -> ColumnElement[bool]:
+    return true() if queues is None else queue.in_(sorted(queues))
+
+
+def _candidates(sample: str, reviewer: str, queues: Queues, *, calibrate: bool) -> Any:
+    wanted = _not_seen(sample, reviewer, queues)
     return wanted.where(exists().where(_SCORED)) if calibrate else wanted.where(quality_samples.c.taken_by == "")
 
 
-def _failed_once(sample: str, reviewer: str) -> Any:
+def _failed_once(sample: str, reviewer: str, queues: Queues) -> Any:
     """One in which a fatal criterion failed, and which nobody was given for a second opinion."""
     second = exists().where(_OF_SAMPLE, quality_scores.c.calibrates)
-    return _not_seen(sample, reviewer).where(exists().where(_SCORED, quality_scores.c.failed > 0), ~second)
+    return _not_seen(sample, reviewer, queues).where(exists().where(_SCORED, quality_scores.c.failed > 0), ~second)
 
 
 _OF_SAMPLE = and_(quality_scores.c.recording == quality_samples.c.recording, quality_scores.c.sample == quality_samples.c.sample)
 _SCORED = and_(_OF_SAMPLE, quality_scores.c.scored_at.is_not(None))
 
 
-def _not_seen(sample: str, reviewer: str) -> Any:
+def _not_seen(sample: str, reviewer: str, queues: Queues) -> Any:
     own, scores = quality_samples.c, quality_scores.c
     seen = exists().where(scores.recording == own.recording, scores.reviewer == reviewer)
     there = own.file != ""  # else the caller's data were erased
     others = select(quality_samples).where(own.sample == sample, own.agent != reviewer, there, ~seen)
+    others = others.where(_of_queues(own.queue, queues))
     return others.order_by(own.period, own.place).limit(1)
 
 
