@@ -51,7 +51,7 @@ NAME_OPTIONS = (ReportOption.QUEUE, ReportOption.TIER, ReportOption.ENTRY, Repor
 class ReportDescription:
     """``summary``: one line, for a list of reports. ``options``: the others are refused. ``about_callers``: it names phone
     numbers, of callers or of those whom a call was transferred to. ``own``: an agent may see it of that agent alone.
-    ``needs``: an option without which it says nothing."""
+    ``needs``: an option without which it says nothing. ``paged``: it reads only the rows that are asked for, from either end."""
 
     name: str
     summary: str
@@ -59,6 +59,7 @@ class ReportDescription:
     about_callers: bool = False
     own: bool = False
     needs: ReportOption | None = None
+    paged: bool = False
 
 
 def _report(
@@ -68,8 +69,9 @@ def _report(
     about_callers: bool = False,
     own: bool = False,
     needs: ReportOption | None = None,
+    paged: bool = False,
 ) -> ReportDescription:
-    return ReportDescription(name, summary, frozenset(options), about_callers, own, needs)
+    return ReportDescription(name, summary, frozenset(options), about_callers, own, needs, paged)
 
 
 _CALLERS = (ReportOption.QUEUE, ReportOption.TIER, ReportOption.ENTRY)
@@ -116,8 +118,16 @@ CATALOGUE: dict[str, ReportDescription] = {
             ReportOption.CAMPAIGN,
             ReportOption.SCORE,
             about_callers=True,
+            paged=True,
         ),
-        _report("call", "everything that happened in one call", ReportOption.CALL, about_callers=True, needs=ReportOption.CALL),
+        _report(
+            "call",
+            "everything that happened in one call",
+            ReportOption.CALL,
+            ReportOption.QUEUE,
+            about_callers=True,
+            needs=ReportOption.CALL,
+        ),
         _report(
             "abandoned", "callers who gave up waiting, and whether we have talked to them since", *_SEARCH, about_callers=True
         ),

@@ -62,14 +62,42 @@ async def test_the_catalogue_lists_options_and_columns(client: Client) -> None:
     assert level == {
         "name": "service_level",
         "kind": "share",
+        "heading": "service level",
         "definition": "answered within the target / (answered + abandoned)",
     }
+    assert (listed["queues"]["title"], listed["queues"]["charted"]) == ("Queues", ["offered", "abandoned"])
+    chinese = {one["name"]: one for one in await got(client, "/api/reports?language=zh")}
+    assert chinese["queues"]["title"] == "队列报表"
+    assert chinese["queues"]["columns"][0]["heading"] == "时段"
+    assert "no language" in (await got(client, "/api/reports?language=fr", status=400))["detail"]
     assert [one["name"] for one in await got(client, "/api/reports", "ann")] == [
         name for name, one in CATALOGUE.items() if one.own
     ]
     assert [one["name"] for one in await got(client, "/api/reports", "view")] == [
         name for name, one in CATALOGUE.items() if not one.about_callers
     ]
+
+
+async def test_calls_come_in_pages_the_newest_first_if_wanted(client: Client) -> None:
+    day = "/api/reports/calls?from=2026-11-28&to=2026-11-28"
+
+    async def page(more: str) -> str:
+        return "".join(row["call"] for row in await got(client, f"{day}&{more}"))
+
+    assert [await page(more) for more in ("limit=2", "newest=true&limit=2", "newest=true&limit=2&offset=2")] == ["ab", "cb", "a"]
+    assert [await page(more) for more in ("offset=1", "limit=0", "offset=3")] == ["bc", "abc", ""]
+    assert len(await got(client, "/api/reports/heatmap?from=2026-11-28&to=2026-11-28&limit=3&offset=1")) == 3
+    for wrong in ("limit=-1", "limit=x", "limit=100001", "offset=10001", "newest=yes"):
+        await got(client, f"{day}&{wrong}", status=400)
+    assert "newest" in (await got(client, "/api/reports/queues?newest=true", status=400))["detail"]
+
+
+async def test_the_story_of_a_call_is_told_to_those_of_its_queues(client: Client) -> None:
+    assert [row["what"] for row in await got(client, "/api/reports/call?call=c&queue=support")][:2] == [
+        "call arrived",
+        "queue entered",
+    ]
+    await got(client, "/api/reports/call?call=c&queue=q0", status=404)
 
 
 async def test_a_report_comes_in_each_form(client: Client) -> None:

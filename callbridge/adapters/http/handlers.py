@@ -273,8 +273,8 @@ class _Handlers(ProbeHandlers):
             raise Problem(404, f"no such agent: {name}")
         return web.json_response({"id": name, **view})
 
-    async def reports(self, _request: web.Request) -> web.Response:
-        return await catalogue_answer(self._backend.reports(), caller())
+    async def reports(self, request: web.Request) -> web.Response:
+        return await catalogue_answer(request, self._backend.reports(), caller())
 
     async def report(self, request: web.Request) -> web.StreamResponse:
         backend = self._backend

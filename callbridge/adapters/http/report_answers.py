@@ -19,13 +19,16 @@ from callbridge.adapters.report_forms.words import Language
 from callbridge.adapters.reports.asking import BadReportRequest, NoHistory, NoSuchName, ReportRequest, check_options
 from callbridge.wire.reports import CATALOGUE, NAME_OPTIONS, ReportDescription, ReportOption
 
+MOST_ROWS, MOST_SKIPPED = 100_000, 10_000
+"""Of a page of a report, and before it: for more, narrow the period."""
 _READERS = frozenset({TokenRole.SUPERVISOR, TokenRole.ADMIN})
 
 
-async def catalogue_answer(reports: ReportService, who: Caller) -> web.Response:
+async def catalogue_answer(request: web.Request, reports: ReportService, who: Caller) -> web.Response:
     """The reports that this token may access."""
+    language = _language(request)
     try:
-        listed = await reports.catalogue()
+        listed = await reports.catalogue(language)
     except NoHistory as trouble:
         raise unavailable(trouble) from None
     return web.json_response([one for one in listed if _allowed(CATALOGUE[one["name"]], who)])
@@ -40,7 +43,7 @@ async def report_answer(request: web.Request, reports: ReportService, who: Calle
     if not _allowed(CATALOGUE[name], who):
         raise Problem(403, "this token has no access to this report")
     form = ReportForm(_one_of(ReportForm, "format", request.query.get("format", ReportForm.JSON)))
-    language = Language(_one_of(Language, "language", request.query.get("language", Language.ENGLISH)))
+    language = _language(request)
     pieces = reports.stream(replace(_asked(request, name, who), masked=masked), form, language)
     response = hardened(web.StreamResponse(headers={hdrs.CONTENT_TYPE: _media(form)}))
     file = f"{name}.{SUFFIX.get(form, form)}"
@@ -61,6 +64,18 @@ async def report_answer(request: web.Request, reports: ReportService, who: Calle
     finally:
         await pieces.aclose()
     return response
+
+
+def _language(request: web.Request) -> Language:
+    return Language(_one_of(Language, "language", request.query.get("language", Language.ENGLISH)))
+
+
+def _number(request: web.Request, name: str, most: int) -> int:
+    """A parameter that is a number; 0: it is not given."""
+    text = request.query.get(name, "0")
+    if not (text.isascii() and text.isdigit() and len(text) < 9) or int(text) > most:
+        raise Problem(400, f"{name} must be a number up to {most}")
+    return int(text)
 
 
 def _one_of(there: Iterable[str], what: str, text: str) -> str:
@@ -97,13 +112,20 @@ def _asked(request: web.Request, name: str, who: Caller) -> ReportRequest:
         outcome=query.get("outcome", ""),
         score=query.get("score", ""),
         call=query.get("call", ""),
-        together=_one_of(("true", "false"), "choice of together", query.get("together", "false")) == "true",
+        together=_yes(request, "together"),
+        newest=_yes(request, "newest"),
+        limit=_number(request, "limit", MOST_ROWS),
+        offset=_number(request, "offset", MOST_SKIPPED),
     )
     try:
         check_options(asked, "")
     except BadReportRequest as wrong:
         raise Problem(400, str(wrong)) from None
     return asked
+
+
+def _yes(request: web.Request, name: str) -> bool:
+    return _one_of(("true", "false"), f"choice of {name}", request.query.get(name, "false")) == "true"
 
 
 def _narrow(names: dict[ReportOption, Any], report: ReportDescription, scope: Scope) -> None:

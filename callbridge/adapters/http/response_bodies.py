@@ -165,20 +165,25 @@ class CallbackView(ResponseBody):
 
 
 class ReportColumnView(ResponseBody):
-    """``kind``: what its values are; ``seconds`` is a duration, a ``share`` is 0 to 1, a ``moment`` is epoch seconds."""
+    """``kind``: what its values are; ``seconds`` is a duration, a ``share`` is 0 to 1, a ``moment`` is epoch seconds.
+    ``heading``: in the language that was asked for, and so is ``definition``."""
 
     name: str
     kind: Literal["text", "count", "decimal", "seconds", "share", "moment", "money"]
+    heading: str
     definition: str
 
 
 class ReportView(ResponseBody):
-    """A report that can be asked for. ``options``: parameters beside the period. Columns that are named after what the history
-    holds, such as reasons, come on top."""
+    """A report that can be asked for. ``options``: parameters beside the period. ``charted``: the columns that are plotted
+    first. ``title``, ``summary``: in the language that was asked for. Columns that are named after what the history holds, as are
+    reasons, come on top."""
 
     name: str
+    title: str
     summary: str
     options: list[str]
+    charted: list[str]
     columns: list[ReportColumnView]
 
 

@@ -14,6 +14,7 @@ from callbridge.adapters.http.explain_routes import MAX_WAITING_SHOWN
 from callbridge.adapters.http.limited import Limited
 from callbridge.adapters.http.quality_routes import QUALITY_ROUTES
 from callbridge.adapters.http.recording_routes import RECORDING_ROUTES
+from callbridge.adapters.http.report_answers import MOST_ROWS, MOST_SKIPPED
 from callbridge.adapters.http.route import ADMINS, NOT_NOW, STAFF, SUPERVISORS, WATCHERS, Query, Route, get, post
 from callbridge.adapters.http.session_routes import SESSION_ROUTES
 from callbridge.adapters.http.view_routes import VIEW_ROUTES
@@ -69,6 +70,7 @@ _TYPES = Query("types", "return only facts of these types (comma-separated)", {"
 _LAST = Query("Last-Event-ID", "ID of the last fact received; the stream resumes after it", {"type": "string"}, place="header")
 _TEXT = {"type": "string", "minLength": 1}
 _WHEN = {"type": "string", "examples": ["2026-11-28", "2026-11-28T09:30"], "minLength": 1}
+_LANGUAGE = {"type": "string", "enum": list(Language), "default": "en"}
 _REPORT = (
     Query("from", "first day, or moment; default: today", _WHEN),
     Query("to", "last day, or moment; default: now", _WHEN),
@@ -79,8 +81,11 @@ _REPORT = (
     Query("score", "only calls with a mean rating in this range: 1-2, or 5", _TEXT),
     Query("call", "the call, by its ID", _TEXT),
     Query("together", "one row for all names, such as several queues", {"type": "boolean", "default": False}),
+    Query("newest", "the newest first, where a report has one row for each call", {"type": "boolean", "default": False}),
+    Query("limit", "only so many rows", {"type": "integer", "minimum": 0, "maximum": MOST_ROWS}),
+    Query("offset", "leave out so many rows before them", {"type": "integer", "minimum": 0, "maximum": MOST_SKIPPED}),
     Query("format", "form of the report", {"type": "string", "enum": list(ReportForm), "default": "json"}),
-    Query("language", "of headings and definitions in files", {"type": "string", "enum": list(Language), "default": "en"}),
+    Query("language", "of headings and definitions in files", _LANGUAGE),
 )
 
 
@@ -227,6 +232,7 @@ ROUTES: tuple[Route, ...] = (
         "reports",
         "list the reports with their options and columns",
         list[response_bodies.ReportView],
+        query=(Query("language", "of titles, headings and definitions", _LANGUAGE),),
         faults=NOT_NOW,
         limited=Limited.ROWS,
     ),

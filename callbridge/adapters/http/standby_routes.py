@@ -188,8 +188,8 @@ class StandbyHandlers(ProbeHandlers):
             return web.json_response({"on": False, "by": "", "since": ""})
         return web.json_response({"on": switch.on, "by": switch.by, "since": switch.since})
 
-    async def reports(self, _request: web.Request) -> web.Response:
-        return await catalogue_answer(self._reads.reports, caller())
+    async def reports(self, request: web.Request) -> web.Response:
+        return await catalogue_answer(request, self._reads.reports, caller())
 
     async def report(self, request: web.Request) -> web.StreamResponse:
         return await report_answer(request, self._reads.reports, caller(), masked=self._reads.masked)

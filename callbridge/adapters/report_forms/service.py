@@ -10,7 +10,7 @@ import asyncio
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from concurrent.futures import CancelledError
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -21,12 +21,12 @@ from sqlalchemy.pool import StaticPool
 from callbridge.adapters.database import BadDatabase, Database, cause_of
 from callbridge.adapters.database.metadata import metadata
 from callbridge.adapters.report_forms.forms import ReportForm, written
-from callbridge.adapters.report_forms.words import Language
+from callbridge.adapters.report_forms.words import Language, definition, long_heading, phrase, title
 from callbridge.adapters.reports.asking import HistoryNotConfigured, NoHistory, ReportRequest, ReportSite, make_report
 from callbridge.adapters.reports.registry import REPORTS
-from callbridge.adapters.reports.report import ReportQuery
+from callbridge.adapters.reports.report import Report, ReportQuery
 from callbridge.adapters.system.threads import Threads, ThreadsBusy
-from callbridge.wire.reports import CATALOGUE
+from callbridge.wire.reports import CATALOGUE, ReportDescription
 
 REPORTS_AT_ONCE = 2
 MOST_REPORTS_WAITING = 6
@@ -56,13 +56,13 @@ class ReportService:
         self._url, self._site, self._wall = url, site, wall
         self._threads = Threads("reports", REPORTS_AT_ONCE, MOST_REPORTS_WAITING)
         self._database: Database | None = None
-        self._columns: list[dict[str, Any]] | None = None
+        self._described: list[tuple[ReportDescription, Report]] = []
 
-    async def catalogue(self) -> list[dict[str, Any]]:
+    async def catalogue(self, language: Language = Language.ENGLISH) -> list[dict[str, Any]]:
         """Every report with its options and columns; columns that are named after what the history holds come on top."""
-        if self._columns is None:
-            self._columns = await self._threads.run(_described)
-        return self._columns
+        if not self._described:
+            self._described = await self._threads.run(_described)
+        return [_listed(one, report, language) for one, report in self._described]
 
     async def stream(
         self, request: ReportRequest, form: ReportForm, language: Language = Language.ENGLISH
@@ -157,15 +157,25 @@ class _Pieces:
             self._queue.get_nowait()
 
 
-def _described() -> list[dict[str, Any]]:
+def _described() -> list[tuple[ReportDescription, Report]]:
     """Made on a history in which there is nothing."""
     engine = create_engine("sqlite://", poolclass=StaticPool, connect_args={"check_same_thread": False})
     metadata.create_all(engine)
     query = ReportQuery(begin=0.0, end=1.0, now=1.0, zone=ZoneInfo("UTC"))
-    described = []
-    for name, one in CATALOGUE.items():
-        columns = REPORTS[name](engine, query).columns
-        kinds = [{"name": each.name, "kind": each.kind.value, "definition": each.definition} for each in columns]
-        described.append({"name": name, "summary": one.summary, "options": sorted(one.options), "columns": kinds})
+    described = [(one, replace(REPORTS[name](engine, query), rows=())) for name, one in CATALOGUE.items()]
     engine.dispose()
     return described
+
+
+def _listed(one: ReportDescription, report: Report, language: Language) -> dict[str, Any]:
+    columns = [
+        {
+            "name": column.name,
+            "kind": column.kind.value,
+            "heading": long_heading(column, language),
+            "definition": definition(column, language),
+        }
+        for column in report.columns
+    ]
+    words = {"title": title(one.name, language), "summary": phrase(one.summary, language)}
+    return {"name": one.name, **words, "options": sorted(one.options), "charted": list(report.charted), "columns": columns}

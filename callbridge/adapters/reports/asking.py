@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import islice
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import Engine
@@ -40,7 +41,7 @@ class NoSuchName(BadReportRequest):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReportRequest:
     """Texts, not checked yet. ``begin`` and ``end`` are dates or moments; empty: today, and now. ``names``: only these.
-    ``masked``: numbers and names are shown as others may see them."""
+    ``masked``: numbers and names are shown as others may see them. ``newest``, ``limit``, ``offset``: as in ``ReportQuery``."""
 
     name: str
     begin: str = ""
@@ -53,6 +54,9 @@ class ReportRequest:
     call: str = ""
     together: bool = False
     masked: bool = False
+    newest: bool = False
+    limit: int = 0
+    offset: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,6 +76,8 @@ def make_report(engine: Engine, site: ReportSite, request: ReportRequest, now: f
     try:
         check_names(engine, query, site.configured)
         report = REPORTS[request.name](engine, query)
+        if not CATALOGUE[request.name].paged:
+            report.rows = islice(report.rows, query.offset, query.offset + query.limit if query.limit else None)
         return (masked_report(report) if query.masked else report), query
     except BadPeriod as wrong:
         raise BadReportRequest(str(wrong)) from None
@@ -102,6 +108,8 @@ def check_options(request: ReportRequest, mark: str = "--") -> None:
         if option in given - taken:
             known = ", ".join(f"{mark}{one}" for one in ReportOption if one in taken)
             raise BadReportRequest(f"the report {request.name} takes no {mark}{option}: it takes {known or 'a period only'}")
+    if request.newest and not CATALOGUE[request.name].paged:
+        raise BadReportRequest(f"the report {request.name} takes no {mark}newest")
     if needs is not None and needs not in given:
         raise BadReportRequest(f"the report {request.name} needs {mark}{needs}")
 
@@ -130,6 +138,9 @@ def _query(site: ReportSite, request: ReportRequest, now: float) -> ReportQuery:
         call=request.call,
         together=request.together,
         masked=request.masked,
+        newest=request.newest,
+        limit=request.limit,
+        offset=request.offset,
         least_score=least,
         most_score=most,
         terms=site.terms,

@@ -52,8 +52,10 @@ class CallEvent:
 
 
 def call_report(engine: Engine, query: ReportQuery) -> Report:
-    """Of the query's call, whenever it was. Raises UnknownCall and SQLAlchemyError."""
+    """Of the query's call, whenever it was; with queues, only if it was in one of them. Raises UnknownCall, SQLAlchemyError."""
     events = _events(engine, query.call, masked_row if query.masked else _as_it_is) if query.call else []
+    if query.call and query.queues and not any(event.queue in query.queues for event in events):
+        raise UnknownCall(f"no call {query.call!r} in the history of these queues")
     rank = {what: place for place, what in enumerate(_ORDER)}
     events.sort(key=lambda event: (event.at or 0.0, rank.get(event.what, len(rank))))
     rows = ((one.at, one.what, one.queue, one.agent, seconds(one.lasted), one.details) for one in events)

@@ -60,7 +60,7 @@ class CallRows:
 
 
 def calls_report(engine: Engine, query: ReportQuery) -> Report:
-    """In order of arrival."""
+    """In order of arrival, or the newest first."""
     return Report("calls", FigureFamily.ROWS, _COLUMNS, _rows(engine, query))
 
 
@@ -78,7 +78,8 @@ def _calls(query: ReportQuery) -> Select[Any]:
     columns = (own.call, own.arrived_at, own.direction, own.number, own.name, own.entry, own.tier, own.outcome)
     wanted = select(*columns, own.repeated_after, own.callback, own.campaign)
     wanted = wanted.where(own.arrived_at >= query.begin, own.arrived_at < query.end, *_conditions(query))
-    return wanted.order_by(own.arrived_at, own.call)
+    order = (own.arrived_at.desc(), own.call.desc()) if query.newest else (own.arrived_at, own.call)
+    return wanted.order_by(*order).limit(query.limit or None).offset(query.offset or None)
 
 
 def _conditions(query: ReportQuery) -> Iterator[ColumnElement[bool]]:

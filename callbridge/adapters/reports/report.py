@@ -64,7 +64,8 @@ ReportValue = str | int | float | None
 class ReportQuery:
     """What is asked for. Empty names: all. ``person``: the identity of a caller, as it is kept in the history. ``least_score``,
     ``most_score``: of the mean of a call's ratings. ``together``: one row for all names instead of one for each.
-    ``masked``: numbers and names as others may see them."""
+    ``masked``: numbers and names as others may see them. ``limit``: only so many rows, 0 for all, after the first ``offset``;
+    ``newest``: the last ones first, in a report that is ``paged``."""
 
     begin: float
     end: float
@@ -81,6 +82,9 @@ class ReportQuery:
     call: str = ""
     together: bool = False
     masked: bool = False
+    newest: bool = False
+    limit: int = 0
+    offset: int = 0
     least_score: float | None = None
     most_score: float | None = None
     terms: ReportTerms = field(default_factory=ReportTerms)
