@@ -16,7 +16,9 @@ const { metafile } = await build({
   entryPoints: ["src/main.js"],
   outdir: path.join(draft, "assets"),
   entryNames: "[name]-[hash]",
+  chunkNames: "[name]-[hash]",
   bundle: true,
+  splitting: true, // a page that few open is loaded when it is opened
   minify: true,
   format: "esm",
   target: "es2022",
@@ -25,15 +27,15 @@ const { metafile } = await build({
   logLevel: "warning",
 });
 
-const made = Object.keys(metafile.outputs).map((name) => path.basename(name));
-const one = (ending) => made.find((name) => name.endsWith(ending));
+const [script, { cssBundle }] = Object.entries(metafile.outputs).find(([, made]) => made.entryPoint === "src/main.js");
+const asset = (name) => `/assets/${path.basename(name)}`;
 const page = await readFile(path.join(here, "src", "index.html"), "utf8");
 await mkdir(draft, { recursive: true });
 const icon = await readFile(path.join(here, "src", "icon.svg"));
 await writeFile(path.join(draft, "assets", "icon.svg"), icon);
 await writeFile(
   path.join(draft, "index.html"),
-  page.replace("{script}", `/assets/${one(".js")}`).replace("{style}", `/assets/${one(".css")}`),
+  page.replace("{script}", asset(script)).replace("{style}", asset(cssBundle)),
 );
 await rm(dist, { recursive: true, force: true });
 await rename(draft, dist);

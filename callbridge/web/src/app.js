@@ -11,7 +11,7 @@ import { html } from "./parts/html.js";
 import { go, pathname } from "./parts/navigation.js";
 import { suggestLanguage, useText } from "./parts/preferences.js";
 import { useStore } from "./parts/store.js";
-import { homeOf, pageOf } from "./pure/routes.js";
+import { homeOf, localPath, pageOf } from "./pure/routes.js";
 
 export function App() {
   const { page, name } = pageOf(useStore(pathname));
@@ -23,6 +23,7 @@ function SignedIn({ page }) {
   const t = useText();
   const [session, setSession] = useState(undefined);
   const [away, setAway] = useState(false);
+  const [signOn, setSignOn] = useState("");
 
   function signedIn(next) {
     suggestLanguage(next.language);
@@ -35,7 +36,10 @@ function SignedIn({ page }) {
       signedIn(await get("/api/session"));
       setAway(false);
     } catch (problem) {
-      if (problem.status === 401) setSession(null);
+      if (problem.status === 401) {
+        setSignOn(localPath(problem.body.sign_on));
+        setSession(null);
+      }
       setAway(problem.status !== 401);
     }
   }
@@ -56,9 +60,10 @@ function SignedIn({ page }) {
     await request("DELETE", "/api/session").catch(() => {});
     setSession(null);
     go("/", { replace: true });
+    look();
   }
 
-  if (session === null) return html`<${LoginPage} signedIn=${signedIn} />`;
+  if (session === null) return html`<${LoginPage} signedIn=${signedIn} signOn=${signOn} />`;
   if (!session) return html`<p class="please-wait" role="status">${t(away ? "problem.unreachable" : "stale.connecting")}</p>`;
   const Page = page === "agent" && session.agent ? AgentPage : SupervisorPage;
   if (page === "home" || (Page === SupervisorPage && session.role === "agent")) {

@@ -1,4 +1,4 @@
-// The way in: with a name and a password (agents: their id and PIN), or with a token.
+// The way in: with a name and a password (agents: their id and PIN), with a token, or by the organisation's own log-in.
 
 import { useEffect, useRef, useState } from "preact/hooks";
 import { post } from "../net/api.js";
@@ -7,7 +7,7 @@ import { Switches } from "../parts/frame.js";
 import { html } from "../parts/html.js";
 import { useText } from "../parts/preferences.js";
 
-export function LoginPage({ signedIn }) {
+export function LoginPage({ signedIn, signOn }) {
   const t = useText();
   const [byToken, setByToken] = useState(false);
   const [problem, setProblem] = useState(null);
@@ -52,6 +52,7 @@ export function LoginPage({ signedIn }) {
       <button type="button" class="quiet" onClick=${() => setByToken(!byToken)}>
         ${t(byToken ? "login.use_password" : "login.use_token")}</button>
     </form>
+    ${signOn && html`<a class="sign-on" href=${signOn}>${t("login.sign_on")}</a>`}
     <${Switches} />
   </main>`;
 }

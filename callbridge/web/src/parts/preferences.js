@@ -28,10 +28,14 @@ const first = (key, known, fallback) => [asked.get(key), kept(key)].find((one) =
 export const language = store(first("language", Object.keys(LANGUAGES), languageFor(navigator.languages || [])));
 export const theme = store(first("theme", THEMES, "auto"));
 
+const device = matchMedia("(prefers-color-scheme: dark)");
+
 function show() {
   document.documentElement.lang = language.get();
-  document.documentElement.dataset.theme = theme.get();
+  document.documentElement.dataset.theme = theme.get() === "auto" ? (device.matches ? "dark" : "light") : theme.get();
 }
+
+device.addEventListener("change", show);
 
 show();
 

@@ -15,6 +15,11 @@ function decoded(text) {
   }
 }
 
+/** A path of this server, or "": what leads elsewhere is not followed. */
+export function localPath(path) {
+  return /^\/[\w-]+$/.test(path || "") ? path : "";
+}
+
 export function homeOf(session) {
   return session.role === "agent" ? "/agent" : "/supervisor";
 }

@@ -123,6 +123,7 @@ export default {
   language: "Language",
   "login.password": "Password or PIN",
   "login.sign_in": "Sign in",
+  "login.sign_on": "Sign in with the organisation's log-in",
   "login.token": "Token",
   "login.too_many": "Too many attempts. Try again in {seconds} s.",
   "login.use_password": "Sign in with a password",

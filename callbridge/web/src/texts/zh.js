@@ -123,6 +123,7 @@ export default {
   language: "语言",
   "login.password": "密码或 PIN",
   "login.sign_in": "登录",
+  "login.sign_on": "使用单位账号登录",
   "login.token": "令牌",
   "login.too_many": "尝试次数过多，请在 {seconds} 秒后重试。",
   "login.use_password": "使用密码登录",
