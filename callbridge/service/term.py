@@ -37,6 +37,7 @@ from callbridge.runtime.observing import BesideRuntime
 from callbridge.runtime.pulse import Pulse
 from callbridge.runtime.saver import Saver
 from callbridge.service.adapter_settings import hook_settings, ledger_terms
+from callbridge.service.agent_pages import agent_pages
 from callbridge.service.callers import CallerSources, tier_file
 from callbridge.service.fact_readers import FactReaders
 from callbridge.service.links import Links
@@ -91,6 +92,7 @@ class Term:
     def adopt(self, settings: Settings, tiers: TierFile, terms: dict[str, LedgerTerms]) -> None:
         """Everything outside the core uses this configuration from now on."""
         self.callers.adopt(settings, tiers)
+        self.readers.views.pages = agent_pages(settings)
         if self.ledger is not None:
             self.ledger.adopt(terms, settings.numbers)
 
@@ -301,6 +303,7 @@ async def adopt_settings(term: Term, settings: Settings) -> None:
     tiers = tier_file(settings)
     await tiers.load()
     term.callers.adopt(settings, tiers)
+    term.readers.views.pages = agent_pages(settings)
     await term.readers.hooks.adopt(hook_settings(settings))
 
 

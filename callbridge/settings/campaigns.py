@@ -8,6 +8,7 @@ from pydantic import Field, field_validator, model_validator
 
 from callbridge.core.model.attempt import OUTCOMES
 from callbridge.core.model.plan import CallFirst, DialMode
+from callbridge.settings.agent_page import CrmConfig
 from callbridge.settings.section import ConfigSection
 from callbridge.settings.spelling import Unit
 from callbridge.settings.values import (
@@ -163,6 +164,9 @@ class CampaignConfig(ConfigSection):
     Example: `0.03`"""
     leave_message: bool = False
     """Whether an answering machine is left a message, in the context `callbridge-machine`, instead of being hung up."""
+    crm: CrmConfig | None = None
+    """Link to the customer in another system, on the agent's page; by default that of the queue. Example:
+    `{url: "https://crm.example/leads/{lead}", open: by_hand}`"""
     dispositions: dict[Name, DispositionConfig] = {}
     """Codes that agents give a finished call, by name. Example: `{sold: {digit: 1, success: true}}`"""
 

@@ -123,7 +123,7 @@ class SetConfig(ConfigSection):
 
 NODE_KINDS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "play": (("next",), ("interrupt",)),
-    "menu": (("keys", "otherwise"), ("wait", "tries", "wrong", "silent")),
+    "menu": (("keys", "otherwise"), ("into", "wait", "tries", "wrong", "silent")),
     "collect": (
         ("into", "next", "otherwise"),
         ("length", "ends", "pattern", "read_back", "yes", "wait", "gap", "tries", "wrong", "silent"),
@@ -195,7 +195,7 @@ class NodeConfig(ConfigSection):
     silent: FlowMedia | None = None
     """Sound when nothing was pressed."""
     into: ValueName | None = None
-    """Value in which the digits are stored. Example: `customer`"""
+    """Value in which the digits, or the key of a menu, are stored. Example: `customer`"""
     length: Annotated[str, BeforeValidator(lambda value: str(value) if isinstance(value, int) else value)] = "1-20"
     """Number of digits that are accepted, or a range. Example: `4-8`"""
     ends: PhoneKey = "#"
@@ -302,6 +302,7 @@ def _menu(node: NodeConfig) -> core.Node:
         media=node.menu or "",
         keys=dict(node.keys or {}),
         otherwise=node.otherwise or "",
+        into=node.into or "",
         wait=node.wait or 5.0,
         tries=node.tries,
         wrong=node.wrong or "",

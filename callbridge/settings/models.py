@@ -14,6 +14,7 @@ from pydantic import (
 )
 
 from callbridge.core.model.plan import ConsultQueue, Plan
+from callbridge.settings.agent_page import ValueConfig
 from callbridge.settings.alerts import AlertsConfig
 from callbridge.settings.calendars import CalendarConfig
 from callbridge.settings.campaigns import CampaignConfig, LedgerConfig
@@ -62,6 +63,7 @@ from callbridge.settings.values import (
     PhoneName,
     Region,
     Text,
+    ValueName,
     filled,
 )
 from callbridge.settings.waiting import (
@@ -147,6 +149,9 @@ class Settings(ConfigSection):
     """Opening hours by name."""
     lookups: dict[Name, LookupConfig] = {}
     """Other systems that know about callers, by name."""
+    values: dict[ValueName, ValueConfig] = {}
+    """How agents see what callers type and what lookups and leads bring, by name of the value; what is not here is shown by its
+    name. Example: `{customer: {label: Customer number}}`"""
     surveys: dict[Name, SurveyConfig] = {}
     """What callers are asked after the call, by name of the survey."""
     speech: SpeechConfig | None = None

@@ -13,6 +13,7 @@ from pydantic import (
 )
 
 from callbridge.core.model.plan import AgentOrder
+from callbridge.settings.agent_page import CrmConfig
 from callbridge.settings.figures import ReportTargetsConfig
 from callbridge.settings.section import ConfigSection
 from callbridge.settings.spelling import OFF, Unit
@@ -210,6 +211,9 @@ class QueueConfig(TierRoutingConfig):
     music. Example: `callbridge/for-{queue}`"""
     read_out: FlowMedia | None = None
     """Sound that the caller hears before being connected, with `{agent}`. Example: `agent,digits:{agent}`"""
+    crm: Annotated[CrmConfig | None, BeforeValidator(or_off), OFF] = None
+    """Link to the customer in another system, on the agent's page; `no` switches off what `queue_defaults` says. Example:
+    `{url: "https://crm.example/find?phone={number}"}`"""
     do_not_call: bool | None = None
     """Whether callers of this queue are put on the do-not-call list of the campaigns, as for a queue that takes
     complaints."""

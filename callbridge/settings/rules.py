@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 from callbridge.core.model import skills
 from callbridge.core.model.plan import Plan, ToQueue
 from callbridge.settings import (
+    agent_page_rules,
     alert_rules,
     campaign_rules,
     flow_rules,
@@ -55,6 +56,7 @@ def faults(settings: models.Settings, document: Document) -> Iterator[Fault]:
         _routings,
         _cycles,
         flow_rules.faults,
+        agent_page_rules.faults,
         campaign_rules.faults,
         quality_rules.faults,
         recording_rules.faults,

@@ -201,7 +201,8 @@ async def test_an_agent_sees_queues_itself_and_the_own_call(desk: ToyDesk, clien
     assert shown.parts["calls"].keys() == {own}
     me = shown.parts["me"]["me"]
     assert me["agent"] == shown.parts["agents"]["a0"]
-    assert me["call"] == {**shown.parts["calls"][own], "name": "Ann", "withheld": False, "details": {}}
+    known = {"name": "Ann", "withheld": False, "campaign": "", "details": [], "crm": None}
+    assert me["call"] == {**shown.parts["calls"][own], **known}
     desk.tell(LegEnded(at=desk.now(), leg=desk.made.calls[own].leg, cause=16))
     await shown.until(lambda has: has["me"]["me"]["call"] is None or has["me"]["me"]["call"]["id"] != own)
 

@@ -91,8 +91,9 @@ def busy_floor(now: float) -> Parts:
 
 def own_part(now: float, agent: Row, call: Row | None) -> Row:
     if call is not None:
-        call = call | {"name": "Amelia Hart", "withheld": False, "details": {"Account": "4711 0815"}}
-        call["details"] |= {"Contract": "Premium", "Town": "Leeds"}
+        call = call | {"name": "Amelia Hart", "withheld": False, "campaign": "", "crm": None}
+        known = {"Account": "4711 0815", "Contract": "Premium", "Town": "Leeds"}
+        call["details"] = [{"name": name.lower(), "label": name, "value": value} for name, value in known.items()]
     return {"agent": agent, "call": call}
 
 

@@ -307,7 +307,7 @@ async def test_whatever_a_caller_calls_himself_is_text(opened: Open, server: Sta
     server.parts["callbacks"]["cb-callback-1"] = (server.parts["callbacks"]["cb-callback-1"] or {}) | {"number": HOSTILE}
     server.parts["alerts"] = {"1": {"text": HOSTILE}}
     server.parts["me"] = {"me": own_part(now, server.parts["agents"]["1001"] or {}, hostile)}
-    server.parts["me"]["me"]["call"] |= {"name": HOSTILE, "details": {HOSTILE: HOSTILE}}  # type: ignore[index]
+    server.parts["me"]["me"]["call"] |= {"name": HOSTILE, "details": [dict.fromkeys(("name", "label", "value"), HOSTILE)]}  # type: ignore[index]
     server.layout |= {"title": HOSTILE, "message": HOSTILE}
     for name in ("agent", "supervisor", "wall"):
         page = await shown(opened, server, name)

@@ -151,6 +151,18 @@ def test_a_value_that_was_not_confirmed_is_forgotten() -> None:
     assert the_call(toy).values == ()
 
 
+def test_a_menu_keeps_the_key_that_chose_and_not_one_that_was_wrong() -> None:
+    toy = stage(floor(flow({"ask": menu({"1": "wait", "2": "wait"}, into="topic"), "wait": QUEUED})))
+    leg = toy.calls("ann", entry="welcome")
+    toy.run(toy.story.now + 1.0)
+    toy.presses(leg, "7")
+    toy.run(toy.story.now + 0.5)
+    assert the_call(toy).values == ()
+    toy.presses(leg, "2")
+    toy.run(toy.story.now + 0.5)
+    assert the_call(toy).values == (("topic", "2"),)
+
+
 def test_keys_pressed_before_they_are_asked_for_are_not_lost() -> None:
     toy = stage(floor(flow({"hello": play("hello", "ask"), **MENU.nodes})))
     leg = toy.calls("ann", entry="welcome")

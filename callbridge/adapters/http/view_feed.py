@@ -13,11 +13,10 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from callbridge.adapters.facts.privacy import scrub
 from callbridge.adapters.http.scope import Scope
-from callbridge.adapters.views.board import Board, ViewKey
+from callbridge.adapters.views.board import Board, ViewKey, queue_of
+from callbridge.adapters.views.in_hand import AgentPages, in_hand
 from callbridge.core.model.call import Call
-from callbridge.core.model.numbers import WITHHELD
 
 ROWS_PER_TURN = 200
 """Rows that are made into text before the loop gets a turn."""
@@ -92,10 +91,11 @@ class ViewReader:
 
 
 class ViewFeed:
-    """Of one board. ``readers``: the streams that are open."""
+    """Of one board. ``readers``: the streams that are open; ``pages``: what agents are shown of the call in hand."""
 
     def __init__(self, board: Board) -> None:
         self.board = board
+        self.pages = AgentPages()
         self.readers: set[ViewReader] = set()
         self.closed = False
         self._texts: dict[ViewKey, bytes] = {}
@@ -174,14 +174,11 @@ class ViewFeed:
         own = self.board.agents.get(agent)
         row = self._text(("agent", agent)) if own is not None else None
         call = self.board.calls.get(own.call) if own is not None else None
-        return b'{"agent":%s,"call":%s}' % (row or b"null", b"null" if call is None else row_text(self._in_hand(call)))
+        return b'{"agent":%s,"call":%s}' % (row or b"null", b"null" if call is None else row_text(self._in_hand(call, agent)))
 
-    def _in_hand(self, call: Call) -> dict[str, Any]:
+    def _in_hand(self, call: Call, agent: str) -> dict[str, Any]:
         """What the agent who has the call needs to know of it, besides what everybody sees."""
-        show: Callable[[str], str] = scrub if self.board.masked else str
-        details = {name: show(value) for name, value in call.values}
-        withheld = call.number == WITHHELD
-        known = {"name": "" if withheld else show(call.name), "withheld": withheld, "details": details}
+        known = in_hand(call, queue_of(call, agent), agent, self.pages, masked=self.board.masked)
         return {"id": call.id, **(self.board.call(call.id) or {}), **known}
 
 

@@ -245,7 +245,7 @@ def _chosen(world: World, call: Call, flow: Flow, node: MenuNode, key: str) -> N
     if to is not None and node.question:
         go(world, surveys.answered(world, call, flow, node, key), flow, to)  # the answer is a fact of its own
     elif to is not None:
-        go(world, call, flow, to, key)
+        go(world, knowing(call, {node.into: key}) if node.into else call, flow, to, key)
     else:
         _again(world, call, flow, node, node.wrong)
 

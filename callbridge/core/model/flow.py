@@ -39,6 +39,8 @@ class MenuNode:
     wrong: str = ""
     silent: str = ""
     """Prompts after a wrong key, and after no key, before the main prompt is repeated."""
+    into: str = ""
+    """The value in which the key pressed is kept."""
     question: str = ""
     """Of a survey: the key pressed is the answer."""
     alerting: frozenset[str] = frozenset()

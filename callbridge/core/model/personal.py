@@ -10,6 +10,7 @@ typed), and ``TargetText`` when it may be a number to call.
 
 from __future__ import annotations
 
+import re
 from enum import Enum
 from typing import Annotated
 
@@ -38,3 +39,10 @@ SurveyAnswers = Annotated[str, Content.ANSWERS]
 TargetText = Annotated[str, Content.TARGET]
 RowKey = Annotated[str, Content.KEY]
 FreeText = Annotated[str, Content.TEXT]
+
+_SECRET = re.compile(r"(?:^|_)(?:pin|puk|tan|cvv|cvc|card|password|passcode|secret)(?:_|$)")
+
+
+def is_secret_name(name: str) -> bool:
+    """Whether a value of a call with this name counts as secret unless the configuration says otherwise."""
+    return _SECRET.search(name) is not None

@@ -8,6 +8,7 @@ import { rowsOf } from "../pure/views.js";
 import { ActDialog, Dialog } from "./dialog.js";
 import { html } from "./html.js";
 import { Empty, State } from "./marks.js";
+import { CrmLink, KnownValues } from "./customer.js";
 import { attempt } from "./notices.js";
 import { useText } from "./preferences.js";
 import { useShortcuts } from "./shortcuts.js";
@@ -41,7 +42,6 @@ export function CallCard({ call, agent, known, asking, setAsking }) {
 
 function CallFacts({ call }) {
   const t = useText();
-  const details = Object.entries(call.details || {});
   return html`<header>
       <p class="number">${numberOf(call, t("withheld"))}</p>
       ${call.name && html`<p class="name">${call.name}</p>`}
@@ -53,8 +53,9 @@ function CallFacts({ call }) {
       ${call.transfer && html`<div><dt>${t("call.transfer")}</dt><dd>${t(`transfer.${call.transfer}`)}</dd></div>`}
       ${call.recording && html`<div><dt>${t("call.recording")}</dt><dd>${t(`recording.${call.recording}`)}</dd></div>`}
       <div><dt>${t("call.since")}</dt><dd><${Since} at=${call.arrived_at} /></dd></div>
-      ${details.map(([label, value]) => html`<div key=${label}><dt>${label}</dt><dd>${String(value)}</dd></div>`)}
-    </dl>`;
+      <${KnownValues} call=${call} />
+    </dl>
+    <${CrmLink} call=${call} />`;
 }
 
 /** Search and choose: arrows go through the list from the search field, Enter takes the marked one. */

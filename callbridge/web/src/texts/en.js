@@ -91,6 +91,8 @@ export default {
   "change.gone": "removed",
   "change.renamed": "renamed from",
   close: "Close",
+  "crm.blocked": "The browser blocked the new tab: click the link, or allow pop-ups for this address.",
+  "crm.open": "Open the customer's record",
   disposition: "Disposition",
   "disposition.call_back_at": "Call again at",
   "disposition.code": "Code, or its digit (campaign calls)",

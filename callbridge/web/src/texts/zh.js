@@ -91,6 +91,8 @@ export default {
   "change.gone": "移除",
   "change.renamed": "改名，原名",
   close: "关闭",
+  "crm.blocked": "浏览器阻止了新标签页：请点击链接，或允许此网址弹出窗口。",
+  "crm.open": "打开客户资料",
   disposition: "处理结果",
   "disposition.call_back_at": "再次呼叫时间",
   "disposition.code": "代码或数字（外呼通话）",
