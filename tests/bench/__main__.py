@@ -59,18 +59,21 @@ def stolen_share(before: tuple[int, int], after: tuple[int, int]) -> float:
 
 def keep(name: str, result: dict[str, Any], stolen: float) -> None:
     """Append the result, with what it was measured on, to the record from which documents quote."""
+    with (ROOT / "tests" / "bench" / "results" / f"{name}.jsonl").open("a") as record:
+        record.write(json.dumps({**circumstances(name), "stolen": stolen, **result}) + "\n")
+
+
+def circumstances(name: str) -> dict[str, Any]:
+    """When, with which commit and on what machine something was run."""
     commit = subprocess.run(["git", "describe", "--always", "--dirty"], capture_output=True, text=True, check=False, cwd=ROOT)
-    where = {
+    return {
         "name": name,
         "at": datetime.now(UTC).isoformat(timespec="seconds"),
         "commit": commit.stdout.strip(),
         "cores": os.cpu_count(),
         "load": round(os.getloadavg()[0], 2),
-        "stolen": stolen,
         "python": platform.python_version(),
     }
-    with (ROOT / "tests" / "bench" / "results" / f"{name}.jsonl").open("a") as record:
-        record.write(json.dumps({**where, **result}) + "\n")
 
 
 def show(name: str, result: dict[str, Any]) -> None:

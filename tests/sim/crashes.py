@@ -93,11 +93,11 @@ def _calm_scene(rng: Random) -> Scenario:
     )
 
 
-class Calm(Day):
-    """``dies_at``: the step at which the process is killed."""
+class Killed(Day):
+    """A day on which the process is killed at step ``dies_at``."""
 
-    def __init__(self, seed: int, *, dies_at: int = 0, when: Dies = Dies.AFTER_THE_SAVE) -> None:
-        super().__init__(seed, scene=_calm_scene(Random(seed)))
+    def __init__(self, seed: int, *, dies_at: int = 0, when: Dies = Dies.AFTER_THE_SAVE, scene: Scenario | None = None) -> None:
+        super().__init__(seed, scene=scene)
         self.dies_at, self.when = dies_at, when
 
     def hear(self, event: AnyEvent) -> None:
@@ -113,6 +113,17 @@ class Calm(Day):
             super().hear(event)
         if len(self.lives) == lives:
             self._die()
+
+
+SERVED = {(1, "answered")}
+"""How every caller of a calm day ends: see ``Calm.ends``."""
+
+
+class Calm(Killed):
+    """A day on which every caller is served, with or without a crash."""
+
+    def __init__(self, seed: int, *, dies_at: int = 0, when: Dies = Dies.AFTER_THE_SAVE) -> None:
+        super().__init__(seed, dies_at=dies_at, when=when, scene=_calm_scene(Random(seed)))
 
     def ends(self) -> Counter[tuple[int, str]]:
         """How many conversations the callers had, and how their visits to the queue ended; ``lost`` without any."""

@@ -227,3 +227,29 @@ def _trouble(chance: random.Random, faults: Faults, rivals: dict[str, Rival], re
     if faults.rewinds and chance.random() < 0.0005:
         redis.lease = old
     return redis.lease if chance.random() < 0.001 else old
+
+
+HOUSES = {
+    "stops and cuts": Faults(),
+    "a redis that forgets": Faults(forgets=True),
+    "a sentinel that goes back": Faults(rewinds=True),
+    "clocks of other hours": Faults(skewed=7200.0),
+    "one that may not lead": Faults(unable=True),
+}
+
+
+def holds(seed: int, faults: Faults) -> int:
+    """How often the application changed hands."""
+    try:
+        rivals, app = rival(seed, faults)
+        leaders = [one for one in rivals if one.tenure is not None]
+        must(len(leaders) == 1, f"in peace {[one.name for one in leaders]} lead")
+        (leader,) = leaders
+        assert app.owner == leader.name
+        assert leader.connected
+        assert {name for name, sent_at, _ in app.orders if sent_at > app.orders[-1][1] - 5.0} == {leader.name}
+        assert not any(one.led or one.opened for one in rivals if not one.able)
+    except AssertionError as broken:
+        broken.add_note(f"seed {seed}, {faults}")
+        raise
+    return sum(one.opened for one in rivals)

@@ -5,34 +5,10 @@ from __future__ import annotations
 import pytest
 
 from callbridge.runtime.lease import LeaseTimes, LeaseWatch
-from tests.sim.rivals import Faults, rival
+from tests.sim.rivals import HOUSES, Faults, holds, rival
 from tests.sim.watch import Broken
 
 LONG = True
-HOUSES = {
-    "stops and cuts": Faults(),
-    "a redis that forgets": Faults(forgets=True),
-    "a sentinel that goes back": Faults(rewinds=True),
-    "clocks of other hours": Faults(skewed=7200.0),
-    "one that may not lead": Faults(unable=True),
-}
-
-
-def holds(seed: int, faults: Faults) -> int:
-    """How often the application changed hands."""
-    try:
-        rivals, app = rival(seed, faults)
-        leaders = [one for one in rivals if one.tenure is not None]
-        assert len(leaders) == 1, f"in peace {[one.name for one in leaders]} lead"
-        (leader,) = leaders
-        assert app.owner == leader.name
-        assert leader.connected
-        assert {name for name, sent_at, _ in app.orders if sent_at > app.orders[-1][1] - 5.0} == {leader.name}
-        assert not any(one.led or one.opened for one in rivals if not one.able)
-    except AssertionError as broken:
-        broken.add_note(f"seed {seed}, {faults}")
-        raise
-    return sum(one.opened for one in rivals)
 
 
 @pytest.mark.parametrize("house", HOUSES)
