@@ -21,7 +21,7 @@ FAST := $(BIN)/python -m pytest -q -m "not live and not slow" --hypothesis-profi
 # So many labs at a time; some tests have two, and of the largest nine fit on a machine (tests/lab/ports.py).
 LABS ?= 5
 
-.PHONY: help setup screens demo check lint fast units test live slow hour bench chaos lock sbom clean
+.PHONY: help setup screens demo check lint fast units test live slow hour bench chaos fuzz lock sbom clean
 
 help:
 	@echo "make demo    a minute of live calls on a real Asterisk, added up call by call"
@@ -30,6 +30,7 @@ help:
 	@echo "make hour    a compressed hour of 400 calls, with two kills, on 22 and 16: every view equals the wire (eight minutes)"
 	@echo "make bench   all benchmarks but chaos and history"
 	@echo "make chaos   rounds of faults with a leader and a standby, every call joined (eight minutes)"
+	@echo "make fuzz    coverage-guided inputs for every parser, MINUTES=1 for each"
 	@echo "make setup   virtual environment, Debian packages, the lab's PBXs and the screens (needs root)"
 	@echo "make screens the pages for the browser only: callbridge/web/dist (needs node and npm)"
 	@echo "make lock    pin what an installation gets, with hashes: deploy/requirements.txt"
@@ -100,6 +101,15 @@ bench: setup
 
 chaos: setup
 	@$(BIN)/python -m tests.bench chaos
+
+$(INSTALLED).fuzz: $(INSTALLED)
+	@$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[fuzz]'
+	@touch $@
+
+# Minutes for each parser; TARGETS="skills flows" for some of them.
+MINUTES ?= 1
+fuzz: $(INSTALLED).fuzz
+	$(BIN)/python -m tests.fuzz $(TARGETS) --minutes $(MINUTES)
 
 $(INSTALLED).supply: $(INSTALLED)
 	@$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[supply]'
