@@ -5,10 +5,12 @@ from __future__ import annotations
 import hashlib
 import time
 
-from callbridge.adapters.http import Account, AccountKind, Accounts, Sessions, SessionTerms, Team, TokenRole, Wall
+from callbridge.adapters.http import Account, AccountKind, Accounts, BrowserPhone, Sessions, SessionTerms, Team, TokenRole, Wall
 from callbridge.adapters.redis.sessions import RedisSessions
 from callbridge.service.adapter_settings import redis_settings
+from callbridge.settings.browser_phone import BrowserPhoneConfig, OwnPhoneConfig
 from callbridge.settings.models import Settings
+from callbridge.settings.values import endpoint_of
 from callbridge.wire.passwords import read_hash
 
 
@@ -55,7 +57,36 @@ def accounts(settings: Settings) -> Accounts:
         )
         for name, wall in settings.walls.items()
     }
-    return Accounts(users=users, agents=agents, teams=teams, walls=walls, reasons=tuple(settings.reasons))
+    return Accounts(
+        users=users,
+        agents=agents,
+        teams=teams,
+        walls=walls,
+        reasons=tuple(settings.reasons),
+        agent_phones={
+            name: _browser_phone(settings, agent.browser_phone.phone or agent.first_phone, agent.browser_phone)
+            for name, agent in settings.agents.items()
+            if agent.browser_phone is not None
+        },
+        user_phones={
+            name: _browser_phone(settings, user.browser_phone.phone, user.browser_phone)
+            for name, user in settings.users.items()
+            if user.browser_phone is not None
+        },
+    )
+
+
+def _browser_phone(settings: Settings, phone: str, own: BrowserPhoneConfig | OwnPhoneConfig) -> BrowserPhone:
+    """Asterisk serves SIP over WebSocket beside ARI, on the same port."""
+    pbx = next((each for each in settings.pbx if phone.startswith(f"{each.name}/")), settings.pbx[0])
+    endpoint = endpoint_of(phone).partition("/")[2]
+    return BrowserPhone(
+        phone=phone,
+        endpoint=endpoint,
+        user=own.user or endpoint,
+        password=own.password.get_secret_value(),
+        socket=f"{pbx.ari.url.rstrip('/').removesuffix('/ari')}/ws",
+    )
 
 
 class AccountsInForce:

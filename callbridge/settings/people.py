@@ -6,6 +6,7 @@ from typing import Literal
 
 from pydantic import Field, SecretStr, field_validator
 
+from callbridge.settings.browser_phone import OwnPhoneConfig
 from callbridge.settings.section import ConfigSection
 from callbridge.settings.values import LanguageCode, Name, Text
 from callbridge.wire.passwords import read_hash
@@ -28,6 +29,9 @@ class UserConfig(ConfigSection):
     """Teams whose queues and agents the user sees and acts on; without any all queues and agents. Example: `[front]`"""
     language: LanguageCode | None = None
     """Language in which the screens begin. Example: `en`"""
+    browser_phone: OwnPhoneConfig | None = None
+    """A phone in the user's browser, at which a supervisor listens to calls and joins them.
+    Example: `{phone: PJSIP/2001, password: SECRET}`"""
 
     @field_validator("password")
     @classmethod

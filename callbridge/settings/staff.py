@@ -13,6 +13,7 @@ from pydantic import (
 
 from callbridge.core.model.plan import ConnectMode
 from callbridge.settings.auto_answer import AutoAnswerConfig
+from callbridge.settings.browser_phone import BrowserPhoneConfig
 from callbridge.settings.section import ConfigSection
 from callbridge.settings.spelling import Unit
 from callbridge.settings.values import (
@@ -65,6 +66,8 @@ class AgentConfig(ConfigSection):
     """Whether the agent may listen to, whisper into, join and take over calls."""
     auto_answer: AutoAnswerConfig | None = None
     """How the phone is asked to answer by itself; by default as `phones` says. Example: `{preset: yealink}`"""
+    browser_phone: BrowserPhoneConfig | None = None
+    """Makes the agent's page in the browser one of the agent's phones. Example: `{password: SECRET}`"""
     confirm: bool = False
     """Whether the agent accepts each call with 1 and declines it with 2, so that voicemail never answers a caller."""
 

@@ -4,7 +4,7 @@ It decides nothing; the core does. Every route is one line in ``routes``, from w
 may use it and the OpenAPI document are made. Every error is ``application/problem+json``.
 """
 
-from callbridge.adapters.http.accounts import Account, AccountKind, Accounts, Team, TokenRole, Wall
+from callbridge.adapters.http.accounts import Account, AccountKind, Accounts, BrowserPhone, Team, TokenRole, Wall
 from callbridge.adapters.http.auth import ApiToken, HttpSettings
 from callbridge.adapters.http.backend import Backend, NoStandby, ReloadResult, SubmittedEvent
 from callbridge.adapters.http.feed import EventFeed
@@ -29,6 +29,7 @@ __all__ = [
     "ApiToken",
     "Backend",
     "BadCertificate",
+    "BrowserPhone",
     "ConnectionLimits",
     "EventFeed",
     "HttpSettings",

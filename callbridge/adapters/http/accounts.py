@@ -60,6 +60,18 @@ class Wall:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class BrowserPhone:
+    """A phone in the page of an agent or user. ``endpoint``: its name without ``PJSIP/``; ``socket``: the PBX's WebSocket for
+    SIP; ``user`` and ``password``: what the PBX asks for."""
+
+    phone: str
+    endpoint: str
+    user: str
+    password: str = field(repr=False)
+    socket: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Accounts:
     """Everybody by name. ``agents``: those with a PIN."""
 
@@ -69,6 +81,16 @@ class Accounts:
     walls: Mapping[str, Wall] = field(default_factory=dict)
     reasons: tuple[str, ...] = ()
     """Why an agent may be not ready."""
+    agent_phones: Mapping[str, BrowserPhone] = field(default_factory=dict)
+    """By the agent's id."""
+    user_phones: Mapping[str, BrowserPhone] = field(default_factory=dict)
+    """By the user's name."""
+
+    def phone_of(self, account: Account) -> BrowserPhone | None:
+        """The phone in the browser of this account, if it has one; a token of an agent's is the agent's."""
+        if account.agent:
+            return self.agent_phones.get(account.agent)
+        return self.user_phones.get(account.name) if account.kind is AccountKind.USER else None
 
     def colleagues(self, agent: str) -> frozenset[str] | None:
         """Whom an agent may find: those of the own teams; None for all, where nobody is in a team."""

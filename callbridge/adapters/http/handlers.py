@@ -28,6 +28,7 @@ from callbridge.adapters.http.oidc_pages import OidcPages
 from callbridge.adapters.http.pages import DIST, Pages
 from callbridge.adapters.http.permits import NOT_YOURS, limit_of, permitted, timeline_for
 from callbridge.adapters.http.person_schemas import PersonBody
+from callbridge.adapters.http.phone_routes import PhoneHandlers
 from callbridge.adapters.http.probe_routes import ProbeHandlers
 from callbridge.adapters.http.probes import Probes
 from callbridge.adapters.http.problems import Problem, problems, unavailable
@@ -97,18 +98,21 @@ def make_app(settings: HttpSettings, backend: Backend, probes: Probes, feed: Eve
     readers = Readers(feed, settings.limits, refusals)
     logins = RateLimit(settings.logins, now=asyncio.get_running_loop().time)
     handlers = _Handlers(backend, probes, readers, logins, log_ins)
+    phones = PhoneHandlers(log_ins, backend.accounts)
     groups = (
         handlers,
         SessionHandlers(log_ins, backend.accounts, opened),
         ViewHandlers(backend, log_ins, settings.limits, refusals),
         QualityHandlers(backend.quality()),
         RecordingHandlers(backend.recordings()),
+        phones,
     )
     for route in ROUTES:
         handler = permitted(route, _recorded(route, _handler(route, groups), backend), backend)
         app.router.add_route(route.method, route.path, handler)
         if route.roles is None and route.method == hdrs.METH_GET:
             app.router.add_route(hdrs.METH_HEAD, route.path, handler)  # load balancers probe with HEAD
+    phones.add_to(app)
     Pages(pages).add_to(app.router)
     if settings.oidc is not None:
         OidcPages(Oidc(settings.oidc, backend.wall), log_ins, backend.accounts, opened).add_to(app)

@@ -63,6 +63,7 @@ class Doorkeeper(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._idle = False
+        self._endless = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
@@ -77,7 +78,8 @@ class Doorkeeper(asyncio.Protocol):
         self._inner.connection_made(transport)
 
     def data_received(self, data: bytes) -> None:
-        self._unread += len(data)
+        if not self._endless:
+            self._unread += len(data)
         if self._unread > self._limits.unread and self._transport is not None:
             self._connections.refusals.note("unread", asyncio.get_running_loop().time(), address=self._address)
             self._transport.abort()
@@ -117,6 +119,11 @@ class Doorkeeper(asyncio.Protocol):
         self._unread = 0
         self._cut_off_after(self._limits.idle)
 
+    def endless(self) -> None:
+        """What follows is no request but a WebSocket: it lasts as long as both sides answer, and limits its messages itself."""
+        self._endless = True
+        self._be_patient()
+
     def _be_patient(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
@@ -139,6 +146,13 @@ async def timed(request: web.Request, handler: Handler) -> web.StreamResponse:
         return await handler(request)
     finally:
         protocol.answered()
+
+
+def endless(request: web.Request) -> None:
+    """The connection of this request has become a WebSocket."""
+    protocol = request.transport.get_protocol() if request.transport is not None else None
+    if isinstance(protocol, Doorkeeper):
+        protocol.endless()
 
 
 @contextlib.asynccontextmanager

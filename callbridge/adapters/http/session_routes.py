@@ -44,9 +44,9 @@ class LogInBody(Body):
 
 
 class SessionView(ResponseBody):
-    """Who has logged in. ``agent``: the agent's id, of an agent; ``teams``: empty for the whole floor; ``reasons``: why
-    an agent may be not ready; ``expires_in``: seconds
-    until the session ends if it is not used, null without a session."""
+    """Who has logged in. ``agent``: the agent's id, of an agent; ``teams``: empty for the whole floor; ``reasons``: why an agent
+    may be not ready; ``expires_in``: seconds until the session ends if it is not used, null without a session; ``phone``: the
+    phone that the own page is, null for none."""
 
     user: str
     name: str
@@ -56,6 +56,7 @@ class SessionView(ResponseBody):
     language: str | None
     reasons: list[str]
     expires_in: float | None
+    phone: str | None
 
 
 SESSION_ROUTES: tuple[Route, ...] = (
@@ -107,7 +108,9 @@ class SessionHandlers:
         if who.session is not None and (account := self._log_ins.account_of(who.session)) is not None:
             return web.json_response(self._view(account, self._log_ins.sessions.left(who.session)))
         view = {"user": who.name, "name": who.name, "role": who.role.value, "agent": who.agent or None, "teams": list(who.teams)}
-        return web.json_response(view | {"language": None, "reasons": list(self._accounts().reasons), "expires_in": None})
+        return web.json_response(
+            view | {"language": None, "reasons": list(self._accounts().reasons), "expires_in": None, "phone": None}
+        )
 
     async def log_out(self, request: web.Request) -> web.Response:
         if session_id := cookie_of(request):
@@ -117,6 +120,7 @@ class SessionHandlers:
         return response
 
     def _view(self, account: Account, left: float) -> dict[str, Any]:
+        phone = self._accounts().phone_of(account)
         return {
             "user": account.name,
             "name": account.shown,
@@ -126,4 +130,5 @@ class SessionHandlers:
             "language": account.language or None,
             "reasons": list(self._accounts().reasons),
             "expires_in": round(left, 1),
+            "phone": phone.phone if phone is not None else None,
         }

@@ -1,0 +1,177 @@
+"""The way of a browser phone's SIP: who may use it, what it passes on, and how it ends. The PBX is a WebSocket of the test."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import aiohttp
+import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
+
+from callbridge.adapters.http import Account, AccountKind, Accounts, ApiToken, BrowserPhone, HttpSettings, TokenRole
+from callbridge.adapters.http.phone_socket import LARGEST_MESSAGE, MOST_SOCKETS
+from tests.adapters.http_desk import Client, ToyDesk, client_of
+
+SETTINGS = HttpSettings(tokens=[ApiToken(name="anna", role=TokenRole.AGENT, token="anna", agent="a0")])
+ANN = Account(kind=AccountKind.AGENT, name="a0", shown="Ann", role=TokenRole.AGENT, agent="a0", secret="4711")
+BEN = Account(kind=AccountKind.AGENT, name="a1", shown="Ben", role=TokenRole.AGENT, agent="a1", secret="4712")
+SOCKET = "/api/phone/socket"
+
+
+class ToyPbx:
+    """Says everything back, and speaks SIP unless it is asked not to."""
+
+    def __init__(self) -> None:
+        self.sip = True
+        self.open = set[web.WebSocketResponse]()
+
+    async def socket(self, request: web.Request) -> web.WebSocketResponse:
+        answer = web.WebSocketResponse(protocols=("sip",) if self.sip else ())
+        await answer.prepare(request)
+        self.open.add(answer)
+        async for message in answer:
+            await answer.send_str(message.data)
+        self.open.discard(answer)
+        return answer
+
+
+@asynccontextmanager
+async def pbx_and_client(settings: HttpSettings = SETTINGS) -> AsyncIterator[tuple[ToyPbx, ToyDesk, Client]]:
+    pbx, app, desk = ToyPbx(), web.Application(), ToyDesk()
+    app.router.add_get("/ws", pbx.socket)
+    async with TestServer(app) as server:
+        phone = BrowserPhone(phone="PJSIP/1", endpoint="1", user="1", password="secret", socket=str(server.make_url("/ws")))
+        desk.people = Accounts(agents={"a0": ANN, "a1": BEN}, agent_phones={"a0": phone})
+        async with client_of(desk, settings) as client:
+            yield pbx, desk, client
+
+
+async def logged_in(desk: ToyDesk, account: Account = ANN) -> dict[str, str]:
+    return {"Cookie": f"callbridge={await desk.opened.open(account)}"}
+
+
+def same_site(client: Client) -> dict[str, str]:
+    return {"Origin": str(client.make_url("/")).rstrip("/")}
+
+
+async def connected(client: Client, headers: dict[str, str]) -> aiohttp.ClientWebSocketResponse:
+    return await client.ws_connect(SOCKET, protocols=("sip",), headers=headers | same_site(client))
+
+
+async def test_messages_go_both_ways_and_the_ends_end_each_other() -> None:
+    async with pbx_and_client() as (pbx, desk, client):
+        socket = await connected(client, await logged_in(desk))
+        assert socket.protocol == "sip"
+        for text in ("REGISTER sip:x SIP/2.0\r\n\r\n", "x" * (LARGEST_MESSAGE - 1)):
+            await socket.send_str(text)
+            assert await socket.receive_str() == text
+        (theirs,) = pbx.open
+        await theirs.close()
+        assert (await socket.receive()).type in (aiohttp.WSMsgType.CLOSE, aiohttp.WSMsgType.CLOSED)
+        again = await connected(client, await logged_in(desk))
+        await again.close()
+        while pbx.open:
+            await asyncio.sleep(0)
+
+
+async def test_much_more_passes_than_a_connection_may_send_in_a_request() -> None:
+    from callbridge.adapters.http import ConnectionLimits
+
+    async with pbx_and_client(HttpSettings(tokens=SETTINGS.tokens, limits=ConnectionLimits(unread=4096))) as (_, desk, client):
+        socket = await connected(client, await logged_in(desk))
+        for _ in range(8):
+            await socket.send_str("x" * 2048)
+            await socket.receive_str()
+        await socket.close()
+
+
+async def test_a_message_that_asterisk_would_not_take_ends_the_connection() -> None:
+    async with pbx_and_client() as (_, desk, client):
+        socket = await connected(client, await logged_in(desk))
+        await socket.send_str("x" * (LARGEST_MESSAGE + 1))
+        assert (await socket.receive()).type in (aiohttp.WSMsgType.CLOSE, aiohttp.WSMsgType.CLOSED)
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({}, 401),
+        ({"Authorization": "Bearer anna"}, 403),
+        ({"Origin": "https://evil.example"}, 403),
+        ({"Sec-Fetch-Site": "cross-site"}, 403),
+    ],
+    ids=["nobody", "a token", "a page of others", "another site"],
+)
+async def test_only_an_own_page_of_somebody_logged_in_gets_through(headers: dict[str, str], status: int) -> None:
+    async with pbx_and_client() as (pbx, desk, client):
+        if "Origin" in headers or "Sec-Fetch-Site" in headers:
+            headers = headers | await logged_in(desk)
+        with pytest.raises(aiohttp.WSServerHandshakeError) as refused:
+            await client.ws_connect(SOCKET, protocols=("sip",), headers=headers)
+        assert refused.value.status == status
+        assert not pbx.open
+
+
+async def test_who_has_no_browser_phone_is_told_so_and_gets_nobody_elses() -> None:
+    async with pbx_and_client() as (_, desk, client):
+        answer = await client.get("/api/phone", headers=await logged_in(desk, BEN))
+        assert answer.status == 404
+        assert "browser_phone" in (await answer.json())["detail"]
+        with pytest.raises(aiohttp.WSServerHandshakeError) as refused:
+            await connected(client, await logged_in(desk, BEN))
+        assert refused.value.status == 404
+
+
+async def test_the_password_goes_to_the_own_page_only_and_is_kept_by_no_cache() -> None:
+    async with pbx_and_client() as (_, desk, client):
+        answer = await client.get("/api/phone", headers=await logged_in(desk))
+        assert await answer.json() == {
+            "phone": "PJSIP/1",
+            "endpoint": "1",
+            "user": "1",
+            "password": "secret",
+            "socket": SOCKET,
+        }
+        assert answer.headers["Cache-Control"] == "no-store"
+        assert (await client.get("/api/phone", headers={"Authorization": "Bearer anna"})).status == 403
+        assert (await client.get("/api/session", headers=await logged_in(desk))).status == 200
+        assert "secret" not in repr(desk.people)
+
+
+async def test_a_pbx_that_is_away_or_speaks_no_sip_is_said_to_be() -> None:
+    async with pbx_and_client() as (pbx, desk, client):
+        pbx.sip = False
+        with pytest.raises(aiohttp.WSServerHandshakeError) as refused:
+            await connected(client, await logged_in(desk))
+        assert refused.value.status == 503
+        phone = desk.people.agent_phones["a0"]
+        away = BrowserPhone(phone=phone.phone, endpoint="1", user="1", password="x", socket="http://127.0.0.1:9/ws")
+        desk.people = Accounts(agents={"a0": ANN}, agent_phones={"a0": away})
+        with pytest.raises(aiohttp.WSServerHandshakeError) as refused:
+            await connected(client, await logged_in(desk))
+        assert refused.value.status == 503
+
+
+async def test_a_phone_has_only_so_many_connections() -> None:
+    async with pbx_and_client() as (_, desk, client):
+        headers = await logged_in(desk)
+        sockets = [await connected(client, headers) for _ in range(MOST_SOCKETS)]
+        with pytest.raises(aiohttp.WSServerHandshakeError) as refused:
+            await connected(client, headers)
+        assert refused.value.status == 429
+        for socket in sockets:
+            await socket.close()
+
+
+async def test_the_end_of_the_session_ends_the_connection(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("callbridge.adapters.http.phone_socket.PING_EVERY", 0.05)
+    async with pbx_and_client() as (_, desk, client):
+        headers = await logged_in(desk)
+        socket = await connected(client, headers)
+        await client.delete("/api/session", headers=headers | same_site(client))
+        ended: Any = await socket.receive()
+        assert ended.type in (aiohttp.WSMsgType.CLOSE, aiohttp.WSMsgType.CLOSED)
