@@ -68,7 +68,7 @@ def files(plan: Plan) -> dict[str, str]:
         "http.conf": _http(plan),
         "ari.conf": _ari(plan),
         "manager.conf": _manager(plan),
-        "rtp.conf": f"[general]\nrtpstart={plan.rtp_ports[0]}\nrtpend={plan.rtp_ports[1]}\nicesupport=no\n",
+        "rtp.conf": f"[general]\nrtpstart={plan.rtp_ports[0]}\nrtpend={plan.rtp_ports[1]}\nicesupport=yes\n",
     } | _STATIC
     for name, text in plan.extra.items():
         texts[name] = texts.get(name, "") + "\n" + text

@@ -14,6 +14,9 @@ res_pjsip_refer res_pjsip_rfc3326 res_pjsip_dtmf_info res_pjsip_diversion res_pj
 res_pjsip_logger res_pjsip_pubsub res_pjsip_path res_pjsip_outbound_registration
 res_rtp_asterisk res_rtp_multicast res_crypto res_timing_timerfd
 """
+_BROWSER_PHONES = """
+res_pjsip_transport_websocket res_srtp
+"""
 _BRIDGES = """
 bridge_builtin_features bridge_builtin_interval_features bridge_holding bridge_native_rtp
 bridge_simple bridge_softmix
@@ -50,5 +53,5 @@ _ONLY: dict[int, str] = {
 
 
 def modules(version: int) -> list[str]:
-    groups = (_CHANNELS, _BRIDGES, _ARI, _APPLICATIONS, _FUNCTIONS, _MEDIA, _ONLY[version])
+    groups = (_CHANNELS, _BROWSER_PHONES, _BRIDGES, _ARI, _APPLICATIONS, _FUNCTIONS, _MEDIA, _ONLY[version])
     return " ".join(groups).split()

@@ -6,6 +6,7 @@ import { CallCard } from "../parts/call_card.js";
 import { html } from "../parts/html.js";
 import { Empty, StaleBanner, State } from "../parts/marks.js";
 import { attempt } from "../parts/notices.js";
+import { PhonePanel, usePhone, useQuality } from "../parts/phone.js";
 import { useText } from "../parts/preferences.js";
 import { announce, askPermission, mayNotify } from "../parts/ringing.js";
 import { useShortcuts, ShortcutList } from "../parts/shortcuts.js";
@@ -25,6 +26,8 @@ export function AgentPage({ session, expired }) {
   const { agent, call } = mineOf(known, session.agent);
   const [asking, setAsking] = useState("");
   useRinging(agent, call);
+  const phone = usePhone(session.phone);
+  useQuality(phone, agent?.state === "talking" ? agent.call : "");
 
   if (!agent) {
     return html`<${StaleBanner} status=${status} code=${code} />
@@ -36,6 +39,7 @@ export function AgentPage({ session, expired }) {
     <${StaleBanner} status=${status} code=${code} />
     <${StateBar} agent=${agent} reasons=${session.reasons || []} ask=${ask} shortcuts=${!asking} />
     <${CallCard} call=${call} agent=${agent} known=${known} asking=${asking} setAsking=${setAsking} />
+    ${session.phone && html`<${PhonePanel} phone=${phone} />`}
     <div class="columns">
       <${Today} agent=${agent} />
       <${QueuesNow} known=${known} />

@@ -1,16 +1,27 @@
 // A call comes: a sound, and a notification while the page is in the background.
 
+import { chosen } from "../phone/sound.js";
+
 let sound = null;
 
 // A browser lets a page sound only after its user did something there.
 for (const event of ["pointerdown", "keydown"]) {
   window.addEventListener(event, () => {
-    sound = sound || new AudioContext();
+    if (!sound) {
+      sound = new AudioContext();
+      ringAt(chosen().ringer);
+    }
     if (sound.state === "suspended") sound.resume();
   });
 }
 
-function beep() {
+/** The device that rings; empty for the default one. */
+export function ringAt(device) {
+  sound?.setSinkId?.(device).catch(() => {}); // unplugged: it goes on ringing where it did
+}
+
+/** One ring. */
+export function ring() {
   if (!sound || sound.state !== "running") return;
   for (const [index, tone] of [660, 880, 660].entries()) {
     const [source, volume] = [sound.createOscillator(), sound.createGain()];
@@ -31,7 +42,7 @@ export const mayNotify = () => ("Notification" in window ? Notification.permissi
 export const askPermission = () => Notification.requestPermission();
 
 export function announce(title, body) {
-  beep();
+  ring();
   if (mayNotify() !== "granted" || !document.hidden) return;
   const shown = new Notification(title, { body, tag: "callbridge-call" });
   shown.onclick = () => {
