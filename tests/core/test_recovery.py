@@ -7,7 +7,16 @@ from collections.abc import Callable
 import pytest
 
 from callbridge.core.model.agent import Work
-from callbridge.core.model.events import ApplicationTaken, CallRequest, CallRequested, LegAnswered, PbxLost, PbxSnapshot, SeenLeg
+from callbridge.core.model.events import (
+    ApplicationTaken,
+    CallRequest,
+    CallRequested,
+    LegAnswered,
+    LegProbed,
+    PbxLost,
+    PbxSnapshot,
+    SeenLeg,
+)
 from callbridge.core.model.facts import (
     ApplicationReplaced,
     CallArrived,
@@ -242,6 +251,31 @@ def test_a_half_made_offer_is_hung_up_and_made_again() -> None:
     assert story.fact(OfferEnded).result == "cancelled"
     assert story.hung_up() == {ring.leg}
     assert story.orders.count(StartMusic(leg=customer, music="default")) == 1
+    story.gone(ring.leg)
+    assert story.rung() == ["bob"]
+
+
+def test_an_agent_is_not_blamed_for_a_ring_whose_caller_was_missing_after_a_gap() -> None:
+    story = one_queue(agent("bob"))
+    customer = story.caller()
+    ring = story.ring()
+    story.snapshot(seen(ring.leg, up=False))
+    story.wait(120.0)  # the probe is not answered: the link is gone again
+    assert story.all_told(OfferEnded) == []
+    story.gone(customer, estimated=True)
+    assert [fact.result for fact in story.all_told(OfferEnded)] == ["cancelled"]
+    story.gone(ring.leg)
+    assert story.state("bob") == "ready"
+
+
+def test_a_caller_who_was_missing_and_is_found_is_offered_again() -> None:
+    story = one_queue(agent("bob"))
+    customer = story.caller()
+    ring = story.ring()
+    story.snapshot(seen(ring.leg, up=False))
+    story.happens(LegProbed(at=story.now, leg=customer, in_app=True, up=True))
+    assert story.fact(OfferEnded).result == "cancelled"
+    assert story.hung_up() == {ring.leg}
     story.gone(ring.leg)
     assert story.rung() == ["bob"]
 

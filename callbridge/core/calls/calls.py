@@ -321,6 +321,7 @@ def leg_probed(world: World, leg: Leg, event: LegProbed) -> None:
     if call is not None and phone_replies.is_silent(world, leg, event):
         _phone_is_silent(world, call, leg)
         return
+    found = leg.missing_since is not None
     again = asks = callers.next_question(world, leg)
     if leg.music_owed:
         again = world.now + legs.MUSIC_RETRY
@@ -338,7 +339,9 @@ def leg_probed(world: World, leg: Leg, event: LegProbed) -> None:
         agent_states.session_answered(world, agent)
     if call is None:
         return
-    if call.phase is Phase.DIALLING and call.leg == leg.id and event.up:
+    if found and call.leg == leg.id and call.phase in (Phase.OFFERED, Phase.JOINING):
+        offers.retry(world, call, OfferResult.CANCELLED)  # as a snapshot does it
+    elif call.phase is Phase.DIALLING and call.leg == leg.id and event.up:
         callback_calls.answered(world, call)
     elif call.phase is Phase.LEAVING and call.leg == leg.id:
         leave_again(world, call)
@@ -402,6 +405,11 @@ def leave_again(world: World, call: Call) -> None:
     world.order(LeaveToDialplan(leg=call.leg, context=context, extension=extension))
 
 
+def _is_missing(world: World, leg: LegId) -> bool:
+    known = world.legs.get(leg)
+    return known is not None and known.missing_since is not None
+
+
 def deadline_passed(world: World, call: Call) -> None:
     """A call's watch ran out: what that means depends on its phase."""
     match call.phase:
@@ -409,8 +417,9 @@ def deadline_passed(world: World, call: Call) -> None:
             visits.wait(world, call)
         case Phase.FLOW:
             interpreter.deadline_passed(world, call)
-        case Phase.OFFERED | Phase.JOINING if pbx_of(call.leg) in world.down:
-            # What the phone did meanwhile is unknown: after the next snapshot the caller is offered again, without a penalty.
+        case Phase.OFFERED | Phase.JOINING if pbx_of(call.leg) in world.down or _is_missing(world, call.leg):
+            # What the phone did meanwhile is unknown: after the next snapshot, or when the missing caller is found, the caller is
+            # offered again, without a penalty.
             world.calls.put(call.id, evolve(call, deadline=world.now + offers.JOIN_CHECK))
         case Phase.OFFERED | Phase.JOINING:
             offers.deadline_passed(world, call)
