@@ -27,6 +27,8 @@ CALL_COMMANDS = {
     "complete": "",
     "return": "",
     "conference": "",
+    "hold": "",
+    "unhold": "",
     "survey": "",
     "record": "",
     "pause-recording": "",
@@ -71,7 +73,7 @@ def _add_queues(commands: Commands) -> None:
 
 def _add_calls(commands: Commands) -> None:
     calls = commands.add_parser(
-        "calls", help="list calls, show the timeline of one, or hang up, move, transfer, record or supervise it"
+        "calls", help="list calls, show the timeline of one, or hang up, move, transfer, hold, record or supervise it"
     )
     server(calls)
     _act(calls, ("list", "show", *CALL_COMMANDS), "call", "the call ID")

@@ -94,7 +94,7 @@ from callbridge.core.recovery import order_failures, quarantine, snapshots
 from callbridge.core.reload import plan_change
 from callbridge.core.requests import agent_requests, audit, feature_codes, pin_guards, scores
 from callbridge.core.routing import announcements, audio, devices, offers, phone_replies
-from callbridge.core.transfers import supervision, transfers
+from callbridge.core.transfers import holds, supervision, transfers
 
 
 def step(world: World, event: AnyEvent) -> Outcome:
@@ -173,9 +173,9 @@ def _apply(world: World, event: AnyEvent) -> None:
         case LegParted():
             _leg_parted(world, event)
         case LegHeld():
-            calls.held(world, event.leg, held=True)
+            holds.by_phone(world, event.leg, held=True)
         case LegUnheld():
-            calls.held(world, event.leg, held=False)
+            holds.by_phone(world, event.leg, held=False)
         case LegReplaced():
             phone_transfers.replaced(world, event)
         case LegTransferred():

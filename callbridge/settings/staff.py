@@ -183,6 +183,8 @@ TransferKeys = Literal[
     "complete",
     "return",
     "conference",
+    "hold",
+    "unhold",
     "survey",
     "record",
     "pause_recording",

@@ -26,6 +26,7 @@ RECORDS = {
     **{f"POST /api/agents/{{id}}/{act}": SUBMITTED for act in ("extend-wrap-up", "disposition")},
     **{f"POST /api/calls/{{id}}/{act}": SUBMITTED for act in ("hang-up", "move", "head-start", "pull", "transfer", "consult")},
     **{f"POST /api/calls/{{id}}/{act}": SUBMITTED for act in ("complete", "return", "conference", "record", "survey", "release")},
+    **{f"POST /api/calls/{{id}}/{act}": SUBMITTED for act in ("hold", "unhold")},
     **{f"POST /api/calls/{{id}}/{act}": SUBMITTED for act in ("pause-recording", "resume-recording")},
     **{f"POST /api/calls/{{id}}/{act}": SUBMITTED for act in ("listen", "whisper", "barge", "take-over")},
     "POST /api/callbacks": SUBMITTED,

@@ -79,6 +79,8 @@ MATRIX = {
     "POST /api/calls/{id}/complete": "asA",
     "POST /api/calls/{id}/return": "asA",
     "POST /api/calls/{id}/conference": "asA",
+    "POST /api/calls/{id}/hold": "asA",
+    "POST /api/calls/{id}/unhold": "asA",
     "POST /api/calls/{id}/record": "asA",
     "POST /api/calls/{id}/pause-recording": "asA",
     "POST /api/calls/{id}/resume-recording": "asA",

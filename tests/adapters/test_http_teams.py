@@ -72,6 +72,8 @@ RULES = {
     "POST /api/calls/{id}/complete": CALL,
     "POST /api/calls/{id}/return": CALL,
     "POST /api/calls/{id}/conference": CALL,
+    "POST /api/calls/{id}/hold": CALL,
+    "POST /api/calls/{id}/unhold": CALL,
     "POST /api/calls/{id}/record": CALL,
     "POST /api/calls/{id}/pause-recording": CALL,
     "POST /api/calls/{id}/resume-recording": CALL,

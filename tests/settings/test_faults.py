@@ -114,7 +114,7 @@ WRONG = [
     # handing on
     ("dial string", ("skills: [", "outside: {dial: 4711}\nskills: ["), """cb.yaml:5: outside.dial: expected a dial string of Asterisk, such as "Local/{number}@callbridge-outside/n", not '4711'"""),
     ("dial two", ("skills: [", 'outside: {dial: "PJSIP/{number}@t&PJSIP/1"}\nskills: ['), """cb.yaml:5: outside.dial: expected a dial string of Asterisk, such as "Local/{number}@callbridge-outside/n", not 'PJSIP/{number}@t&PJSIP/1'"""),
-    ("key act", ("skills: [", 'keys: {"*1": transfers}\nskills: ['), "cb.yaml:5: keys.*1: must be 'transfer', 'consult', 'consult_offer', 'consult_wait', 'complete', 'return', 'conference', 'survey', 'record', 'pause_recording' or 'resume_recording', not 'transfers' (hint: did you mean 'transfer'?)"),
+    ("key act", ("skills: [", 'keys: {"*1": transfers}\nskills: ['), "cb.yaml:5: keys.*1: must be 'transfer', 'consult', 'consult_offer', 'consult_wait', 'complete', 'return', 'conference', 'hold', 'unhold', 'survey', 'record', 'pause_recording' or 'resume_recording', not 'transfers' (hint: did you mean 'transfer'?)"),
     ("key prefix", ("skills: [", 'keys: {"*1": consult, "*12": transfer}\nskills: ['), "cb.yaml:5: keys.*12: begins with '*1', which is itself a feature code"),
     ("extension twice", ("  general:\n", "  general:\n    extension: 0101\n"), "cb.yaml:15: queues.general.extension: '0101' is already taken by agent '0101'"),
     ("token's role", ("skills: [", "http: {tokens: [{name: a, role: boss, token: x}]}\nskills: ["), "cb.yaml:5: http.tokens[0].role: must be 'viewer', 'agent', 'supervisor' or 'admin', not 'boss'"),

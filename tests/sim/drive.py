@@ -79,6 +79,10 @@ class Life:
     steps: list[tuple[AnyEvent, list[Order], list[AnyFact]]] = field(default_factory=list)
 
 
+NOT_HERE = frozenset({CallRequest.SURVEY, CallRequest.HOLD, CallRequest.UNHOLD})
+"""No queue here has a survey; holds have days of their own (``test_holds``)."""
+
+
 class Day:
     """``forgets``: whenever we are killed, the saved world is lost, too. ``reception``: a receptionist gives us customers.
     ``silent``: the share of callers from whom no audio comes, which the queues wait for. ``scene``: in place of the seed's."""
@@ -260,7 +264,7 @@ class Day:
             if consulted
             else [CallRequest.CONSULT, CallRequest.TRANSFER]
         )
-        asks = [ask for ask in CallRequest if ask is not CallRequest.SURVEY]  # no queue here has one
+        asks = [ask for ask in CallRequest if ask not in NOT_HERE]
         ask = rng.choice([*asks, *[other for other in asks if other is not CallRequest.HANG_UP] * 3, *fitting * 20])
         somebody: list[Target] = [ToAgent(agent) for agent in self.scene.plan.agents]
         queues: list[Target] = [ToQueue(queue) for queue in self.scene.plan.queues]

@@ -8,7 +8,7 @@ from callbridge.core.entities import legs
 from callbridge.core.model.call import Call, Segment
 from callbridge.core.model.world import World
 from callbridge.core.routing import segments, visits
-from callbridge.core.transfers import returns, targets, transfers
+from callbridge.core.transfers import holds, returns, targets, transfers
 from tests.sim.planting import Patch, Without, mutant, nothing
 
 
@@ -24,10 +24,10 @@ def target_rings_on(patch: Patch) -> None:
 
 @mutant("the caller stays in the bridge while the agent consults")
 def caller_overhears(patch: Patch) -> None:
-    def stay(world: World, call: Call, segment: Segment) -> Call:
-        return call
+    def stay(_world: World, call: Call, segment: Segment) -> tuple[Call, Segment]:
+        return call, segment
 
-    patch.setattr(transfers, "_part", stay)
+    patch.setattr(transfers, "holds", Without(holds, part=stay))
 
 
 @mutant("a target who never answers is waited for for ever")

@@ -151,16 +151,14 @@ class Overdue:
             return True  # or whom a customer is called for
         if call is not None and call.offer is not None and call.offer.stage is OfferStage.TELLING and not self._calm:
             return True  # or who is told whom they get, which was not heard to end: Asterisk tells it on an ordinary day
-        return call is not None and call.transfer is not None and call.segment is not None and not call.transfer.reached
+        if call is None or call.segment is None:
+            return False
+        return call.segment.on_hold if call.transfer is None else not call.transfer.reached  # or who has put the caller on hold
 
     def _overhears(self, call: Call) -> bool:
-        """Is the caller still with the agent who wants a word with somebody first?"""
-        if (
-            call.transfer is None
-            or call.transfer.kind is not TransferKind.CONSULT
-            or call.transfer.together
-            or call.segment is None
-        ):
+        """Is the caller still with the agent who wants a word with somebody first, or who has put the caller on hold?"""
+        consults = call.transfer is not None and call.transfer.kind is TransferKind.CONSULT and not call.transfer.together
+        if call.segment is None or not (consults or call.segment.on_hold):
             return False
         pair = {call.leg, call.segment.leg}
         return any(pair <= set(legs) for legs in self.toy.bridges.values())
@@ -177,9 +175,11 @@ class Overdue:
             yield "a customer whom a receptionist has given us goes by another number or tier", channel.id, UNKNOWN
         if call is None:
             yield "a customer whom nobody owns", channel.id, UNOWNED
-        elif channel.bridge is None and not channel.music and (call.phase in ALONE_WITH_MUSIC or call.transfer is not None):
+            return
+        on_hold = call.transfer is not None or (call.segment is not None and call.segment.on_hold)
+        if channel.bridge is None and not channel.music and (call.phase in ALONE_WITH_MUSIC or on_hold):
             yield "a customer in silence", channel.id, SILENT
-        elif channel.bridge is None and call.phase in (Phase.TALKING, Phase.OUTSIDE) and call.transfer is None:
+        elif channel.bridge is None and call.phase in (Phase.TALKING, Phase.OUTSIDE) and not on_hold:
             yield "a customer who talks in no bridge", channel.id, SILENT
         elif channel.bridge is not None and channel.music:
             yield "a customer who talks and hears music", channel.id, SILENT

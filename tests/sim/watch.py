@@ -14,6 +14,7 @@ from callbridge.core.model.events import (
     AnyEvent,
     CallerArrived,
     CallerAudible,
+    CallRequest,
     DeadlinePassed,
     DigitPressed,
     FeatureDialled,
@@ -34,6 +35,7 @@ from callbridge.core.model.facts import (
     ConferenceEnded,
     OfferEnded,
     OfferMade,
+    RequestGranted,
     RequestRefused,
     TalkBegan,
     TalkEnded,
@@ -80,6 +82,8 @@ class Watch:
     wrap: dict[str, tuple[float, float]] = field(default_factory=dict)
     held: dict[str, float] = field(default_factory=dict)
     """Call -> until when it is held, because no audio has come from the caller."""
+    on_hold: dict[str, tuple[float | None, float]] = field(default_factory=dict)
+    """Call -> since when it is on hold by request, and the seconds of such holds before."""
     consulted: dict[str, OfferEnded] = field(default_factory=dict)
     """Call -> the answer of the agent of a queue with whom its agent talks."""
     """Agent -> end of talk, and the wrap-up that the queue gives."""
@@ -211,6 +215,7 @@ class Watch:
                 began_talk = self.talking.pop(fact.call, None)
                 must(began_talk is not None and began_talk.agent == fact.agent, "a talk ended that was not on:", fact)
                 must(0 <= fact.hold_seconds <= fact.talked + 1e-6, "held longer than talked:", fact)
+                self._held_as_requested(fact)
                 self._talked(world, fact)
             case ConferenceEnded(agent=agent) if agent in world.agents and world.agents[agent].work is not Work.TALKING:
                 self._wrap_up_begins(world, fact)
@@ -218,11 +223,26 @@ class Watch:
                 self._rightly_wrapped(world, fact)
             case AgentChanged():
                 self._chain(fact)
+            case RequestGranted(request=CallRequest.HOLD):
+                self.on_hold[fact.call] = fact.at, self.on_hold.get(fact.call, (None, 0.0))[1]
+            case RequestGranted(request=CallRequest.UNHOLD | CallRequest.CONSULT):
+                self._hold_ends(fact.call, fact.at)
             case CallEnded():
                 must(fact.call in self.living, "a call ended that was not alive:", fact)
                 busy = fact.call in self.visiting or fact.call in self.offered or fact.call in self.talking
                 must(not busy, "a call ended with business open:", fact)
                 del self.living[fact.call]
+
+    def _held_as_requested(self, fact: TalkEnded) -> None:
+        """At least the time between the requests is on hold; the phone may have held the caller besides."""
+        self._hold_ends(fact.call, fact.at)
+        requested = self.on_hold.pop(fact.call, (None, 0.0))[1]
+        must(fact.estimated or fact.hold_seconds >= min(requested, fact.talked) - 1e-6, "held longer than told:", requested, fact)
+
+    def _hold_ends(self, call: str, at: float) -> None:
+        since, before = self.on_hold.get(call, (None, 0.0))
+        if since is not None:
+            self.on_hold[call] = None, before + max(0.0, at - since)
 
     def _rightly_ended(self, world: World, fact: VisitEnded) -> None:
         queue = world.plan.queues[fact.queue]
@@ -360,6 +380,9 @@ class Watch:
         self._answer(world, call)
         must((segment is not None) == (call.phase is Phase.TALKING), "segment and phase:", call)
         must(call.transfer is not None or call.phase is not Phase.TRANSFERRING, "handed on to nobody:", call)
+        on_hold = segment is not None and segment.on_hold
+        must(not on_hold or (call.bridge is None and call.transfer is None), "on hold and with somebody:", call)
+        must(not on_hold or call.id not in self.on_hold or self.on_hold[call.id][0] is not None, "on hold unasked:", call)
         alone = call.transfer is not None and call.transfer.kind is TransferKind.CONSULT and not call.transfer.reached
         must(not alone or call.bridge is None, "the caller hears a consult:", call)
         must(call.phase is not Phase.WAITING or call.visit is not None, "waiting in no queue:", call)

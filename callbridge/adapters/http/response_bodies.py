@@ -10,6 +10,7 @@ Count = Annotated[int, Field(ge=0)]
 Absent = Literal[""]
 TransferState = Literal["", "ringing", "consulting", "conference"]
 RecordingState = Literal["", "on", "paused"]
+HeldBy = Literal["", "request", "phone"]
 
 
 class ResponseBody(BaseModel):
@@ -68,7 +69,8 @@ class AgentView(ResponseBody):
 
 class CallView(ResponseBody):
     """A call. ``queue`` and ``agent`` are the ones handling it now; ``step``: the current step of its queue, from 0;
-    ``transfer``: how far a transfer is; ``recording``: whether the conversation is recorded now."""
+    ``transfer``: how far a transfer is; ``recording``: whether the conversation is recorded now; ``held_since``: on hold
+    since then, ``held_by`` a request or the agent's phone."""
 
     id: str
     state: str
@@ -80,6 +82,8 @@ class CallView(ResponseBody):
     agent: str
     transfer: TransferState
     recording: RecordingState
+    held_since: float | Absent
+    held_by: HeldBy
     updated_at: float
     seq: int
 
@@ -110,6 +114,8 @@ class CallTimeline(ResponseBody):
     agent: str | None = None
     transfer: TransferState | None = None
     recording: RecordingState | None = None
+    held_since: float | Absent | None = None
+    held_by: HeldBy | None = None
     updated_at: float | None = None
     seq: int | None = None
     timeline: list[FactView]

@@ -52,6 +52,8 @@ CALL_ROUTES: dict[CallRequest, tuple[type[request_bodies.Body], frozenset[TokenR
     CallRequest.COMPLETE: (request_bodies.Body, STAFF, "after a consult: complete the transfer; the agent leaves the call"),
     CallRequest.RETURN: (request_bodies.Body, STAFF, "after a consult: cancel the transfer and return to the caller"),
     CallRequest.CONFERENCE: (request_bodies.Body, STAFF, "after a consult: connect all three parties"),
+    CallRequest.HOLD: (request_bodies.Body, STAFF, "put the caller on hold, with the queue's music"),
+    CallRequest.UNHOLD: (request_bodies.Body, STAFF, "end the hold: caller and agent talk again"),
     CallRequest.RECORD: (request_bodies.Body, STAFF, "start recording this conversation"),
     CallRequest.PAUSE_RECORDING: (request_bodies.Body, STAFF, "pause the recording"),
     CallRequest.RESUME_RECORDING: (request_bodies.Body, STAFF, "resume the recording"),

@@ -56,6 +56,8 @@ def call_view(call: Call, stamp: Stamp, *, ended: bool = False, masked: bool = T
         "agent": holder.agent if holder is not None else "",
         "transfer": _transfer_state(call),
         "recording": _recording_state(call),
+        "held_since": _held(call)[0],
+        "held_by": _held(call)[1],
         "updated_at": stamp.now,
         "seq": stamp.seq,
     }
@@ -68,6 +70,14 @@ def _transfer_state(call: Call) -> str:
     if call.transfer.together:
         return "conference"
     return "consulting" if call.transfer.reached else "ringing"
+
+
+def _held(call: Call) -> tuple[float | str, str]:
+    """Since when the customer is on hold, and how: by request, or by the agent's phone."""
+    segment = call.segment
+    if segment is None or segment.held_since is None:
+        return "", ""
+    return segment.held_since, "request" if segment.on_hold else "phone"
 
 
 def _recording_state(call: Call) -> str:

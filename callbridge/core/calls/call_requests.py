@@ -18,7 +18,7 @@ from callbridge.core.model.rank import rank_of
 from callbridge.core.model.rows import evolve
 from callbridge.core.model.world import World
 from callbridge.core.routing import answers, offers, segments, visits
-from callbridge.core.transfers import queue_consults, supervision, targets, transfers
+from callbridge.core.transfers import holds, queue_consults, supervision, targets, transfers
 
 _OF_THE_AGENT = frozenset(
     {
@@ -27,6 +27,8 @@ _OF_THE_AGENT = frozenset(
         CallRequest.COMPLETE,
         CallRequest.RETURN,
         CallRequest.CONFERENCE,
+        CallRequest.HOLD,
+        CallRequest.UNHOLD,
         CallRequest.SURVEY,
         CallRequest.RECORD,
         CallRequest.PAUSE_RECORDING,
@@ -74,6 +76,10 @@ def requested(world: World, event: CallRequested) -> None:
                 _conclude(world, event, transfers.go_back(world, call))
             case CallRequest.CONFERENCE:
                 _conclude(world, event, transfers.conference(world, call))
+            case CallRequest.HOLD:
+                _conclude(world, event, holds.hold(world, call))
+            case CallRequest.UNHOLD:
+                _conclude(world, event, holds.unhold(world, call))
             case CallRequest.SURVEY:
                 _survey(world, call, event)
             case CallRequest.RECORD | CallRequest.PAUSE_RECORDING | CallRequest.RESUME_RECORDING:

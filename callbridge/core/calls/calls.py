@@ -10,7 +10,7 @@ from callbridge.core.model.agent import SILENT
 from callbridge.core.model.call import Call, DiversionReason, Move, OfferResult, Phase, VisitOutcome, after
 from callbridge.core.model.events import CallerArrived, LegEnded, LegProbed
 from callbridge.core.model.facts import CallArrived, CallDiverted
-from callbridge.core.model.ids import LegId, pbx_of
+from callbridge.core.model.ids import pbx_of
 from callbridge.core.model.leg import SESSION_LINE, Leg, LegRole
 from callbridge.core.model.orders import Answer, Bridge, LeaveToDialplan, Probe, StartMusic, Subscribe
 from callbridge.core.model.plan import MEMORY, ToFlow, ToQueue
@@ -241,20 +241,6 @@ def _agent_lost(world: World, call: Call, when: float) -> None:
     assert segment is not None
     call = segments.end_segment(world, call, "lost", when)
     lost_phones.keep_caller(world, call, segment.queue, segment.agent)
-
-
-def held(world: World, leg: LegId, *, held: bool) -> None:
-    """The agent's phone put the customer on hold, or took the customer back."""
-    known = world.legs.get(leg)
-    call = world.calls.get(known.call) if known is not None else None
-    if call is None or call.segment is None or call.segment.leg != leg:
-        return
-    segment = call.segment
-    if held and segment.held_since is None:
-        segment = evolve(segment, held_since=world.now)
-    elif not held and segment.held_since is not None:
-        segment = evolve(segment, hold_seconds=segment.held_until(world.now), held_since=None)
-    world.calls.put(call.id, evolve(call, segment=segment))
 
 
 # -- legs that leave, move or are probed ----------------------------------------------------------------------------

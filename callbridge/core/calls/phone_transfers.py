@@ -232,8 +232,10 @@ def _customer_replaced(world: World, call: Call, old: Leg, event: LegReplaced) -
         if call.announcing is not None:
             call = evolve(call, announcing=evolve(call.announcing, playback=""))
         world.calls.put(call.id, announcements.resume(world, call))
-    elif call.transfer is not None and old.bridge is None:  # on hold
+    elif call.transfer is not None and old.bridge is None:  # apart from the agent, in a consult
         world.order(StartMusic(leg=by, music=targets.music(world, call.transfer.queue)))
+    elif call.segment is not None and call.segment.on_hold:
+        world.order(StartMusic(leg=by, music=targets.music(world, call.segment.queue)))
     callers.identify(world, world.legs[by], event.phone)
 
 

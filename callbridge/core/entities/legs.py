@@ -101,6 +101,8 @@ def _pay_music(world: World, leg: Leg) -> None:
         queue = call.visit.queue
     elif call.transfer is not None and leg.id == call.leg and leg.bridge is None:
         queue, speaking = call.transfer.queue, False
+    elif call.segment is not None and call.segment.on_hold and leg.id == call.leg:
+        queue = call.segment.queue
     elif call.visit is not None and call.transfer is not None and call.transfer.waits and leg.bridge is None:
         queue = call.visit.queue  # an agent who waits in a queue
     if call.flow_position is not None and call.flow_position.activity in (NodeActivity.LISTENING, NodeActivity.LOOKING):

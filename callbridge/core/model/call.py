@@ -251,7 +251,13 @@ class Segment:
     began_said_at: float | None = None
     """The same by the PBX's clock, where it is known."""
     hold_seconds: float = 0.0
+    """Of the holds that are over."""
     held_since: float | None = None
+    """Since when the customer is on hold, by request or by the agent's phone."""
+    on_hold: bool = False
+    """By request: customer and agent are apart, and the customer hears music."""
+    phone_holds: bool = False
+    """The agent's phone has put the customer on hold. A row of an older version does not say so."""
     recording: Recording | None = None
     met_at: float | None = None
     """When agent and customer met in a conference, before the share began."""

@@ -24,7 +24,7 @@ from callbridge.core.outbound import callback_calls, campaigns
 from callbridge.core.recovery import adoption, references
 from callbridge.core.requests import feature_codes
 from callbridge.core.routing import announcements, audio, offers, segments, visits
-from callbridge.core.transfers import transfers
+from callbridge.core.transfers import holds, transfers
 
 
 def lost(world: World, pbx: str) -> None:
@@ -160,6 +160,8 @@ def _reconcile(world: World, call: Call) -> None:
                 return
             _restart_media(world, call, customer)
             offers.retry(world, world.calls[call.id], OfferResult.CANCELLED)
+        case Phase.TALKING if call.segment is not None and call.segment.on_hold:
+            holds.reconcile(world, call, customer)
         case Phase.TALKING:
             agent_leg = world.legs.get(call.segment.leg) if call.segment is not None else None
             if agent_leg is not None and agent_leg.missing_since is None and call.bridge is not None:

@@ -21,7 +21,6 @@ from callbridge.core.model.call import (
     OfferResult,
     Phase,
     Segment,
-    SupervisionMode,
     Transfer,
     TransferKind,
     VisitOutcome,
@@ -36,7 +35,7 @@ from callbridge.core.model.plan import ConsultQueue, Target, ToAgent, ToNumber, 
 from callbridge.core.model.rows import evolve
 from callbridge.core.model.world import World
 from callbridge.core.routing import announcements, answers, displays, offers, segments
-from callbridge.core.transfers import conferences, queue_consults, records, returns, targets
+from callbridge.core.transfers import conferences, holds, queue_consults, records, returns, targets
 
 NOBODY_FREE = "nobody_free"
 """Why a consult of a queue is over that has rung everybody who was free."""
@@ -83,7 +82,7 @@ def begin(world: World, call: Call, to: Target, kind: TransferKind, how: Consult
     segment = call.segment
     assert segment is not None, "an agent transfers"
     if isinstance(to, ToQueue) and kind is TransferKind.CONSULT:
-        call = _part(world, call, segment)
+        call, segment = holds.part(world, call, segment)
         world.order(StartMusic(leg=call.leg, music=targets.music(world, segment.queue)))
         queue_consults.begin(world, call, segment, to, how)
         return
@@ -96,7 +95,7 @@ def begin(world: World, call: Call, to: Target, kind: TransferKind, how: Consult
         call = _leave_talk(world, call, segment)
         call = evolve(segments.out_of_bridge(world, call), phase=after(call.phase, Move.TRANSFER))
     else:
-        call = _part(world, call, segment)
+        call, segment = holds.part(world, call, segment)
         world.order(StartRinging(leg=segment.leg))
     world.order(StartMusic(leg=call.leg, music=targets.music(world, segment.queue)))
     records.put(world, evolve(call, transfer=targets.reach(world, call, to, by=segment.agent, queue=segment.queue, kind=kind)))
@@ -382,18 +381,6 @@ def deadline_passed(world: World, call: Call) -> None:
 def _leave_talk(world: World, call: Call, segment: Segment, by: str = "transfer") -> Call:
     call = segments.end_segment(world, call, by, world.now, keep_bridge=True)
     return evolve(call, transferred_by=segment.agent, transferred_from=segment.queue)
-
-
-def _part(world: World, call: Call, segment: Segment) -> Call:
-    """Caller and agent leave their bridge, each with separate music; a supervisor who had barged in is disconnected."""
-    for one in call.supervisions:
-        if one.mode is SupervisionMode.BARGE:
-            segments.release(world, call, one)
-    call = evolve(call, supervisions=tuple(one for one in call.supervisions if one.mode is not SupervisionMode.BARGE))
-    if call.bridge is not None:
-        world.order(DropBridge(bridge=call.bridge, pbx=pbx_of(call.leg), legs=(call.leg, segment.leg)))
-    targets.unbridge(world, call.leg, segment.leg)
-    return evolve(call, bridge=None)
 
 
 def _back_to_caller(world: World, call: Call, result: str) -> None:
