@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from callbridge.adapters.reports.contacts import KnownAs
 from callbridge.adapters.views.in_hand import AgentPages, CrmLink, KnownValue
+from callbridge.core.model.numbers import WITHHELD, spellings
+from callbridge.service.adapter_settings import history_people
 from callbridge.settings.agent_page import CrmConfig
 from callbridge.settings.agent_page_rules import is_secret
 from callbridge.settings.models import Settings
@@ -18,6 +21,15 @@ def agent_pages(settings: Settings) -> AgentPages:
         queue_links={name: _link(crm) for name, crm in links.items() if crm is not None},
         campaign_links={name: _link(one.crm) for name, one in settings.campaigns.items() if one.crm is not None},
     )
+
+
+def known_as(settings: Settings, number: str) -> KnownAs:
+    """How the database may know who has this number; older rows may lack the ``+``."""
+    identity = settings.numbers.identity(number)
+    if number == WITHHELD or not identity:
+        return KnownAs()
+    people, numbers = history_people(settings), {number, *spellings(identity)}
+    return KnownAs(persons={people.identity(one) for one in numbers} - {""}, numbers=numbers)
 
 
 def _of_queue(settings: Settings, name: str) -> CrmConfig | None:

@@ -16,6 +16,7 @@ from callbridge.adapters.http.view_feed import ViewFeed
 from callbridge.adapters.ledger import LedgerRequests, day_began
 from callbridge.adapters.quality.service import QualityService
 from callbridge.adapters.report_forms.service import ReportService
+from callbridge.adapters.reports.contacts import ContactService
 from callbridge.adapters.system.threads import Threads
 from callbridge.adapters.views.board import Board
 from callbridge.adapters.views.calendars import hours
@@ -113,6 +114,10 @@ class HttpBackend:
     def reports(self) -> ReportService:
         """Figures of the past."""
         return self._process.reports
+
+    def contacts(self) -> ContactService:
+        """Earlier calls of customers."""
+        return self._process.contacts
 
     def quality(self) -> QualityService:
         """Reviews of recordings."""

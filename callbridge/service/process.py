@@ -25,6 +25,7 @@ from callbridge.adapters.metrics.registry import Metrics
 from callbridge.adapters.quality.service import QualityService
 from callbridge.adapters.redis.store import RedisStore
 from callbridge.adapters.report_forms.service import ReportService
+from callbridge.adapters.reports.contacts import ContactService
 from callbridge.adapters.store import MemoryStore, Store
 from callbridge.adapters.system.systemd import Manager
 from callbridge.adapters.views.board import Board
@@ -35,6 +36,7 @@ from callbridge.service import observing
 from callbridge.service import term as terms
 from callbridge.service.accounts import KeptSessions
 from callbridge.service.adapter_settings import history_url, ownership_check, recording_terms, redis_settings, tls_files
+from callbridge.service.agent_pages import known_as
 from callbridge.service.alerting import Alerting
 from callbridge.service.fatal_callbacks import FatalCallbacks
 from callbridge.service.leading import Leading
@@ -82,6 +84,7 @@ class Process:
         self.store: Store = MemoryStore() if redis is None else RedisStore(redis)
         url = history_url(settings)
         self.reports = ReportService(url, lambda: report_site(self.settings))
+        self.contacts = ContactService(url, lambda number: known_as(self.settings, number))
         self.quality = QualityService(url, lambda: quality_site(self.settings), FatalCallbacks(lambda: self.settings))
         self.recordings = RecordingService(url, lambda: self.settings.metrics.recordings)
         self.retention = RecordingRetention(url, lambda: recording_terms(self.settings), self.metrics.recordings, time.time)
@@ -168,6 +171,7 @@ class Process:
         await self.parts.close()
         await self.end_term()
         self.reports.close()
+        self.contacts.close()
         self.quality.close()
         self.recordings.close()
         self.retention.close()

@@ -26,6 +26,7 @@ from callbridge.adapters.http.scope import Scope
 from callbridge.adapters.ledger import LedgerRequests
 from callbridge.adapters.quality.service import QualityService
 from callbridge.adapters.report_forms.service import ReportService
+from callbridge.adapters.reports.contacts import ContactService
 from callbridge.adapters.views.board import Board
 from callbridge.adapters.views.calendars import hours
 from callbridge.adapters.views.callbacks import callback_to, callbacks
@@ -39,7 +40,7 @@ from callbridge.core.model.world import Outcome
 from callbridge.core.reload.plan_diff import Difference, difference
 from tests.adapters.toy_ledger import toy_ledger
 from tests.adapters.toy_quality import toy_quality, toy_recordings
-from tests.adapters.toy_reports import toy_reports
+from tests.adapters.toy_reports import toy_contacts, toy_reports
 from tests.adapters.worlds import Busy
 
 Client = TestClient[Any, Any]
@@ -58,6 +59,7 @@ class ToyDesk:
         self.wall_clock = 1_790_000_000.0
         self.stories = Timelines()
         self._reports = toy_reports()
+        self.earlier = toy_contacts()
         self._quality = quality or toy_quality()
         self._recordings = recordings or toy_recordings()
         self.made = Board.of(self.busy.world)
@@ -156,6 +158,9 @@ class ToyDesk:
 
     def reports(self) -> ReportService:
         return self._reports
+
+    def contacts(self) -> ContactService:
+        return self.earlier
 
     def quality(self) -> QualityService:
         return self._quality

@@ -34,6 +34,7 @@ from callbridge.adapters.http.scope import Scope
 from callbridge.adapters.ledger import LedgerRequests
 from callbridge.adapters.quality.service import QualityService
 from callbridge.adapters.report_forms.service import ReportService
+from callbridge.adapters.reports.contacts import ContactService
 from callbridge.adapters.store import MemoryStore
 from callbridge.adapters.system.tasks import end
 from callbridge.adapters.views.board import Board
@@ -61,7 +62,7 @@ from callbridge.runtime.saver import Saver
 from tests.adapters.http_desk import probes
 from tests.adapters.toy_ledger import toy_ledger
 from tests.adapters.toy_quality import toy_quality, toy_recordings
-from tests.adapters.toy_reports import toy_reports
+from tests.adapters.toy_reports import toy_contacts, toy_reports
 from tests.adapters.waiting import HANGS
 from tests.adapters.worlds import PBX, plan
 
@@ -77,6 +78,7 @@ class House:
         self.shown = ViewFeed(self.board_made)
         self.stories = Timelines()
         self._reports = toy_reports()
+        self.earlier = toy_contacts()
         self._quality = toy_quality()
         self._recordings = toy_recordings()
         self.feed = EventFeed("run", seq=self.world.seq)
@@ -170,6 +172,9 @@ class House:
 
     def reports(self) -> ReportService:
         return self._reports
+
+    def contacts(self) -> ContactService:
+        return self.earlier
 
     def quality(self) -> QualityService:
         return self._quality

@@ -56,6 +56,7 @@ MATRIX = {
     "GET /api/agents/{id}": "vasA",
     "GET /api/calls": "vasA",
     "GET /api/calls/{id}": "vasA",
+    "GET /api/calls/{id}/contacts": "asA",
     "GET /api/facts": "vasA",
     "GET /api/events": "vasA",
     "GET /api/reports": "vasA",

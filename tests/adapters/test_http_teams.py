@@ -48,6 +48,7 @@ RULES = {
     "GET /api/agents/{id}": AGENT,
     "GET /api/calls": ROWS,
     "GET /api/calls/{id}": CALL,
+    "GET /api/calls/{id}/contacts": CALL,
     "GET /api/waiting": ROWS,
     "GET /api/explain/agents/{id}": AGENT,
     "GET /api/explain/queues/{name}": QUEUE,

@@ -12,6 +12,7 @@ from callbridge.adapters.database.history_tables import agent_states, calls, off
 from callbridge.adapters.history import HistoryStore, People
 from callbridge.adapters.report_forms.service import ReportService
 from callbridge.adapters.reports.asking import ReportSite
+from callbridge.adapters.reports.contacts import ContactService, KnownAs
 from callbridge.wire.reports import ReportOption
 
 NINE = 1_795_856_400.0
@@ -64,3 +65,8 @@ def toy_url() -> str:
 def toy_reports() -> ReportService:
     """It is evening. Another for each loop: what a loop that has ended waits for never ends."""
     return ReportService(toy_url(), lambda: SITE, lambda: NINE + 10 * 3600)
+
+
+def toy_contacts() -> ContactService:
+    """Nobody in it has called before."""
+    return ContactService(toy_url(), lambda number: KnownAs(persons={number}, numbers={number}))

@@ -98,6 +98,11 @@ class Accounts:
             return None
         return frozenset().union(*(team.agents for team in self.teams.values() if agent in team.agents))
 
+    def seen_by(self, agent: str) -> Scope:
+        """Whose contacts with a customer an agent may see: those of the own teams; all, where nobody is in a team."""
+        own = tuple(team.name for team in self.teams.values() if agent in team.agents)
+        return self.scope(own) if own or not self.teams else Scope(frozenset(), frozenset({agent}))
+
     def scope(self, teams: tuple[str, ...]) -> Scope:
         """What the teams may see and act on; without teams the whole floor. A team that is no more has nothing."""
         if not teams:

@@ -15,6 +15,7 @@ from callbridge.adapters.http.view_feed import ViewFeed
 from callbridge.adapters.ledger import LedgerRequests
 from callbridge.adapters.quality.service import QualityService
 from callbridge.adapters.report_forms.service import ReportService
+from callbridge.adapters.reports.contacts import ContactService
 from callbridge.adapters.views.board import Board
 from callbridge.core.model.events import (
     AgentRequested,
@@ -90,6 +91,9 @@ class Backend(Protocol):
 
     def reports(self) -> ReportService:
         """Figures of the past, from the history."""
+
+    def contacts(self) -> ContactService:
+        """Earlier calls of customers."""
 
     def quality(self) -> QualityService:
         """Reviews of recordings."""

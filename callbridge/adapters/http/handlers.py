@@ -16,6 +16,7 @@ from callbridge.adapters.facts.person_place import NoPerson, PersonHeld, Persons
 from callbridge.adapters.http.accounts import Account
 from callbridge.adapters.http.auth import Caller, HttpSettings, caller, guard
 from callbridge.adapters.http.backend import Backend, NoStandby
+from callbridge.adapters.http.customer_routes import CustomerHandlers
 from callbridge.adapters.http.encodings import plain_only
 from callbridge.adapters.http.events import Readers, stream
 from callbridge.adapters.http.explain_routes import MAX_WAITING_SHOWN
@@ -103,6 +104,7 @@ def make_app(settings: HttpSettings, backend: Backend, probes: Probes, feed: Eve
         handlers,
         SessionHandlers(log_ins, backend.accounts, opened),
         ViewHandlers(backend, log_ins, settings.limits, refusals),
+        CustomerHandlers(backend),
         QualityHandlers(backend.quality()),
         RecordingHandlers(backend.recordings()),
         phones,

@@ -10,6 +10,7 @@ from typing import Any
 
 from callbridge.adapters.http import person_schemas, reload_schemas, request_bodies, response_bodies
 from callbridge.adapters.http.accounts import TokenRole
+from callbridge.adapters.http.customer_routes import CUSTOMER_ROUTES
 from callbridge.adapters.http.explain_routes import MAX_WAITING_SHOWN
 from callbridge.adapters.http.limited import Limited
 from callbridge.adapters.http.phone_routes import PHONE_ROUTES
@@ -395,6 +396,7 @@ ROUTES: tuple[Route, ...] = (
         )
         for act, what in person_schemas.PERSON_ACTS.items()
     ),
+    *CUSTOMER_ROUTES,
     *QUALITY_ROUTES,
     *RECORDING_ROUTES,
     get(

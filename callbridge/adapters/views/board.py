@@ -322,9 +322,13 @@ class Board:
             return call_view(row, stamp, ended=True, masked=self.masked)
         return None
 
+    def known_call(self, name: str) -> Call | None:
+        """A live call, or one that ended less than ``KEPT_ENDED`` seconds ago, as it was then."""
+        return self.calls.get(name) or self.ended.get(name, (None, None))[0]
+
     def number_of(self, name: str) -> str:
         """The customer's number; also for a recently ended call."""
-        call = self.calls.get(name) or self.ended.get(name, (None, None))[0]
+        call = self.known_call(name)
         return call.number if call is not None else ""
 
     def live_calls(self) -> list[tuple[Call, Stamp]]:

@@ -8,6 +8,7 @@ import { rowsOf } from "../pure/views.js";
 import { ActDialog, Dialog } from "./dialog.js";
 import { html } from "./html.js";
 import { Empty, State } from "./marks.js";
+import { Contacts } from "./contacts.js";
 import { CrmLink, KnownValues } from "./customer.js";
 import { attempt } from "./notices.js";
 import { useText } from "./preferences.js";
@@ -55,7 +56,8 @@ function CallFacts({ call }) {
       <div><dt>${t("call.since")}</dt><dd><${Since} at=${call.arrived_at} /></dd></div>
       <${KnownValues} call=${call} />
     </dl>
-    <${CrmLink} call=${call} />`;
+    <${CrmLink} call=${call} />
+    <${Contacts} call=${call.id} />`;
 }
 
 /** Search and choose: arrows go through the list from the search field, Enter takes the marked one. */

@@ -1,0 +1,59 @@
+// The last contacts with the customer of a call, and whether the customer calls again soon after a talk.
+
+import { useEffect, useState } from "preact/hooks";
+import { get, segment } from "../net/api.js";
+import { clock, moment } from "../pure/format.js";
+import { html } from "./html.js";
+import { language, useText } from "./preferences.js";
+import { useStore } from "./store.js";
+import { useNow } from "./time.js";
+
+const WITHOUT_HISTORY = 501;
+
+/** `call`: its id. Asked once for each call: it is the past. */
+export function Contacts({ call }) {
+  const t = useText();
+  const [found, setFound] = useState(null);
+  useEffect(() => {
+    let gone = false;
+    setFound(null);
+    get(`/api/calls/${segment(call)}/contacts`).then(
+      (known) => gone || setFound(known),
+      (problem) => gone || setFound({ problem }),
+    );
+    return () => {
+      gone = true;
+    };
+  }, [call]);
+  if (!found || found.problem?.status === WITHOUT_HISTORY) return null;
+  return html`<section class="contacts" aria-label=${t("contacts")}>
+    <h3>${t("contacts")}</h3>
+    ${found.problem ? html`<p class="quiet">${t("contact.unknown")}</p>` : html`<${Earlier} found=${found} />`}
+  </section>`;
+}
+
+function Earlier({ found }) {
+  const t = useText();
+  const now = useNow();
+  const speaks = useStore(language);
+  const { repeated, contacts } = found;
+  return html`
+    ${repeated &&
+    html`<p class="repeated"><strong>${t("contact.repeated", { agent: repeated.agent || "–", ago: clock(repeated.after) })}</strong></p>`}
+    ${contacts.length === 0 && html`<p class="quiet">${t("contact.none")}</p>`}
+    ${contacts.length > 0 &&
+    html`<div class="scroll" tabindex="0" role="group" aria-label=${t("contacts")}><table>
+      <thead><tr><th scope="col">${t("contact.when")}</th><th scope="col">${t("queue")}</th><th scope="col">${t("agent")}</th>
+        <th scope="col">${t("contact.outcome")}</th><th scope="col">${t("contact.talked")}</th></tr></thead>
+      <tbody>${contacts.map(
+        (one) => html`<tr key=${one.call}><th scope="row">${one.direction === "out" ? "↗ " : ""}${moment(one.at, now, speaks)}</th>
+          <td>${one.queue || "–"}</td><td>${one.agent || "–"}</td>
+          <td>${[outcome(t, one.outcome), one.disposition].filter(Boolean).join(" · ")}</td><td>${clock(one.talked)}</td></tr>`,
+      )}</tbody></table></div>`}`;
+}
+
+const OUTCOMES = ["answered", "abandoned", "short_abandoned", "callback", "voicemail", "diverted", "failed", "no_answer", "busy"];
+
+function outcome(t, name) {
+  return OUTCOMES.includes(name) ? t(`outcome.${name}`) : name.replaceAll("_", " ");
+}

@@ -1,0 +1,105 @@
+"""What agents ask about the customer of their call, over HTTP."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from callbridge.adapters.http import ApiToken, HttpSettings, TokenRole
+from callbridge.adapters.reports.asking import HistoryNotConfigured, NoHistory
+from callbridge.adapters.reports.contacts import Contact, ContactQuestion, Contacts, Repeated
+from callbridge.core.model.agent import Work
+from tests.adapters.http_desk import Client, ToyDesk, client_of
+from tests.adapters.test_http_roles import open_desk
+
+SETTINGS = HttpSettings(
+    tokens=[
+        ApiToken(name="anna", role=TokenRole.AGENT, token="anna", agent="a0"),
+        ApiToken(name="boss", role=TokenRole.SUPERVISOR, token="boss"),
+    ]
+)
+
+
+class Earlier:
+    """Contacts, or why there are none."""
+
+    def __init__(self) -> None:
+        self.asked: list[ContactQuestion] = []
+        self.trouble: Exception | None = None
+
+    async def of(self, question: ContactQuestion) -> Contacts:
+        self.asked.append(question)
+        if self.trouble is not None:
+            raise self.trouble
+        one = Contact(call="c1", at=1.0, direction="in", queue="q0", agent="a1", outcome="answered", talked=60.0, disposition="")
+        return Contacts((one,), Repeated(at=2.0, agent="a1", after=60.0))
+
+
+@pytest.fixture
+def earlier() -> Earlier:
+    return Earlier()
+
+
+@pytest.fixture
+def desk(earlier: Earlier) -> ToyDesk:
+    desk = open_desk()
+    desk.earlier = earlier  # type: ignore[assignment]
+    return desk
+
+
+@pytest.fixture
+async def client(desk: ToyDesk) -> AsyncIterator[Client]:
+    async with client_of(desk, SETTINGS) as made:
+        yield made
+
+
+async def asked(client: Client, call: str, token: str = "anna") -> tuple[int, Any]:
+    answer = await client.get(f"/api/calls/{call}/contacts", headers={"Authorization": f"Bearer {token}"})
+    return answer.status, await answer.json()
+
+
+def in_hand(desk: ToyDesk) -> str:
+    return desk.made.agents["a0"].call
+
+
+async def test_an_agent_gets_the_contacts_of_the_own_call(client: Client, desk: ToyDesk, earlier: Earlier) -> None:
+    status, body = await asked(client, in_hand(desk))
+    assert status == 200
+    assert [one["call"] for one in body["contacts"]] == ["c1"]
+    assert body["repeated"] == {"at": 2.0, "agent": "a1", "after": 60.0}
+    call = desk.made.calls[in_hand(desk)]
+    (question,) = earlier.asked
+    assert (question.number, question.call, question.queue) == (call.number, call.id, "q0")
+    assert question.before == call.arrived_at
+
+
+async def test_of_others_calls_an_agent_learns_nothing(client: Client, desk: ToyDesk, earlier: Earlier) -> None:
+    other = next(name for name in desk.made.calls if name != in_hand(desk))
+    for call in (other, "no-such-call"):
+        assert (await asked(client, call))[0] == 403
+    assert earlier.asked == []
+    assert (await asked(client, other, "boss"))[0] == 200
+    assert (await asked(client, "no-such-call", "boss"))[0] == 404
+
+
+async def test_in_wrap_up_the_contacts_of_the_last_call_are_still_there(client: Client, desk: ToyDesk) -> None:
+    call = in_hand(desk)
+    after = replace(desk.made.agents["a0"], work=Work.WRAP_UP, call="", wrap_call=call)
+    desk.made.agents["a0"] = after
+    assert (await asked(client, call))[0] == 200
+    desk.made.agents["a0"] = replace(after, work=Work.IDLE)
+    assert (await asked(client, call))[0] == 403
+
+
+@pytest.mark.parametrize(
+    ("trouble", "status"),
+    [(NoHistory("the database does not answer in time"), 503), (HistoryNotConfigured("there is no history"), 501)],
+)
+async def test_a_history_that_is_away_is_said(
+    client: Client, desk: ToyDesk, earlier: Earlier, trouble: Exception, status: int
+) -> None:
+    earlier.trouble = trouble
+    assert (await asked(client, in_hand(desk)))[0] == status
