@@ -81,6 +81,7 @@ def test_a_ledger_from_before_versions_is_kept(url: str) -> None:
     with closing(Database(url)) as database:
         with database.engine.begin() as link:
             metadata.create_all(link, tables=list(LEDGER_TABLES))
+            next(index for index in leads.indexes if index.name == "leads_agent").drop(link)  # which came later
             link.execute(leads.insert().values(campaign="spring", number="+442079460000", loaded_at=1.0, changed_at=1.0))
         database.open()
         assert differences(database) == []

@@ -29,6 +29,8 @@ RECORDS = {
     **{f"POST /api/calls/{{id}}/{act}": SUBMITTED for act in ("hold", "unhold")},
     **{f"POST /api/calls/{{id}}/{act}": SUBMITTED for act in ("pause-recording", "resume-recording")},
     **{f"POST /api/calls/{{id}}/{act}": SUBMITTED for act in ("listen", "whisper", "barge", "take-over")},
+    "POST /api/agents/{id}/own-calls/callbacks/{callback}": SUBMITTED,
+    "POST /api/agents/{id}/own-calls/leads/{lead}": NOTED,
     "POST /api/callbacks": SUBMITTED,
     "POST /api/callbacks/{id}/cancel": SUBMITTED,
     **{f"POST /api/campaigns/{{name}}/{act}": SUBMITTED for act in ("start", "pause", "stop")},

@@ -12,8 +12,10 @@ from callbridge.adapters.http import ApiToken, HttpSettings, TokenRole
 from callbridge.adapters.reports.asking import HistoryNotConfigured, NoHistory
 from callbridge.adapters.reports.contacts import Contact, ContactQuestion, Contacts, Repeated
 from callbridge.core.model.agent import Work
+from callbridge.core.model.events import CallbackChange, CallbackChangeRequested
 from tests.adapters.http_desk import Client, ToyDesk, client_of
 from tests.adapters.test_http_roles import open_desk
+from tests.adapters.toy_ledger import book
 
 SETTINGS = HttpSettings(
     tokens=[
@@ -103,3 +105,52 @@ async def test_a_history_that_is_away_is_said(
 ) -> None:
     earlier.trouble = trouble
     assert (await asked(client, in_hand(desk)))[0] == status
+
+
+# -- own callbacks and leads --------------------------------------------------------------------------------------------
+
+
+def owed(desk: ToyDesk, agent: str, number: str) -> str:
+    """The id of a callback that this agent is to make in an hour."""
+    make = CallbackChange.MAKE
+    due = desk.now() + 3600.0
+    desk.tell(
+        CallbackChangeRequested(at=desk.now(), change=make, queue="q0", number=number, agent=agent, by="crm", not_before=due)
+    )
+    (found,) = [one.id for one in desk.busy.world.callbacks.values() if one.number == number]
+    return found
+
+
+async def post(client: Client, path: str, token: str = "anna") -> tuple[int, Any]:
+    answer = await client.post(f"/api/{path}", json={}, headers={"Authorization": f"Bearer {token}"})
+    return answer.status, await answer.json()
+
+
+async def test_an_agent_sees_and_makes_the_own_callbacks_only(client: Client, desk: ToyDesk) -> None:
+    mine, others = owed(desk, "a0", "+442079460771"), owed(desk, "a1", "+442079460772")
+    answer = await client.get("/api/agents/a0/own-calls", headers={"Authorization": "Bearer anna"})
+    body = await answer.json()
+    assert [one["id"] for one in body["callbacks"]] == [mine]
+    assert "442079460771" not in str(body)
+    assert (await post(client, f"agents/a0/own-calls/callbacks/{others}"))[0] == 404
+    assert (await post(client, f"agents/a1/own-calls/callbacks/{others}"))[0] == 403
+    assert (await post(client, f"agents/a1/own-calls/callbacks/{mine}", "boss"))[0] == 404
+    assert await post(client, f"agents/a0/own-calls/callbacks/{mine}") == (200, {"agent": "a0", "id": mine})
+    assert desk.busy.world.callbacks[mine].rests_until is None
+    assert (await client.get("/api/agents/a1/own-calls", headers={"Authorization": "Bearer anna"})).status == 403
+
+
+@pytest.mark.parametrize("lead", ["4711", "1", "x", "%00", "1%20OR%201=1", "9" * 30, "²"])
+async def test_a_lead_that_is_not_the_agents_is_not_found(client: Client, desk: ToyDesk, lead: str) -> None:
+    assert (await post(client, f"agents/a0/own-calls/leads/{lead}"))[0] in (400, 404)
+    assert desk.carried_out == []
+
+
+async def test_an_agent_calls_the_own_lead_now(client: Client, desk: ToyDesk) -> None:
+    book().load("spring", [{"number": "+442079460881", "name": "Zoe", "agent": "a0", "due_at": 5.0}], 0.0)
+    answer = await client.get("/api/agents/a0/own-calls", headers={"Authorization": "Bearer anna"})
+    body = await answer.json()
+    (lead,) = body["leads"]
+    assert (lead["campaign"], lead["number"], lead["name"], body["missing"]) == ("spring", "+44*****881", "Zoe", "")
+    assert (await post(client, f"agents/a0/own-calls/leads/{lead['id']}"))[0] == 200
+    assert desk.carried_out == [("a0", "lead_call_now", f"lead:{lead['id']}")]

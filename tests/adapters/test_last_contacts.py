@@ -6,6 +6,7 @@ import asyncio
 import threading
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -55,7 +56,7 @@ def called(store: HistoryStore, call: str, ago: float, **more: Any) -> None:
 
 
 def question(**more: Any) -> ContactQuestion:
-    return ContactQuestion(**({"number": ANN, "call": "now", "queue": "support", "before": NOW} | more))
+    return replace(ContactQuestion(number=ANN, call="now", queue="support", before=NOW), **more)
 
 
 def found(store: HistoryStore, **more: Any) -> Contacts:

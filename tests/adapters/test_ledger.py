@@ -81,6 +81,29 @@ def test_leads_for_one_agent_are_found_unless_the_agent_is_busy(book: LedgerStor
     assert ([lead.agent for lead in found], ready) == (["", "amy", "gone"], 3)
 
 
+def test_an_agent_has_the_own_leads_and_calls_one_now(book: LedgerStore) -> None:
+    later = {"agent": "amy", "due_at": T0 + 5000.0}
+    book.load("spring", [{"number": number(index), **later} for index in range(3)], T0)
+    book.load("summer", [{"number": number(0), "agent": "amy", "due_at": T0 + 10.0}], T0)
+    book.load("spring", [{"number": number(7)}, {"number": number(8), "agent": "bob"}], T0)
+    own = book.own_leads("amy", 3)
+    assert [(lead["campaign"], lead["number"]) for lead in own] == [
+        ("summer", number(0)),
+        ("spring", number(0)),
+        ("spring", number(1)),
+    ]
+    assert book.own_leads("", 9) == []
+    chosen = own[2]["id"]
+    assert not book.call_now("bob", chosen, T0)
+    assert not book.call_now("", own[0]["id"] + 3, T0)
+    assert not book.call_now("amy", 4711, T0)
+    assert book.call_now("amy", chosen, T0)
+    assert [lead.id for lead in book.find("spring", TERMS, 1, (), T0)[0]] == [chosen]
+    book.reserve("spring", TERMS, [("a1", chosen)], T0)
+    assert not book.call_now("amy", chosen, T0), "it is being called"
+    assert chosen not in [lead["id"] for lead in book.own_leads("amy", 9)]
+
+
 def test_a_reservation_is_made_once_and_taken_back_whole(book: LedgerStore) -> None:
     fill(book)
     assert book.reserve("spring", TERMS, [("a1", 1), ("a2", 1), ("a3", 99)], T0)[0] == ("a1",)

@@ -37,6 +37,7 @@ from callbridge.core.model.facts import (
     CallbackRequested,
     CallbackTried,
     CallEnded,
+    RequestGranted,
     RequestRefused,
     TalkBegan,
     TalkEnded,
@@ -470,6 +471,41 @@ def test_a_callback_for_one_agent_waits_for_this_agent() -> None:
     assert story.state("amy") == "ready"
     story.ask("ben", AgentRequest.LOGIN)
     assert story.state("ben") == "ringing"
+
+
+def test_an_agent_makes_the_own_callback_before_it_is_due_and_before_who_waits() -> None:
+    story = Story(house(agents={"amy": False, "ben": True}))
+    story.happens(asks(story, agent="ben", not_before=story.now + 3000.0))
+    story.ask("ben", AgentRequest.NOT_READY, "lunch")
+    story.caller("eve")
+    (callback,) = story.world.callbacks.values()
+    story.happens(asks(story, CallbackChange.CALL_NOW, callback=callback.id, agent="ben", by="ben"))
+    assert (story.fact(RequestGranted).request, story.fact(RequestGranted).by) == ("callback_call_now", "ben")
+    story.ask("ben", AgentRequest.READY)
+    assert story.state("ben") == "ringing"
+    assert story.world.calls[story.world.agents["ben"].call].callback == callback.id
+    story.happens(asks(story, CallbackChange.CALL_NOW, callback=callback.id, agent="ben"))
+    assert story.fact(RequestRefused).reason == "the customer is being called, or is on the line"
+
+
+def test_no_agent_makes_anothers_callback_or_one_that_is_over() -> None:
+    story = Story(house(agents={"amy": False, "ben": False}))
+    story.happens(asks(story, agent="ben", not_before=story.now + 3000.0))
+    (callback,) = story.world.callbacks.values()
+    for asking, which in (("amy", callback.id), ("ben", "gone"), ("", callback.id)):
+        story.happens(asks(story, CallbackChange.CALL_NOW, callback=which, agent=asking))
+        assert story.fact(RequestRefused).unknown
+    assert story.world.callbacks[callback.id] == callback
+
+
+def test_nobody_is_called_now_who_may_not_be_called_at_all() -> None:
+    story = Story(house(agents={"ben": True}))
+    story.happens(asks(story, agent="ben", not_before=story.now + 3000.0))
+    (callback,) = story.world.callbacks.values()
+    story.world.unsaved = True
+    story.happens(asks(story, CallbackChange.CALL_NOW, callback=callback.id, agent="ben"))
+    assert story.fact(RequestRefused).reason == "this customer may not be called now"
+    assert story.state("ben") == "ready"
 
 
 @pytest.mark.parametrize(

@@ -28,6 +28,8 @@ leads = Table(
     UniqueConstraint("campaign", "number"),
 )
 Index("leads_due", leads.c.campaign, leads.c.state, leads.c.priority.desc(), leads.c.due_at, leads.c.id)
+_agents_own = leads.c.agent != ""
+Index("leads_agent", leads.c.agent, leads.c.due_at, sqlite_where=_agents_own, postgresql_where=_agents_own)
 """``state``: ready (from ``due_at`` on), dialling, or done (``reason`` says why: reached, or a rule's word)."""
 
 attempts = Table(

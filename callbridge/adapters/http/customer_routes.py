@@ -1,6 +1,8 @@
-"""Routes about the customer of a call: the last contacts."""
+"""Routes about the customers of an agent: the last contacts with the present one, callbacks and leads of the agent's own."""
 
 from __future__ import annotations
+
+import re
 
 from aiohttp import web
 
@@ -8,14 +10,19 @@ from callbridge.adapters.http.auth import Caller, caller
 from callbridge.adapters.http.backend import Backend
 from callbridge.adapters.http.limited import Limited
 from callbridge.adapters.http.permits import NOT_YOURS
-from callbridge.adapters.http.problems import Problem, unavailable
-from callbridge.adapters.http.response_bodies import ResponseBody
-from callbridge.adapters.http.route import NOT_NOW, STAFF, get
+from callbridge.adapters.http.problems import Problem, check_granted, unavailable
+from callbridge.adapters.http.request_bodies import Body, body_of
+from callbridge.adapters.http.response_bodies import CallbackView, Count, ResponseBody
+from callbridge.adapters.http.route import NOT_NOW, STAFF, get, post
+from callbridge.adapters.ledger import LedgerNotConfigured, NoLedger
 from callbridge.adapters.reports.asking import NoHistory
 from callbridge.adapters.reports.contacts import ContactQuestion
 from callbridge.adapters.views.board import Board, queue_of
 from callbridge.core.model.agent import Work
 from callbridge.core.model.call import Call
+from callbridge.core.model.events import CallbackChange, CallbackChangeRequested
+
+NO_LEAD = "no such lead of this agent that waits to be called"
 
 
 class ContactView(ResponseBody):
@@ -48,6 +55,34 @@ class ContactsView(ResponseBody):
     repeated: RepeatedView | None
 
 
+class OwnLeadView(ResponseBody):
+    """A lead of a campaign that only this agent is to call, from ``due_at`` on. ``disposition``: of the last call."""
+
+    id: int
+    campaign: str
+    number: str
+    name: str
+    due_at: float
+    attempts: Count
+    disposition: str
+
+
+class OwnCallsView(ResponseBody):
+    """``callbacks`` and ``leads`` that only this agent is to call. ``missing``: why the leads are not known; empty when they
+    are."""
+
+    callbacks: list[CallbackView]
+    leads: list[OwnLeadView]
+    missing: str
+
+
+class CalledNowView(ResponseBody):
+    """It is the next call that the agent is offered when ready."""
+
+    agent: str
+    id: str
+
+
 CUSTOMER_ROUTES = (
     get(
         "/api/calls/{id}/contacts",
@@ -57,6 +92,36 @@ CUSTOMER_ROUTES = (
         roles=STAFF,
         faults=(404, *NOT_NOW),
         limited=Limited.CALL,
+    ),
+    get(
+        "/api/agents/{id}/own-calls",
+        "own_calls",
+        "list the callbacks and leads that only this agent is to call",
+        OwnCallsView,
+        roles=STAFF,
+        faults=(404,),
+        limited=Limited.AGENT,
+    ),
+    post(
+        "/api/agents/{id}/own-calls/callbacks/{callback}",
+        "call_own_callback",
+        "make the agent's own callback now, before it is due and before everybody who waits",
+        CalledNowView,
+        roles=STAFF,
+        body=Body,
+        faults=(404, 409, 504),
+        limited=Limited.AGENT,
+    ),
+    post(
+        "/api/agents/{id}/own-calls/leads/{lead}",
+        "call_own_lead",
+        "call the agent's own lead now, if its campaign dials and the person may be called at this hour",
+        CalledNowView,
+        roles=STAFF,
+        body=Body,
+        faults=(404, *NOT_NOW),
+        recorded="lead_call_now",
+        limited=Limited.AGENT,
     ),
 )
 
@@ -81,6 +146,49 @@ class CustomerHandlers:
         except NoHistory as trouble:
             raise unavailable(trouble) from None
         return web.json_response(found.as_data())
+
+    async def own_calls(self, request: web.Request) -> web.Response:
+        agent = self._agent(request)
+        callbacks = [row for row in self._backend.callbacks() if row["agent"] == agent]
+        leads: list[dict[str, object]] = []
+        missing = ""
+        try:
+            leads = await self._backend.ledger().own_leads(agent)
+        except LedgerNotConfigured:
+            pass  # so there are none
+        except NoLedger as trouble:
+            missing = str(trouble)
+        return web.json_response({"callbacks": callbacks, "leads": leads, "missing": missing})
+
+    async def call_own_callback(self, request: web.Request) -> web.Response:
+        agent, callback = self._agent(request), request.match_info["callback"]
+        await body_of(request, Body)
+        change = CallbackChange.CALL_NOW
+        now, by = self._backend.now(), caller().by
+        asked = CallbackChangeRequested(at=now, change=change, callback=callback, agent=agent, by=by)
+        check_granted(await self._backend.submit(asked), callback=callback)
+        return web.json_response({"agent": agent, "id": callback})
+
+    async def call_own_lead(self, request: web.Request) -> web.Response:
+        agent, lead = self._agent(request), request.match_info["lead"]
+        await body_of(request, Body)
+        if not re.fullmatch("[0-9]{1,18}", lead, re.ASCII):
+            raise Problem(404, NO_LEAD)
+        try:
+            if not await self._backend.ledger().call_now(agent, int(lead)):
+                raise Problem(404, NO_LEAD)
+        except NoLedger as trouble:
+            raise unavailable(trouble) from None
+        return web.json_response({"agent": agent, "id": lead})
+
+    def _agent(self, request: web.Request) -> str:
+        """The agent in the path. Raises Problem."""
+        name, who = request.match_info["id"], caller()
+        if who.agent not in ("", name):
+            raise Problem(403, NOT_YOURS)
+        if name not in self._backend.board().agents:
+            raise Problem(404, f"no such agent: {name}")
+        return name
 
     def _call(self, name: str, who: Caller) -> Call:
         """A live call, or one that ended a short time ago. An agent gets the own call only, in wrap-up too. Raises Problem."""

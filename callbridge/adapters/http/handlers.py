@@ -7,7 +7,6 @@ import json
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from aiohttp import hdrs, web
 
@@ -32,7 +31,7 @@ from callbridge.adapters.http.person_schemas import PersonBody
 from callbridge.adapters.http.phone_routes import PhoneHandlers
 from callbridge.adapters.http.probe_routes import ProbeHandlers
 from callbridge.adapters.http.probes import Probes
-from callbridge.adapters.http.problems import Problem, problems, unavailable
+from callbridge.adapters.http.problems import Problem, check_granted, problems, unavailable
 from callbridge.adapters.http.proxies import behind
 from callbridge.adapters.http.quality_routes import QualityHandlers
 from callbridge.adapters.http.rate_limit import RateLimit
@@ -77,7 +76,6 @@ from callbridge.core.model.events import (
     SwitchTurned,
     TokenUsed,
 )
-from callbridge.core.model.facts import RequestRefused
 from callbridge.core.model.plan import ToAgent
 from callbridge.core.model.switch import BYPASS, closing
 
@@ -136,7 +134,7 @@ def _handler(route: Route, groups: Sequence[object]) -> Callable[..., Awaitable[
 
 
 _KINDS = {"name": "campaign", "id": "review"}
-"""What the parameters of those paths are that are recorded."""
+"""What the last parameters of those paths are that are recorded."""
 
 
 def _recorded(
@@ -148,7 +146,7 @@ def _recorded(
 
     async def recording(request: web.Request) -> web.StreamResponse:
         response = await handler(request)
-        to = "".join(f"{_KINDS.get(name, name)}:{value}" for name, value in request.match_info.items())
+        to = "".join(f"{_KINDS.get(name, name)}:{value}" for name, value in list(request.match_info.items())[-1:])
         backend.note(RequestCarriedOut(at=backend.now(), by=caller().by, request=route.recorded, to=to))
         return response
 
@@ -300,7 +298,7 @@ class _Handlers(ProbeHandlers):
         reason = body.reason if isinstance(body, ReasonBody) else ""
         phone = body.phone if isinstance(body, PhoneBody) else ""
         event = AgentRequested(at=self._backend.now(), agent=agent, request=wanted, reason=reason, phone=phone, by=by)
-        _check(await self._backend.submit(event), agent=agent)
+        check_granted(await self._backend.submit(event), agent=agent)
         return self._agent(agent)
 
     async def call_request(self, request: web.Request, route: Route) -> web.Response:
@@ -319,7 +317,7 @@ class _Handlers(ProbeHandlers):
         event = CallRequested(at=self._backend.now(), call=call, request=wanted, to=to, seconds=seconds, phone=phone, by=who.by)
         if isinstance(body, ConsultBody):
             event = replace(event, consult_queue=body.consult_queue)
-        _check(await self._backend.submit(event), call=call)
+        check_granted(await self._backend.submit(event), call=call)
         return web.json_response({"call": call, "request": wanted.value})
 
     async def reload(self, request: web.Request) -> web.Response:
@@ -348,7 +346,7 @@ class _Handlers(ProbeHandlers):
             raise Problem(403, OUTSIDE)
         asked = CallbackChangeRequested(at=self._backend.now(), change=CallbackChange.MAKE, by=caller().by, **body.model_dump())
         asked = replace(asked, tier=asked.tier or self._backend.tier_of(body.number))
-        _check(await self._backend.submit(asked), queue=body.queue)
+        check_granted(await self._backend.submit(asked), queue=body.queue)
         made = self._backend.callback_to(body.queue, body.number)
         if made is None:
             raise Problem(409, "the callback has already ended", queue=body.queue)
@@ -360,7 +358,7 @@ class _Handlers(ProbeHandlers):
             raise Problem(403, OUTSIDE)
         await body_of(request, Body)
         asked = CallbackChangeRequested(at=self._backend.now(), change=CallbackChange.CANCEL, callback=name, by=caller().by)
-        _check(await self._backend.submit(asked), callback=name)
+        check_granted(await self._backend.submit(asked), callback=name)
         return web.json_response({"id": name, "cancelled": True})
 
     async def campaigns(self, _request: web.Request) -> web.Response:
@@ -394,7 +392,7 @@ class _Handlers(ProbeHandlers):
     async def _run_campaign(self, request: web.Request, to: Running) -> web.Response:
         name = self._known_campaign(request)
         await body_of(request, Body)
-        _check(
+        check_granted(
             await self._backend.submit(CampaignRequested(at=self._backend.now(), campaign=name, to=to, by=caller().by)),
             campaign=name,
         )
@@ -414,7 +412,7 @@ class _Handlers(ProbeHandlers):
         agent, by = self._known_agent(request), caller().by
         body = await body_of(request, DispositionBody)
         asked = DispositionRequested(at=self._backend.now(), agent=agent, by=by, **body.model_dump())
-        _check(await self._backend.submit(asked), agent=agent)
+        check_granted(await self._backend.submit(asked), agent=agent)
         return web.json_response({"agent": agent, "code": body.code})
 
     async def blocks(self, _request: web.Request) -> web.Response:
@@ -472,7 +470,9 @@ class _Handlers(ProbeHandlers):
         if all(row["name"] != name for row in self._backend.hours()):
             raise Problem(404, "no such calendar")
         body = await body_of(request, ClosedBody)
-        _check(await self._backend.submit(SwitchTurned(at=self._backend.now(), switch=closing(name), on=body.closed, by=by)))
+        check_granted(
+            await self._backend.submit(SwitchTurned(at=self._backend.now(), switch=closing(name), on=body.closed, by=by))
+        )
         return web.json_response(next(row for row in self._backend.hours() if row["name"] == name))
 
     async def bypass(self, _request: web.Request) -> web.Response:
@@ -484,14 +484,8 @@ class _Handlers(ProbeHandlers):
     async def turn_bypass(self, request: web.Request) -> web.Response:
         body = await body_of(request, SwitchBody)
         by = caller().by
-        _check(await self._backend.submit(SwitchTurned(at=self._backend.now(), switch=BYPASS, on=body.on, by=by)))
+        check_granted(await self._backend.submit(SwitchTurned(at=self._backend.now(), switch=BYPASS, on=body.on, by=by)))
         return await self.bypass(request)
-
-
-def _check(refused: RequestRefused | None, **about: Any) -> None:
-    """Raises Problem when the request was refused."""
-    if refused is not None:
-        raise Problem(404 if refused.unknown else 409, refused.reason, request=refused.request, **about)
 
 
 def _current_call(board: Board, agent: str) -> str:

@@ -9,6 +9,7 @@ from aiohttp import hdrs, web
 from aiohttp.typedefs import Handler
 
 from callbridge.adapters.database import NotConfigured
+from callbridge.core.model.facts import RequestRefused
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
@@ -40,6 +41,12 @@ def unavailable(trouble: Exception) -> Problem:
     if isinstance(trouble, NotConfigured):
         return Problem(501, str(trouble))
     return Problem(503, str(trouble), retry_after=10)
+
+
+def check_granted(refused: RequestRefused | None, **about: object) -> None:
+    """Raises Problem when the core refused a request."""
+    if refused is not None:
+        raise Problem(404 if refused.unknown else 409, refused.reason, request=refused.request, **about)
 
 
 _UNREAD = (413, 415)

@@ -24,6 +24,7 @@ from callbridge.core.model.events import AnyEvent, NumberBlocked
 from callbridge.core.model.world_view import WorldView
 from callbridge.wire.phone_numbers import PhoneNumbers
 
+MOST_OWN_LEADS = 50
 LEDGER_TIMEOUT = 5.0
 """Seconds that the database is waited for."""
 
@@ -97,6 +98,18 @@ class LedgerRequests:
 
         loaded = await self._run(enter)
         return loaded.entered, [(number, why) for _, number, why in loaded.refused]
+
+    async def own_leads(self, agent: str) -> list[dict[str, object]]:
+        """The leads that only this agent is to call, at most fifty. Raises NoLedger."""
+        store = self._open()
+        rows = await self._run(lambda: store.own_leads(agent, MOST_OWN_LEADS))
+        hidden = {"number": mask, "name": scrub} if self.masked else {}
+        return [{key: hidden[key](value) if key in hidden else value for key, value in row.items()} for row in rows]
+
+    async def call_now(self, agent: str, lead: int) -> bool:
+        """Have the agent's own lead dialled next. False: there is none that waits. Raises NoLedger."""
+        store, wall = self._open(), self.wall()
+        return await self._run(lambda: store.call_now(agent, lead, wall))
 
     async def block(self, number: str, scope: str, reason: str, by: str, expires_at: float | None) -> None:
         """Nobody of us (or of the campaign ``scope``) calls this number again: in force when this returns. Raises NoLedger, and

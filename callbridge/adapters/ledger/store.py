@@ -18,6 +18,8 @@ from callbridge.core.model.attempt import Attempt, Lead
 
 UNSENT_LEAD_REST = 10.0
 """Seconds until a lead is found again whose attempt was taken back: else it would be tried at once, again and again."""
+CALLED_NOW = 1000
+"""Priority of a lead that its agent calls now: above that of call-backs."""
 ROUNDS = 5
 """Looks for one request: those whom a rule forbids are put off in bulk, and the next ones looked at."""
 COUNT_AGAIN = 15.0
@@ -133,6 +135,23 @@ class LedgerStore(BlockList, LedgerFigures):
             count = link.scalar(select(func.count()).select_from(leads).where(due)) or 0
             self._counted[campaign] = wall, count
         return count
+
+    def own_leads(self, agent: str, most: int) -> list[dict[str, Any]]:
+        """The leads that only this agent is to call, those that are due first at the top."""
+        own = leads.c
+        wanted = select(own.id, own.campaign, own.number, own.name, own.due_at, own.attempts, own.disposition)
+        wanted = wanted.where(own.agent == agent, own.agent != "", own.state == "ready")
+        with self._engine.begin() as link:
+            return [dict(row) for row in link.execute(wanted.order_by(own.due_at, own.id).limit(most)).mappings()]
+
+    def call_now(self, agent: str, lead: int, wall: float) -> bool:
+        """The agent's own lead is due now, before all others. False: there is no such lead that waits. Whether the person may be
+        called at this hour is decided when it is dialled."""
+        own = leads.c
+        which = (own.id == lead, own.agent == agent, own.agent != "", own.state == "ready")
+        changes = {"due_at": wall, "priority": CALLED_NOW, "changed_at": wall, "reason": "call_back"}
+        with self._engine.begin() as link:
+            return link.execute(update(leads).where(*which).values(**changes)).rowcount > 0
 
     # -- attempts -----------------------------------------------------------------------------------------------
 

@@ -311,11 +311,13 @@ class CallRequested(Event):
 class CallbackChange(StrEnum):
     MAKE = "make"
     CANCEL = "cancel"
+    CALL_NOW = "call_now"
+    """By its own agent: before everybody who waits, and before it is due."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallbackChangeRequested(Event):
-    """Request a callback for a customer (``queue``, ``number``), or cancel one (``callback``)."""
+    """Request a callback for a customer (``queue``, ``number``), cancel one, or have its agent make it now (``callback``)."""
 
     change: CallbackChange
     callback: str = ""

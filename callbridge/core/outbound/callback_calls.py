@@ -9,6 +9,8 @@ Until the customer is dialled, such a call has no customer leg. A failed attempt
 
 from __future__ import annotations
 
+from typing import assert_never
+
 from callbridge.core.entities import agent_states, attempts, callbacks, dialling
 from callbridge.core.model.call import AnnouncementState, Call, Move, OfferResult, Phase, Visit, after
 from callbridge.core.model.callback import Callback
@@ -26,15 +28,26 @@ from callbridge.core.model.world import World
 from callbridge.core.outbound import campaigns
 from callbridge.core.routing import announcements, offers, segments, visits
 
+AHEAD_OF_ALL = 365 * 86_400.0
+"""Seconds: nobody has waited for so long, whatever head start a tier has."""
 OWN_AGENT = 300.0
 """Seconds after which a customer on the line may go to any agent, if the only agent who was to call is not available."""
 
 
 def requested(world: World, event: CallbackChangeRequested) -> None:
-    """A request by somebody other than the customer to add or cancel a callback."""
-    if event.change is CallbackChange.MAKE:
-        _request(world, event)
-        return
+    """A request by somebody other than the customer to add, hurry or cancel a callback."""
+    match event.change:
+        case CallbackChange.MAKE:
+            _request(world, event)
+        case CallbackChange.CALL_NOW:
+            _call_now(world, event)
+        case CallbackChange.CANCEL:
+            _cancel(world, event)
+        case _:
+            assert_never(event.change)
+
+
+def _cancel(world: World, event: CallbackChangeRequested) -> None:
     callback = world.callbacks.get(event.callback)
     call = world.calls.get(callback.call) if callback is not None else None
     if callback is None:
@@ -54,6 +67,21 @@ def requested(world: World, event: CallbackChangeRequested) -> None:
             give_up(world, call, callbacks.CANCELLED)
     else:
         callbacks.end(world, callback, "cancelled", "", event.by)
+
+
+def _call_now(world: World, event: CallbackChangeRequested) -> None:
+    """An agent makes the own callback before it is due, as the next call that the agent is offered."""
+    callback = world.callbacks.get(event.callback)
+    if callback is None or callback.agent != event.agent:
+        _refuse(world, event, "no such callback of this agent, or it is over", unknown=True)
+    elif callback.call:
+        _refuse(world, event, "the customer is being called, or is on the line")
+    elif not callbacks.is_due(world, callback):
+        _refuse(world, event, "this customer may not be called now")
+    else:
+        _grant(world, event, callback)
+        since = min(callback.waits_since, world.now)
+        callbacks.stand(world, evolve(callback, waits_since=since, rank=min(callback.rank, world.now - AHEAD_OF_ALL)))
 
 
 def _request(world: World, event: CallbackChangeRequested) -> None:

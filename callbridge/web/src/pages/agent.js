@@ -11,6 +11,7 @@ import { useText } from "../parts/preferences.js";
 import { announce, askPermission, mayNotify } from "../parts/ringing.js";
 import { useShortcuts, ShortcutList } from "../parts/shortcuts.js";
 import { Since } from "../parts/time.js";
+import { OwnCalls } from "../parts/own_callbacks.js";
 import { Today } from "../parts/today.js";
 import { useViews } from "../parts/views.js";
 import { count } from "../pure/format.js";
@@ -41,6 +42,7 @@ export function AgentPage({ session, expired }) {
     <${CallCard} call=${call} agent=${agent} known=${known} asking=${asking} setAsking=${setAsking} />
     ${session.phone && html`<${PhonePanel} phone=${phone} />`}
     <div class="columns">
+      <${OwnCalls} agent=${agent} />
       <${Today} agent=${agent} />
       <${QueuesNow} known=${known} />
     </div>

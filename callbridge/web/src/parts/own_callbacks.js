@@ -1,0 +1,57 @@
+// The callbacks and leads that only this agent is to call, with their times; each can be called before it is due.
+
+import { useEffect, useState } from "preact/hooks";
+import { get, post, segment } from "../net/api.js";
+import { moment } from "../pure/format.js";
+import { html } from "./html.js";
+import { attempt } from "./notices.js";
+import { language, useText } from "./preferences.js";
+import { useStore } from "./store.js";
+import { useNow } from "./time.js";
+
+const EVERY = 20_000;
+
+export function OwnCalls({ agent }) {
+  const t = useText();
+  const now = useNow();
+  const speaks = useStore(language);
+  const [found, setFound] = useState(null);
+  const [turn, setTurn] = useState(0);
+  const place = `/api/agents/${segment(agent.id)}/own-calls`;
+  useEffect(() => {
+    let gone = false;
+    const look = () => get(place).then((known) => gone || setFound(known), () => {});
+    look();
+    const again = setInterval(look, EVERY);
+    return () => {
+      gone = true;
+      clearInterval(again);
+    };
+  }, [place, agent.state, turn]);
+  if (!found || (!found.callbacks.length && !found.leads.length && !found.missing)) return null;
+
+  async function call(kind, id) {
+    await attempt(() => post(`${place}/${kind}/${segment(id)}`), "own.call_now.done");
+    setTurn(turn + 1);
+  }
+
+  const button = (kind, id, name, busy) =>
+    html`<button type="button" class="small" disabled=${busy} aria-label=${`${t("own.call_now")}: ${name}`}
+      onClick=${() => call(kind, id)}>${t("own.call_now")}</button>`;
+  return html`<section class="card" aria-label=${t("own.calls")}><h2>${t("own.calls")}</h2>
+    ${found.missing && html`<p role="status">${t("own.missing")}</p>`}
+    <div class="scroll" tabindex="0" role="group" aria-label=${t("own.calls")}><table>
+      <thead><tr><th scope="col">${t("caller")}</th><th scope="col">${t("queue")}</th><th scope="col">${t("own.due")}</th>
+        <th scope="col"><span class="unseen">${t("acts")}</span></th></tr></thead>
+      <tbody>
+        ${found.callbacks.map(
+          (one) => html`<tr key=${one.id}><th scope="row">${one.number}</th><td>${t("own.callback")} · ${one.queue}</td>
+            <td>${moment(one.due, now, speaks)}</td><td class="acts">${button("callbacks", one.id, one.number, one.state === "active")}</td></tr>`,
+        )}
+        ${found.leads.map(
+          (one) => html`<tr key=${one.id}><th scope="row">${[one.name, one.number].filter(Boolean).join(" · ")}</th>
+            <td>${t("own.lead")} · ${one.campaign}</td><td>${moment(one.due_at, now, speaks)}</td>
+            <td class="acts">${button("leads", one.id, one.number, false)}</td></tr>`,
+        )}
+      </tbody></table></div></section>`;
+}
