@@ -21,7 +21,7 @@ from pathlib import Path
 PR_SET_PDEATHSIG = 1
 """See prctl(2)."""
 _FORKS = multiprocessing.get_context("forkserver")
-_FORKS.set_forkserver_preload([__name__, "callbridge.cli", "callbridge.service.serving", "callbridge.cli.rescue"])
+_FORKS.set_forkserver_preload([__name__, "tests.lab.rehearsal"])
 
 
 class Warm:
