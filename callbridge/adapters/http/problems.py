@@ -43,10 +43,12 @@ def unavailable(trouble: Exception) -> Problem:
     return Problem(503, str(trouble), retry_after=10)
 
 
-def check_granted(refused: RequestRefused | None, **about: object) -> None:
+def check_granted(refused: RequestRefused | None, **about: str) -> None:
     """Raises Problem when the core refused a request."""
     if refused is not None:
-        raise Problem(404 if refused.unknown else 409, refused.reason, request=refused.request, **about)
+        problem = Problem(404 if refused.unknown else 409, refused.reason, request=refused.request)
+        problem.body |= about
+        raise problem
 
 
 _UNREAD = (413, 415)

@@ -10,7 +10,7 @@ from callbridge.core.model.agent import SILENT
 from callbridge.core.model.call import Call, DiversionReason, Move, OfferResult, Phase, VisitOutcome, after
 from callbridge.core.model.events import CallerArrived, LegEnded, LegProbed
 from callbridge.core.model.facts import CallArrived, CallDiverted
-from callbridge.core.model.ids import pbx_of
+from callbridge.core.model.ids import LegId, pbx_of
 from callbridge.core.model.leg import SESSION_LINE, Leg, LegRole
 from callbridge.core.model.orders import Answer, Bridge, LeaveToDialplan, Probe, StartMusic, Subscribe
 from callbridge.core.model.plan import MEMORY, ToFlow, ToQueue
