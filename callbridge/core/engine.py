@@ -65,6 +65,7 @@ from callbridge.core.model.events import (
     LegTransferred,
     LegUnheld,
     LookedUp,
+    NoteRequested,
     NumberBlocked,
     OrderFailed,
     PartyFound,
@@ -92,7 +93,7 @@ from callbridge.core.model.world import Outcome, World
 from callbridge.core.outbound import callback_calls, campaigns, dialer
 from callbridge.core.recovery import order_failures, quarantine, snapshots
 from callbridge.core.reload import plan_change
-from callbridge.core.requests import agent_requests, audit, feature_codes, pin_guards, scores
+from callbridge.core.requests import after_call, agent_requests, audit, feature_codes, pin_guards, scores
 from callbridge.core.routing import announcements, audio, devices, offers, phone_replies
 from callbridge.core.transfers import holds, supervision, transfers
 
@@ -200,7 +201,9 @@ def _apply(world: World, event: AnyEvent) -> None:
         case CampaignRequested():
             campaigns.requested(world, event)
         case DispositionRequested():
-            campaigns.set_disposition(world, event)
+            after_call.set_disposition(world, event)
+        case NoteRequested():
+            after_call.noted(world, event)
         case LeadsFound():
             dialer.found(world, event)
         case AttemptsReserved():

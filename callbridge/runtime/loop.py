@@ -30,6 +30,7 @@ from callbridge.core.model.events import (
     DispositionRequested,
     EntityFaulted,
     FeatureDialled,
+    NoteRequested,
     OrderFailed,
     PbxHeard,
     PbxLost,
@@ -156,6 +157,7 @@ class Runtime:
         | CallbackChangeRequested
         | CampaignRequested
         | DispositionRequested
+        | NoteRequested
         | SwitchTurned
         | PlanChanged,
     ) -> RequestRefused | None:

@@ -20,6 +20,7 @@ from callbridge.core.model.events import (
     DayBegan,
     DeadlinePassed,
     DispositionRequested,
+    NoteRequested,
     SwitchTurned,
 )
 from callbridge.core.model.facts import RequestRefused
@@ -30,7 +31,15 @@ from callbridge.runtime.loop import Runtime, merge
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
-_Requested = (AgentRequested, CallRequested, CallbackChangeRequested, CampaignRequested, DispositionRequested, SwitchTurned)
+_Requested = (
+    AgentRequested,
+    CallRequested,
+    CallbackChangeRequested,
+    CampaignRequested,
+    DispositionRequested,
+    NoteRequested,
+    SwitchTurned,
+)
 _Seen = AmiHeard | QueuesListed | CallOverdue | CallTaken
 REFUSED = "this floor is only observed: app_queue decides"
 OBSERVED_TABLES = {name: f"observed_{name}" for name in ("tallies", "agents", "calls")}

@@ -58,7 +58,8 @@ class _InRedis:
 
 class FactReaders:
     """``publisher`` notifies those that show the present. ``fallbacks`` may be filled later. ``parts`` are ours alone: they end
-    in ``close``, after the readers have been handed what is saved, which is not possible if they end with those of the term."""
+    in ``close``, after the readers have been handed what is saved, which is not possible if they end with those of the term.
+    ``shows_numbers``: agents see those of their own callers."""
 
     def __init__(
         self,
@@ -76,10 +77,11 @@ class FactReaders:
         log: FactLog,
         history: HistoryReader | None,
         masked: bool,
+        shows_numbers: bool,
     ) -> None:
         self._parts = parts
         self.feed = EventFeed(str(token), seq=world.seq, masked=masked)
-        self.views = ViewFeed(board)
+        self.views = ViewFeed(board, shows_numbers=shows_numbers)
         self._readers = OutboxReaders(store.outbox, parts.run, metrics)
         self.history = history
         self.hooks = WebhookFeeds(parts.run, metrics, self._readers)

@@ -109,6 +109,7 @@ def _readers(
         log=process.fact_log,
         history=_history(process.settings, clock, _survivors(world, token)),
         masked=process.settings.log.mask_numbers,
+        shows_numbers=process.settings.http.agents_see_numbers,
     )
 
 

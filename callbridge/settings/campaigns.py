@@ -88,6 +88,8 @@ class DispositionConfig(ConfigSection):
 
     digit: Digit | None = None
     """Key that selects the disposition behind the feature code."""
+    label: Text | None = None
+    """What the agent's page shows in place of the name. Example: `Has bought`"""
     reached: bool = True
     """Whether the person on the line was the one to be reached."""
     success: bool = False

@@ -294,6 +294,9 @@ class HttpConfig(ConfigSection):
     """Single sign-on; without this section people log in with passwords and PINs only."""
     sessions: SessionsConfig = SessionsConfig()
     """How long somebody who has logged in with a browser stays logged in."""
+    agents_see_numbers: bool = True
+    """Whether agents see number and name of the caller on their own page in full, from the offer until the end of wrap-up, though
+    `log.mask_numbers` masks them elsewhere."""
 
     @field_validator("token")
     @classmethod
@@ -310,7 +313,8 @@ class LogConfig(ConfigSection):
     level: Annotated[Literal["debug", "info", "warning", "error"], _CAPITALS] = "info"
     """Least severe level that is logged."""
     mask_numbers: bool = True
-    """Whether phone numbers are masked, as in `+49*****321`, in everything that others see: logs, Redis and HTTP."""
+    """Whether phone numbers are masked, as in `+49*****321`, in everything that others see: logs, Redis and HTTP; but an agent
+    sees the own caller's (`http.agents_see_numbers`)."""
 
     @field_validator("level", mode="before")
     @classmethod

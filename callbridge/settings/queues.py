@@ -18,6 +18,7 @@ from callbridge.settings.figures import ReportTargetsConfig
 from callbridge.settings.section import ConfigSection
 from callbridge.settings.spelling import OFF, Unit
 from callbridge.settings.values import (
+    Digit,
     Duration,
     EntryName,
     Extension,
@@ -146,6 +147,22 @@ class QueueTierConfig(TierRoutingConfig):
     """Callers of this tier are ranked as if they had already waited this long. Example: `10m`"""
 
 
+class QueueDispositionConfig(ConfigSection):
+    """What an agent may record about a finished conversation."""
+
+    digit: Digit | None = None
+    """Key that selects the disposition behind the feature code. Example: `1`"""
+    label: Text | None = None
+    """What the agent's page shows in place of the name. Example: `Solved at once`"""
+
+
+def _digits_differ(given: dict[str, QueueDispositionConfig]) -> dict[str, QueueDispositionConfig]:
+    digits = [one.digit for one in given.values() if one.digit is not None]
+    if len(digits) != len(set(digits)):
+        raise ValueError("two dispositions have the same digit")
+    return given
+
+
 class QueueConfig(TierRoutingConfig):
     """One queue, or ``queue_defaults``: a setting that is missing here is taken from there. ``renamed_from``: the former
     name, under which callers, callbacks and figures may still be saved."""
@@ -217,6 +234,9 @@ class QueueConfig(TierRoutingConfig):
     do_not_call: bool | None = None
     """Whether callers of this queue are put on the do-not-call list of the campaigns, as for a queue that takes
     complaints."""
+    dispositions: Annotated[dict[Name, QueueDispositionConfig], AfterValidator(_digits_differ)] | None = None
+    """Codes that agents give a finished conversation, by name; a campaign's calls have those of the campaign. Example:
+    `{solved: {label: Solved, digit: 1}, complaint: {}}`"""
     extension: Extension | None = None
     """Digits by which an agent transfers a call to this queue. Example: `"800"`"""
     no_answer: PenaltyConfig | None = None

@@ -113,6 +113,10 @@ def queue_plan(settings: models.Settings, name: str) -> core.QueuePlan:
             given["overflow"] = tuple(_overflow(rule) for rule in level.overflow)
         if "callback" in level.model_fields_set:
             given["callback"] = _callback(level.callback) if level.callback is not None else None
+        if level.dispositions is not None:
+            given["dispositions"] = {
+                code: core.Disposition(code, one.digit or "", one.label or "") for code, one in level.dispositions.items()
+            }
         if "record" in level.model_fields_set:
             given["record"] = _record(level.record) if level.record is not None else None
         if "prefer" in level.model_fields_set:
@@ -226,6 +230,7 @@ def _disposition(code: str, given: campaigns.DispositionConfig) -> core.Disposit
     return core.Disposition(
         code=code,
         digit=given.digit or "",
+        label=given.label or "",
         reached=given.reached,
         success=given.success,
         block=given.do_not_call,

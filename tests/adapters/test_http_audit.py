@@ -23,7 +23,7 @@ RECORDS = {
     "POST /api/session": SESSION,
     "DELETE /api/session": SESSION,
     **{f"POST /api/agents/{{id}}/{act}": SUBMITTED for act in ("login", "ready", "not-ready", "logout", "end-wrap-up")},
-    **{f"POST /api/agents/{{id}}/{act}": SUBMITTED for act in ("extend-wrap-up", "disposition")},
+    **{f"POST /api/agents/{{id}}/{act}": SUBMITTED for act in ("extend-wrap-up", "disposition", "note")},
     **{f"POST /api/calls/{{id}}/{act}": SUBMITTED for act in ("hang-up", "move", "head-start", "pull", "transfer", "consult")},
     **{f"POST /api/calls/{{id}}/{act}": SUBMITTED for act in ("complete", "return", "conference", "record", "survey", "release")},
     **{f"POST /api/calls/{{id}}/{act}": SUBMITTED for act in ("hold", "unhold")},

@@ -71,6 +71,7 @@ MATRIX = {
     "POST /api/agents/{id}/logout": "asA",
     "POST /api/agents/{id}/end-wrap-up": "asA",
     "POST /api/agents/{id}/extend-wrap-up": "asA",
+    "POST /api/agents/{id}/note": "asA",
     "POST /api/calls/{id}/hang-up": "sA",
     "POST /api/calls/{id}/move": "sA",
     "POST /api/calls/{id}/head-start": "sA",

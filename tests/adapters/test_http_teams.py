@@ -67,6 +67,7 @@ RULES = {
     "GET /api/agents/{id}/own-calls": AGENT,
     "POST /api/agents/{id}/own-calls/callbacks/{callback}": AGENT,
     "POST /api/agents/{id}/own-calls/leads/{lead}": AGENT,
+    "POST /api/agents/{id}/note": AGENT,
     "POST /api/calls/{id}/hang-up": CALL,
     "POST /api/calls/{id}/move": CALL,
     "POST /api/calls/{id}/head-start": CALL,

@@ -47,6 +47,7 @@ CONTRACT = {
     "dialer_late": ("counter", {"campaign"}),
     "dialer_idle_seconds": ("histogram", {"campaign"}),
     "dialer_connect_delay_seconds": ("histogram", {"campaign"}),
+    "dispositions": ("counter", {"queue", "code"}),
     "dialer_dispositions": ("counter", {"campaign", "code"}),
     "dialer_opt_outs": ("counter", {"reason"}),
     "queue_calls_waiting": ("gauge", {"queue"}),

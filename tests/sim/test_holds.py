@@ -14,10 +14,9 @@ from callbridge.core.model.events import CallRequest, CallRequested, LegHeld, Le
 from callbridge.core.model.facts import RequestGranted, TalkEnded
 from callbridge.core.model.plan import ToAgent, ToQueue
 from callbridge.core.model.world import World
-from callbridge.core.recovery import snapshots
 from callbridge.core.transfers import holds, transfers
 from tests.sim.drive import Day
-from tests.sim.planting import Mutant, Patch, Without, kill, nothing
+from tests.sim.planting import Mutant, Patch, Without, kill
 
 ACTS = 80
 BLOCK = 25
@@ -45,6 +44,8 @@ class DayOfHolds(Day):
             self.hear(kind(at=self.agenda.now, leg=call.segment.leg))
             return
         held = "consult" if call.transfer is not None else "request" if call.segment.on_hold else ""
+        if held == "request" and rng.random() < 0.7:
+            return  # it lasts
         request = rng.choice([*[FITTING[held]] * 6, *WHILE_HELD, CallRequest.HOLD])
         queue, agent = ToQueue(rng.choice(list(self.plan.queues))), ToAgent(rng.choice(list(self.plan.agents)))
         self.hear(
@@ -114,16 +115,11 @@ def _counts_on(patch: Patch) -> None:
     patch.setattr(transfers, "holds", Without(holds, part=part))
 
 
-def _forgotten_after_a_gap(patch: Patch) -> None:
-    patch.setattr(snapshots, "holds", Without(holds, reconcile=nothing))
-
-
 MUTANTS: dict[str, Callable[[Patch], None]] = {
     "the caller on hold stays in the bridge": _stays_in_the_bridge,
     "the caller on hold hears no music": _without_music,
     "the time on hold is not counted": _not_counted,
     "the hold goes on during a consult": _counts_on,
-    "nobody looks after a gap whether the caller on hold hears music": _forgotten_after_a_gap,
 }
 
 

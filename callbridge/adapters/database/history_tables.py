@@ -135,12 +135,28 @@ segments = Table(
     Column("ended_by", String(16)),
     Column("wrap_up", Float),
     Column("wrapped_up_at", Float),
+    Column("disposition", String(64)),
     Column("estimated", Boolean, nullable=False, server_default=false()),
     Index("segments_began", "began_at", "agent"),
     Index("segments_agent", "agent", "began_at"),
 )
 """One agent's share of a call. ``kind``: ``talk``, or ``conference`` for the third party's share. ``hold`` is part of ``talked``.
-``ended_by`` ``short``: the phone hung up at once, so it is no segment of any figure."""
+``ended_by`` ``short``: the phone hung up at once, so it is no segment of any figure. ``disposition``: the last code set."""
+
+call_notes = Table(
+    "call_notes",
+    metadata,
+    Column("fact", String(48), primary_key=True),
+    Column("call", _NAME),
+    Column("segment", BigInteger),
+    Column("queue", _NAME),
+    Column("agent", _NAME),
+    Column("at", Float),
+    Column("text", Text),
+    Index("call_notes_call", "call"),
+    Index("call_notes_at", "at"),
+)
+"""What agents wrote about calls; a call may have several."""
 
 transfers = Table(
     "transfers",

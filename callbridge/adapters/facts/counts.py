@@ -133,6 +133,7 @@ DIALS = _counter("dialer_dials", "Numbers dialled.", "campaign")
 DIALER_LATE = _counter("dialer_late", "Conversations that started later than allowed; they count as abandoned.", "campaign")
 IDLE = _histogram("dialer_idle_seconds", "Idle time of agents before a campaign call.", _IDLE, "campaign")
 DELAY = _histogram("dialer_connect_delay_seconds", "Time from the customer's answer to the agent's.", _DELAY, "campaign")
+QUEUE_DISPOSITIONS = _counter("dispositions", "Dispositions of a queue's own codes, by code.", "queue", "code")
 DISPOSITIONS = _counter("dialer_dispositions", "Dispositions set, by code.", "campaign", "code")
 OPT_OUTS = _counter("dialer_opt_outs", "Opt-outs: numbers added to the do-not-call list.", "reason", free="reason")
 
@@ -276,8 +277,10 @@ def _of_campaigns(fact: _OfCampaigns) -> Iterator[Growth]:
                 yield DELAY, (fact.campaign,), fact.delay
                 yield IDLE, (fact.campaign,), fact.idle
                 yield DIALER_LATE, (fact.campaign,), float(fact.late)
-        case DispositionSet():
+        case DispositionSet() if fact.campaign:
             yield DISPOSITIONS, (fact.campaign, fact.code), 1.0
+        case DispositionSet():
+            yield QUEUE_DISPOSITIONS, (fact.queue, fact.code), 1.0
         case OptedOut():
             yield OPT_OUTS, (fact.reason,), 1.0
         case _:

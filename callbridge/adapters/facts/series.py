@@ -49,6 +49,7 @@ _REQUESTED = (
     "reload",
     "switch",
     "set_disposition",
+    "note",
     *(f"callback_{change}" for change in CallbackChange),
     *(f"campaign_{to}" for to in Running),
 )
@@ -108,6 +109,7 @@ def _of_queue(plan: Plan, queue: QueuePlan) -> Iterator[Series]:
     for family in (c.TALK, c.HOLD, c.WRAP_UP):
         yield from _each(family, name, _directions(plan))
     yield from _each(c.OFFERS, name, tuple(OfferResult))
+    yield from _each(c.QUEUE_DISPOSITIONS, name, tuple(queue.dispositions))
     yield from _each(c.RECORDINGS, name, ("recorded", "failed"))
     if queue.callback is not None:
         yield from _each(c.CALLBACKS, name, _CALLBACKS)

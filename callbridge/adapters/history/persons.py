@@ -16,6 +16,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine, Select, Table, delete, insert, select, update
 
 from callbridge.adapters.database.history_tables import (
+    call_notes,
     callbacks,
     calls,
     changes,
@@ -39,6 +40,7 @@ OF_A_CALL = (
     visits,
     offers,
     segments,
+    call_notes,
     transfers,
     flow_steps,
     surveys,
@@ -144,12 +146,14 @@ class PersonRows:
             ),
             "calls": 0,
             "recordings": 0,
+            "call_notes": 0,
             "quality_samples": 0,
             "quality_scores": 0,
         }
         anonymous = nobody | {"name": "", "uniqueid": None, "linkedid": None}
         for some in _slices(own):
             erased["calls"] += _count(link, update(calls).where(calls.c.call.in_(some)).values(anonymous))
+            erased["call_notes"] += _count(link, delete(call_notes).where(call_notes.c.call.in_(some)))
             erased["recordings"] += _count(link, update(recordings).where(recordings.c.call.in_(some)).values(file=""))
             samples, scores = quality_samples.c.call.in_(some), quality_scores.c.call.in_(some)
             erased["quality_samples"] += _count(link, update(quality_samples).where(samples).values(file=""))

@@ -11,6 +11,7 @@ from sqlalchemy import Column, ColumnElement, Select, Table, delete, func, or_, 
 from callbridge.adapters.database import Database
 from callbridge.adapters.database.history_tables import (
     agent_states,
+    call_notes,
     callback_attempts,
     callbacks,
     calls,
@@ -46,6 +47,7 @@ _ENDS: tuple[tuple[Table, Column[float]], ...] = (
     (segments, segments.c.ended_at),
     (transfers, transfers.c.ended_at),
     (agent_states, agent_states.c.ended_at),
+    (call_notes, call_notes.c.at),
     (survey_answers, survey_answers.c.at),
     (surveys, surveys.c.at),
     (recordings, recordings.c.at),

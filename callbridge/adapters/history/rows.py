@@ -11,6 +11,7 @@ from sqlalchemy import Table
 
 from callbridge.adapters.database.history_tables import (
     agent_states,
+    call_notes,
     callback_attempts,
     callbacks,
     calls,
@@ -182,6 +183,16 @@ def _end(table: Table, fact: Envelope, number: int, values: dict[str, Any], *, b
 
 def _estimated(data: Fields) -> dict[str, Any]:
     return {"estimated": True} if data["estimated"] else {}
+
+
+def _call_noted(fact: Envelope, data: Fields, _people: People) -> Iterator[HistoryChange]:
+    values = {name: data[name] for name in ("segment", "queue", "agent", "text")}
+    yield RowChange(call_notes, (fact.id,), values | {"call": fact.call, "at": fact.at})
+
+
+def _disposition_set(fact: Envelope, data: Fields, _people: People) -> Iterator[HistoryChange]:
+    if data.get("segment"):
+        yield RowChange(segments, (fact.call, data["segment"]), {"disposition": data["code"]})
 
 
 # -- transfers, agents ------------------------------------------------------------------------------------------------
@@ -363,6 +374,8 @@ _ROWS: dict[str, _Told] = {
     "conference_began": _conference_began,
     "conference_ended": _conference_ended,
     "wrap_up_ended": _wrap_up_ended,
+    "call_noted": _call_noted,
+    "disposition_set": _disposition_set,
     "transfer_started": _transfer_started,
     "transfer_ended": _transfer_ended,
     "call_transferred": _call_transferred,

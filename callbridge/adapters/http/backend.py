@@ -23,6 +23,7 @@ from callbridge.core.model.events import (
     CallRequested,
     CampaignRequested,
     DispositionRequested,
+    NoteRequested,
     RequestCarriedOut,
     SwitchTurned,
     TokenUsed,
@@ -31,7 +32,13 @@ from callbridge.core.model.facts import RequestRefused
 from callbridge.core.model.switch import Switch
 
 SubmittedEvent = (
-    AgentRequested | CallRequested | CallbackChangeRequested | CampaignRequested | DispositionRequested | SwitchTurned
+    AgentRequested
+    | CallRequested
+    | CallbackChangeRequested
+    | CampaignRequested
+    | DispositionRequested
+    | NoteRequested
+    | SwitchTurned
 )
 """Requests that HTTP may submit to the core."""
 

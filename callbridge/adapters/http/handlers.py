@@ -47,6 +47,7 @@ from callbridge.adapters.http.request_bodies import (
     ConsultBody,
     DispositionBody,
     LeadsBody,
+    NoteBody,
     PhoneBody,
     ReasonBody,
     SecondsBody,
@@ -72,6 +73,7 @@ from callbridge.core.model.events import (
     CallRequested,
     CampaignRequested,
     DispositionRequested,
+    NoteRequested,
     RequestCarriedOut,
     SwitchTurned,
     TokenUsed,
@@ -407,6 +409,12 @@ class _Handlers(ProbeHandlers):
             raise unavailable(trouble) from None
         rows = [{"number": number, "why": why} for number, why in refused]
         return web.json_response({"entered": entered, "refused": rows})
+
+    async def add_note(self, request: web.Request) -> web.Response:
+        agent, by = self._known_agent(request), caller().by
+        body = await body_of(request, NoteBody)
+        _check(await self._backend.submit(NoteRequested(at=self._backend.now(), agent=agent, text=body.text, by=by)), agent=agent)
+        return web.json_response({"agent": agent, "text": body.text})
 
     async def set_disposition(self, request: web.Request) -> web.Response:
         agent, by = self._known_agent(request), caller().by

@@ -21,6 +21,10 @@ BODY_LIMIT = 16 * 1024
 BODY_PATIENCE = 10.0
 """Seconds within which the whole body must arrive."""
 PLAIN_TEXT = r"^[^\x00-\x1f\x7f-\x9f\u2028\u2029]*$"
+LINES = r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029]*$"
+"""Text of several lines."""
+MAX_NOTE = 2000
+"""Characters of a note."""
 _NAME = r"[^\x00-\x1f\x7f-\x9f\u2028\u2029]{1,64}$"
 _NUMBER = r"^number:\+?[0-9*#]{1,32}$"
 """Characters of a number that can be dialled."""
@@ -129,9 +133,22 @@ class CallbackBody(Body):
     not_before: float = Field(default=0.0, ge=0, le=1e11, allow_inf_nan=False, strict=False)
 
 
+class NoteBody(Body):
+    """What the agent writes about the call; it may have several lines."""
+
+    text: str = Field(min_length=1, max_length=MAX_NOTE, pattern=LINES, examples=["Wants an offer by Friday."])
+
+    @field_validator("text")
+    @classmethod
+    def _says_something(cls, text: str) -> str:
+        if not text.strip():
+            raise PydanticCustomError("note", "is empty")
+        return text.strip()
+
+
 class DispositionBody(Body):
-    """The disposition: one of the campaign's codes, or its digit. ``call_back_at``: when to call the customer again, in epoch
-    seconds; with ``own``, only by this agent."""
+    """The disposition: one of the codes of the campaign, or of the queue, or its digit. ``call_back_at``: when to call the
+    customer of a campaign again, in epoch seconds; with ``own``, only by this agent."""
 
     code: str = Field(min_length=1, max_length=64, pattern=PLAIN_TEXT)
     call_back_at: float | None = Field(default=None, ge=0, le=1e11, allow_inf_nan=False, strict=False)

@@ -52,13 +52,15 @@ class QueueView(ResponseBody):
 
 
 class AgentView(ResponseBody):
-    """An agent's current state. ``queue`` and ``call``: those of the current call; in wrap-up, the queue of the last call."""
+    """An agent's current state. ``queue`` and ``call``: those of the current call; in wrap-up, the queue of the last call.
+    ``until``: when wrap-up ends, or the reason for being not ready is over its limit."""
 
     id: str
     name: str
     state: str
     reason: str
     since: float
+    until: float | Absent
     queue: str
     call: str
     phone: str
@@ -255,6 +257,11 @@ class Blocked(ResponseBody):
 class Unblocked(ResponseBody):
     number: str
     campaign: str
+
+
+class NoteView(ResponseBody):
+    agent: str
+    text: str
 
 
 class DispositionView(ResponseBody):

@@ -16,6 +16,7 @@ from typing import Any
 from callbridge.adapters.http.scope import Scope
 from callbridge.adapters.views.board import Board, ViewKey, queue_of
 from callbridge.adapters.views.in_hand import AgentPages, in_hand
+from callbridge.core.model.agent import Work
 from callbridge.core.model.call import Call
 
 ROWS_PER_TURN = 200
@@ -91,11 +92,13 @@ class ViewReader:
 
 
 class ViewFeed:
-    """Of one board. ``readers``: the streams that are open; ``pages``: what agents are shown of the call in hand."""
+    """Of one board. ``readers``: the streams that are open; ``pages``: what agents are shown of the call in hand. ``shows_numbers``:
+    they see the caller's number and name in full, from the offer until the end of wrap-up, though they are masked elsewhere."""
 
-    def __init__(self, board: Board) -> None:
+    def __init__(self, board: Board, *, shows_numbers: bool = True) -> None:
         self.board = board
         self.pages = AgentPages()
+        self.shows_numbers = shows_numbers
         self.readers: set[ViewReader] = set()
         self.closed = False
         self._texts: dict[ViewKey, bytes] = {}
@@ -173,12 +176,28 @@ class ViewFeed:
     def _me(self, agent: str) -> bytes:
         own = self.board.agents.get(agent)
         row = self._text(("agent", agent)) if own is not None else None
-        call = self.board.calls.get(own.call) if own is not None else None
-        return b'{"agent":%s,"call":%s}' % (row or b"null", b"null" if call is None else row_text(self._in_hand(call, agent)))
+        if own is None or row is None:
+            return b'{"agent":null,"call":null}'
+        codes = [{"code": one.code, "label": one.label or one.code} for one in self.board.dispositions(own)]
+        after = own.wrap_call if own.work is Work.WRAP_UP else ""
+        return b'{"agent":%s,"call":%s,"after":%s,"dispositions":%s}' % (
+            row,
+            self._call_of(own.call, agent),
+            self._call_of(after, agent),
+            json.dumps(codes, separators=(",", ":")).encode(),
+        )
+
+    def _call_of(self, name: str, agent: str) -> bytes:
+        """The call in hand, or the one just ended."""
+        call = self.board.known_call(name)
+        return b"null" if call is None else row_text(self._in_hand(call, agent))
 
     def _in_hand(self, call: Call, agent: str) -> dict[str, Any]:
         """What the agent who has the call needs to know of it, besides what everybody sees."""
-        known = in_hand(call, queue_of(call, agent), agent, self.pages, masked=self.board.masked)
+        masked = self.board.masked and not self.shows_numbers
+        known = in_hand(call, queue_of(call, agent), agent, self.pages, masked=masked)
+        if not masked:
+            known["number"] = call.number
         return {"id": call.id, **(self.board.call(call.id) or {}), **known}
 
 

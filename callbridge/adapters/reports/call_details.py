@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import Engine, Table, select
 
 from callbridge.adapters.database.history_tables import (
+    call_notes,
     callbacks,
     calls,
     changes,
@@ -111,10 +112,15 @@ def _segment(row: Any) -> Iterator[CallEvent]:
     what = "talk" if row.kind == "talk" else "conference"
     yield CallEvent(row.began_at, what, row.queue or "", row.agent or "")
     if row.ended_at is not None:
-        how = {"ended by": row.ended_by, "hold": _seconds(row.hold), "estimated": row.estimated}
+        how = {"ended by": row.ended_by, "hold": _seconds(row.hold), "disposition": row.disposition}
+        how |= {"estimated": row.estimated}
         yield CallEvent(row.ended_at, f"{what} ended", row.queue or "", row.agent or "", row.talked, _details(how))
     if row.wrapped_up_at is not None:
         yield CallEvent(row.wrapped_up_at, "wrap-up ended", row.queue or "", row.agent or "", row.wrap_up)
+
+
+def _note(row: Any) -> Iterator[CallEvent]:
+    yield CallEvent(row.at, "note", row.queue or "", row.agent or "", details=" ".join((row.text or "").split()))
 
 
 def _transfer(row: Any) -> Iterator[CallEvent]:
@@ -164,6 +170,7 @@ _TOLD: Mapping[Table, Callable[[Any], Iterator[CallEvent]]] = {
     visits: _visit,
     offers: _offer,
     segments: _segment,
+    call_notes: _note,
     transfers: _transfer,
     flow_steps: _flow_step,
     survey_answers: _answer,

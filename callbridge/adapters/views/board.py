@@ -18,7 +18,7 @@ from callbridge.core.model.agent import Agent, State, Work, published
 from callbridge.core.model.call import Call
 from callbridge.core.model.callback import Callback
 from callbridge.core.model.pace import Pace
-from callbridge.core.model.plan import Plan
+from callbridge.core.model.plan import Disposition, Plan
 from callbridge.core.model.skills import Profile
 from callbridge.core.model.tally import Tally, tally_key
 from callbridge.core.model.world_view import WorldView
@@ -96,6 +96,7 @@ def agent_view(agent: Agent, call: Call | None, stamp: Stamp, *, masked: bool = 
         "state": state.value,
         "reason": scrub(reason) if masked else reason,
         "since": agent.since,
+        "until": _until(agent),
         "queue": queue,
         "call": agent.call,
         "phone": scrub(agent.phone) if masked else agent.phone,
@@ -103,6 +104,15 @@ def agent_view(agent: Agent, call: Call | None, stamp: Stamp, *, masked: bool = 
         "updated_at": stamp.now,
         "seq": stamp.seq,
     }
+
+
+def _until(agent: Agent) -> float | str:
+    """When the state is to end, or is over its limit: wrap-up, and being not ready for a reason that has one."""
+    state, _ = published(agent)
+    if state is State.WRAP_UP:
+        return agent.wrap_until
+    ends = [at for at in (agent.return_at, agent.limit_at) if at is not None] if state is State.NOT_READY else []
+    return min(ends, default="")
 
 
 def queue_view(
@@ -325,6 +335,18 @@ class Board:
     def known_call(self, name: str) -> Call | None:
         """A live call, or one that ended less than ``KEPT_ENDED`` seconds ago, as it was then."""
         return self.calls.get(name) or self.ended.get(name, (None, None))[0]
+
+    def dispositions(self, agent: Agent) -> tuple[Disposition, ...]:
+        """What the agent may say of the present call, or of the one that the wrap-up follows."""
+        in_wrap_up = agent.work is Work.WRAP_UP
+        name = agent.wrap_call if in_wrap_up else agent.call
+        call = self.known_call(name)
+        if call is None or not (in_wrap_up or (call.segment is not None and call.segment.agent == agent.id)):
+            return ()
+        campaign = self._plan.campaigns.get(call.campaign)
+        queue = self._plan.queues.get(agent.wrap_queue if in_wrap_up else queue_of(call, agent.id))
+        found = campaign or queue
+        return tuple(found.dispositions.values()) if found is not None else ()
 
     def number_of(self, name: str) -> str:
         """The customer's number; also for a recently ended call."""

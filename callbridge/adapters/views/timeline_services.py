@@ -116,6 +116,10 @@ def _disposition_set(fact: FactFields, plan: Plan, arrived: float) -> str:
     return f"disposition set by {fact['by']}: {fact['code']}"
 
 
+def _call_noted(fact: FactFields, plan: Plan, arrived: float) -> str:
+    return f"note by {fact['by']}: {' '.join(str(fact['text']).split())}"
+
+
 def _call_scored(fact: FactFields, plan: Plan, arrived: float) -> str:
     score = "nothing applied" if fact["score"] is None else f"{float(fact['score']):.1%}"
     failed = f"; failed: {str(fact['failed']).replace(',', ', ')}" if fact["failed"] else ""
@@ -156,6 +160,7 @@ SERVICE_SENTENCES: Sentences = {
     "attempt_made": _attempt_made,
     "attempt_ended": _attempt_ended,
     "disposition_set": _disposition_set,
+    "call_noted": _call_noted,
     "callback_tried": _callback_tried,
     "callback_ended": _callback_ended,
     "lookup_ended": _lookup_ended,

@@ -341,8 +341,17 @@ class CampaignRequested(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class NoteRequested(Event):
+    """Add a note to the agent's call, during the call or in wrap-up, by or for the agent."""
+
+    agent: str
+    text: str
+    by: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DispositionRequested(Event):
-    """Set the disposition of a lead's call, during the call or in wrap-up, by or for the agent."""
+    """Set the disposition of the agent's call, during the call or in wrap-up, by or for the agent."""
 
     agent: str
     code: str
@@ -698,6 +707,7 @@ AnyEvent = (
     | CallbackChangeRequested
     | CampaignRequested
     | DispositionRequested
+    | NoteRequested
     | LeadsFound
     | AttemptsReserved
     | AttemptClosed

@@ -681,10 +681,23 @@ class AttemptEnded(Fact):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DispositionSet(Fact):
-    campaign: Plain
-    attempt: Plain
-    lead: int
+    """Of a campaign's lead, by one of the campaign's codes; or, without ``campaign``, of a conversation by one of its queue's.
+    A later one replaces it."""
+
     code: Plain
+    by: Plain
+    campaign: Plain = ""
+    attempt: Plain = ""
+    lead: int = 0
+    segment: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallNoted(Fact):
+    """The agent wrote this about the conversation; a call may have several notes."""
+
+    segment: int
+    text: FreeText
     by: Plain
 
 
@@ -753,6 +766,7 @@ AnyFact = (
     | AttemptMade
     | AttemptEnded
     | DispositionSet
+    | CallNoted
     | OptedOut
     | ConfigReloaded
     | ApiLoggedIn

@@ -280,12 +280,14 @@ class DialMode(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Disposition:
-    """What an agent may say of a talk. ``reached``: this was the person who was to be reached; ``success``: and it came to what
-    the campaign is for; ``block``: on the do-not-call list; ``machine``: it was no person; ``again``: the lead is dialled once
-    more."""
+    """What an agent may say of a talk; all but code, digit and label is about campaigns. ``reached``: this was the person who was
+    to be reached; ``success``: and it came to what the campaign is for; ``block``: on the do-not-call list; ``machine``: it was
+    no person; ``again``: the lead is dialled once more."""
 
     code: str
     digit: str = ""
+    label: str = ""
+    """What the agent reads in place of the code."""
     reached: bool = True
     success: bool = False
     block: bool = False
@@ -378,6 +380,8 @@ class QueuePlan:
     """Played to the caller before the conversation, at the same time."""
     do_not_call: bool = False
     """Callers of this queue are not called again by campaigns: it is for complaints."""
+    dispositions: Mapping[str, Disposition] = field(default_factory=dict)
+    """What an agent may say of a talk of this queue that was no campaign's."""
     sl_target: float = 0.8
     """The service level that the queue is to reach: shown beside it, decides nothing."""
     extension: str = ""

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 
-from callbridge.core.entities import attempts, dialling
+from callbridge.core.entities import attempts, dialling, own_talk
 from callbridge.core.entities.recordings import RECORD_REQUEST
 from callbridge.core.model.attempt import Attempt, AttemptMove, AttemptStage, Campaign, Running, campaign_of
 from callbridge.core.model.call import Call, DiversionReason, Move, OfferResult, Phase, Visit, VisitOutcome, after
@@ -306,8 +306,7 @@ def out_of_time(world: World, call: Call) -> None:
 
 def set_disposition(world: World, event: DispositionRequested) -> str:
     """Set the disposition of the agent's current or last call. Returns why not; empty when it is being saved."""
-    talks = [world.attempts[key] for key in world.talks_of(event.agent)]
-    attempt = max(talks, key=lambda one: one.answered_at or 0.0, default=None) or _current_call(world, event.agent)
+    attempt = attempt_of(world, event.agent)
     plan = world.plan.campaigns.get(attempt.campaign) if attempt is not None else None
     if event.agent not in world.agents:
         return _disposition_refused(world, event, f"no such agent: {event.agent}", unknown=True)
@@ -333,12 +332,15 @@ def set_disposition(world: World, event: DispositionRequested) -> str:
         call_back_at=event.call_back_at,
         call_back_by=own,
     )
+    talk = own_talk.of(world, event.agent)
     world.emit(
         DispositionSet(
             seq=world.next_seq(),
             at=world.now,
             call=attempt.call,
             agent=event.agent,
+            queue=plan.queue,
+            segment=talk.segment if talk is not None and talk.call == attempt.call else 0,
             campaign=plan.name,
             attempt=attempt.id,
             lead=attempt.lead.id,
@@ -349,6 +351,12 @@ def set_disposition(world: World, event: DispositionRequested) -> str:
     if code.block:
         attempts.block(world, attempt.lead.number, "", code.code, event.by or event.agent)
     return ""
+
+
+def attempt_of(world: World, agent: str) -> Attempt | None:
+    """The attempt that the agent's current or last call was."""
+    talks = [world.attempts[key] for key in world.talks_of(agent)]
+    return max(talks, key=lambda one: one.answered_at or 0.0, default=None) or _current_call(world, agent)
 
 
 def _current_call(world: World, agent: str) -> Attempt | None:

@@ -18,8 +18,7 @@ from callbridge.core.model.orders import Answer, InspectPhone, Play, StopPlaying
 from callbridge.core.model.phones import phone_on
 from callbridge.core.model.rows import evolve
 from callbridge.core.model.world import World
-from callbridge.core.outbound import campaigns
-from callbridge.core.requests import agent_requests, pin_guards
+from callbridge.core.requests import after_call, agent_requests, pin_guards
 from callbridge.core.transfers import supervision
 
 FIRST_DIGIT = 8.0
@@ -41,7 +40,7 @@ STATE = "state"
 """The code that only reports the state. All others have the names of agents' requests (AgentRequest)."""
 
 DISPOSITION = "disposition"
-"""Set the disposition of a campaign call: the code is followed by the digit of the disposition."""
+"""Set the disposition of a call: the code is followed by the digit of the disposition."""
 
 _REQUESTS = {str(request): request for request in AgentRequest}
 _MODES = frozenset(map(str, SupervisionMode))
@@ -88,7 +87,7 @@ def _begin(world: World, talk: FeatureCall, event: FeatureDialled) -> None:
         _play_prompt(
             world,
             evolve(talk, who=agent.id),
-            prompts.refused if campaigns.set_disposition(world, said) else prompts.disposition_saved,
+            prompts.refused if after_call.set_disposition(world, said) else prompts.disposition_saved,
         )
     elif request is None:
         _play_prompt(world, evolve(talk, who=agent.id), _state(world, agent))
