@@ -413,7 +413,9 @@ class _Handlers(ProbeHandlers):
     async def add_note(self, request: web.Request) -> web.Response:
         agent, by = self._known_agent(request), caller().by
         body = await body_of(request, NoteBody)
-        _check(await self._backend.submit(NoteRequested(at=self._backend.now(), agent=agent, text=body.text, by=by)), agent=agent)
+        check_granted(
+            await self._backend.submit(NoteRequested(at=self._backend.now(), agent=agent, text=body.text, by=by)), agent=agent
+        )
         return web.json_response({"agent": agent, "text": body.text})
 
     async def set_disposition(self, request: web.Request) -> web.Response:

@@ -92,8 +92,9 @@ class ViewReader:
 
 
 class ViewFeed:
-    """Of one board. ``readers``: the streams that are open; ``pages``: what agents are shown of the call in hand. ``shows_numbers``:
-    they see the caller's number and name in full, from the offer until the end of wrap-up, though they are masked elsewhere."""
+    """Of one board. ``readers``: the streams that are open; ``pages``: what agents are shown of the call in hand.
+    ``shows_numbers``: they see the caller's number and name in full, from the offer until the end of wrap-up, though they are
+    masked elsewhere."""
 
     def __init__(self, board: Board, *, shows_numbers: bool = True) -> None:
         self.board = board
@@ -180,11 +181,14 @@ class ViewFeed:
             return b'{"agent":null,"call":null}'
         codes = [{"code": one.code, "label": one.label or one.code} for one in self.board.dispositions(own)]
         after = own.wrap_call if own.work is Work.WRAP_UP else ""
-        return b'{"agent":%s,"call":%s,"after":%s,"dispositions":%s}' % (
+        call = self.board.calls.get(own.call)
+        can = self.board.has(call) if call is not None else {}
+        return b'{"agent":%s,"call":%s,"after":%s,"dispositions":%s,"can":%s}' % (
             row,
             self._call_of(own.call, agent),
             self._call_of(after, agent),
             json.dumps(codes, separators=(",", ":")).encode(),
+            json.dumps(can, separators=(",", ":")).encode(),
         )
 
     def _call_of(self, name: str, agent: str) -> bytes:

@@ -348,6 +348,11 @@ class Board:
         found = campaign or queue
         return tuple(found.dispositions.values()) if found is not None else ()
 
+    def has(self, call: Call) -> dict[str, bool]:
+        """What the queue of the call has: recordings, and a survey."""
+        queue = self._plan.queues.get(queue_of(call))
+        return {"record": queue is not None and queue.record is not None, "survey": queue is not None and bool(queue.survey)}
+
     def number_of(self, name: str) -> str:
         """The customer's number; also for a recently ended call."""
         call = self.known_call(name)

@@ -10,7 +10,7 @@ import { PhonePanel, usePhone, useQuality } from "../parts/phone.js";
 import { useText } from "../parts/preferences.js";
 import { announce, askPermission, mayNotify } from "../parts/ringing.js";
 import { useShortcuts, ShortcutList } from "../parts/shortcuts.js";
-import { Since } from "../parts/time.js";
+import { Left, Since } from "../parts/time.js";
 import { OwnCalls } from "../parts/own_callbacks.js";
 import { Today } from "../parts/today.js";
 import { useViews } from "../parts/views.js";
@@ -24,7 +24,8 @@ export function AgentPage({ session, expired }) {
   const t = useText();
   const parts = "me,queues,agents,calls";
   const { known, status, code } = useViews(`/api/views?parts=${parts}`, (refused) => refused === 401 && expired());
-  const { agent, call } = mineOf(known, session.agent);
+  const { agent, call, after, codes, can } = mineOf(known, session.agent);
+  const pending = useRef(null);
   const [asking, setAsking] = useState("");
   useRinging(agent, call);
   const phone = usePhone(session.phone);
@@ -34,12 +35,15 @@ export function AgentPage({ session, expired }) {
     return html`<${StaleBanner} status=${status} code=${code} />
       ${known.whole && html`<${Empty}>${t("agent.unknown", { agent: session.agent })}<//>`}`;
   }
-  const ask = (verb, body) => attempt(() => post(`/api/agents/${segment(agent.id)}/${verb}`, body));
+  const ask = async (verb, body) => {
+    await pending.current?.(); // a note that is not saved yet: after the wrap-up it is too late
+    return attempt(() => post(`/api/agents/${segment(agent.id)}/${verb}`, body));
+  };
   return html`<div class="agent-page">
     <h1 class="unseen">${t("page.agent")}</h1>
     <${StaleBanner} status=${status} code=${code} />
     <${StateBar} agent=${agent} reasons=${session.reasons || []} ask=${ask} shortcuts=${!asking} />
-    <${CallCard} call=${call} agent=${agent} known=${known} asking=${asking} setAsking=${setAsking} />
+    <${CallCard} call=${call} after=${after} codes=${codes} can=${can} pending=${pending} agent=${agent} known=${known} asking=${asking} setAsking=${setAsking} />
     ${session.phone && html`<${PhonePanel} phone=${phone} />`}
     <div class="columns">
       <${OwnCalls} agent=${agent} />
@@ -76,6 +80,7 @@ function StateBar({ agent, reasons, ask, shortcuts }) {
     <div class="now">
       <${State} state=${agent.state} reason=${agent.reason} />
       <span class="big"><${Since} at=${agent.since} /></span>
+      ${agent.until !== "" && agent.until !== undefined && html`<span class="left">${t("agent.left")} <${Left} at=${agent.until} /></span>`}
     </div>
     <div class="row">
       ${out

@@ -1,39 +1,59 @@
 // The call of an agent: who it is, what is known, and what can be done with it.
 
-import { useEffect, useState } from "preact/hooks";
+import { useEffect, useRef, useState } from "preact/hooks";
 import { get, post, segment } from "../net/api.js";
 import { actsOf, targetsFor } from "../pure/agent.js";
 import { clock, matches, numberOf, numberTarget } from "../pure/format.js";
 import { rowsOf } from "../pure/views.js";
-import { ActDialog, Dialog } from "./dialog.js";
+import { Dialog } from "./dialog.js";
+import { Disposition } from "./disposition.js";
 import { html } from "./html.js";
 import { Empty, State } from "./marks.js";
 import { Contacts } from "./contacts.js";
 import { CrmLink, KnownValues } from "./customer.js";
+import { Notes } from "./notes.js";
 import { attempt } from "./notices.js";
 import { useText } from "./preferences.js";
 import { useShortcuts } from "./shortcuts.js";
 import { Since } from "./time.js";
 
-const TALKING = ["talking", "transferring"];
-
-export function CallCard({ call, agent, known, asking, setAsking }) {
+/** `after`: the call just ended, in wrap-up; `codes` and `can`: what the server offers for it. */
+export function CallCard({ call, after, codes, can, agent, known, asking, setAsking, pending }) {
   const t = useText();
-  const acts = actsOf(call, agent);
+  const field = useRef(null);
+  const [coding, setCoding] = useState(false);
+  const acts = actsOf(call, agent, can);
+  const shown = call || after;
   const ask = (verb, body) => attempt(() => post(`/api/calls/${segment(call.id)}/${verb}`, body));
   const act = (verb) => (verb === "transfer" || verb === "consult" ? setAsking(verb) : ask(verb));
-  const on = (verb) => () => acts.includes(verb) && act(verb);
-  useShortcuts(
-    asking ? {} : { KeyT: on("transfer"), KeyC: on("consult"), KeyG: on("complete"), KeyB: on("return"), KeyM: on("conference") },
-  );
-  const wrapUp = agent.state === "wrap_up";
+  const on = (...verbs) => () => {
+    const verb = verbs.find((one) => acts.includes(one));
+    if (verb) act(verb);
+  };
+  const keys = {
+    KeyT: on("transfer"),
+    KeyC: on("consult"),
+    KeyG: on("complete"),
+    KeyB: on("return"),
+    KeyM: on("conference"),
+    KeyH: on("hold", "unhold"),
+    KeyP: on("record", "pause-recording", "resume-recording"),
+    KeyS: on("survey"),
+    KeyO: () => field.current?.focus(),
+    KeyI: () => codes.length && setCoding(true),
+  };
+  useShortcuts(asking || coding ? {} : keys);
+  const writes = after || (call && call.agent === agent.id && agent.state === "talking");
   return html`<section class=${`card call ${call ? "live" : ""}`} aria-label=${t("call")}>
-    ${!call && html`<${Empty}>${t(wrapUp ? "agent.wrapping_up" : "agent.no_call")}<//>`}
-    ${call && html`<${CallFacts} call=${call} />`}
+    ${!call && html`<${Empty}>${t(agent.state === "wrap_up" ? "agent.wrapping_up" : "agent.no_call")}<//>`}
+    ${shown && html`<${CallFacts} call=${shown} />`}
     <div class="row">
       ${acts.map((verb) => html`<button type="button" key=${verb} onClick=${() => act(verb)}>${t(`act.${verb}`)}</button>`)}
-      ${(TALKING.includes(call?.state) || wrapUp) && html`<${Disposition} agent=${agent} />`}
+      ${writes &&
+      codes.length > 0 &&
+      html`<${Disposition} key=${shown.id} agent=${agent} call=${shown} codes=${codes} asked=${coding} ask=${setCoding} />`}
     </div>
+    ${writes && html`<${Notes} key=${`notes ${shown.id}`} agent=${agent} pending=${pending} field=${field} />`}
     ${asking &&
     call &&
     html`<${TargetDialog} verb=${asking} known=${known} own=${agent.id} close=${() => setAsking("")}
@@ -53,6 +73,9 @@ function CallFacts({ call }) {
       <div><dt>${t("call.state")}</dt><dd>${t(`phase.${call.state}`)}</dd></div>
       ${call.transfer && html`<div><dt>${t("call.transfer")}</dt><dd>${t(`transfer.${call.transfer}`)}</dd></div>`}
       ${call.recording && html`<div><dt>${t("call.recording")}</dt><dd>${t(`recording.${call.recording}`)}</dd></div>`}
+      ${call.held_since !== "" &&
+      call.held_since !== undefined &&
+      html`<div class="held"><dt>${t("call.on_hold")}</dt><dd><${Since} at=${call.held_since} /></dd></div>`}
       <div><dt>${t("call.since")}</dt><dd><${Since} at=${call.arrived_at} /></dd></div>
       <${KnownValues} call=${call} />
     </dl>
@@ -128,22 +151,4 @@ function TargetState({ one }) {
   if (one.kind === "agent") return html`<${State} state=${one.row.state} reason=${one.row.reason} />`;
   if (one.kind === "number") return html`<span class="state">${t("target.number")}</span>`;
   return html`<span class="state">${t("target.queue", { waiting: one.row.waiting, wait: clock(one.row.ewt_seconds) })}</span>`;
-}
-
-/** Of a campaign's call: the code or its digit, as the agent knows it. */
-function Disposition({ agent }) {
-  const t = useText();
-  const [asked, setAsked] = useState(false);
-  const send = ({ code, at, own }) =>
-    post(`/api/agents/${segment(agent.id)}/disposition`, {
-      code,
-      ...(at ? { call_back_at: new Date(at).getTime() / 1000, own: own === "on" } : {}),
-    });
-  return html`<button type="button" onClick=${() => setAsked(true)}>${t("disposition")}</button>
-    ${asked &&
-    html`<${ActDialog} title=${t("disposition")} verb=${t("save")} close=${() => setAsked(false)} send=${send}>
-      <label>${t("disposition.code")}<input name="code" required maxlength="64" autocomplete="off" /></label>
-      <label>${t("disposition.call_back_at")}<input type="datetime-local" name="at" /></label>
-      <label class="check"><input type="checkbox" name="own" /> ${t("disposition.own")}</label>
-    <//>`}`;
 }

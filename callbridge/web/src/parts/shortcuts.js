@@ -4,7 +4,7 @@ import { useEffect, useRef } from "preact/hooks";
 import { html } from "./html.js";
 import { useText } from "./preferences.js";
 
-export const SHORTCUTS = { KeyR: "ready", KeyN: "not_ready", KeyW: "end_wrap_up", KeyT: "transfer", KeyC: "consult", KeyG: "complete", KeyB: "return", KeyM: "conference" };
+export const SHORTCUTS = { KeyR: "ready", KeyN: "not_ready", KeyW: "end_wrap_up", KeyT: "transfer", KeyC: "consult", KeyG: "complete", KeyB: "return", KeyM: "conference", KeyH: "hold", KeyP: "recording", KeyS: "survey", KeyO: "note", KeyI: "disposition" };
 
 /** `acts`: what the keys of SHORTCUTS do at present. By place on the keyboard, whatever the layout. */
 export function useShortcuts(acts) {

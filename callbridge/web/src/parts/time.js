@@ -19,6 +19,12 @@ export function useNow() {
   return serverNow();
 }
 
+/** How long until then, counting down; how far over it, with a minus. */
+export function Left({ at }) {
+  const left = Math.ceil(at - useNow());
+  return html`<span class=${`clock ${left < 0 ? "over" : ""}`}>${left < 0 ? "−" : ""}${clock(Math.abs(left))}</span>`;
+}
+
 /** How long ago, counting up. */
 export function Since({ at }) {
   const now = useNow();

@@ -3,9 +3,9 @@
 /** The own rows: from the part `me`, or found in the lists where the server sends no `me`. */
 export function mineOf(known, id) {
   const me = known.parts.me?.me;
-  if (me?.agent) return { agent: me.agent, call: me.call || null };
+  if (me?.agent) return { agent: me.agent, call: me.call || null, after: me.after || null, codes: me.dispositions || [], can: me.can || {} };
   const agent = known.parts.agents?.[id] || null;
-  return { agent, call: (agent && known.parts.calls?.[agent.call]) || null };
+  return { agent, call: (agent && known.parts.calls?.[agent.call]) || null, after: null, codes: [], can: {} };
 }
 
 /** Whether a call has just begun to come. */
@@ -21,11 +21,16 @@ export function titleOf(agent, page, named) {
   return `${sign}${named(agent.state)}${agent.queue ? ` · ${agent.queue}` : ""} – callbridge`;
 }
 
-/** What can be done with a call now, by the agent who has it: not by one who is consulted. The server decides in the end. */
-export function actsOf(call, agent) {
+/**
+ * What can be done with a call now, by the agent who has it: not by one who is consulted. `can`: what its queue has, a survey and
+ * recordings. The server decides in the end.
+ */
+export function actsOf(call, agent, can = {}) {
   if (!call || call.state !== "talking" || call.agent !== agent.id || agent.state !== "talking") return [];
-  const recording = { on: ["pause-recording"], paused: ["resume-recording"] }[call.recording] || ["record"];
-  if (!call.transfer) return ["transfer", "consult", ...recording, "survey"];
+  const record = can.record ? ["record"] : [];
+  const recording = { on: ["pause-recording"], paused: ["resume-recording"] }[call.recording] || record;
+  const hold = { request: ["unhold"], phone: [] }[call.held_by] || ["hold"];
+  if (!call.transfer) return ["transfer", "consult", ...hold, ...recording, ...(can.survey ? ["survey"] : [])];
   return ["complete", "return", ...(call.transfer === "consulting" ? ["conference"] : []), ...recording];
 }
 
