@@ -80,6 +80,7 @@ from callbridge.core.model.events import (
     RecordingScored,
     ReferralRead,
     RequestCarriedOut,
+    ScriptAnswersGiven,
     StoreChanged,
     SwitchTurned,
     TokenUsed,
@@ -93,7 +94,7 @@ from callbridge.core.model.world import Outcome, World
 from callbridge.core.outbound import callback_calls, campaigns, dialer
 from callbridge.core.recovery import order_failures, quarantine, snapshots
 from callbridge.core.reload import plan_change
-from callbridge.core.requests import after_call, agent_requests, audit, feature_codes, pin_guards, scores
+from callbridge.core.requests import after_call, agent_requests, audit, feature_codes, pin_guards, scores, scripts
 from callbridge.core.routing import announcements, audio, devices, offers, phone_replies
 from callbridge.core.transfers import holds, supervision, transfers
 
@@ -204,6 +205,8 @@ def _apply(world: World, event: AnyEvent) -> None:
             after_call.set_disposition(world, event)
         case NoteRequested():
             after_call.noted(world, event)
+        case ScriptAnswersGiven():
+            scripts.answered(world, event)
         case LeadsFound():
             dialer.found(world, event)
         case AttemptsReserved():
@@ -406,6 +409,10 @@ def _deadline_passed(world: World, event: DeadlinePassed) -> None:
                 callbacks.deadline_passed(world, callback)
         case "place":
             world.places.drop(event.id)
+        case "script_answers":
+            row = world.script_answers.get(event.id)
+            if row is not None:
+                scripts.deadline_passed(world, row)
         case "attempt":
             attempt = world.attempts.get(event.id)
             if attempt is not None:

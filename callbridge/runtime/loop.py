@@ -38,6 +38,7 @@ from callbridge.core.model.events import (
     PbxSnapshot,
     PinEntered,
     PlanChanged,
+    ScriptAnswersGiven,
     StoreChanged,
     SwitchTurned,
     Why,
@@ -158,6 +159,7 @@ class Runtime:
         | CampaignRequested
         | DispositionRequested
         | NoteRequested
+        | ScriptAnswersGiven
         | SwitchTurned
         | PlanChanged,
     ) -> RequestRefused | None:

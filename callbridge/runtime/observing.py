@@ -21,6 +21,7 @@ from callbridge.core.model.events import (
     DeadlinePassed,
     DispositionRequested,
     NoteRequested,
+    ScriptAnswersGiven,
     SwitchTurned,
 )
 from callbridge.core.model.facts import RequestRefused
@@ -38,6 +39,7 @@ _Requested = (
     CampaignRequested,
     DispositionRequested,
     NoteRequested,
+    ScriptAnswersGiven,
     SwitchTurned,
 )
 _Seen = AmiHeard | QueuesListed | CallOverdue | CallTaken

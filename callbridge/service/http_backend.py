@@ -23,6 +23,7 @@ from callbridge.adapters.views.calendars import hours
 from callbridge.adapters.views.callbacks import callback_to, callbacks
 from callbridge.core.model.events import PinEntered, RequestCarriedOut, TokenUsed
 from callbridge.core.model.facts import RequestRefused
+from callbridge.core.model.script_answers import ScriptAnswers
 from callbridge.core.model.switch import Switch
 from callbridge.service.accounts import AccountsInForce
 from callbridge.service.persons import LivePersons, PersonStores
@@ -132,6 +133,9 @@ class HttpBackend:
 
     def callback_to(self, queue: str, number: str) -> dict[str, object] | None:
         return callback_to(self._term.world, queue, number, masked=self._term.board.masked)
+
+    def script_answers(self, call: str) -> ScriptAnswers | None:
+        return self._term.world.script_answers.get(call)
 
     def board(self) -> Board:
         return self._term.board

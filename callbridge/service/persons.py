@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 REDIS_WITHIN = 60.0
 IN_PROGRESS = "go on: erase again when they have ended"
+FORGOTTEN_SOON = "forgotten within ten minutes of the end of the agent's wrap-up"
 NO_STORE = "there is neither a section 'database:' nor one 'redis:'"
 
 
@@ -172,12 +173,14 @@ class LivePersons:
             await self._submit(CallbackChangeRequested(at=at, change=CallbackChange.CANCEL, callback=callback, by=by))
         going_on = [one.id for one in (*world.calls.values(), *world.observed_calls.values()) if is_of(one.number)]
         calls = self._timelines.of_number(is_of) - set(going_on)
+        answered = [one for one in world.script_answers.values() if one.id in {*calls, *going_on}]
         forgotten = self._timelines.erase(calls)
         known = await self._term.callers.memory.forget(number)
         left = sum(number in (one.who, numbers.identity(one.number)) for one in world.callbacks.values())
         places = [
             PersonPlace(place="callbacks owed", found=len(owed), erased=len(owed) - left, note=IN_PROGRESS if left else ""),
             PersonPlace(place="calls in progress", found=len(going_on), note=IN_PROGRESS if going_on else ""),
+            PersonPlace(place="script answers in memory", found=len(answered), note=FORGOTTEN_SOON if answered else ""),
             PersonPlace(place="timelines in memory", found=len(calls), erased=forgotten),
             PersonPlace(place="last agent in memory", found=int(known), erased=int(known)),
         ]

@@ -169,6 +169,8 @@ class CampaignConfig(ConfigSection):
     crm: CrmConfig | None = None
     """Link to the customer in another system, on the agent's page; by default that of the queue. Example:
     `{url: "https://crm.example/leads/{lead}", open: by_hand}`"""
+    script: Name | None = None
+    """Script that agents follow in calls of this campaign; by default that of the queue. Example: `renewal`"""
     dispositions: dict[Name, DispositionConfig] = {}
     """Codes that agents give a finished call, by name. Example: `{sold: {digit: 1, success: true}}`"""
 

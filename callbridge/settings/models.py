@@ -42,6 +42,7 @@ from callbridge.settings.people import TeamConfig, UserConfig, WallConfig
 from callbridge.settings.quality import QualityConfig
 from callbridge.settings.queues import EntryConfig, QueueConfig, TiersConfig
 from callbridge.settings.scheduled_reports import ScheduledReportConfig
+from callbridge.settings.scripts import ScriptConfig
 from callbridge.settings.section import ConfigSection
 from callbridge.settings.speech import SpeechConfig
 from callbridge.settings.spelling import Spelt, Unit
@@ -152,6 +153,8 @@ class Settings(ConfigSection):
     values: dict[ValueName, ValueConfig] = {}
     """How agents see what callers type and what lookups and leads bring, by name of the value; what is not here is shown by its
     name. Example: `{customer: {label: Customer number}}`"""
+    scripts: dict[Name, ScriptConfig] = {}
+    """What agents say and ask during calls, step by step, by name of the script."""
     surveys: dict[Name, SurveyConfig] = {}
     """What callers are asked after the call, by name of the survey."""
     speech: SpeechConfig | None = None

@@ -231,6 +231,8 @@ class QueueConfig(TierRoutingConfig):
     crm: Annotated[CrmConfig | None, BeforeValidator(or_off), OFF] = None
     """Link to the customer in another system, on the agent's page; `no` switches off what `queue_defaults` says. Example:
     `{url: "https://crm.example/find?phone={number}"}`"""
+    script: Annotated[Name | None, BeforeValidator(or_off), OFF] = None
+    """Script that agents follow in calls of this queue; `no` switches off what `queue_defaults` says. Example: `order`"""
     do_not_call: bool | None = None
     """Whether callers of this queue are put on the do-not-call list of the campaigns, as for a queue that takes
     complaints."""

@@ -42,7 +42,7 @@ FILES: dict[str, tuple[str, ...]] = {
         *("repeat_calls", "outside", "keys", "consult_queue", "display", "prompts", "withheld_numbers"),
     ),
     "queues.yaml": ("skills", "entries", "limits", "queue_defaults", "queues"),
-    "flows.yaml": ("calendars", "lookups", "values", "surveys", "flows"),
+    "flows.yaml": ("calendars", "lookups", "values", "scripts", "surveys", "flows"),
     "agents.yaml": ("agents", "reasons", "reason_required", "phones", "alert_after_misses", "trunks"),
     "users.yaml.sample": ("users", "teams", "walls"),
     "tiers.yaml": ("tiers",),

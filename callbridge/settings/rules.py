@@ -25,6 +25,7 @@ from callbridge.settings import (
     quality_rules,
     recording_rules,
     report_rules,
+    script_rules,
     several_pbxs_rules,
     standby_rules,
 )
@@ -57,6 +58,7 @@ def faults(settings: models.Settings, document: Document) -> Iterator[Fault]:
         _cycles,
         flow_rules.faults,
         agent_page_rules.faults,
+        script_rules.faults,
         campaign_rules.faults,
         quality_rules.faults,
         recording_rules.faults,
@@ -80,6 +82,7 @@ def warnings(settings: models.Settings, document: Document) -> Iterator[Fault]:
         people_rules.warnings,
         alert_rules.warnings,
         flow_rules.warnings,
+        script_rules.warnings,
         campaign_rules.warnings,
         report_rules.warnings,
         standby_rules.warnings,

@@ -35,6 +35,7 @@ from callbridge.adapters.views.timelines import Timelines
 from callbridge.core.model.events import AnyEvent, PinEntered, PlanChanged, RequestCarriedOut, TokenUsed
 from callbridge.core.model.facts import RequestRefused
 from callbridge.core.model.plan import Plan
+from callbridge.core.model.script_answers import ScriptAnswers
 from callbridge.core.model.switch import Switch
 from callbridge.core.model.world import Outcome
 from callbridge.core.reload.plan_diff import Difference, difference
@@ -181,6 +182,9 @@ class ToyDesk:
             raise PersonsAway("Redis: TimeoutError")
         place = {"place": "calls", "found": 1, "erased": int(act == "erase"), "note": f"{act} by {by}: {reason}"}
         return {"places": [place], "files": ["a.wav"], "held": None, "tables": {}}
+
+    def script_answers(self, call: str) -> ScriptAnswers | None:
+        return self.busy.world.script_answers.get(call)
 
     def board(self) -> Board:
         self.looked += 1

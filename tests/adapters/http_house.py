@@ -54,6 +54,7 @@ from callbridge.core.model.events import (
 from callbridge.core.model.facts import AnyFact, RequestRefused
 from callbridge.core.model.ids import leg_id
 from callbridge.core.model.orders import Order
+from callbridge.core.model.script_answers import ScriptAnswers
 from callbridge.core.model.switch import Switch
 from callbridge.core.model.world import World
 from callbridge.core.reload.plan_diff import difference
@@ -195,6 +196,9 @@ class House:
             raise PersonsAway("Redis: TimeoutError")
         place = {"place": "calls", "found": 1, "erased": int(act == "erase"), "note": f"{act} by {by}: {reason}"}
         return {"places": [place], "files": ["a.wav"], "held": None, "tables": {}}
+
+    def script_answers(self, call: str) -> ScriptAnswers | None:
+        return None
 
     def board(self) -> Board:
         return self.board_made

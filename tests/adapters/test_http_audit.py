@@ -29,6 +29,7 @@ RECORDS = {
     **{f"POST /api/calls/{{id}}/{act}": SUBMITTED for act in ("hold", "unhold")},
     **{f"POST /api/calls/{{id}}/{act}": SUBMITTED for act in ("pause-recording", "resume-recording")},
     **{f"POST /api/calls/{{id}}/{act}": SUBMITTED for act in ("listen", "whisper", "barge", "take-over")},
+    "POST /api/agents/{id}/script": SUBMITTED,
     "POST /api/agents/{id}/own-calls/callbacks/{callback}": SUBMITTED,
     "POST /api/agents/{id}/own-calls/leads/{lead}": NOTED,
     "POST /api/callbacks": SUBMITTED,

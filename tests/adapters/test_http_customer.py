@@ -10,7 +10,9 @@ import pytest
 
 from callbridge.adapters.http import ApiToken, HttpSettings, TokenRole
 from callbridge.adapters.reports.asking import HistoryNotConfigured, NoHistory
-from callbridge.adapters.reports.contacts import Contact, ContactQuestion, Contacts, Repeated
+from callbridge.adapters.reports.contacts import Contact, ContactQuestion, LastContacts, Repeated
+from callbridge.adapters.views.in_hand import AgentPages
+from callbridge.adapters.views.scripts import Script, ScriptBranch, ScriptField, ScriptStep
 from callbridge.core.model.agent import Work
 from callbridge.core.model.events import CallbackChange, CallbackChangeRequested
 from tests.adapters.http_desk import Client, ToyDesk, client_of
@@ -26,18 +28,18 @@ SETTINGS = HttpSettings(
 
 
 class Earlier:
-    """Contacts, or why there are none."""
+    """LastContacts, or why there are none."""
 
     def __init__(self) -> None:
         self.asked: list[ContactQuestion] = []
         self.trouble: Exception | None = None
 
-    async def of(self, question: ContactQuestion) -> Contacts:
+    async def of(self, question: ContactQuestion) -> LastContacts:
         self.asked.append(question)
         if self.trouble is not None:
             raise self.trouble
         one = Contact(call="c1", at=1.0, direction="in", queue="q0", agent="a1", outcome="answered", talked=60.0, disposition="")
-        return Contacts((one,), Repeated(at=2.0, agent="a1", after=60.0))
+        return LastContacts((one,), Repeated(at=2.0, agent="a1", after=60.0))
 
 
 @pytest.fixture
@@ -154,3 +156,94 @@ async def test_an_agent_calls_the_own_lead_now(client: Client, desk: ToyDesk) ->
     assert (lead["campaign"], lead["number"], lead["name"], body["missing"]) == ("spring", "+44*****881", "Zoe", "")
     assert (await post(client, f"agents/a0/own-calls/leads/{lead['id']}"))[0] == 200
     assert desk.carried_out == [("a0", "lead_call_now", f"lead:{lead['id']}")]
+
+
+# -- the script -----------------------------------------------------------------------------------------------------------
+
+SCRIPT = Script(
+    name="renewal",
+    start="greet",
+    steps={
+        "greet": ScriptStep(
+            text="Good morning {name}, this is {agent}.",
+            fields={
+                "reached": ScriptField(label="Reached", kind="yes_no", required=True),
+                "period": ScriptField(label="Period", kind="choice", choices=("monthly", "yearly")),
+                "persons": ScriptField(label="Persons", kind="number", least=1, most=9),
+                "until": ScriptField(label="Until", kind="date"),
+                "note": ScriptField(label="Note", kind="text"),
+            },
+            branches=(ScriptBranch(when={"reached": ("no",)}, to="bye"),),
+            next="bye",
+        ),
+        "bye": ScriptStep(text="Thank you."),
+    },
+)
+
+
+@pytest.fixture
+def scripted(desk: ToyDesk) -> ToyDesk:
+    desk.shown.pages = AgentPages(scripts={"renewal": SCRIPT}, queue_scripts={"q0": "renewal"})
+    return desk
+
+
+async def script(client: Client, token: str = "anna") -> Any:
+    answer = await client.get("/api/agents/a0/script", headers={"Authorization": f"Bearer {token}"})
+    assert answer.status == 200
+    return await answer.json()
+
+
+async def answered(client: Client, call: str, agent: str = "a0", token: str = "anna", **body: Any) -> tuple[int, Any]:
+    headers = {"Authorization": f"Bearer {token}"}
+    answer = await client.post(f"/api/agents/{agent}/script", json={"call": call, "step": "greet"} | body, headers=headers)
+    return answer.status, await answer.json()
+
+
+async def test_an_agent_gets_the_script_of_the_call_and_goes_on_where_it_was(client: Client, scripted: ToyDesk) -> None:
+    call = in_hand(scripted)
+    begun = await script(client)
+    assert (begun["call"], begun["script"]["name"], begun["step"], begun["answers"]) == (call, "renewal", "greet", {})
+    assert begun["known"]["name"] == "Ann"
+    assert (await answered(client, call, answers={"reached": "yes", "note": "<b>hello</b>"}, to="bye"))[0] == 200
+    again = await script(client)
+    assert (again["step"], again["answers"]) == ("bye", {"reached": "yes", "note": "<b>hello</b>"})
+
+
+async def test_without_a_script_there_is_none(client: Client, desk: ToyDesk) -> None:
+    assert (await script(client))["script"] is None
+    assert (await answered(client, in_hand(desk), answers={"note": "x"}))[0] == 409
+
+
+@pytest.mark.parametrize(
+    ("field", "answer", "problem"),
+    [
+        ("reached", "maybe", "must be yes or no"),
+        ("period", "weekly", "must be one of: monthly, yearly"),
+        ("persons", "0", "must be 1 or more"),
+        ("persons", "10", "must be 9 or less"),
+        ("persons", "nan", "must be a number"),
+        ("persons", "1e3", "must be a number"),
+        ("until", "2026-02-30", "must be a date such as 2026-11-30"),
+        ("until", "20261130", "must be a date such as 2026-11-30"),
+        ("note", "a\x00b", "must have at most 1000 characters, and no control characters"),
+        ("note", "x" * 1001, "must have at most 1000 characters, and no control characters"),
+        ("other", "x", "is no field of the step greet"),
+    ],
+)
+async def test_an_answer_that_does_not_fit_is_refused_by_field(
+    client: Client, scripted: ToyDesk, field: str, answer: str, problem: str
+) -> None:
+    status, body = await answered(client, in_hand(scripted), answers={field: answer})
+    assert (status, body["faults"]) == (400, [{"field": field, "problem": problem}])
+    assert (await script(client))["answers"] == {}
+
+
+async def test_nobody_answers_for_others_or_in_another_call(client: Client, scripted: ToyDesk) -> None:
+    call = in_hand(scripted)
+    other = next(name for name in scripted.made.calls if name != call)
+    assert (await answered(client, call, agent="a1", answers={"reached": "yes"}))[0] == 403
+    assert (await answered(client, other, answers={"reached": "yes"}))[0] == 409
+    assert (await answered(client, call, step="gone", answers={}))[0] == 409
+    assert (await answered(client, call, to="gone", answers={}))[0] == 409
+    assert (await answered(client, call, answers={"reached": 1}))[0] == 400
+    assert (await script(client))["answers"] == {}

@@ -104,6 +104,8 @@ MATRIX = {
     "POST /api/campaigns/{name}/stop": "sA",
     "POST /api/campaigns/{name}/leads": "sA",
     "POST /api/agents/{id}/disposition": "asA",
+    "GET /api/agents/{id}/script": "asA",
+    "POST /api/agents/{id}/script": "asA",
     "GET /api/agents/{id}/own-calls": "asA",
     "POST /api/agents/{id}/own-calls/callbacks/{callback}": "asA",
     "POST /api/agents/{id}/own-calls/leads/{lead}": "asA",

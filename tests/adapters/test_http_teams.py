@@ -64,6 +64,8 @@ RULES = {
     "POST /api/agents/{id}/end-wrap-up": AGENT,
     "POST /api/agents/{id}/extend-wrap-up": AGENT,
     "POST /api/agents/{id}/disposition": AGENT,
+    "GET /api/agents/{id}/script": AGENT,
+    "POST /api/agents/{id}/script": AGENT,
     "GET /api/agents/{id}/own-calls": AGENT,
     "POST /api/agents/{id}/own-calls/callbacks/{callback}": AGENT,
     "POST /api/agents/{id}/own-calls/leads/{lead}": AGENT,

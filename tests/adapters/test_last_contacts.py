@@ -19,7 +19,7 @@ from callbridge.adapters.history import HistoryStore, People
 from callbridge.adapters.http import Accounts, Team
 from callbridge.adapters.reports import contacts as reading
 from callbridge.adapters.reports.asking import HistoryNotConfigured, NoHistory
-from callbridge.adapters.reports.contacts import ContactQuestion, Contacts, ContactService, KnownAs, read_contacts
+from callbridge.adapters.reports.contacts import ContactQuestion, ContactService, KnownAs, LastContacts, read_contacts
 from callbridge.service.agent_pages import known_as
 from tests.settings.conftest import RIGHT
 
@@ -59,7 +59,7 @@ def question(**more: Any) -> ContactQuestion:
     return replace(ContactQuestion(number=ANN, call="now", queue="support", before=NOW), **more)
 
 
-def found(store: HistoryStore, **more: Any) -> Contacts:
+def found(store: HistoryStore, **more: Any) -> LastContacts:
     return read_contacts(store.database.engine, WHO, question(**more))
 
 
@@ -136,7 +136,7 @@ def test_a_repeat_does_not_name_an_agent_whom_one_may_not_see(store: HistoryStor
 
 async def test_a_withheld_number_is_nobody_and_asks_no_database() -> None:
     service = ContactService("sqlite:////nowhere/at/all.db", lambda number: KnownAs())
-    assert await service.of(question(number="withheld")) == Contacts()
+    assert await service.of(question(number="withheld")) == LastContacts()
 
 
 async def test_without_a_history_that_is_said() -> None:

@@ -35,6 +35,7 @@ from callbridge.core.model.feature_call import FeatureCall
 from callbridge.core.model.ids import pbx_of
 from callbridge.core.model.leg import Leg, LegRole
 from callbridge.core.model.matcher import GroupKey
+from callbridge.core.model.script_answers import ScriptAnswers
 from callbridge.core.model.world import World
 
 
@@ -98,10 +99,13 @@ def _group(row: Call | Callback, pbx: str, queue: str, tier: str, window: int, o
     return GroupKey(pbx, queue, tier, window, own, tuple(sorted(avoids)), tuple(sorted(row.rejected_by)), site)
 
 
+_Owed = Callback | KeptPlace | Attempt | PendingBlock | ScriptAnswers
+
+
 def check_deadlines(world: World, calls: list[Call], legs: list[Leg], agents: list[Agent]) -> None:
     """Every deadline of a row will be met."""
-    rows: list[Call | Leg | Agent | FeatureCall | Callback | KeptPlace | Attempt | PendingBlock] = [*calls, *legs, *agents]
-    for table in (world.dialogues, world.callbacks, world.places, world.attempts, world.blocks):
+    rows: list[Call | Leg | Agent | FeatureCall | _Owed] = [*calls, *legs, *agents]
+    for table in (world.dialogues, world.callbacks, world.places, world.attempts, world.blocks, world.script_answers):
         rows += table.rows().values()
     deadlines = [row.deadline for row in rows if row.deadline is not None]
     deadlines += [call.announcing.at for call in calls if call.announcing is not None and call.announcing.at is not None]

@@ -289,7 +289,7 @@ async def test_a_running_callbridge_forgets_as_well(stores: Stores) -> None:
     memory.on_facts([fact for fact in told() if isinstance(fact, TalkBegan)])
     owed = {"k1": SimpleNamespace(id="k1", who=ANN, number="02079460123"), "k2": SimpleNamespace(id="k2", who=BOB, number=BOB)}
     calling = {"now": SimpleNamespace(id="now", number=ANN)}
-    world = SimpleNamespace(callbacks=owed, calls=calling, observed_calls={})
+    world = SimpleNamespace(callbacks=owed, calls=calling, observed_calls={}, script_answers={})
 
     async def submit(event: CallbackChangeRequested) -> None:
         del owed[event.callback]

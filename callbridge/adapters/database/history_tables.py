@@ -243,6 +243,21 @@ surveys = Table(
 )
 """How often each survey was asked, and how that ended; ``missed``: the caller hung up before it."""
 
+script_answers = Table(
+    "script_answers",
+    metadata,
+    Column("call", _NAME, primary_key=True),
+    Column("script", _NAME, primary_key=True),
+    Column("field", _NAME, primary_key=True),
+    Column("step", _NAME),
+    Column("queue", _NAME),
+    Column("agent", _NAME),
+    Column("answer", Text),
+    Column("at", Float),
+    Index("script_answers_at", "at", "script"),
+)
+"""What an agent answered last in each field of a call's script; empty: taken back."""
+
 recordings = Table(
     "recordings",
     metadata,
@@ -372,6 +387,7 @@ HISTORY_TABLES = (
     flow_steps,
     survey_answers,
     surveys,
+    script_answers,
     recordings,
     callbacks,
     callback_attempts,

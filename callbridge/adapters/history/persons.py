@@ -24,6 +24,7 @@ from callbridge.adapters.database.history_tables import (
     legal_holds,
     offers,
     recordings,
+    script_answers,
     segments,
     survey_answers,
     surveys,
@@ -45,6 +46,7 @@ OF_A_CALL = (
     flow_steps,
     surveys,
     survey_answers,
+    script_answers,
     recordings,
     quality_samples,
     quality_scores,
@@ -147,6 +149,7 @@ class PersonRows:
             "calls": 0,
             "recordings": 0,
             "call_notes": 0,
+            "script_answers": 0,
             "quality_samples": 0,
             "quality_scores": 0,
         }
@@ -155,6 +158,8 @@ class PersonRows:
             erased["calls"] += _count(link, update(calls).where(calls.c.call.in_(some)).values(anonymous))
             erased["call_notes"] += _count(link, delete(call_notes).where(call_notes.c.call.in_(some)))
             erased["recordings"] += _count(link, update(recordings).where(recordings.c.call.in_(some)).values(file=""))
+            written = update(script_answers).where(script_answers.c.call.in_(some)).values(answer="")
+            erased["script_answers"] += _count(link, written)
             samples, scores = quality_samples.c.call.in_(some), quality_scores.c.call.in_(some)
             erased["quality_samples"] += _count(link, update(quality_samples).where(samples).values(file=""))
             ids = select(quality_scores.c.id).where(scores)

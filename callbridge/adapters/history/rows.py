@@ -19,6 +19,7 @@ from callbridge.adapters.database.history_tables import (
     flow_steps,
     offers,
     recordings,
+    script_answers,
     segments,
     survey_answers,
     surveys,
@@ -255,6 +256,11 @@ def _survey_answered(fact: Envelope, data: Fields, _people: People) -> Iterator[
     yield RowChange(survey_answers, (fact.id,), values | {"call": fact.call, "at": fact.at})
 
 
+def _script_answered(fact: Envelope, data: Fields, _people: People) -> Iterator[HistoryChange]:
+    values = {name: data[name] for name in ("step", "queue", "agent", "answer")} | {"at": fact.at}
+    yield RowChange(script_answers, (fact.call, data["script"], data["field"]), values)
+
+
 def _survey_ended(fact: Envelope, data: Fields, _people: People) -> Iterator[HistoryChange]:
     values = {name: data[name] for name in ("segment", "survey", "queue", "agent", "result", "answers")}
     yield RowChange(surveys, (fact.id,), values | {"call": fact.call, "at": fact.at})
@@ -384,6 +390,7 @@ _ROWS: dict[str, _Told] = {
     "flow_stepped": _flow_stepped,
     "flow_ended": _flow_ended,
     "survey_answered": _survey_answered,
+    "script_answered": _script_answered,
     "survey_ended": _survey_ended,
     "survey_missed": _survey_missed,
     "call_recorded": _call_recorded,

@@ -25,10 +25,12 @@ from callbridge.core.model.events import (
     DispositionRequested,
     NoteRequested,
     RequestCarriedOut,
+    ScriptAnswersGiven,
     SwitchTurned,
     TokenUsed,
 )
 from callbridge.core.model.facts import RequestRefused
+from callbridge.core.model.script_answers import ScriptAnswers
 from callbridge.core.model.switch import Switch
 
 SubmittedEvent = (
@@ -38,6 +40,7 @@ SubmittedEvent = (
     | CampaignRequested
     | DispositionRequested
     | NoteRequested
+    | ScriptAnswersGiven
     | SwitchTurned
 )
 """Requests that HTTP may submit to the core."""
@@ -115,6 +118,9 @@ class Backend(Protocol):
         """The open callback of this number in this queue."""
 
     def board(self) -> Board: ...
+
+    def script_answers(self, call: str) -> ScriptAnswers | None:
+        """What was answered in the script of a call that an agent has, or has just had."""
 
     async def explain(self, kind: str, name: str) -> dict[str, Any] | None:
         """Why an agent gets no calls, a queue does not move, or what happened to a call. ``kind``: ``agents``, ``queues`` or

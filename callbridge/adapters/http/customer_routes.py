@@ -5,22 +5,24 @@ from __future__ import annotations
 import re
 
 from aiohttp import web
+from pydantic import Field
 
 from callbridge.adapters.http.auth import Caller, caller
 from callbridge.adapters.http.backend import Backend
 from callbridge.adapters.http.limited import Limited
 from callbridge.adapters.http.permits import NOT_YOURS
 from callbridge.adapters.http.problems import Problem, check_granted, unavailable
-from callbridge.adapters.http.request_bodies import Body, body_of
-from callbridge.adapters.http.response_bodies import CallbackView, Count, ResponseBody
+from callbridge.adapters.http.request_bodies import PLAIN_TEXT, Body, body_of
+from callbridge.adapters.http.response_bodies import Absent, CallbackView, Count, ResponseBody
 from callbridge.adapters.http.route import NOT_NOW, STAFF, get, post
 from callbridge.adapters.ledger import LedgerNotConfigured, NoLedger
 from callbridge.adapters.reports.asking import NoHistory
 from callbridge.adapters.reports.contacts import ContactQuestion
 from callbridge.adapters.views.board import Board, queue_of
+from callbridge.adapters.views.scripts import Script
 from callbridge.core.model.agent import Work
 from callbridge.core.model.call import Call
-from callbridge.core.model.events import CallbackChange, CallbackChangeRequested
+from callbridge.core.model.events import CallbackChange, CallbackChangeRequested, ScriptAnswersGiven
 
 NO_LEAD = "no such lead of this agent that waits to be called"
 
@@ -76,6 +78,60 @@ class OwnCallsView(ResponseBody):
     missing: str
 
 
+class ScriptFieldView(ResponseBody):
+    """``kind``: text, choice, number, date or yes_no. ``least``, ``most``: of a number."""
+
+    name: str
+    label: str
+    kind: str
+    choices: list[str]
+    required: bool
+    least: float | Absent
+    most: float | Absent
+
+
+class ScriptBranchView(ResponseBody):
+    """``when``: the answers, by field, that lead to the step ``to``."""
+
+    when: dict[str, list[str]]
+    to: str
+
+
+class ScriptStepView(ResponseBody):
+    """``text``: with names in braces. The first of ``branches`` that applies decides, else ``next``; empty: the end."""
+
+    text: str
+    fields: list[ScriptFieldView]
+    branches: list[ScriptBranchView]
+    next: str
+
+
+class ScriptView(ResponseBody):
+    name: str
+    start: str
+    steps: dict[str, ScriptStepView]
+
+
+class ScriptInHandView(ResponseBody):
+    """The script of the agent's call, in wrap-up too; without a call or a script ``script`` is null. ``known``: what names in
+    braces stand for, besides the answers. ``step``: where the agent is."""
+
+    call: str
+    script: ScriptView | None
+    known: dict[str, str]
+    answers: dict[str, str]
+    step: str
+
+
+class ScriptAnswersBody(Body):
+    """Answers by field of the step; an empty one takes it back. ``to``: the step to which the agent goes now; empty: stays."""
+
+    call: str = Field(max_length=128, pattern=PLAIN_TEXT)
+    step: str = Field(max_length=64, pattern=PLAIN_TEXT)
+    answers: dict[str, str] = Field(default_factory=dict, max_length=50)
+    to: str = Field(default="", max_length=64, pattern=PLAIN_TEXT)
+
+
 class CalledNowView(ResponseBody):
     """It is the next call that the agent is offered when ready."""
 
@@ -92,6 +148,25 @@ CUSTOMER_ROUTES = (
         roles=STAFF,
         faults=(404, *NOT_NOW),
         limited=Limited.CALL,
+    ),
+    get(
+        "/api/agents/{id}/script",
+        "script",
+        "get the script of the agent's call, with what was answered so far",
+        ScriptInHandView,
+        roles=STAFF,
+        faults=(404,),
+        limited=Limited.AGENT,
+    ),
+    post(
+        "/api/agents/{id}/script",
+        "answer_script",
+        "save answers in the script of the agent's call, during the call or in wrap-up",
+        ScriptInHandView,
+        roles=STAFF,
+        body=ScriptAnswersBody,
+        faults=(404, 409, 504),
+        limited=Limited.AGENT,
     ),
     get(
         "/api/agents/{id}/own-calls",
@@ -146,6 +221,66 @@ class CustomerHandlers:
         except NoHistory as trouble:
             raise unavailable(trouble) from None
         return web.json_response(found.as_data())
+
+    async def script(self, request: web.Request) -> web.Response:
+        return self._script(self._agent(request))
+
+    async def answer_script(self, request: web.Request) -> web.Response:
+        agent = self._agent(request)
+        body = await body_of(request, ScriptAnswersBody)
+        call = self._in_hand(agent)
+        script = self._script_of(call, agent) if call is not None and call.id == body.call else None
+        if script is None:
+            raise Problem(409, "the agent's call is another one, or has no script")
+        if body.step not in script.steps or (body.to and body.to not in script.steps):
+            raise Problem(409, "the script has no such step any more: load it again")
+        faults = [{"field": name, "problem": problem} for name, problem in script.faults(body.step, body.answers)]
+        if faults:
+            raise Problem(400, "these answers do not fit", faults=faults)
+        asked = ScriptAnswersGiven(
+            at=self._backend.now(),
+            agent=agent,
+            call=body.call,
+            script=script.name,
+            step=body.step,
+            answers=tuple(body.answers.items()),
+            to=body.to,
+            by=caller().by,
+        )
+        check_granted(await self._backend.submit(asked), agent=agent)
+        return self._script(agent)
+
+    def _script(self, agent: str) -> web.Response:
+        call = self._in_hand(agent)
+        script = self._script_of(call, agent) if call is not None else None
+        if call is None or script is None:
+            return web.json_response({"call": "", "script": None, "known": {}, "answers": {}, "step": ""})
+        row = self._backend.script_answers(call.id)
+        begun = row if row is not None and row.script == script.name else None
+        known = self._backend.views().pages.known(call, self._queue(call, agent), self._name(agent))
+        found = {
+            "call": call.id,
+            "script": script.as_data(),
+            "known": known,
+            "answers": dict(begun.answers) if begun is not None else {},
+            "step": begun.step if begun is not None and begun.step in script.steps else script.start,
+        }
+        return web.json_response(found)
+
+    def _in_hand(self, agent: str) -> Call | None:
+        """The agent's call, or the one that is being wrapped up."""
+        board = self._backend.board()
+        return next((call for name in own_calls(board, agent) if (call := board.known_call(name)) is not None), None)
+
+    def _script_of(self, call: Call, agent: str) -> Script | None:
+        return self._backend.views().pages.script(call, self._queue(call, agent))
+
+    def _queue(self, call: Call, agent: str) -> str:
+        row = self._backend.board().agents[agent]
+        return row.wrap_queue if row.work is Work.WRAP_UP else queue_of(call, agent)
+
+    def _name(self, agent: str) -> str:
+        return self._backend.board().agents[agent].name
 
     async def own_calls(self, request: web.Request) -> web.Response:
         agent = self._agent(request)

@@ -43,7 +43,7 @@ def unavailable(trouble: Exception) -> Problem:
     return Problem(503, str(trouble), retry_after=10)
 
 
-def check_granted(refused: RequestRefused | None, **about: str) -> None:
+def check_granted(refused: RequestRefused | None, **about: object) -> None:
     """Raises Problem when the core refused a request."""
     if refused is not None:
         problem = Problem(404 if refused.unknown else 409, refused.reason, request=refused.request)

@@ -29,7 +29,7 @@ LOOK_AT_CALLS = 50
 """Of the last calls so many are looked at for those that may be seen."""
 CONTACTS_WITHIN = 2.0
 """Seconds: by then an agent has begun to talk."""
-READERS, MOST_WAITING = 2, 50
+CONTACT_READERS, MOST_CONTACTS_WAITING = 2, 50
 _BEFORE_THE_TALK = 7 * 86_400.0
 """Seconds from a call's arrival to its last talk: so a database need not look through all calls that there ever were."""
 
@@ -80,7 +80,7 @@ class Repeated:
 
 
 @dataclass(frozen=True, slots=True)
-class Contacts:
+class LastContacts:
     contacts: tuple[Contact, ...] = ()
     repeated: Repeated | None = None
 
@@ -94,14 +94,14 @@ class ContactService:
 
     def __init__(self, url: str | None, known_as: Callable[[str], KnownAs]) -> None:
         self._url, self._known_as = url, known_as
-        self._threads = Threads("contacts", READERS, MOST_WAITING)
+        self._threads = Threads("contacts", CONTACT_READERS, MOST_CONTACTS_WAITING)
         self._database: Database | None = None
 
-    async def of(self, question: ContactQuestion) -> Contacts:
+    async def of(self, question: ContactQuestion) -> LastContacts:
         """Raises NoHistory, at the latest after ``CONTACTS_WITHIN``."""
         who = self._known_as(question.number)
         if not who.persons:
-            return Contacts()
+            return LastContacts()
         try:
             if self._url is None:
                 raise HistoryNotConfigured("there is no history: add the section 'database:' to the configuration")
@@ -121,12 +121,12 @@ class ContactService:
             self._database.close()
 
 
-def read_contacts(engine: Engine, who: KnownAs, question: ContactQuestion) -> Contacts:
+def read_contacts(engine: Engine, who: KnownAs, question: ContactQuestion) -> LastContacts:
     """Blocks. Raises SQLAlchemyError."""
     with engine.connect() as link:
         own = list(link.execute(_calls(who, question)))
         found = tuple(one for one in _contacts(link, own, who) if question.sees(one.queue, one.agent))
-        return Contacts(found[:MOST_CONTACTS], _repeated(link, who, question))
+        return LastContacts(found[:MOST_CONTACTS], _repeated(link, who, question))
 
 
 def _calls(who: KnownAs, question: ContactQuestion) -> Select[Any]:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from callbridge.adapters.facts.privacy import scrub
+from callbridge.adapters.views.scripts import Script
 from callbridge.core.model.call import Call
 from callbridge.core.model.numbers import WITHHELD
 from callbridge.core.model.personal import is_secret_name
@@ -47,6 +48,13 @@ class AgentPages:
     values: Mapping[str, KnownValue] = field(default_factory=dict)
     queue_links: Mapping[str, CrmLink] = field(default_factory=dict)
     campaign_links: Mapping[str, CrmLink] = field(default_factory=dict)
+    scripts: Mapping[str, Script] = field(default_factory=dict)
+    queue_scripts: Mapping[str, str] = field(default_factory=dict)
+    campaign_scripts: Mapping[str, str] = field(default_factory=dict)
+
+    def script(self, call: Call, queue: str) -> Script | None:
+        """What the agent says and asks in this call."""
+        return self.scripts.get(self.campaign_scripts.get(call.campaign) or self.queue_scripts.get(queue, ""))
 
     def details(self, call: Call, show: Callable[[str], str] = str) -> list[dict[str, str]]:
         """What was typed and looked up, by label. ``show``: how texts may be shown."""
@@ -68,9 +76,13 @@ class AgentPages:
         link = self.campaign_links.get(call.campaign) or self.queue_links.get(queue)
         if link is None:
             return None
+        return {"url": filled_link(link.url, self.known(call, queue, agent)), "open": link.open}
+
+    def known(self, call: Call, queue: str, agent: str) -> dict[str, str]:
+        """What links and scripts may name, nothing secret among it."""
         withheld = call.number == WITHHELD
         values = {name: value for name, value in call.values if not self.is_secret(name)}
-        own = {
+        return values | {
             "number": "" if withheld else call.number,
             "name": "" if withheld else call.name,
             "call": call.id,
@@ -81,7 +93,6 @@ class AgentPages:
             "agent": agent,
             "language": call.language,
         }
-        return {"url": filled_link(link.url, values | own), "open": link.open}
 
 
 def in_hand(call: Call, queue: str, agent: str, pages: AgentPages, *, masked: bool = True) -> dict[str, Any]:
@@ -95,4 +106,5 @@ def in_hand(call: Call, queue: str, agent: str, pages: AgentPages, *, masked: bo
         "campaign": call.campaign,
         "details": pages.details(call, show),
         "crm": pages.crm(call, queue, agent),
+        "script": script.name if (script := pages.script(call, queue)) is not None else "",
     }

@@ -69,6 +69,12 @@ def _survey_answered(fact: FactFields, plan: Plan, arrived: float) -> str:
     return f"survey {fact['survey']}: answered {fact['answer']} to {fact['question']}"
 
 
+def _script_answered(fact: FactFields, plan: Plan, arrived: float) -> str:
+    answer = fact["answer"]
+    told = f"{fact['field']} = {answer}" if answer else f"{fact['field']} taken back"
+    return f"{fact['agent']}, script {fact['script']}: {told}"
+
+
 def _survey_alerted(fact: FactFields, plan: Plan, arrived: float) -> str:
     return f"survey {fact['survey']}: alert for the answer {fact['answer']} to {fact['question']}"
 
@@ -150,6 +156,7 @@ SERVICE_SENTENCES: Sentences = {
     "flow_ended": _flow_ended,
     "prompt_failed": _prompt_failed,
     "survey_answered": _survey_answered,
+    "script_answered": _script_answered,
     "survey_alerted": _survey_alerted,
     "survey_ended": _survey_ended,
     "survey_missed": _survey_missed,

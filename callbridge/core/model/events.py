@@ -362,6 +362,20 @@ class DispositionRequested(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ScriptAnswersGiven(Event):
+    """Answers to fields of a step of a call's script, by or for the agent who has the call. ``to``: the step to which the agent
+    goes; empty: stays."""
+
+    agent: str
+    call: str
+    script: str
+    step: str
+    answers: tuple[tuple[str, str], ...]
+    to: str = ""
+    by: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LeadsFound(Event):
     """The answer to FindLeads. ``ready``: how many the campaign has that may be dialled in all."""
 
@@ -708,6 +722,7 @@ AnyEvent = (
     | CampaignRequested
     | DispositionRequested
     | NoteRequested
+    | ScriptAnswersGiven
     | LeadsFound
     | AttemptsReserved
     | AttemptClosed

@@ -702,6 +702,17 @@ class CallNoted(Fact):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ScriptAnswered(Fact):
+    """An agent has filled in a field of a script, or changed it; an empty ``answer`` took it back."""
+
+    script: Plain
+    step: Plain
+    field: Plain
+    answer: FreeText
+    by: Plain
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class OptedOut(Fact):
     """A number must not be called again, by one campaign or by all (``campaign`` empty)."""
 
@@ -767,6 +778,7 @@ AnyFact = (
     | AttemptEnded
     | DispositionSet
     | CallNoted
+    | ScriptAnswered
     | OptedOut
     | ConfigReloaded
     | ApiLoggedIn

@@ -18,6 +18,7 @@ from callbridge.core.model.call import Call
 from callbridge.core.model.callback import Callback, KeptPlace
 from callbridge.core.model.leg import Leg
 from callbridge.core.model.score_cursor import ScoreCursor
+from callbridge.core.model.script_answers import ScriptAnswers
 from callbridge.core.model.switch import Switch
 from callbridge.core.model.table import Table
 from callbridge.core.model.tally import Tally, tally_key
@@ -55,6 +56,7 @@ class SavedTables:
     blocks: Annotated[Table[PendingBlock], _Saved(kind="block")]
     """On their way to the do-not-call list."""
     score_cursors: Annotated[Table[ScoreCursor], _Saved(kind="score_cursor")]
+    script_answers: Annotated[Table[ScriptAnswers], _Saved(kind="script_answers")]
     observed_tallies: Annotated[Table[Tally], _Saved(kind="observed_tally", key=_tally)]
     observed_agents: Annotated[Table[Agent], _Saved(kind="observed_agent")]
     observed_calls: Annotated[Table[Call], _Saved(kind="observed_call")]

@@ -9,6 +9,7 @@ import { attempt } from "../parts/notices.js";
 import { PhonePanel, usePhone, useQuality } from "../parts/phone.js";
 import { useText } from "../parts/preferences.js";
 import { announce, askPermission, mayNotify } from "../parts/ringing.js";
+import { Script } from "../parts/script.js";
 import { useShortcuts, ShortcutList } from "../parts/shortcuts.js";
 import { Left, Since } from "../parts/time.js";
 import { OwnCalls } from "../parts/own_callbacks.js";
@@ -45,6 +46,7 @@ export function AgentPage({ session, expired }) {
     <${StateBar} agent=${agent} reasons=${session.reasons || []} ask=${ask} shortcuts=${!asking} />
     <${CallCard} call=${call} after=${after} codes=${codes} can=${can} pending=${pending} agent=${agent} known=${known} asking=${asking} setAsking=${setAsking} />
     ${session.phone && html`<${PhonePanel} phone=${phone} />`}
+    <${Script} agent=${agent} call=${call?.script ? call.id : ""} />
     <div class="columns">
       <${OwnCalls} agent=${agent} />
       <${Today} agent=${agent} />
