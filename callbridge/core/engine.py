@@ -76,6 +76,7 @@ from callbridge.core.model.events import (
     PinEntered,
     PlanChanged,
     PlaybackEnded,
+    QualityMeasured,
     RecordingEnded,
     RecordingScored,
     ReferralRead,
@@ -94,7 +95,16 @@ from callbridge.core.model.world import Outcome, World
 from callbridge.core.outbound import callback_calls, campaigns, dialer
 from callbridge.core.recovery import order_failures, quarantine, snapshots
 from callbridge.core.reload import plan_change
-from callbridge.core.requests import after_call, agent_requests, audit, feature_codes, pin_guards, scores, scripts
+from callbridge.core.requests import (
+    after_call,
+    agent_requests,
+    audit,
+    call_quality,
+    feature_codes,
+    pin_guards,
+    scores,
+    scripts,
+)
 from callbridge.core.routing import announcements, audio, devices, offers, phone_replies
 from callbridge.core.transfers import holds, supervision, transfers
 
@@ -270,6 +280,8 @@ def _apply(world: World, event: AnyEvent) -> None:
             pin_guards.entered(world, event)
         case RecordingScored():
             scores.scored(world, event)
+        case QualityMeasured():
+            call_quality.measured(world, event)
         case EntityFaulted():
             quarantine.faulted(world, event)
         case _:

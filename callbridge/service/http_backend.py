@@ -21,7 +21,7 @@ from callbridge.adapters.system.threads import Threads
 from callbridge.adapters.views.board import Board
 from callbridge.adapters.views.calendars import hours
 from callbridge.adapters.views.callbacks import callback_to, callbacks
-from callbridge.core.model.events import PinEntered, RequestCarriedOut, TokenUsed
+from callbridge.core.model.events import PinEntered, QualityMeasured, RequestCarriedOut, TokenUsed
 from callbridge.core.model.facts import RequestRefused
 from callbridge.core.model.script_answers import ScriptAnswers
 from callbridge.core.model.switch import Switch
@@ -70,7 +70,7 @@ class HttpBackend:
         async with asyncio.timeout(ASKING):
             return await self._term.runtime.check_pin(PinEntered(at=self.now(), agent=agent, pin=pin, place=place))
 
-    def note(self, event: TokenUsed | RequestCarriedOut) -> None:
+    def note(self, event: TokenUsed | RequestCarriedOut | QualityMeasured) -> None:
         self._term.runtime.post(event)
 
     async def reload(self, *, dry_run: bool = False, force: bool = False, by: str = "") -> ReloadResult:

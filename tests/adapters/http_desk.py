@@ -32,7 +32,7 @@ from callbridge.adapters.views.calendars import hours
 from callbridge.adapters.views.callbacks import callback_to, callbacks
 from callbridge.adapters.views.reload_report import reload_report
 from callbridge.adapters.views.timelines import Timelines
-from callbridge.core.model.events import AnyEvent, PinEntered, PlanChanged, RequestCarriedOut, TokenUsed
+from callbridge.core.model.events import AnyEvent, PinEntered, PlanChanged, QualityMeasured, RequestCarriedOut, TokenUsed
 from callbridge.core.model.facts import RequestRefused
 from callbridge.core.model.plan import Plan
 from callbridge.core.model.script_answers import ScriptAnswers
@@ -119,8 +119,10 @@ class ToyDesk:
             raise self.fault
         return self.tell(PinEntered(at=self.now(), agent=agent, pin=pin, place=place)).answer is True
 
-    def note(self, event: TokenUsed | RequestCarriedOut) -> None:
-        if isinstance(event, RequestCarriedOut):
+    def note(self, event: TokenUsed | RequestCarriedOut | QualityMeasured) -> None:
+        if isinstance(event, QualityMeasured):
+            self.tell(event)
+        elif isinstance(event, RequestCarriedOut):
             self.carried_out.append((event.by, event.request, event.to))
             self.tell(event)
         else:

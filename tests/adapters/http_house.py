@@ -48,6 +48,7 @@ from callbridge.core.model.events import (
     PbxSnapshot,
     PinEntered,
     PlanChanged,
+    QualityMeasured,
     RequestCarriedOut,
     TokenUsed,
 )
@@ -145,7 +146,7 @@ class House:
     async def check_pin(self, agent: str, pin: str, place: str) -> bool:
         return await self.runtime.check_pin(PinEntered(at=self.clock.now(), agent=agent, pin=pin, place=place))
 
-    def note(self, event: TokenUsed | RequestCarriedOut) -> None:
+    def note(self, event: TokenUsed | RequestCarriedOut | QualityMeasured) -> None:
         self.runtime.post(event)
 
     async def reload(self, *, dry_run: bool = False, force: bool = False, by: str = "") -> ReloadResult:

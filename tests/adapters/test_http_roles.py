@@ -50,6 +50,7 @@ MATRIX = {
     "GET /api/walls/{name}": "vasA",
     "GET /api/walls/{name}/views": "vasA",
     "GET /api/phone": "c",
+    "POST /api/phone/quality": "a",
     "GET /api/queues": "vasA",
     "GET /api/queues/{name}": "vasA",
     "GET /api/agents": "vasA",

@@ -474,6 +474,8 @@ async def test_no_answer_of_the_api_tells_a_number(tmp_path: Any) -> None:
             for route in ROUTES:
                 if route.method != "GET" or route.media == "text/event-stream" or route.path.startswith(OF_THE_HISTORY):
                     continue
+                if route.path == "/api/phone":  # never for tokens; it tells an endpoint and its password
+                    continue
                 for path in paths(desk, route.path):
                     async with client.get(path, headers=head) as answer:
                         assert answer.status == 200, path

@@ -64,6 +64,8 @@ CONTRACT = {
     "visits_offered": ("counter", {"queue", "tier"}),
     "visits_ended": ("counter", {"queue", "tier", "outcome"}),
     "visits_within_target": ("counter", {"queue", "tier"}),
+    "voice_mos": ("histogram", {"queue"}),
+    "voice_packets": ("counter", {"queue", "result"}),
     "answer_wait_seconds": ("histogram", {"queue", "tier"}),
     "abandon_wait_seconds": ("histogram", {"queue", "tier"}),
     "talk_seconds": ("histogram", {"queue", "direction"}),

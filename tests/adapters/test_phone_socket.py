@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -13,7 +14,9 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 
 from callbridge.adapters.http import Account, AccountKind, Accounts, ApiToken, BrowserPhone, HttpSettings, TokenRole
+from callbridge.adapters.http.phone_routes import MOST_REPORTS
 from callbridge.adapters.http.phone_socket import LARGEST_MESSAGE, MOST_SOCKETS
+from callbridge.core.model.facts import TalkBegan
 from tests.adapters.http_desk import Client, ToyDesk, client_of
 
 SETTINGS = HttpSettings(tokens=[ApiToken(name="anna", role=TokenRole.AGENT, token="anna", agent="a0")])
@@ -175,3 +178,49 @@ async def test_the_end_of_the_session_ends_the_connection(monkeypatch: pytest.Mo
         await client.delete("/api/session", headers=headers | same_site(client))
         ended: Any = await socket.receive()
         assert ended.type in (aiohttp.WSMsgType.CLOSE, aiohttp.WSMsgType.CLOSED)
+
+
+QUALITY = {"codec": "PCMU", "received": 490, "lost": 10, "jitter": 0.004, "rtt": None, "mos": 4.2, "worst_mos": 3.9}
+
+
+def talked(desk: ToyDesk, agent: str) -> str:
+    """A call in which this agent has talked."""
+    desk.stories.on_facts([TalkBegan(seq=1, at=desk.now(), call="c1", agent=agent, queue="q0", leg="pbx1/x", waited=3.0)])
+    return "c1"
+
+
+async def report(desk: ToyDesk, client: Client, body: dict[str, Any]) -> int:
+    headers = await logged_in(desk) | same_site(client) | {"Content-Type": "application/json"}
+    answer = await client.post("/api/phone/quality", data=json.dumps(body), headers=headers)
+    return answer.status
+
+
+async def test_the_quality_of_an_own_call_becomes_a_fact() -> None:
+    async with pbx_and_client() as (_, desk, client):
+        assert await report(desk, client, {"call": talked(desk, "a0"), **QUALITY}) == 204
+        (fact,) = [fact for fact in desk.stories.timeline("c1") or () if fact["type"] == "call_quality"]
+        assert QUALITY.items() <= fact.items()
+        assert (fact["agent"], fact["queue"]) == ("a0", "q0")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"mos": 7}, {"lost": -1}, {"codec": "<b>"}, {"rtt": float("inf")}, {"jitter": 1e9}, {"more": 1}],
+    ids=["mos", "lost", "codec", "rtt", "jitter", "more"],
+)
+async def test_what_no_page_of_ours_measures_is_refused(change: dict[str, Any]) -> None:
+    async with pbx_and_client() as (_, desk, client):
+        assert await report(desk, client, {"call": talked(desk, "a0"), **QUALITY, **change}) == 400
+
+
+async def test_an_agent_reports_no_calls_of_others() -> None:
+    async with pbx_and_client() as (_, desk, client):
+        assert await report(desk, client, {"call": talked(desk, "a1"), **QUALITY}) == 403
+        assert await report(desk, client, {"call": "nobody", **QUALITY}) == 403
+
+
+async def test_reports_are_limited() -> None:
+    async with pbx_and_client() as (_, desk, client):
+        body = {"call": talked(desk, "a0"), **QUALITY}
+        assert {await report(desk, client, body) for _ in range(MOST_REPORTS)} == {204}
+        assert await report(desk, client, body) == 429

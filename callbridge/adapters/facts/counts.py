@@ -24,6 +24,7 @@ from callbridge.core.model.facts import (
     CallbackRequested,
     CallbackTried,
     CallDiverted,
+    CallQuality,
     CallRecorded,
     CallRefused,
     CallRepeated,
@@ -56,6 +57,7 @@ _TALKS = (5, 15, 30, 60, 120, 180, 300, 600, 900, 1800, 3600, 7200)
 _IDLE = (1, 2, 5, 10, 20, 30, 45, 60, 90, 120, 180, 300, 600)
 _DELAY = (0.1, 0.2, 0.3, 0.5, 0.75, 1, 1.25, 1.5, 1.75, 2, 3, 5)
 _SHARES = (0.0, 0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.95, 1.0)
+_MOS = (1.0, 2.0, 2.6, 3.1, 3.6, 4.0, 4.2, 4.5)
 QUICK = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5)
 
 
@@ -143,6 +145,9 @@ POINTS = _histogram("quality_points", "Points of recordings without fatal criter
 EACH_AGENTS_REVIEWS = _counter(REVIEWS.name, REVIEWS.text, *REVIEWS.labels, "agent", free="agent")
 EACH_AGENTS_SCORE = replace(SCORE, labels=(*SCORE.labels, "agent"), free=frozenset({"agent"}))
 EACH_AGENTS_POINTS = replace(POINTS, labels=(*POINTS.labels, "agent"), free=frozenset({"agent"}))
+
+MOS = _histogram("voice_mos", "Voice quality of conversations at phones in the browser, 1 to 4.5.", _MOS, "queue")
+PACKETS = _counter("voice_packets", "Packets of callers' voice at phones in the browser, by result.", "queue", "result")
 
 _ALL = tuple(value for value in vars().values() if isinstance(value, Family))
 _EACH_AGENTS = (EACH_AGENTS_SECONDS, EACH_AGENTS_REVIEWS, EACH_AGENTS_SCORE, EACH_AGENTS_POINTS)
@@ -303,6 +308,12 @@ def _of_quality(fact: CallScored) -> Iterator[Growth]:
         yield EACH_AGENTS_POINTS, of_agent, fact.non_fatal_accuracy
 
 
+def _of_voice(fact: CallQuality) -> Iterator[Growth]:
+    yield MOS, (fact.queue,), fact.mos
+    yield PACKETS, (fact.queue, "received"), float(fact.received)
+    yield PACKETS, (fact.queue, "lost"), float(fact.lost)
+
+
 _READERS: dict[type, Callable[[Any], Iterator[Growth]]] = {
     kind: read
     for kinds, read in (
@@ -314,7 +325,7 @@ _READERS: dict[type, Callable[[Any], Iterator[Growth]]] = {
         (_OfCampaigns, _of_campaigns),
     )
     for kind in get_args(kinds)
-} | {CallScored: _of_quality}
+} | {CallScored: _of_quality, CallQuality: _of_voice}
 
 
 def counts(fact: AnyFact) -> Iterator[Growth]:

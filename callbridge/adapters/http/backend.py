@@ -24,6 +24,7 @@ from callbridge.core.model.events import (
     CampaignRequested,
     DispositionRequested,
     NoteRequested,
+    QualityMeasured,
     RequestCarriedOut,
     ScriptAnswersGiven,
     SwitchTurned,
@@ -77,7 +78,7 @@ class Backend(Protocol):
     async def check_pin(self, agent: str, pin: str, place: str) -> bool:
         """Whether this is the agent's PIN, and may be tried from there. Raises TimeoutError."""
 
-    def note(self, event: TokenUsed | RequestCarriedOut) -> None:
+    def note(self, event: TokenUsed | RequestCarriedOut | QualityMeasured) -> None:
         """Have the core record this; returns at once."""
 
     async def reload(self, *, dry_run: bool = False, force: bool = False, by: str = "") -> ReloadResult:

@@ -99,7 +99,7 @@ def make_app(settings: HttpSettings, backend: Backend, probes: Probes, feed: Eve
     readers = Readers(feed, settings.limits, refusals)
     logins = RateLimit(settings.logins, now=asyncio.get_running_loop().time)
     handlers = _Handlers(backend, probes, readers, logins, log_ins)
-    phones = PhoneHandlers(log_ins, backend.accounts)
+    phones = PhoneHandlers(log_ins, backend)
     groups = (
         handlers,
         SessionHandlers(log_ins, backend.accounts, opened),

@@ -7,6 +7,7 @@ the PBX asks for the endpoint's password itself. Voice does not come this way; b
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections import Counter
 from collections.abc import Awaitable, Callable
 
@@ -34,12 +35,14 @@ CLOSES_WITHIN = 1.0
 
 
 class PhoneSockets:
-    """All that are open. Use ``close`` before the server stops, which would wait for them otherwise."""
+    """All that are open. Use ``close`` when the server stops: both sides are said goodbye to."""
 
     def __init__(self) -> None:
         self._session: aiohttp.ClientSession | None = None
         self._open: Counter[str] = Counter()
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._closing = asyncio.Event()
+        self._all_closed = asyncio.Event()
+        self._all_closed.set()
 
     async def serve(
         self, request: web.Request, phone: BrowserPhone, goes_on: Callable[[], Awaitable[bool]]
@@ -53,6 +56,7 @@ class PhoneSockets:
         if self._open[phone.phone] >= MOST_SOCKETS:
             raise Problem(429, "too many connections of this phone", retry_after=PING_EVERY)
         self._open[phone.phone] += 1
+        self._all_closed.clear()
         try:
             theirs = await self._reach(phone)
             try:
@@ -64,12 +68,15 @@ class PhoneSockets:
         finally:
             self._open[phone.phone] -= 1
             self._open += Counter()  # without those at zero
+            if not self._open:
+                self._all_closed.set()
         return ours
 
     async def close(self) -> None:
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._closing.set()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(2 * CLOSES_WITHIN):
+                await self._all_closed.wait()
         if self._session is not None:
             await self._session.close()
             self._session = None
@@ -101,19 +108,18 @@ class PhoneSockets:
         theirs: aiohttp.ClientWebSocketResponse,
         goes_on: Callable[[], Awaitable[bool]],
     ) -> None:
-        tasks = {
+        tasks = [
             asyncio.create_task(_copy(ours, theirs)),
             asyncio.create_task(_copy(theirs, ours)),
             asyncio.create_task(_while(goes_on)),
-        }
-        self._tasks |= tasks
+            asyncio.create_task(self._closing.wait()),
+        ]
         try:
             await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         finally:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
-            self._tasks -= tasks
 
 
 _Side = web.WebSocketResponse | aiohttp.ClientWebSocketResponse

@@ -126,6 +126,13 @@ def _call_noted(fact: FactFields, plan: Plan, arrived: float) -> str:
     return f"note by {fact['by']}: {' '.join(str(fact['text']).split())}"
 
 
+def _call_quality(fact: FactFields, plan: Plan, arrived: float) -> str:
+    packets = int(fact["received"]) + int(fact["lost"])
+    lost = 100 * int(fact["lost"]) / packets if packets else 0.0
+    scores = f"MOS {fact['mos']:.1f}, at worst {fact['worst_mos']:.1f}"
+    return f"voice quality at {fact['agent']}: {scores}, {lost:.1f} % of packets lost"
+
+
 def _call_scored(fact: FactFields, plan: Plan, arrived: float) -> str:
     score = "nothing applied" if fact["score"] is None else f"{float(fact['score']):.1%}"
     failed = f"; failed: {str(fact['failed']).replace(',', ', ')}" if fact["failed"] else ""
@@ -163,6 +170,7 @@ SERVICE_SENTENCES: Sentences = {
     "voicemail_left": _voicemail_left,
     "callback_requested": _callback_requested,
     "callback_refused": _callback_refused,
+    "call_quality": _call_quality,
     "call_scored": _call_scored,
     "attempt_made": _attempt_made,
     "attempt_ended": _attempt_ended,

@@ -11,7 +11,7 @@ from typing import Any
 
 from callbridge.adapters.facts.codec import fact_dict
 from callbridge.adapters.facts.masking import personal
-from callbridge.core.model.facts import AnyFact, CallEnded, CallScored, WrapUpEnded
+from callbridge.core.model.facts import AnyFact, CallEnded, CallQuality, CallScored, WrapUpEnded
 
 
 def plain_fact(fact: AnyFact, *, mask: bool = True) -> dict[str, Any]:
@@ -40,7 +40,7 @@ class Timelines:
                 continue
             timeline = self._facts.get(fact.call)
             if timeline is None:
-                if isinstance(fact, (WrapUpEnded, CallScored)):
+                if isinstance(fact, (WrapUpEnded, CallScored, CallQuality)):
                     continue  # of a call that is forgotten already
                 timeline = self._facts[fact.call] = deque(maxlen=self._longest)
             timeline.append(fact)

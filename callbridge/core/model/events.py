@@ -681,6 +681,25 @@ class RecordingScored(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class QualityMeasured(Event):
+    """A phone in the browser has measured how the share of ``agent`` in a call sounded. ``received`` and ``lost``: packets of the
+    caller's voice; ``jitter`` and ``rtt`` (round trip): mean, seconds; ``loss_sent``: the share of the agent's packets that
+    the PBX did not get; ``mos``: mean opinion score, 1 to 5; ``worst_mos``: of the worst two seconds."""
+
+    call: str
+    agent: str
+    queue: str
+    codec: str
+    received: int
+    lost: int
+    mos: float
+    worst_mos: float
+    jitter: float | None = None
+    rtt: float | None = None
+    loss_sent: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class EntityFaulted(Event):
     """A bug of ours: the step of this entity raised. The core quarantines the entity as gently as it can."""
 
@@ -750,5 +769,6 @@ AnyEvent = (
     | RequestCarriedOut
     | PinEntered
     | RecordingScored
+    | QualityMeasured
     | EntityFaulted
 )

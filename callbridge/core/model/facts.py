@@ -634,6 +634,20 @@ class CallScored(Fact):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CallQuality(Fact):
+    """How an agent's share of a call sounded at a phone in the browser, as ``QualityMeasured`` says."""
+
+    codec: Plain
+    received: int
+    lost: int
+    mos: float
+    worst_mos: float
+    jitter: float | None = None
+    rtt: float | None = None
+    loss_sent: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class EntityQuarantined(Fact):
     kind: Plain
     id: RowKey
@@ -783,5 +797,6 @@ AnyFact = (
     | ConfigReloaded
     | ApiLoggedIn
     | CallScored
+    | CallQuality
     | EntityQuarantined
 )
