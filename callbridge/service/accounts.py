@@ -77,7 +77,7 @@ def accounts(settings: Settings) -> Accounts:
 
 
 def _browser_phone(settings: Settings, phone: str, own: BrowserPhoneConfig | OwnPhoneConfig) -> BrowserPhone:
-    """Asterisk serves SIP over WebSocket beside ARI, on the same port."""
+    """``phone``: as the configuration names it."""
     pbx = next((each for each in settings.pbx if phone.startswith(f"{each.name}/")), settings.pbx[0])
     endpoint = endpoint_of(phone).partition("/")[2]
     return BrowserPhone(
@@ -85,7 +85,7 @@ def _browser_phone(settings: Settings, phone: str, own: BrowserPhoneConfig | Own
         endpoint=endpoint,
         user=own.user or endpoint,
         password=own.password.get_secret_value(),
-        socket=f"{pbx.ari.url.rstrip('/').removesuffix('/ari')}/ws",
+        socket=pbx.sip_socket,
     )
 
 

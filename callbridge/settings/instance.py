@@ -177,6 +177,11 @@ class PbxConfig(ConfigSection):
     """An order not answered within this time counts as failed, although Asterisk may have carried it out. Example:
     `5s`"""
 
+    @property
+    def sip_socket(self) -> str:
+        """Where Asterisk takes SIP over WebSocket: beside ARI, on the same port."""
+        return f"{self.ari.url.rstrip('/').removesuffix('/ari')}/ws"
+
     @field_validator("bridge_type")
     @classmethod
     def _known_type(cls, value: str) -> str:

@@ -99,6 +99,19 @@ async def test_endpoints_where_silence_never_ends_a_call_are_told(pbx: Pbx, tmp_
     assert said == "ok: lost media ends calls at all 3 endpoints of agents and trunks"
 
 
+async def test_a_phone_for_the_browser_is_examined_line_by_line(pbx: Pbx, tmp_path: Path) -> None:
+    own = {"browser_phone": {"password": "change-me-1101"}}
+    settings = config(pbx, agents={"ann": agent("1101", {"support": 1}) | own, "bob": agent("1001", {"support": 1}) | own})
+    sample = (Path(__file__).parents[2] / "dialplan/samples/pjsip-browser.conf").read_text()
+    async with added(pbx, "pjsip.conf", sample, "module reload res_pjsip.so"):
+        findings = await found(tmp_path, settings)
+    said = of(findings, "browser phones")
+    assert f"ok: the PBX takes SIP over WebSocket at http://127.0.0.1:{pbx.http_port}/ws" in said
+    assert [text for text in said if "PJSIP/1101" in text] == []
+    assert any("PJSIP/1001: no WebRTC: use_avpf is false, media_encryption is no" in text for text in said)
+    assert any("PJSIP/1001: transport = transport-udp is udp" in text for text in said)
+
+
 async def test_wrong_passwords_are_named(pbx: Pbx, tmp_path: Path) -> None:
     findings = await found(tmp_path, config(pbx, ari={"password": "wrong"}, ami={"secret": "wrong"}))
     assert [text.partition(":")[0] for text in faults(findings)] == ["ari user", "ami user"]

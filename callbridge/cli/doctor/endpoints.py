@@ -43,6 +43,11 @@ async def read(ari: AriSession, names: Sequence[str]) -> Endpoints:
     return found
 
 
+async def read_object(ari: AriSession, kind: str, name: str) -> dict[str, str] | None:
+    """The settings of an object of pjsip.conf; None when there is none, or it is not shown."""
+    return (await _object(ari, kind, name))[1]
+
+
 async def _object(ari: AriSession, kind: str, name: str) -> tuple[int, dict[str, str] | None]:
     status, listed = await ari.get(f"{_OBJECTS}/{kind}/{quote(name, safe='')}")
     if status != 200 or not isinstance(listed, list):

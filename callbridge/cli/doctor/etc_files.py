@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from callbridge.cli.conf_files import read_conf
-from callbridge.cli.doctor import endpoints
+from callbridge.cli.doctor import browser_phones, endpoints
 from callbridge.cli.doctor.findings import Finding, fault, ok, warning
 from callbridge.settings.instance import PbxConfig
 from callbridge.settings.models import Settings
@@ -25,6 +25,11 @@ def examine(etc: Path, pbx: PbxConfig, settings: Settings) -> Iterator[Finding]:
         yield from cut_at_semicolons(pjsip, "pjsip.conf", "password")
     phones = {phone: id for id, agent in settings.agents.items() for phone in agent.all_phones}
     yield from chan_sip(phones, sip, pjsip)
+    if browser_phones.phones_of(settings, pbx):
+        if (rtp := _read(etc / "rtp.conf")) is not None:
+            yield from browser_phones.rtp_conf(rtp)
+        if pjsip is not None:
+            yield from browser_phones.identified(pjsip, pbx)
     if pjsip is not None:
         yield from endpoints.several_contacts(contacts(phones, pjsip), endpoints.called_at_one_device(settings))
 

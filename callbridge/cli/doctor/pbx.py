@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 
 from callbridge.cli.client import Client
 from callbridge.cli.conf_files import read_conf
-from callbridge.cli.doctor import dead_phones, devices, dialplan, endpoints, hints, rules
+from callbridge.cli.doctor import browser_phones, dead_phones, devices, dialplan, endpoints, hints, rules
 from callbridge.cli.doctor.ami import AmiRefused, AmiSession, AmiTrouble, Message
 from callbridge.cli.doctor.ari import AriSession, AriTrouble
 from callbridge.cli.doctor.findings import Finding, fault, ok, unseen, warning
@@ -45,6 +45,8 @@ class Patient:
     """Endpoints of tie lines to other PBXs, and the settings that name them."""
     contexts: Sequence[str] = ()
     """Further contexts that the dialplan must have."""
+    running: frozenset[str] = frozenset()
+    """The modules of the PBX, once ARI has told of them."""
 
     @property
     def client(self) -> Client:
@@ -52,6 +54,10 @@ class Patient:
         tokens = [http.token, *(each.token for each in http.tokens)]
         token = next((each.get_secret_value() for each in tokens if each is not None), "")
         return Client(f"http://{http.host}:{http.port}", token)
+
+    @property
+    def browser_phones(self) -> dict[str, str]:
+        return browser_phones.phones_of(self.settings, self.pbx)
 
     @property
     def phones(self) -> list[str]:
@@ -125,6 +131,9 @@ async def _ari(ari: AriSession, patient: Patient) -> AsyncIterator[Finding]:
         yield finding
     for finding in endpoints.several_contacts(most, endpoints.called_at_one_device(patient.settings)):
         yield finding
+    if found := patient.browser_phones:
+        async for finding in browser_phones.examine(ari, found, patient.pbx, patient.running):
+            yield finding
     async for finding in _sounds(ari, patient):
         yield finding
 
@@ -165,8 +174,11 @@ async def _loaded(ari: AriSession, patient: Patient) -> AsyncIterator[Finding]:
         yield unseen("modules", f"ARI does not list them ({status})", "`module show` in Asterisk's console")
         return
     running = {str(each.get("name", "")).removesuffix(".so") for each in listed if each.get("status") == "Running"}
-    listens = any(one.amd for one in patient.settings.campaigns.values())
-    for finding in rules.modules(running, {"app_amd": "campaigns with amd: yes"} if listens else {}):
+    patient.running = frozenset(running)
+    more = {"app_amd": "campaigns with amd: yes"} if any(one.amd for one in patient.settings.campaigns.values()) else {}
+    if patient.browser_phones:
+        more |= browser_phones.WEBRTC_MODULES
+    for finding in rules.modules(running, more):
         yield finding
 
 
