@@ -262,7 +262,9 @@ def _phones(settings: models.Settings) -> core.PhoneRules:
     pause = phones.do_not_disturb == "not_ready"
     headers = phones.auto_answer.sent() if phones.auto_answer is not None else core.AUTO_ANSWER
     timing = phones.silent_after, phones.dead_after
-    return core.PhoneRules(*timing, pause_on_dnd=pause, auto_answer=headers, domains=phones.domains, allowed=phones.allowed)
+    own = (user.browser_phone.phone for user in settings.users.values() if user.browser_phone is not None)
+    allowed = (*phones.allowed, *map(endpoint_of, own))
+    return core.PhoneRules(*timing, pause_on_dnd=pause, auto_answer=headers, domains=phones.domains, allowed=allowed)
 
 
 def _agent(settings: models.Settings, id: str, agent: AgentConfig) -> core.AgentPlan:

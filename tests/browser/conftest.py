@@ -18,7 +18,7 @@ Open = Callable[..., Awaitable[Page]]
 HANGS = 30_000
 """Milliseconds after which what a test waits for will not come. Alone a page is there within one second."""
 expect.set_options(timeout=HANGS)
-FAULTLESS = ("Failed to load resource",)
+FAULTLESS = ("Failed to load resource", "WebSocket connection to")
 """What Chromium writes whenever a server refuses something or is away."""
 
 

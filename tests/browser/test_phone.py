@@ -6,7 +6,9 @@ The endpoints are those of ``dialplan/samples/pjsip-browser.conf``, as it is.
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import signal
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -14,6 +16,7 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, Page, async_playwright, expect
 
+from callbridge.wire.passwords import hashed
 from tests.browser.conftest import Open
 from tests.lab import build, sounds
 from tests.lab.audio import Softphone
@@ -27,6 +30,8 @@ ON_16 = ("test_caller_and_page_hear_each_other",)
 PJSIP = (build.ROOT / "dialplan/samples/pjsip-browser.conf").read_text()
 VOICE, REPLY, MUSIC = sounds.TONES["caller"], sounds.TONES["agent"], sounds.TONES["music"]
 TOKENS = [{"name": "boss", "role": "admin", "token": "token-of-the-boss"}]
+PASSWORD = "correct horse"
+PASSWORD_HASH = str(hashed(PASSWORD, bytes(16)))
 PLAIN_SOUND = json.dumps({"processing": False})
 """The removal of noise would remove a tone."""
 
@@ -57,17 +62,20 @@ def browser_agent(number: str, skills: dict[str, int], connect: str = "ring", **
 
 
 async def opened_floor(house: House, connect: str = "ring", **more: Any) -> Callbridge:
-    agents = {"ann": browser_agent("1101", {"support": 1}, connect), "ben": agent("1008", {"sales": 1})}
+    agents = {
+        "ann": browser_agent("1101", {"support": 1}, connect, login=connect != "nailed_up"),
+        "ben": agent("1008", {"sales": 1}),
+    }
     queues = {name: {"steps": [{"skills": name}]} for name in ("support", "sales")}
     more = {"http": {"tokens": TOKENS}, "queue_defaults": {"ring_for": 30}} | more  # a busy machine is slow to press a button
     return await house.open(floor(agents, queues, **more))
 
 
-async def sign_in(opened: Open, bridge: Callbridge, user: str = "ann") -> Page:
-    page = await opened(f"{bridge.url}/agent")
+async def sign_in(opened: Open, bridge: Callbridge, user: str = "ann", password: str = "4711") -> Page:
+    page = await opened(bridge.url)
     await page.evaluate("value => localStorage.setItem('callbridge.sound', value)", PLAIN_SOUND)
     await page.get_by_label("User or agent").fill(user)
-    await page.get_by_label("Password or PIN").fill("4711")
+    await page.get_by_label("Password or PIN").fill(password)
     await page.keyboard.press("Enter")
     return page
 
@@ -87,8 +95,189 @@ async def test_caller_and_page_hear_each_other(house: House, pbx: Pbx, opened: O
         await bridge.until("talk_began")
         await caller.until_hears(REPLY)
         await until_page_hears(page, VOICE)
+        await page.get_by_role("button", name="Mute").click()
+        await caller.until_hears_no_more(REPLY)
+        await page.get_by_role("button", name="Unmute").click()
+        await caller.until_hears(REPLY)
+        await page.get_by_role("button", name="Hold").click()
+        await caller.until_hears(MUSIC)
+        await page.get_by_role("button", name="Resume").click()
+        await caller.until_hears(REPLY)
+        await page.get_by_role("button", name="Hang up").click()
+        await caller.until_state("DISCONNECTED")
+        ended = await bridge.until("talk_ended")
+    assert ended["hold_seconds"] > 0
+
+
+@pytest.mark.parametrize("connect", ["auto_answer", "nailed_up"])
+async def test_the_page_answers_by_itself(house: House, pbx: Pbx, opened: Open, connect: str) -> None:
+    bridge = await opened_floor(house, connect)
+    page = await sign_in(opened, bridge)
+    if connect == "nailed_up":
+        await page.get_by_role("button", name="Log in").click()
+        await page.get_by_role("button", name="Answer").click()
+    await bridge.until_state("ann", "ready")
+    async with Softphone(pbx, "4930100", trunk=True, tone=VOICE) as caller:
+        for number in (1, 2):
+            call = await caller.call("support")
+            await bridge.until("talk_began", count=number)
+            await caller.until_hears(REPLY, call)
+            await until_page_hears(page, VOICE)
+            await expect(page.locator(".quality")).to_contain_text("MOS")
+            caller.hang_up(call)
+            await bridge.until("talk_ended", count=number)
+            await bridge.until("wrap_up_ended", count=number)
+    await bridge.ask("ann", "logout")
+    quality = await bridge.until("call_quality", count=2)
+    assert quality["agent"] == "ann"
+    assert quality["codec"] == "PCMU"
+    assert quality["received"] > 0
+
+
+async def test_a_conversation_outlives_callbridge_and_the_page_finds_its_way_back(house: House, pbx: Pbx, opened: Open) -> None:
+    bridge = await opened_floor(house, "auto_answer")
+    house.explains("browser phone cannot reach the pbx")
+    page = await sign_in(opened, bridge)
+    await registered(page)
+    await bridge.until_state("ann", "ready")
+    async with Softphone(pbx, "4930100", trunk=True, tone=VOICE) as caller:
+        first = await caller.call("support")
+        await bridge.until("talk_began")
+        await bridge.stop()
+        await expect(page.locator(".phone .state")).to_have_text("No connection; it is tried again")
+        await caller.until_hears(REPLY)
+        await bridge.start()
+        await registered(page)
+        await caller.until_hears(REPLY)
+        await until_page_hears(page, VOICE)
+        await page.get_by_role("button", name="Hang up").click()
+        await caller.until_state("DISCONNECTED", first)
+        await bridge.until("wrap_up_ended")
+        # The other end of a conversation reaches the page on its new connection, too.
+        second = await caller.call("support")
+        await bridge.until("talk_began", count=2)
+        await bridge.stop()
+        await bridge.start()
+        await registered(page)
+        await until_page_hears(page, VOICE)
+        caller.hang_up(second)
+        await expect(page.get_by_role("button", name="Hang up")).to_have_count(0)
+        await bridge.until("talk_ended", count=2)
+
+
+async def test_a_closed_tab_and_a_pbx_that_starts_again_make_the_agent_offline_for_so_long(
+    house: House, pbx: Pbx, opened: Open
+) -> None:
+    bridge = await opened_floor(house)
+    house.explains("browser phone cannot reach the pbx")
+    page = await sign_in(opened, bridge)
+    await registered(page)
+    await bridge.until_state("ann", "ready")
+    await page.close()
+    await bridge.until_state("ann", "offline")
+    page = await sign_in(opened, bridge)
+    await bridge.until_state("ann", "ready")
+    await pbx.restart()
+    await expect(page.locator(".phone .state")).not_to_have_text("Ready for calls")
+    await registered(page)
+    await bridge.until_state("ann", "ready", limit=30.0)
+
+
+async def test_one_tab_is_the_phone_and_another_can_take_it_over(house: House, opened: Open) -> None:
+    bridge = await opened_floor(house)
+    first = await sign_in(opened, bridge)
+    await registered(first)
+    second = await first.context.new_page()
+    await second.goto(f"{bridge.url}/agent")
+    await expect(second.locator(".phone")).to_contain_text("in another tab")
+    await second.get_by_role("button", name="Use it here").click()
+    await registered(second)
+    await expect(first.locator(".phone")).to_contain_text("in another tab")
+    await second.close()
+    await registered(first)
+    await bridge.until_state("ann", "ready")
+
+
+async def test_a_tab_that_is_asleep_makes_the_agent_offline_and_no_call_is_missed(
+    house: House, browser: Browser, opened: Open
+) -> None:
+    """Its WebSocket stays open, but nothing in it answers the PBX."""
+    bridge = await opened_floor(house)
+    page = await sign_in(opened, bridge)
+    await registered(page)
+    await bridge.until_state("ann", "ready")
+    devtools = await browser.new_browser_cdp_session()
+    running = (await devtools.send("SystemInfo.getProcessInfo"))["processInfo"]
+    renderers = [one["id"] for one in running if one["type"] == "renderer"]
+    for pid in renderers:
+        os.kill(pid, signal.SIGSTOP)
+    try:
+        await bridge.until_state("ann", "offline", limit=40.0)
+    finally:
+        for pid in renderers:
+            os.kill(pid, signal.SIGCONT)
+    await bridge.until_state("ann", "ready", limit=40.0)
+    assert bridge.facts("offer_made") == []
+
+
+async def test_an_agent_consults_from_the_page_and_transfers(house: House, pbx: Pbx, opened: Open) -> None:
+    bridge = await opened_floor(house, "auto_answer")
+    ann, other = await sign_in(opened, bridge), sounds.TONES["third"]
+    await registered(ann)
+    await bridge.ask("ben", "login")
+    async with Softphone(pbx, "1008", tone=other), Softphone(pbx, "4930100", trunk=True, tone=VOICE) as caller:
+        await caller.call("support")
+        await bridge.until("talk_began")
+        await until_page_hears(ann, VOICE)
+        await ann.get_by_role("button", name="Consult").click()
+        await ann.keyboard.type("1008")
+        await ann.locator(".targets li").filter(has_text="Agent 1008").click()
+        await until_page_hears(ann, other)
+        await ann.get_by_role("button", name="Complete transfer").click()
+        await expect(ann.locator(".phone").get_by_role("button", name="Hang up")).to_have_count(0)
+        await caller.until_hears(other)
+        await bridge.until("transfer_ended", result="completed")
         caller.hang_up()
-        await bridge.until("talk_ended")
+        await bridge.until("call_ended")
+
+
+async def test_a_supervisor_listens_with_the_own_page(house: House, pbx: Pbx, opened: Open) -> None:
+    maria = {
+        "role": "supervisor",
+        "password": PASSWORD_HASH,
+        "browser_phone": {"phone": "PJSIP/1102", "password": "change-me-1102"},
+    }
+    bridge = await opened_floor(house, users={"maria": maria})
+    await bridge.ask("ann", "logout")
+    await bridge.ask("ben", "login")
+    page = await sign_in(opened, bridge, "maria", PASSWORD)
+    await registered(page)
+    async with Softphone(pbx, "1008", tone=REPLY), Softphone(pbx, "4930100", trunk=True, tone=VOICE) as caller:
+        await caller.call("sales")
+        await bridge.until("talk_began")
+        await page.get_by_role("button", name="Listen").click()
+        await page.get_by_role("dialog").get_by_role("button", name="Listen").click()  # the own phone is filled in
+        await page.get_by_role("button", name="Answer").click()
+        await bridge.until("supervision_started")
+        await until_page_hears(page, VOICE)
+        caller.hang_up()
+        await bridge.until("call_ended")
+        await expect(page.get_by_role("button", name="Hang up")).to_have_count(0)
+
+
+async def test_without_a_microphone_the_page_says_what_to_do_and_takes_no_calls(house: House) -> None:
+    bridge = await opened_floor(house)
+    async with async_playwright() as playwright:
+        deaf = await playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox", "--disable-gpu"])
+        page = await (await deaf.new_context(locale="en-GB")).new_page()
+        await page.goto(f"{bridge.url}/agent")
+        await page.get_by_label("User or agent").fill("ann")
+        await page.get_by_label("Password or PIN").fill("4711")
+        await page.keyboard.press("Enter")
+        await expect(page.locator(".phone .state")).to_have_text("No microphone")
+        await expect(page.get_by_role("alert")).to_contain_text("Until then no calls come")
+        await bridge.until_state("ann", "offline")
+        await deaf.close()
 
 
 async def until_page_hears(page: Page, frequency: float) -> None:

@@ -7,6 +7,7 @@ import { Campaigns } from "../parts/campaigns.js";
 import { Explanation } from "../parts/explanation.js";
 import { html } from "../parts/html.js";
 import { StaleBanner } from "../parts/marks.js";
+import { PhonePanel, usePhone } from "../parts/phone.js";
 import { useText } from "../parts/preferences.js";
 import { QueuesTable } from "../parts/queues_table.js";
 import { CallsTable } from "../parts/calls_table.js";
@@ -26,12 +27,14 @@ export function SupervisorPage({ session, expired }) {
     document.title = `${t("page.supervisor")} – callbridge`;
   });
   const explain = (kind, name, label) => setExplained({ kind, name, label });
+  const phone = usePhone(session.phone);
   const shared = { known, session, queue, explain };
   return html`<div class="supervisor-page">
     <h1 class="unseen">${t("page.supervisor")}</h1>
     <${StaleBanner} status=${status} code=${code} />
     ${known.whole &&
     html`<${Alerts} known=${known} waiting=${waiting} />
+      ${session.phone && html`<${PhonePanel} phone=${phone} />`}
       <${QueuesTable} ...${shared} choose=${setQueue} />
       <${WaitingTable} ...${shared} waiting=${waiting} />
       <${AgentsTable} ...${shared} />

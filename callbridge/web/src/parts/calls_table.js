@@ -18,7 +18,7 @@ const AT_PHONE = ["listen", "whisper", "barge", "take-over"];
 export function CallsTable({ known, session, queue, explain }) {
   const t = useText();
   const [asked, setAsked] = useState(null);
-  const [phone, setPhone] = useState("");
+  const [phone, setPhone] = useState(session.phone || "");
   const rows = rowsOf(known, "calls", "arrived_at").filter((row) => row.state !== "waiting" && (!queue || row.queue === queue));
   return html`<section class="card" aria-label=${t("calls")}>
     <h2>${t("calls")} <small>${rows.length}</small></h2>

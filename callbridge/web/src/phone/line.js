@@ -9,7 +9,11 @@ const DOMAIN = "callbridge.invalid";
 /** The PBX knows an endpoint by its name; whatever stands behind the @ is of no account. */
 const EXPIRES = 120;
 /** Seconds. Timers of a tab in the background run once a minute: JsSIP registers again early enough. */
-const LOOK_EVERY = 5_000;
+const ASK_EVERY = 40_000;
+/** Milliseconds after which the phone registers again only to see whether anybody is there: a network that is gone says nothing. */
+const ANSWERS_WITHIN = 10_000;
+/** Milliseconds in which the PBX must take a registration. JsSIP would wait for 32 s, for one that a starting PBX has dropped, too. */
+const LOOK_EVERY = 2_000;
 /** Milliseconds between two measurements. */
 const QUIET = { status_code: 486, reason_phrase: "Busy Here" };
 
@@ -29,6 +33,8 @@ export function openLine(settings, changed) {
   let sample = null;
   let clock = null;
   let wasLost = false;
+  let patience = null;
+  let heartbeat = null;
 
   const set = (change) => {
     state = { ...state, ...change };
@@ -38,8 +44,17 @@ export function openLine(settings, changed) {
 
   function register() {
     const scheme = location.protocol === "https:" ? "wss:" : "ws:";
+    const socket = new WebSocketInterface(`${scheme}//${location.host}${settings.socket}`);
+    const answered = () => clearTimeout(patience);
+    const awaitAnswer = () => {
+      answered();
+      patience = setTimeout(() => {
+        socket.disconnect(); // which JsSIP does not notice by itself
+        socket.ondisconnect(true, 0, "no answer");
+      }, ANSWERS_WITHIN);
+    };
     agent = new UA({
-      sockets: [new WebSocketInterface(`${scheme}//${location.host}${settings.socket}`)],
+      sockets: [socket],
       uri: `sip:${settings.endpoint}@${DOMAIN}`,
       authorization_user: settings.user,
       password: settings.password,
@@ -48,24 +63,38 @@ export function openLine(settings, changed) {
       connection_recovery_max_interval: 5,
       user_agent: "callbridge",
     });
+    agent.on("connecting", awaitAnswer);
     agent.on("registered", () => {
+      answered();
       set({ link: "registered" });
       if (wasLost) bringBack();
       wasLost = false;
     });
     agent.on("unregistered", () => set({ link: "connecting" }));
-    agent.on("registrationFailed", ({ response }) => set({ link: response ? "refused" : "lost", fault: response ? String(response.status_code) : "" }));
+    agent.on("registrationFailed", ({ response }) => {
+      answered();
+      set({ link: response ? "refused" : "lost", fault: response ? String(response.status_code) : "" });
+      if (response) patience = setTimeout(() => agent?.isConnected() && agent.register(), ANSWERS_WITHIN);
+    });
     agent.on("disconnected", () => {
+      answered();
       wasLost = true;
       set({ link: "lost" });
     });
     agent.on("newRTCSession", ({ originator, session: next, request }) => originator === "remote" && comes(next, request));
     agent.start();
+    heartbeat = setInterval(() => {
+      if (!agent?.isRegistered()) return;
+      awaitAnswer();
+      agent.register();
+    }, ASK_EVERY);
   }
 
-  // The PBX still knows this phone by a connection that is gone: a new offer says where it is now, and by which network.
+  // The PBX still knows this phone by a connection that is gone: a new offer says where it is now, and over which network.
   function bringBack() {
-    if (session?.isEstablished()) session.renegotiate({ rtcOfferConstraints: { iceRestart: true } });
+    if (!session?.isEstablished()) return;
+    const voice = session.connection.iceConnectionState;
+    session.renegotiate(["connected", "completed"].includes(voice) ? {} : { rtcOfferConstraints: { iceRestart: true } });
   }
 
   function comes(next, request) {
@@ -95,6 +124,9 @@ export function openLine(settings, changed) {
   }
 
   function heard(connection) {
+    connection.addEventListener("iceconnectionstatechange", () => {
+      if (connection.iceConnectionState === "failed" && agent?.isRegistered()) bringBack();
+    });
     connection.addEventListener("track", ({ streams, track }) => {
       const stream = streams[0] || new MediaStream([track]);
       audio.srcObject = stream;
@@ -137,10 +169,16 @@ export function openLine(settings, changed) {
 
   // Without a microphone this is no phone: it does not register, and its agent is offline instead of missing calls.
   function silent(error) {
+    quiet();
     agent?.stop();
     agent = null;
     closeMicrophone();
     set({ link: "silent", fault: microphoneFault(error) });
+  }
+
+  function quiet() {
+    clearInterval(heartbeat);
+    clearTimeout(patience);
   }
 
   async function start() {
@@ -225,6 +263,7 @@ export function openLine(settings, changed) {
       clearInterval(clock);
       session?.terminate();
       agent?.stop();
+      quiet();
       closeMicrophone();
       level.close();
       audio.remove();
