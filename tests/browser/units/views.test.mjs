@@ -37,3 +37,19 @@ test("rows are ordered by a field, numbers in names as numbers", () => {
   assert.deepEqual(rowsOf(known, "calls", "at").map((row) => row.at), [9, 10]);
   assert.deepEqual(rowsOf(known, "nothing"), []);
 });
+
+test("rows keep their order through changes of other fields, and are ordered again when it is touched", () => {
+  let known = applied(NOTHING, "whole", { seq: 1, at: 0, parts: { agents: { 1: { name: "b", n: 1 }, 2: { name: "a", n: 1 }, 3: { name: "c", n: 1 } } } }, 0);
+  const names = () => rowsOf(known, "agents").map((row) => `${row.name}${row.n}`).join(" ");
+  const change = (seq, agents) => {
+    known = applied(known, "delta", { seq, at: 0, parts: { agents } }, 0);
+    return names();
+  };
+  assert.equal(names(), "a1 b1 c1");
+  assert.equal(change(2, { 1: { name: "b", n: 2 } }), "a1 b2 c1");
+  assert.equal(change(3, { 1: { name: "d", n: 3 } }), "a1 c1 d3");
+  assert.equal(change(4, { 2: null }), "c1 d3");
+  assert.equal(change(5, { 9: { name: "0", n: 5 } }), "05 c1 d3");
+  known = applied(known, "delta", { seq: 6, at: 0, parts: { agents: { 9: { name: "z", n: 6 } } } }, 0);
+  assert.equal(change(7, { 9: { name: "z", n: 7 } }), "c1 d3 z7"); // a change that nobody had ordered lies between
+});

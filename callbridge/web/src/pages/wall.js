@@ -4,6 +4,7 @@ import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import { get, segment } from "../net/api.js";
 import { Switches } from "../parts/frame.js";
 import { html } from "../parts/html.js";
+import { keep } from "../parts/keep.js";
 import { Graded, StaleBanner } from "../parts/marks.js";
 import { useText } from "../parts/preferences.js";
 import { Since, useNow } from "../parts/time.js";
@@ -88,7 +89,7 @@ function Totals({ rows }) {
   </dl>`;
 }
 
-function QueueBoard({ row, figures }) {
+const QueueBoard = keep(({ row, figures }) => {
   const t = useText();
   return html`<section class="board" aria-label=${row.name}>
     <h2>${row.name}</h2>
@@ -100,7 +101,7 @@ function QueueBoard({ row, figures }) {
       )}
     </dl>
   </section>`;
-}
+});
 
 function Figure({ figure, row }) {
   if (figure === "longest_wait") return html`<${LongestWait} row=${row} />`;

@@ -7,6 +7,7 @@ import { may } from "../pure/routes.js";
 import { rowsOf } from "../pure/views.js";
 import { ActDialog } from "./dialog.js";
 import { html } from "./html.js";
+import { keep } from "./keep.js";
 import { Empty, State } from "./marks.js";
 import { attempt } from "./notices.js";
 import { useText } from "./preferences.js";
@@ -24,7 +25,7 @@ export function AgentsTable({ known, session, queue, explain }) {
     (row) =>
       (all || row.state !== "logged_out") &&
       (!queue || !row.queue || row.queue === queue) &&
-      matches(`${row.id} ${row.name} ${row.queue} ${row.reason} ${t(`state.${row.state}`)}`, search),
+      (!search || matches(`${row.id} ${row.name} ${row.queue} ${row.reason} ${t(`state.${row.state}`)}`, search)),
   );
   return html`<section class="card" aria-label=${t("agents")}>
     <header class="row"><h2>${t("agents")} <small>${found.length}</small></h2>
@@ -38,16 +39,21 @@ export function AgentsTable({ known, session, queue, explain }) {
       <thead><tr><th scope="col">${t("agent")}</th><th scope="col">${t("agent.state")}</th><th scope="col">${t("for")}</th>
         <th scope="col">${t("queue")}</th><th scope="col">${t("phone")}</th><th scope="col"><span class="unseen">${t("acts")}</span></th></tr></thead>
       <tbody>${found.slice(0, MOST).map(
-        (row) => html`<tr key=${row.id}><th scope="row">${row.name || row.id} <small>${row.id}</small></th>
-          <td><${State} state=${row.state} reason=${row.reason} /></td><td><${Since} at=${row.since} /></td>
-          <td>${row.queue}</td><td>${row.phone}</td>
-          <td class="acts">${may.supervise(session) && html`<${Acts} row=${row} ask=${setAsked} />`}
-            <button type="button" class="small" onClick=${() => explain("agents", row.id, row.name)}>${t("explain")}</button></td></tr>`,
+        (row) => html`<${AgentRow} key=${row.id} row=${row} acts=${may.supervise(session)} ask=${setAsked} explain=${explain} />`,
       )}</tbody></table></div>`}
     ${found.length > MOST && html`<${Empty}>${t("agents.more", { count: found.length - MOST })}<//>`}
     ${asked && html`<${NotReadyDialog} row=${asked} close=${() => setAsked(null)} />`}
   </section>`;
 }
+
+const AgentRow = keep(({ row, acts, ask, explain }) => {
+  const t = useText();
+  return html`<tr><th scope="row">${row.name || row.id} <small>${row.id}</small></th>
+    <td><${State} state=${row.state} reason=${row.reason} /></td><td><${Since} at=${row.since} /></td>
+    <td>${row.queue}</td><td>${row.phone}</td>
+    <td class="acts">${acts && html`<${Acts} row=${row} ask=${ask} />`}
+      <button type="button" class="small" onClick=${() => explain("agents", row.id, row.name)}>${t("explain")}</button></td></tr>`;
+});
 
 function Acts({ row, ask }) {
   const t = useText();

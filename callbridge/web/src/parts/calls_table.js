@@ -7,6 +7,7 @@ import { may } from "../pure/routes.js";
 import { rowsOf } from "../pure/views.js";
 import { ActDialog } from "./dialog.js";
 import { html } from "./html.js";
+import { keep } from "./keep.js";
 import { Empty } from "./marks.js";
 import { attempt } from "./notices.js";
 import { useText } from "./preferences.js";
@@ -28,10 +29,8 @@ export function CallsTable({ known, session, queue, explain }) {
       <thead><tr><th scope="col">${t("caller")}</th><th scope="col">${t("call.state")}</th><th scope="col">${t("agent")}</th>
         <th scope="col">${t("queue")}</th><th scope="col">${t("call.since")}</th><th scope="col"><span class="unseen">${t("acts")}</span></th></tr></thead>
       <tbody>${rows.slice(0, MOST).map(
-        (row) => html`<tr key=${row.id}><th scope="row">${numberOf(row, t("withheld"))}</th><td>${t(`phase.${row.state}`)}</td>
-          <td>${known.parts.agents?.[row.agent]?.name || row.agent}</td><td>${row.queue}</td><td><${Since} at=${row.arrived_at} /></td>
-          <td class="acts">${may.supervise(session) && row.state === "talking" && html`<${Supervision} row=${row} ask=${setAsked} />`}
-            <button type="button" class="small" onClick=${() => explain("calls", row.id, numberOf(row, t("withheld")))}>${t("explain")}</button></td></tr>`,
+        (row) => html`<${CallRow} key=${row.id} row=${row} agent=${known.parts.agents?.[row.agent]?.name || row.agent} acts=${may.supervise(session)}
+          ask=${setAsked} explain=${explain} />`,
       )}</tbody></table></div>`}
     ${rows.length > MOST && html`<${Empty}>${t("agents.more", { count: rows.length - MOST })}<//>`}
     ${asked &&
@@ -45,6 +44,15 @@ export function CallsTable({ known, session, queue, explain }) {
     <//>`}
   </section>`;
 }
+
+const CallRow = keep(({ row, agent, acts, ask, explain }) => {
+  const t = useText();
+  const number = numberOf(row, t("withheld"));
+  return html`<tr><th scope="row">${number}</th><td>${t(`phase.${row.state}`)}</td><td>${agent}</td><td>${row.queue}</td>
+    <td><${Since} at=${row.arrived_at} /></td>
+    <td class="acts">${acts && row.state === "talking" && html`<${Supervision} row=${row} ask=${ask} />`}
+      <button type="button" class="small" onClick=${() => explain("calls", row.id, number)}>${t("explain")}</button></td></tr>`;
+});
 
 function Supervision({ row, ask }) {
   const t = useText();

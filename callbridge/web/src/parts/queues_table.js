@@ -5,6 +5,7 @@ import { clock, count, levelGrade, percent } from "../pure/format.js";
 import { rowsOf } from "../pure/views.js";
 import { FIGURES } from "../pure/wall.js";
 import { html } from "./html.js";
+import { keep } from "./keep.js";
 import { Empty, Graded } from "./marks.js";
 import { useText } from "./preferences.js";
 
@@ -21,16 +22,21 @@ export function QueuesTable({ known, queue, choose, explain }) {
       <thead><tr><th scope="col">${t("queue")}</th>
         ${heads.map((head) => html`<th scope="col" key=${head}>${t(`figure.${head}`)}</th>`)}<th scope="col"><span class="unseen">${t("acts")}</span></th></tr></thead>
       <tbody>${rows.map(
-        (row) => html`<tr key=${row.name} class=${row.name === queue ? "chosen" : ""}>
-          <th scope="row"><button type="button" class="link" aria-pressed=${row.name === queue ? "true" : "false"}
-            onClick=${() => choose(row.name === queue ? "" : row.name)}>${row.name}</button></th>
-          <td>${count(row.waiting)}</td><td><${LongestWait} row=${row} /></td><td>${clock(row.ewt_seconds)}</td>
-          <td><${Graded} grade=${levelGrade(row.sl, row.sl_target)}>${percent(row.sl)}<//></td>
-          <td>${count(row.answered)}</td><td>${count(row.abandoned)}</td><td>${count(row.agents_ready)}</td>
-          <td>${FIGURES.agents_talking(row)}</td><td>${count(row.agents_wrap_up)}</td><td>${FIGURES.agents_not_ready(row)}</td>
-          <td>${count(row.callbacks_waiting)}</td>
-          <td><button type="button" class="small" onClick=${() => explain("queues", row.name)}>${t("explain")}</button></td>
-        </tr>`,
+        (row) => html`<${QueueRow} key=${row.name} row=${row} chosen=${row.name === queue} choose=${choose} explain=${explain} />`,
       )}</tbody></table></div>
   </section>`;
 }
+
+const QueueRow = keep(({ row, chosen, choose, explain }) => {
+  const t = useText();
+  return html`<tr class=${chosen ? "chosen" : ""}>
+    <th scope="row"><button type="button" class="link" aria-pressed=${chosen ? "true" : "false"}
+      onClick=${() => choose(chosen ? "" : row.name)}>${row.name}</button></th>
+    <td>${count(row.waiting)}</td><td><${LongestWait} row=${row} /></td><td>${clock(row.ewt_seconds)}</td>
+    <td><${Graded} grade=${levelGrade(row.sl, row.sl_target)}>${percent(row.sl)}<//></td>
+    <td>${count(row.answered)}</td><td>${count(row.abandoned)}</td><td>${count(row.agents_ready)}</td>
+    <td>${FIGURES.agents_talking(row)}</td><td>${count(row.agents_wrap_up)}</td><td>${FIGURES.agents_not_ready(row)}</td>
+    <td>${count(row.callbacks_waiting)}</td>
+    <td><button type="button" class="small" onClick=${() => explain("queues", row.name)}>${t("explain")}</button></td>
+  </tr>`;
+});

@@ -5,8 +5,14 @@ import { follow } from "../net/live.js";
 import { NOTHING } from "../pure/views.js";
 import { setOffset } from "./time.js";
 
-const PACE = 250;
-/** Milliseconds between two drawings at least, however many messages come. */
+const [PACE, LARGE_PACE] = [250, 500];
+/** Milliseconds between two drawings at least, however many messages come; the second for a page with many rows. */
+const MANY_ROWS = 300;
+
+function paceOf(known) {
+  const rows = Object.values(known.parts).reduce((sum, part) => sum + Object.keys(part).length, 0);
+  return rows > MANY_ROWS ? LARGE_PACE : PACE;
+}
 
 /** `{ known, status, code }`; `refused(code)` is called when the server does not let us in. */
 export function useViews(url, refused) {
@@ -16,7 +22,7 @@ export function useViews(url, refused) {
     const pace = paced((next) => {
       if (next.whole) setOffset(next.offset);
       setKnown(next);
-    }, PACE);
+    });
     const end = follow(url, pace.take, (status, code = 0) => {
       setState((now) => (now.status === status && now.code === code ? now : { status, code }));
       if (status === "refused") refused?.(code);
@@ -30,8 +36,8 @@ export function useViews(url, refused) {
 }
 
 /** The first value at once, without a timer: a tab in the background has its timers once a minute, and calls come there, too. */
-function paced(draw, pace) {
-  let [last, timer, latest] = [-pace, 0, null];
+function paced(draw) {
+  let [last, timer, latest] = [-LARGE_PACE, 0, null];
   function now() {
     clearTimeout(timer);
     timer = 0;
@@ -41,7 +47,7 @@ function paced(draw, pace) {
   return {
     take(value) {
       latest = value;
-      const left = last + pace - performance.now();
+      const left = last + paceOf(value) - performance.now();
       if (left <= 0) now();
       else timer = timer || setTimeout(now, left);
     },
