@@ -27,15 +27,17 @@ const { metafile } = await build({
   logLevel: "warning",
 });
 
-const [script, { cssBundle }] = Object.entries(metafile.outputs).find(([, made]) => made.entryPoint === "src/main.js");
+const [script, { cssBundle, imports }] = Object.entries(metafile.outputs).find(([, made]) => made.entryPoint === "src/main.js");
 const asset = (name) => `/assets/${path.basename(name)}`;
+// What the first page needs is asked for at once, not when the script before it was read.
+const shared = imports.filter((one) => one.kind === "import-statement").map((one) => one.path);
 const page = await readFile(path.join(here, "src", "index.html"), "utf8");
 await mkdir(draft, { recursive: true });
 const icon = await readFile(path.join(here, "src", "icon.svg"));
 await writeFile(path.join(draft, "assets", "icon.svg"), icon);
 await writeFile(
   path.join(draft, "index.html"),
-  page.replace("{script}", asset(script)).replace("{style}", asset(cssBundle)),
+  page.replace("{preload}", shared.map((name) => `<link rel="modulepreload" href="${asset(name)}" />`).join("\n    ")).replace("{script}", asset(script)).replace("{style}", asset(cssBundle)),
 );
 await rm(dist, { recursive: true, force: true });
 await rename(draft, dist);

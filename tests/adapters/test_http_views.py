@@ -168,8 +168,11 @@ async def test_callbacks_campaigns_and_alerts_follow_too(desk: ToyDesk, client: 
         desk.tell(CampaignRequested(at=desk.now(), campaign="spring", to=Running.RUNNING, by="x"))
         desk.tell(AgentRequested(at=desk.now(), agent="a1", request=AgentRequest.LOGOUT))
         await shown.until(lambda has: len(has["callbacks"]) == 4 and has["campaigns"]["spring"]["state"] == "running")
-        await shown.until(lambda has: any(text.startswith("q2:") for text in has["alerts"]))
-        assert all(row == {"text": text} for text, row in shown.parts["alerts"].items())
+        await shown.until(lambda has: "nobody_fits:q2" in has["alerts"])
+        told = shown.parts["alerts"]["nobody_fits:q2"]
+        first = min(call.arrived_at for call in desk.board().calls.values() if call.standing and call.standing.queue == "q2")
+        assert (told["queue"], told["severity"], told["since"]) == ("q2", "critical", first)
+        assert told["text"].startswith("q2: ")
 
 
 async def test_a_team_sees_its_own(desk: ToyDesk, client: Client) -> None:

@@ -13,15 +13,22 @@ from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
 
-from playwright.async_api import Browser, async_playwright
+from playwright.async_api import Browser, Page, async_playwright
 
 from tests.browser.stand_in import StandIn
+from tests.browser.stand_in_history import CALL
 
 FOLDER = Path(__file__).resolve().parents[2] / "deploy" / "guide"
 NOW = 1_793_012_437.0
 """Noon or so."""
 PAGES = {"login": ("/", "", "form"), "agent": ("/agent", "1001", ".statebar"), "supervisor": ("/supervisor", "boss", "table")}
 PAGES["wall"] = ("/wall/floor", "", ".board")
+PAGES |= {
+    "reports": ("/reports", "boss", "form"),
+    "call": (f"/calls/{CALL}", "boss", ".marks"),
+    "calls": ("/calls", "boss", "form"),
+}
+PAGES["quality"] = ("/quality", "boss", "table")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +46,8 @@ GUIDE = {
     "screens-wall.png": Picture("wall", 1280, 720, theme="dark"),
     "screens-agent.png": Picture("agent", 1024, 680),
     "screens-supervisor.png": Picture("supervisor", 1280, 1000),
+    "screens-reports.png": Picture("reports", 1280, 1000),
+    "screens-call.png": Picture("call", 1280, 900),
     "screens-phone.png": Picture("agent", 390, 720, theme="dark", locale="zh-CN"),
 }
 
@@ -66,9 +75,25 @@ async def take(browser: Browser, server: StandIn, picture: Picture, to: Path) ->
     await page.goto(server.url + path)
     await page.locator(ready).first.wait_for()
     await page.wait_for_load_state("load")
+    await _go_on(page, picture.page)
     await page.wait_for_timeout(300)  # what the page asks for after it is shown
     await page.screenshot(path=to, full_page=picture.whole, animations="disabled", caret="hide")
     await context.close()
+
+
+async def _go_on(page: Page, name: str) -> None:
+    """Pages that show more when somebody has asked."""
+    match name:
+        case "reports":
+            await page.locator("select[name=by]").select_option("1h")
+            await page.locator("form button[type=submit]").click()
+            await page.locator(".plot canvas").wait_for()
+        case "calls":
+            await page.locator("form button[type=submit]").click()
+            await page.locator("tbody tr").first.wait_for()
+        case "quality":
+            await page.locator("tbody button").first.click()
+            await page.locator("fieldset").first.wait_for()
 
 
 async def main(folder: Path, pictures: dict[str, Picture]) -> None:

@@ -16,6 +16,9 @@ from typing import Any, Self
 
 from aiohttp import web
 
+from callbridge.adapters.http.pages import PAGES
+from tests.browser import stand_in_history
+
 DIST = Path(__file__).resolve().parents[2] / "callbridge" / "web" / "dist"
 POLICY = "default-src 'self'; base-uri 'none'; frame-ancestors 'none'; form-action 'self'; object-src 'none'"
 HOSTILE = "<img src=x onerror=\"document.title='hit'\"><script>document.title='hit'</script>"
@@ -42,6 +45,10 @@ def agent(name: str, now: float, state: str, *, id: str, lasted: float = 60.0, *
 def call(id: str, now: float, state: str, queue: str, number: str, *, waited: float = 30.0, **more: Any) -> Row:
     row = {"id": id, "state": state, "queue": queue, "tier": "gold", "number": number, "arrived_at": now - waited, "step": 0}
     return row | {"agent": "", "transfer": "", "recording": "", "updated_at": now, "seq": 1} | more
+
+
+def alert(code: str, text: str, since: float) -> Row:
+    return {"code": code, "text": text, "queue": "", "agent": "", "severity": "warning", "since": since}
 
 
 def busy_floor(now: float) -> Parts:
@@ -84,7 +91,11 @@ def busy_floor(now: float) -> Parts:
         "calls": {row["id"]: row for row in calls},
         "callbacks": {"cb-callback-1": owed | {"recording": ""}},
         "campaigns": {"renewals": campaign},
-        "alerts": {"1": {"text": "1003: lunch for more than 20:00", "severity": "warning", "since": now - 60}},
+        "alerts": {
+            "nobody_fits:support": alert("nobody_fits", "support: 4 callers waiting, nobody who fits is ready", now - 37)
+            | {"queue": "support", "severity": "critical"},
+            "reason_limit:1003": alert("reason_limit", "1003: lunch for more than 20:00", now - 1260) | {"agent": "1003"},
+        },
         "me": {"me": own_part(now, agents[0], calls[0])},
     }
 
@@ -133,7 +144,7 @@ class StandIn:
     async def start(self) -> None:
         app = web.Application(middlewares=[_secured])
         add = app.router.add_route
-        for path in ("/", "/agent", "/supervisor", "/wall/{name}"):
+        for path in PAGES:
             add("GET", path, _page)
         app.router.add_static("/assets/", DIST / "assets")
         add("GET", "/api/session", self._session)
@@ -201,10 +212,10 @@ class StandIn:
             return _problem(401, "this link is not valid any more")
         wanted = request.query.get("parts", "queues").split(",")
         response = web.StreamResponse(headers={"Content-Type": "text/event-stream", "Cache-Control": "no-store"})
-        await response.prepare(request)
         news: asyncio.Queue[bytes] = asyncio.Queue()
         self._streams.add(news)
         try:
+            await response.prepare(request)
             if self.beating:
                 await response.write(self._event("whole", self._seen(wanted)))
             while True:
@@ -247,6 +258,12 @@ class StandIn:
         if path in self.answers:
             status, body = self.answers[path]
             return web.json_response(body, status=status)
+        if path.startswith("recordings/"):
+            return stand_in_history.play(request)
+        if (past := stand_in_history.answer(path, request, self._at())) is not None:
+            return web.json_response(past)
+        if path in ("queues", "agents", "campaigns"):
+            return web.json_response(list(self.parts[path].values()))
         if path == "waiting":
             rows = [row for row in self.parts["calls"].values() if row and row["state"] == "waiting"]
             shown = [
@@ -286,7 +303,8 @@ class StandIn:
         path = request.match_info["path"]
         body = await request.json()
         self.asked.append((path, body))
-        status, said = self.answers.get(path, (200, {}))
+        drawn = stand_in_history.review(19, self._at(), criteria=stand_in_history.CRITERIA)
+        status, said = self.answers.get(path, (200, drawn if path == "quality/next" else {}))
         return web.json_response(said, status=status)
 
 

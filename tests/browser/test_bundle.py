@@ -41,3 +41,13 @@ def test_nothing_is_loaded_from_elsewhere() -> None:
 def test_names_of_scripts_and_styles_change_with_their_contents() -> None:
     named = re.compile(r"\w+-[A-Z0-9]{8}\.(js|css)|icon\.svg")
     assert all(named.fullmatch(path.name) for path in (DIST / "assets").iterdir())
+
+
+
+def test_the_plots_are_loaded_by_the_page_that_draws_them() -> None:
+    scripts = {path.name: path.read_text(encoding="utf-8") for path in (DIST / "assets").glob("*.js")}
+    (plots,) = (name for name, text in scripts.items() if "u-legend" in text)
+    page = (DIST / "index.html").read_text(encoding="utf-8")
+    assert plots.startswith("reports-") and plots not in page
+    first = [name for name in scripts if name in page]
+    assert sum(len(gzip.compress(scripts[name].encode())) for name in first) < 60_000

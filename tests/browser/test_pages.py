@@ -11,13 +11,21 @@ from playwright.async_api import Page, Route, expect
 
 from tests.browser.conftest import Open
 from tests.browser.stand_in import DIST, HOSTILE, StandIn, agent, call, own_part, queue
+from tests.browser.stand_in_history import CALL
 
 pytestmark = [pytest.mark.live, pytest.mark.browser, pytest.mark.timeout(90), pytest.mark.asyncio(loop_scope="module")]
 
 LONG = True
 AXE = DIST.parent / "node_modules" / "axe-core" / "axe.min.js"
 PAGES = {"login": ("/", ""), "agent": ("/agent", "1001"), "supervisor": ("/supervisor", "boss"), "wall": ("/wall/floor", "")}
+PAGES |= {
+    "reports": ("/reports", "boss"),
+    "calls": ("/calls", "boss"),
+    "call": (f"/calls/{CALL}", "boss"),
+    "quality": ("/quality", "boss"),
+}
 READY = {"login": "form", "agent": ".statebar", "supervisor": "table", "wall": ".board"}
+READY |= {"reports": "form", "calls": "form", "call": ".marks", "quality": "table"}
 
 
 async def shown(opened: Open, server: StandIn, name: str, **more: Any) -> Page:
@@ -305,7 +313,7 @@ async def test_whatever_a_caller_calls_himself_is_text(opened: Open, server: Sta
     hostile = call("cb-call-1", now, "talking", HOSTILE, HOSTILE, tier=HOSTILE, agent="1001")
     server.parts["calls"] = {"cb-call-1": hostile, "cb-call-2": hostile | {"id": "cb-call-2", "state": "waiting"}}
     server.parts["callbacks"]["cb-callback-1"] = (server.parts["callbacks"]["cb-callback-1"] or {}) | {"number": HOSTILE}
-    server.parts["alerts"] = {"1": {"text": HOSTILE}}
+    server.parts["alerts"] = {"1": dict.fromkeys(("code", "text", "queue", "agent", "severity"), HOSTILE) | {"since": ""}}
     server.parts["me"] = {"me": own_part(now, server.parts["agents"]["1001"] or {}, hostile)}
     server.parts["me"]["me"]["call"] |= {"name": HOSTILE, "details": [dict.fromkeys(("name", "label", "value"), HOSTILE)]}  # type: ignore[index]
     server.layout |= {"title": HOSTILE, "message": HOSTILE}

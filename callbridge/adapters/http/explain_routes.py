@@ -32,13 +32,30 @@ MAX_WAITING_SHOWN = 20
 """Callers listed per queue unless more or fewer are asked for."""
 
 
-@dataclass(frozen=True, slots=True)
-class FloorAlert:
-    """A sentence, and the queue or the agent that it is about."""
+_PHONE_FAILS = ("phone_silent", "phone_misconfigured")
 
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FloorAlert:
+    """A sentence, and the queue or the agent that it is about. ``code``: what it says, for programs. ``since``: when it began, of
+    a queue the arrival of its first caller; None where nobody knows. ``critical``: callers may be lost by it."""
+
+    code: str
     text: str
     queue: str = ""
     agent: str = ""
+    since: float | None = None
+    critical: bool = False
+
+    @property
+    def key(self) -> str:
+        """The same for as long as it lasts."""
+        return f"{self.code}:{self.queue or self.agent}"
+
+    def plain(self) -> dict[str, str | float]:
+        severity = "critical" if self.critical else "warning"
+        known = {"code": self.code, "text": self.text, "queue": self.queue, "agent": self.agent, "severity": severity}
+        return {**known, "since": "" if self.since is None else self.since}
 
 
 class Explainer:
@@ -123,11 +140,23 @@ class Explainer:
     def _alerts(self, calls: Sequence[Call], now: float) -> list[FloorAlert]:
         unserved = without_agent(self._world, calls).items()
         waiting = [
-            FloorAlert(f"{queue}: {count(number, 'caller')} waiting, nobody who fits is ready", queue=queue)
+            FloorAlert(
+                code="nobody_fits",
+                text=f"{queue}: {count(number, 'caller')} waiting, nobody who fits is ready",
+                queue=queue,
+                since=min((call.arrived_at for call in calls if call.standing and call.standing.queue == queue), default=None),
+                critical=True,
+            )
             for queue, number in unserved
         ]
         return waiting + [
-            FloorAlert(f"{agent.id}: {line.text}", agent=agent.id)
+            FloorAlert(
+                code=line.code,
+                text=f"{agent.id}: {line.text}",
+                agent=agent.id,
+                since=agent.since if line.code == "reason_limit" else None,
+                critical=line.code in _PHONE_FAILS,
+            )
             for agent in self._world.agents.values()
             for line in alerting(self._world, agent, now)
         ]

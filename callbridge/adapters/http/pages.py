@@ -17,7 +17,7 @@ from aiohttp import hdrs, web
 
 from callbridge.adapters.http.problems import Problem
 
-PAGES = ("/", "/agent", "/supervisor", "/wall/{name}")
+PAGES = ("/", "/agent", "/supervisor", "/reports", "/calls", "/calls/{id}", "/quality", "/wall/{name}")
 """Every one of them is the same file, which looks at its address."""
 DIST = Path(__file__).parents[2] / "web" / "dist"
 LARGEST_BUNDLE = 20_000_000

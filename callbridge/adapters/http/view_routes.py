@@ -197,7 +197,7 @@ def polled_parts(backend: Backend) -> dict[ViewPart, PolledPart]:
 
     async def alerts() -> Mapping[str, ShownRow]:
         found = await backend.floor_alerts()
-        return {alert.text: ShownRow(row_text({"text": alert.text}), alert.queue, alert.agent) for alert in found}
+        return {alert.key: ShownRow(row_text(alert.plain()), alert.queue, alert.agent) for alert in found}
 
     return {
         ViewPart.CALLBACKS: PolledPart(callbacks, POLL),

@@ -11,15 +11,15 @@ import { html } from "./parts/html.js";
 import { go, pathname } from "./parts/navigation.js";
 import { suggestLanguage, useText } from "./parts/preferences.js";
 import { useStore } from "./parts/store.js";
-import { homeOf, localPath, pageOf } from "./pure/routes.js";
+import { homeOf, localPath, pageOf, pagesOf } from "./pure/routes.js";
 
 export function App() {
   const { page, name } = pageOf(useStore(pathname));
   if (page === "wall") return html`<${WallPage} key=${name} name=${name} />`;
-  return html`<${SignedIn} page=${page} />`;
+  return html`<${SignedIn} page=${page} name=${name} />`;
 }
 
-function SignedIn({ page }) {
+function SignedIn({ page, name }) {
   const t = useText();
   const [session, setSession] = useState(undefined);
   const [away, setAway] = useState(false);
@@ -52,9 +52,6 @@ function SignedIn({ page }) {
     const again = setTimeout(look, 3000);
     return () => clearTimeout(again);
   });
-  useEffect(() => {
-    if (session && page === "home") go(homeOf(session), { replace: true });
-  }, [session, page]);
 
   async function signOut() {
     await request("DELETE", "/api/session").catch(() => {});
@@ -65,13 +62,37 @@ function SignedIn({ page }) {
 
   if (session === null) return html`<${LoginPage} signedIn=${signedIn} signOn=${signOn} />`;
   if (!session) return html`<p class="please-wait" role="status">${t(away ? "problem.unreachable" : "stale.connecting")}</p>`;
-  const Page = page === "agent" && session.agent ? AgentPage : SupervisorPage;
-  if (page === "home" || (Page === SupervisorPage && session.role === "agent")) {
-    return html`<${Redirect} to=${homeOf(session)} />`;
-  }
+  if (!pagesOf(session).includes(page)) return html`<${Redirect} to=${homeOf(session)} />`;
+  const Page = { agent: AgentPage, supervisor: SupervisorPage }[page] || LaterPage;
   return html`<${Frame} session=${session} page=${page} signOut=${signOut}>
-    <${Page} session=${session} expired=${look} />
+    <${Page} session=${session} expired=${look} page=${page} name=${name} />
   <//>`;
+}
+
+/** Pages that are loaded when somebody opens them. */
+const LATER = {
+  reports: () => import("./pages/reports.js"),
+  calls: () => import("./pages/calls.js"),
+  quality: () => import("./pages/quality.js"),
+};
+
+function LaterPage({ page, ...rest }) {
+  const t = useText();
+  const [loaded, setLoaded] = useState({ page: "", Page: null });
+  useEffect(() => {
+    LATER[page]().then(
+      (module) => setLoaded({ page, Page: module.default }),
+      () => setLoaded({ page, Page: NotLoaded }), // the server was updated, and has this part under another name
+    );
+  }, [page]);
+  if (loaded.page !== page) return html`<p class="please-wait" role="status">${t("stale.connecting")}</p>`;
+  return html`<${loaded.Page} ...${rest} />`;
+}
+
+function NotLoaded() {
+  const t = useText();
+  return html`<p class="problem" role="alert">${t("page.not_loaded")}
+    <button type="button" onClick=${() => location.reload()}>${t("page.reload")}</button></p>`;
 }
 
 function Redirect({ to }) {

@@ -13,9 +13,10 @@ export class ApiProblem extends Error {
   }
 }
 
-export async function request(method, path, body) {
+/** `patience`: milliseconds within which the answer must be complete. */
+export async function request(method, path, body, patience = PATIENCE) {
   const stop = new AbortController();
-  const timer = setTimeout(() => stop.abort(), PATIENCE);
+  const timer = setTimeout(() => stop.abort(), patience);
   const options = { method, credentials: "same-origin", cache: "no-store", redirect: "error", signal: stop.signal };
   if (method !== "GET") {
     options.headers = { "Content-Type": "application/json" };
@@ -44,17 +45,27 @@ function problemOf(answer, text) {
   return new ApiProblem(answer.status, body.detail || body.title || "", body, Number(answer.headers.get("Retry-After")) || null);
 }
 
-export async function get(path) {
+export async function get(path, patience = PATIENCE) {
   for (const pause of AGAIN_AFTER) {
     const began = performance.now();
     try {
-      return await request("GET", path);
+      return await request("GET", path, undefined, patience);
     } catch (problem) {
       if (problem.status !== 0 || performance.now() - began > PATIENCE / 2) throw problem;
     }
     await new Promise((resolve) => setTimeout(resolve, pause));
   }
-  return request("GET", path);
+  return request("GET", path, undefined, patience);
+}
+
+/** Why a file cannot be had, in the server's words; null: it can. Only its first byte is asked for. */
+export async function refusal(path) {
+  try {
+    const answer = await fetch(path, { credentials: "same-origin", cache: "no-store", redirect: "error", headers: { Range: "bytes=0-0" } });
+    return answer.ok ? null : problemOf(answer, await answer.text());
+  } catch {
+    return new ApiProblem(0, "");
+  }
 }
 
 export const post = (path, body) => request("POST", path, body);

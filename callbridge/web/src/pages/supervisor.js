@@ -1,7 +1,8 @@
 // What a supervisor sees and does: queues, waiting callers, agents, calls, callbacks, campaigns, alerts, the configuration.
 
-import { useEffect, useState } from "preact/hooks";
+import { useCallback, useEffect, useState } from "preact/hooks";
 import { AgentsTable } from "../parts/agents_table.js";
+import { Alerts } from "../parts/alerts.js";
 import { Callbacks } from "../parts/callbacks.js";
 import { Campaigns } from "../parts/campaigns.js";
 import { Explanation } from "../parts/explanation.js";
@@ -26,14 +27,14 @@ export function SupervisorPage({ session, expired }) {
   useEffect(() => {
     document.title = `${t("page.supervisor")} – callbridge`;
   });
-  const explain = (kind, name, label) => setExplained({ kind, name, label });
+  const explain = useCallback((kind, name, label) => setExplained({ kind, name, label }), []); // the same one, for rows that are kept
   const phone = usePhone(session.phone);
   const shared = { known, session, queue, explain };
   return html`<div class="supervisor-page">
     <h1 class="unseen">${t("page.supervisor")}</h1>
     <${StaleBanner} status=${status} code=${code} />
     ${known.whole &&
-    html`<${Alerts} known=${known} waiting=${waiting} />
+    html`<${Alerts} known=${known} bypass=${waiting.bypass} explain=${explain} />
       ${session.phone && html`<${PhonePanel} phone=${phone} />`}
       <${QueuesTable} ...${shared} choose=${setQueue} />
       <${WaitingTable} ...${shared} waiting=${waiting} />
@@ -44,16 +45,4 @@ export function SupervisorPage({ session, expired }) {
       <${Site} session=${session} />`}
     ${explained && html`<${Explanation} ...${explained} close=${() => setExplained(null)} />`}
   </div>`;
-}
-
-function Alerts({ known, waiting }) {
-  const t = useText();
-  const alerts = [...Object.values(known.parts.alerts || {}).map((row) => row.text), ...waiting.alerts];
-  const shown = [...new Set(alerts)];
-  if (!shown.length && !waiting.bypass) return null;
-  return html`<section class="card alerts" aria-label=${t("alerts")}>
-    <h2>${t("alerts")}</h2>
-    <ul>${waiting.bypass && html`<li key="bypass"><strong>${t("bypass.is_on")}</strong></li>`}
-      ${shown.map((text) => html`<li key=${text}>${text}</li>`)}</ul>
-  </section>`;
 }

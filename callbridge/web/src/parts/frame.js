@@ -1,7 +1,7 @@
 // The head of every page: where one is, the switches, the way out.
 
 import { LANGUAGES } from "../pure/language.js";
-import { may } from "../pure/routes.js";
+import { pagesOf } from "../pure/routes.js";
 import { html } from "./html.js";
 import { choose, language, theme, THEMES, useText } from "./preferences.js";
 import { Notices } from "./notices.js";
@@ -24,7 +24,7 @@ export function Switches() {
 
 export function Frame({ session, page, signOut, children }) {
   const t = useText();
-  const pages = [...(session.agent ? ["agent"] : []), ...(may.supervise(session) || session.role === "viewer" ? ["supervisor"] : [])];
+  const pages = pagesOf(session);
   const follow = (event, to) => {
     event.preventDefault();
     go(to);

@@ -1,9 +1,11 @@
 // Which page an address names, and which one a role begins with. Pure.
 
+const ALL = ["agent", "supervisor", "reports", "calls", "quality"];
+
 export function pageOf(pathname) {
   const [, first, second] = pathname.split("/");
   if (first === "wall" && second) return { page: "wall", name: decoded(second) };
-  if (first === "agent" || first === "supervisor") return { page: first };
+  if (ALL.includes(first)) return { page: first, name: decoded(second || "") };
   return { page: "home" };
 }
 
@@ -22,6 +24,13 @@ export function localPath(path) {
 
 export function homeOf(session) {
   return session.role === "agent" ? "/agent" : "/supervisor";
+}
+
+/** The pages of a user, in the order of the navigation. */
+export function pagesOf(session) {
+  const [staff, agent] = [may.supervise(session), Boolean(session.agent)];
+  const open = { agent, supervisor: staff || session.role === "viewer", reports: true, calls: staff, quality: staff || agent };
+  return ALL.filter((page) => open[page]);
 }
 
 /** Roles as the API has them: what the buttons of a page need. */

@@ -1,0 +1,170 @@
+// Calls of the past: searched, and one of them with its recordings and everything that happened.
+
+import { useEffect, useState } from "preact/hooks";
+import { get, segment } from "../net/api.js";
+import { problemText } from "../parts/dialog.js";
+import { Explanation } from "../parts/explanation.js";
+import { html } from "../parts/html.js";
+import { Empty } from "../parts/marks.js";
+import { NamesField, useNames } from "../parts/names.js";
+import { go } from "../parts/navigation.js";
+import { Player } from "../parts/player.js";
+import { language, useText } from "../parts/preferences.js";
+import { store, useStore } from "../parts/store.js";
+import { audible, keyOf, OUTCOMES, searchOf } from "../pure/call.js";
+import { clock } from "../pure/format.js";
+import { periodOf, valueOf } from "../pure/report.js";
+
+const SIZE = 50;
+const MOST_PAGES = 200;
+const PATIENCE = 60_000;
+
+/** The last search, kept while a call is looked at. */
+const search = store(null);
+
+export default function CallsPage({ name }) {
+  const t = useText();
+  useEffect(() => {
+    document.title = `${name ? `${t("call")} ${name}` : t("page.calls")} – callbridge`;
+  });
+  return html`<div class="page">
+    <h1 class="unseen">${t("page.calls")}</h1>
+    ${name ? html`<${OneCall} key=${name} id=${name} />` : html`<${Search} />`}
+  </div>`;
+}
+
+function Search() {
+  const t = useText();
+  const names = useNames();
+  const asked = useStore(search);
+  const today = periodOf("today", new Date());
+  const first = asked?.typed || today;
+  const submit = (event) => {
+    event.preventDefault();
+    search.set({ typed: Object.fromEntries(new FormData(event.target)), page: 0 });
+  };
+  return html`<form class="card" onSubmit=${submit} aria-label=${t("search")}>
+      <div class="fields">
+        <label>${t("callbacks.number")}<input name="number" type="tel" defaultValue=${first.number || ""} autocomplete="off" /></label>
+        <${NamesField} name="queue" names=${names.queue} value=${first.queue || ""} />
+        <${NamesField} name="agent" names=${names.agent} value=${first.agent || ""} />
+        <${NamesField} name="tier" value=${first.tier || ""} />
+        <label>${t("calls.outcome")}<select name="outcome" defaultValue=${first.outcome || ""}><option value="">${t("option.all")}</option>
+          ${OUTCOMES.map((one) => html`<option key=${one} value=${one} selected=${first.outcome === one}>${t(`outcome.${one}`)}</option>`)}</select></label>
+        <label>${t("reports.from")}<input type="date" name="from" defaultValue=${first.from} /></label>
+        <label>${t("reports.to")}<input type="date" name="to" defaultValue=${first.to} /></label>
+        <label>${t("reports.score")}<input name="score" placeholder="1-2" defaultValue=${first.score || ""} autocomplete="off" /></label>
+      </div>
+      <footer class="row"><button type="submit" class="primary">${t("search")}</button></footer>
+    </form>
+    ${asked && html`<${Found} asked=${asked} />`}`;
+}
+
+function Found({ asked }) {
+  const t = useText();
+  const speaks = useStore(language);
+  const [rows, setRows] = useState(null);
+  const [problem, setProblem] = useState(null);
+  useEffect(() => {
+    let gone = false;
+    setRows(null);
+    setProblem(null);
+    get(`/api/reports/calls?${searchOf(asked.typed, asked.page, SIZE)}`, PATIENCE).then(
+      (found) => gone || setRows(found),
+      (refused) => gone || setProblem(refused),
+    );
+    return () => {
+      gone = true;
+    };
+  }, [asked]);
+  if (problem) return html`<p class="problem" role="alert">${problemText(t, problem)}</p>`;
+  if (!rows) return html`<p role="status">${t("reports.reading")}</p>`;
+  const turn = (by) => () => search.set({ ...asked, page: asked.page + by });
+  const more = rows.length > SIZE && asked.page + 1 < MOST_PAGES;
+  return html`<section class="card" aria-label=${t("calls")}>
+    <header class="row"><h2>${t("calls")}</h2>
+      <div class="row"><button type="button" disabled=${asked.page === 0} onClick=${turn(-1)}>${t("calls.newer")}</button>
+        <span>${t("calls.page", { page: asked.page + 1 })}</span>
+        <button type="button" disabled=${!more} onClick=${turn(1)}>${t("calls.older")}</button></div></header>
+    ${rows.length === 0 && html`<${Empty}>${t("calls.not_found")}<//>`}
+    ${rows.length > 0 &&
+    html`<div class="scroll" tabindex="0" role="group" aria-label=${t("calls")}><table>
+      <thead><tr><th scope="col">${t("calls.began")}</th><th scope="col">${t("caller")}</th><th scope="col">${t("tier")}</th>
+        <th scope="col">${t("queue")}</th><th scope="col">${t("agent")}</th><th scope="col">${t("calls.waited")}</th>
+        <th scope="col">${t("calls.talked")}</th><th scope="col">${t("calls.outcome")}</th><th scope="col">${t("call.recording")}</th></tr></thead>
+      <tbody>${rows.slice(0, SIZE).map(
+        (row) => html`<tr key=${row.call}><th scope="row"><${CallLink} id=${row.call}>${valueOf(row.began, "moment", speaks)}<//></th>
+          <td>${row.number || t("withheld")} <small>${row.name}</small></td><td>${row.tier}</td><td>${row.queues}</td><td>${row.agents}</td>
+          <td>${clock(row.waited)}</td><td>${clock(row.talked)}</td><td>${outcomeOf(t, row.outcome)}</td>
+          <td>${row.recording ? t("calls.recorded") : ""}</td></tr>`,
+      )}</tbody></table></div>`}
+    ${rows.length > SIZE && !more && html`<${Empty}>${t("calls.narrow")}<//>`}
+  </section>`;
+}
+
+function CallLink({ id, children }) {
+  const to = `/calls/${segment(id)}`;
+  const follow = (event) => {
+    if (event.ctrlKey || event.metaKey || event.shiftKey) return;
+    event.preventDefault();
+    go(to);
+  };
+  return html`<a href=${to} onClick=${follow}>${children}</a>`;
+}
+
+/** Words of the history that have a text, in the reader's language; others, such as a flow's own results, as they are. */
+function outcomeOf(t, word) {
+  const said = word ? t(`outcome.${keyOf(word)}`) : "";
+  return said.startsWith("outcome.") ? word : said;
+}
+
+function happened(t, word) {
+  const said = t(`happened.${keyOf(word)}`);
+  return said.startsWith("happened.") ? word : said;
+}
+
+function OneCall({ id }) {
+  const t = useText();
+  const speaks = useStore(language);
+  const [events, setEvents] = useState([]);
+  const [recordings, setRecordings] = useState([]);
+  const [state, setState] = useState({ busy: true, problem: null, silent: null });
+  const [explained, setExplained] = useState(false);
+  useEffect(() => {
+    get(`/api/reports/call?call=${encodeURIComponent(id)}`).then(
+      (rows) => {
+        setEvents(rows);
+        setState((now) => ({ ...now, busy: false }));
+      },
+      (problem) => setState((now) => ({ ...now, busy: false, problem })),
+    );
+    get(`/api/recordings?call=${encodeURIComponent(id)}`).then(setRecordings, (silent) => setState((now) => ({ ...now, silent })));
+  }, [id]);
+  const told = (event) => [happened(t, event.what), event.queue, event.agent].filter(Boolean).join(" · ");
+  const time = (at) => new Date(at * 1000).toLocaleTimeString(speaks, { hourCycle: "h23" });
+  const began = events.length ? valueOf(events[0].at, "moment", speaks) : "";
+  return html`<section class="card" aria-label=${t("call")}>
+      <header class="row"><h2>${t("call")} ${id} <small>${began}</small></h2>
+        <div class="row"><button type="button" onClick=${() => setExplained(true)}>${t("explain")}</button>
+          <button type="button" onClick=${() => go("/calls")}>${t("calls.back")}</button></div></header>
+      ${state.busy && html`<p role="status">${t("reports.reading")}</p>`}
+      ${state.problem && html`<p class="problem" role="alert">${problemText(t, state.problem)}</p>`}
+      ${events.length > 0 &&
+      html`<ol class="lines">${events.map(
+        (one, index) => html`<li key=${index}><time>${time(one.at)}</time> <strong>${told(one)}</strong>
+          ${one.lasted !== null && html` <small>${clock(one.lasted)}</small>`} ${one.details && html`<span class="soft">${one.details}</span>`}</li>`,
+      )}</ol>`}
+    </section>
+    <section class="card" aria-label=${t("calls.recordings")}>
+      <h2>${t("calls.recordings")}</h2>
+      ${state.silent && html`<p class="problem">${problemText(t, state.silent)}</p>`}
+      ${!state.silent && recordings.length === 0 && html`<${Empty}>${t("calls.not_recorded")}<//>`}
+      ${recordings.map(
+        (one) => html`<article key=${one.id}><h3>${[time(one.at - (one.lasted || 0)), one.queue, one.agent].filter(Boolean).join(" · ")}</h3>
+          ${audible(one)
+            ? html`<${Player} recording=${one} events=${events} told=${told} />`
+            : html`<p class="soft">${one.failure || t(one.deleted_at ? "calls.deleted" : "calls.no_file")}</p>`}</article>`,
+      )}
+    </section>
+    ${explained && html`<${Explanation} kind="calls" name=${id} close=${() => setExplained(false)} />`}`;
+}

@@ -1,0 +1,86 @@
+// Reports as a page shows them: what is asked for, values as people read them, and what is plotted. Pure.
+
+import { ABSENT, clock } from "./format.js";
+
+/** Options of reports that name something, in the order of the form. */
+export const NAMES = ["queue", "agent", "tier", "entry", "campaign"];
+const TEXTS = ["number", "outcome", "score"];
+export const INTERVALS = ["whole", "15m", "30m", "1h", "day", "week", "month", "quarter", "year", "hour-of-day", "weekday"];
+export const MOST_SERIES = 8;
+/** Lines in one plot: with more nobody can tell them apart. */
+
+/** The query of a request: what the report takes of what was typed. */
+export function queryOf(options, asked) {
+  const query = new URLSearchParams();
+  for (const key of ["from", "to"]) if (asked[key]) query.set(key, asked[key]);
+  for (const key of ["by", ...NAMES, ...TEXTS]) {
+    const value = (asked[key] || "").trim();
+    if (value && options.includes(key)) query.set(key, value);
+  }
+  if (asked.together && options.includes("together")) query.set("together", "true");
+  return query;
+}
+
+const two = (value) => String(value).padStart(2, "0");
+const dayOf = (date) => `${date.getFullYear()}-${two(date.getMonth() + 1)}-${two(date.getDate())}`;
+
+export const PERIODS = ["today", "yesterday", "week", "month", "last_month"];
+
+/** First and last day of a period that ends today, or before. `now`: a Date. */
+export function periodOf(name, now) {
+  const day = (shift) => new Date(now.getFullYear(), now.getMonth(), now.getDate() + shift);
+  const begins = {
+    today: [day(0), day(0)],
+    yesterday: [day(-1), day(-1)],
+    week: [day(-((now.getDay() + 6) % 7)), day(0)],
+    month: [new Date(now.getFullYear(), now.getMonth(), 1), day(0)],
+    last_month: [new Date(now.getFullYear(), now.getMonth() - 1, 1), new Date(now.getFullYear(), now.getMonth(), 0)],
+  }[name];
+  return { from: dayOf(begins[0]), to: dayOf(begins[1]) };
+}
+
+/** A value as people read it, by the kind of its column. */
+export function valueOf(value, kind, language) {
+  if (value === null || value === undefined || value === "") return ABSENT;
+  if (typeof value !== "number") return String(value);
+  if (kind === "share") return `${(value * 100).toLocaleString(language, { maximumFractionDigits: 1 })}%`;
+  if (kind === "seconds") return clock(value);
+  if (kind === "moment") return new Date(value * 1000).toLocaleString(language, { dateStyle: "short", timeStyle: "medium", hourCycle: "h23" });
+  return value.toLocaleString(language, { maximumFractionDigits: 2 });
+}
+
+/** The columns of these rows: those that the report is known to have, and those that are named after the site's own reasons. */
+export function columnsOf(report, rows) {
+  const known = new Map(report.columns.map((one) => [one.name, one]));
+  const names = rows.length ? Object.keys(rows[0]) : [...known.keys()];
+  return names.map((name) => known.get(name) || { name, kind: kindOf(name), heading: name.replace(/^not_ready: /, ""), definition: "" });
+}
+
+const kindOf = (name) => (name.startsWith("not_ready: ") ? "seconds" : "count");
+
+export const figuresOf = (columns) => columns.filter((one) => !["text", "moment"].includes(one.kind));
+
+/**
+ * What is plotted of a figure: over the intervals, or the hours, a line for each name; without them a bar for each name. Null: nothing.
+ */
+export function plotOf(columns, rows, figure) {
+  const texts = columns.filter((one) => one.kind === "text").map((one) => one.name);
+  const along = ["interval", "hour"].find((name) => texts.includes(name) && new Set(rows.map((row) => row[name])).size > 1);
+  const names = texts.filter((name) => name !== "interval" && name !== "hour");
+  const nameOf = (row) => names.map((name) => row[name] ?? "").join(" · ");
+  if (!along) {
+    if (rows.length < 2 || !names.length) return null;
+    return { labels: rows.map(nameOf), series: [{ name: "", values: rows.map((row) => row[figure]) }], bars: true };
+  }
+  const labels = [...new Set(rows.map((row) => row[along]))];
+  const found = new Map();
+  for (const row of rows) {
+    const name = nameOf(row);
+    if (names.length && names.every((one) => !row[one])) continue; // an interval in which nothing happened
+    if (!found.has(name)) found.set(name, Array(labels.length).fill(null));
+    found.get(name)[labels.indexOf(row[along])] = row[figure];
+  }
+  const total = (values) => values.reduce((sum, value) => sum + (value || 0), 0);
+  const series = [...found].map(([name, values]) => ({ name, values })).sort((a, b) => total(b.values) - total(a.values));
+  return { labels, series: series.slice(0, MOST_SERIES), bars: series.length === 1, left: Math.max(0, series.length - MOST_SERIES) };
+}

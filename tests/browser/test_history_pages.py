@@ -1,0 +1,154 @@
+"""The pages about the past: reports, the search of calls with its player, and quality."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from playwright.async_api import expect
+
+from tests.browser.conftest import Open
+from tests.browser.stand_in import HOSTILE, StandIn
+from tests.browser.stand_in_history import call_report, calls_report, queues_report, recordings, scored
+from tests.browser.test_pages import shown, until_asked
+
+pytestmark = [pytest.mark.live, pytest.mark.browser, pytest.mark.timeout(90), pytest.mark.asyncio(loop_scope="module")]
+
+
+async def test_a_report_is_chosen_plotted_tabled_and_taken_along(opened: Open, server: StandIn) -> None:
+    page = await shown(opened, server, "reports")
+    await expect(page.locator("select[name=report] option")).to_have_text(["Queues", "Agents"])
+    await page.get_by_label("Intervals").select_option("1h")
+    await page.locator("input[name=queue]").fill("support,sales")
+    await page.get_by_role("button", name="Show").click()
+    await expect(page.locator(".scroll tbody tr")).to_have_count(24)
+    await expect(page.get_by_role("img", name="Queues: offered").locator("canvas")).to_be_visible()
+    await expect(page.locator(".scroll tbody tr").first).to_contain_text("70%")
+    await page.get_by_label("Plot").select_option("service level")
+    await expect(page.get_by_role("img", name="Queues: service level")).to_be_visible()
+    for form in ("CSV", "XLSX"):
+        address = await page.get_by_role("link", name=form).get_attribute("href")
+        assert address is not None
+        assert f"by=1h&queue=support%2Csales&format={form.lower()}&language=en" in address
+    await page.get_by_text("Definitions").click()
+    await expect(page.get_by_text("average speed of answer")).to_be_visible()
+    await page.emulate_media(media="print")
+    await expect(page.locator("nav")).to_be_hidden()
+    await expect(page.locator(".scroll tbody tr").first).to_be_visible()
+
+
+async def test_reports_speak_chinese(opened: Open, server: StandIn) -> None:
+    page = await shown(opened, server, "reports", locale="zh-CN")
+    await page.get_by_role("button", name="显示").click()
+    await expect(page.get_by_role("columnheader", name="服务水平")).to_be_visible()
+    await expect(page.get_by_role("img", name="队列报表: 呼入量")).to_be_visible()
+
+
+async def test_a_page_without_its_database_says_so(opened: Open, server: StandIn) -> None:
+    server.answers["reports"] = (503, {"detail": "the history cannot be read: the database is away"})
+    page = await opened(f"{server.url}/reports")
+    server.sign_in("boss")
+    await page.reload()
+    await expect(page.get_by_role("alert")).to_have_text("the history cannot be read: the database is away")
+    server.answers["reports/calls"] = (501, {"detail": "there is no history: add the section 'database:' to the configuration"})
+    await page.get_by_role("link", name="Calls").click()
+    await page.get_by_role("button", name="Search").click()
+    await expect(page.get_by_role("alert")).to_contain_text("add the section 'database:'")
+
+
+async def test_calls_are_searched_turned_over_and_found_again_after_a_look_at_one(opened: Open, server: StandIn) -> None:
+    page = await shown(opened, server, "calls")
+    await page.get_by_label("Outcome").select_option("answered")
+    await page.get_by_role("button", name="Search").click()
+    await expect(page.locator("tbody tr")).to_have_count(50)
+    await page.get_by_role("button", name="Older").click()
+    await expect(page.locator("tbody tr")).to_have_count(10)
+    await expect(page.get_by_role("button", name="Older")).to_be_disabled()
+    await page.locator("tbody a").first.click()
+    await expect(page.get_by_text("Offered to an agent").first).to_be_visible()
+    await page.get_by_role("button", name="Back to the search").click()
+    await expect(page.locator("tbody tr")).to_have_count(10)
+    await expect(page.get_by_text("Page 2")).to_be_visible()
+    await expect(page.get_by_label("Outcome")).to_have_value("answered")
+
+
+async def test_a_recording_goes_to_the_moment_of_a_line_and_follows_what_is_heard(opened: Open, server: StandIn) -> None:
+    page = await shown(opened, server, "call")
+    marks = page.locator(".marks button")
+    await expect(marks.first).to_have_text(re.compile("0:00 Talk began"))
+    await marks.filter(has_text=re.compile("0:10\\s*Transfer")).click()
+    await page.wait_for_function("() => document.querySelector('audio').currentTime > 10.2")
+    await expect(page.locator(".marks [aria-current]")).to_contain_text("Transfer")
+    await expect(page.get_by_text("the disk was full")).to_be_visible()
+    await page.get_by_role("button", name="Explain").click()
+    await expect(page.get_by_role("dialog")).to_contain_text("1002 is ready but has support 1")
+
+
+async def test_a_recording_that_cannot_be_played_says_why(opened: Open, server: StandIn) -> None:
+    server.answers["recordings/1-cb-rec-1"] = (404, {"detail": "the file of the recording is gone"})
+    page = await shown(opened, server, "call")
+    await page.locator(".marks button").first.click()
+    await expect(page.get_by_role("alert")).to_have_text("the file of the recording is gone")
+
+
+async def test_a_recording_is_drawn_heard_marked_and_scored(opened: Open, server: StandIn) -> None:
+    page = await shown(opened, server, "quality")
+    await page.get_by_role("button", name="Next recording").click()
+    form = page.get_by_role("region", name="Review", exact=True)
+    await expect(form.get_by_role("button", name="Submit the score")).to_be_disabled()
+    greeting = form.get_by_role("group", name=re.compile("Greets"))
+    await greeting.get_by_label("4", exact=True).check()
+    await greeting.get_by_placeholder("Remark").fill("friendly")
+    await page.evaluate("() => { const audio = document.querySelector('audio'); audio.currentTime = 7; audio.play(); }")
+    await page.wait_for_function(
+        "() => { const audio = document.querySelector('audio'); return audio.currentTime > 7.5 && (audio.pause(), true); }"
+    )
+    await greeting.get_by_role("button", name="Mark this moment").click()
+    await form.get_by_role("group", name=re.compile("Offers")).get_by_label("Does not apply").check()
+    await expect(form).to_contain_text("1 criteria without a mark")
+    await form.get_by_role("group", name=re.compile("Identifies")).get_by_label("Not met").check()
+    await form.get_by_label("Comment on the whole").fill("short")
+    await form.get_by_role("button", name="Submit the score").click()
+    drawn, body = await until_asked(server, "quality/next", "quality/reviews/19/score")
+    assert drawn == {"sample": "team", "calibrate": False}
+    assert body["marks"] == {"greeting": 4, "offer": "na", "identified": "fail"}
+    assert (body["remarks"], body["comment"]) == ({"greeting": "friendly"}, "short")
+    assert body["heard_at"] == {"greeting": pytest.approx(7.7, abs=0.8)}
+    await expect(form).to_have_count(0)
+
+
+async def test_an_agent_reads_the_own_scores_and_disputes_one(opened: Open, server: StandIn) -> None:
+    server.sign_in("1001")
+    server.answers["quality/reviews"] = (200, [scored(18, server.now)])
+    page = await opened(f"{server.url}/quality")
+    await page.get_by_role("button", name="Review 18").click()
+    await expect(page.get_by_role("region", name="Review", exact=True)).to_contain_text("4 / 5")
+    assert await page.locator("audio").count() == 0  # recordings are not for agents
+    await page.get_by_role("button", name="Dispute").click()
+    await page.get_by_label("Why the score is not right").fill("the caller had been identified before")
+    await page.get_by_role("dialog").get_by_role("button", name="Dispute").click()
+    assert await until_asked(server, "quality/reviews/18/dispute") == [{"reason": "the caller had been identified before"}]
+    await expect(page.get_by_role("link", name="Calls")).to_have_count(0)
+
+
+async def test_whatever_the_history_holds_is_text(opened: Open, server: StandIn) -> None:
+    def bad(row: dict[str, object]) -> dict[str, object]:
+        return {
+            name: HOSTILE if isinstance(value, str) and value and name not in ("call", "id", "state") else value
+            for name, value in row.items()
+        }
+
+    now = server.now
+    server.answers["reports/queues"] = (200, [{**bad(row), HOSTILE: 1} for row in queues_report({})])
+    server.answers["reports/calls"] = (200, [bad(row) for row in calls_report({"limit": "3"}, now)])
+    server.answers["reports/call"] = (200, [bad(row) for row in call_report(now)])
+    server.answers["recordings"] = (200, [bad(row) for row in recordings(now)])
+    server.answers["quality/reviews"] = (200, [bad(scored(18, now))])
+    server.answers["quality/reviews/18"] = (200, bad(scored(18, now)))
+    for name, button in (("reports", "Show"), ("calls", "Search"), ("call", ""), ("quality", "Review 18")):
+        page = await shown(opened, server, name)
+        if button:
+            await page.get_by_role("button", name=button, exact=True).click()
+        await expect(page.locator("td, li").filter(has_text=HOSTILE).first).to_be_visible()
+        assert await page.locator("main img, main script").count() == 0
+        assert await page.evaluate("document.title") != "hit"

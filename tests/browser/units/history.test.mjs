@@ -1,0 +1,86 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { inRecording, presentOf, searchOf } from "../../../callbridge/web/src/pure/call.js";
+import { bodyOf, choicesOf, missingOf, writtenOf } from "../../../callbridge/web/src/pure/review.js";
+import { columnsOf, MOST_SERIES, periodOf, plotOf, queryOf, valueOf } from "../../../callbridge/web/src/pure/report.js";
+import { localPath, pageOf, pagesOf } from "../../../callbridge/web/src/pure/routes.js";
+
+const text = (name) => ({ name, kind: "text", heading: name, definition: "" });
+const COLUMNS = [text("interval"), text("queue"), { ...text("offered"), kind: "count" }];
+const rows = (...all) => all.map(([interval, queue, offered]) => ({ interval, queue, offered }));
+
+test("a report is asked only for what it takes", () => {
+  const typed = { from: "2026-11-01", to: "", by: "day", queue: " support,sales ", agent: "ann", number: "1", together: "on" };
+  assert.equal(String(queryOf(["by", "queue"], typed)), "from=2026-11-01&by=day&queue=support%2Csales");
+  assert.equal(String(queryOf(["agent", "together"], typed)), "from=2026-11-01&agent=ann&together=true");
+});
+
+test("periods end today, or with the month before; a week begins on Monday", () => {
+  const sunday = new Date(2026, 2, 1, 0, 30);
+  assert.deepEqual(periodOf("week", sunday), { from: "2026-02-23", to: "2026-03-01" });
+  assert.deepEqual(periodOf("yesterday", sunday), { from: "2026-02-28", to: "2026-02-28" });
+  assert.deepEqual(periodOf("last_month", sunday), { from: "2026-02-01", to: "2026-02-28" });
+});
+
+test("a plot has a line for each name over the intervals, or a bar for each name without them", () => {
+  const over = plotOf(COLUMNS, rows(["8:00", "a", 1], ["8:00", "b", 5], ["9:00", "a", 2]), "offered");
+  assert.deepEqual(over.labels, ["8:00", "9:00"]);
+  assert.deepEqual(over.series, [{ name: "b", values: [5, null] }, { name: "a", values: [1, 2] }]);
+  const quiet = plotOf(COLUMNS, rows(["7:00", null, null], ["8:00", "a", 1]), "offered");
+  assert.deepEqual([quiet.labels, quiet.series], [["7:00", "8:00"], [{ name: "a", values: [null, 1] }]]);
+  const whole = plotOf(COLUMNS, rows(["x", "a", 1], ["x", "b", 5]), "offered");
+  assert.deepEqual([whole.labels, whole.series[0].values, whole.bars], [["a", "b"], [1, 5], true]);
+  assert.equal(plotOf(COLUMNS, rows(["x", "a", 1]), "offered"), null);
+});
+
+test("a plot of many names shows the largest, and says how many it leaves out", () => {
+  const many = Array.from({ length: 20 }, (_, at) => [["1", `q${at}`, at], ["2", `q${at}`, at]]).flat();
+  const found = plotOf(COLUMNS, rows(...many), "offered");
+  assert.deepEqual([found.series.length, found.left, found.series[0].name], [MOST_SERIES, 20 - MOST_SERIES, "q19"]);
+});
+
+test("columns that are named after the site's reasons are times", () => {
+  const found = columnsOf({ columns: COLUMNS }, [{ interval: "x", "not_ready: lunch": 60 }]);
+  assert.deepEqual(found[1], { name: "not_ready: lunch", kind: "seconds", heading: "lunch", definition: "" });
+});
+
+test("values are read as what they are, and none is a dash", () => {
+  assert.deepEqual([valueOf(0.8333, "share", "en"), valueOf(75, "seconds"), valueOf(1234.5, "decimal", "en")], ["83.3%", "1:15", "1,234.5"]);
+  assert.deepEqual([valueOf(null, "count"), valueOf("", "text"), valueOf("=1+1", "text")], ["–", "–", "=1+1"]);
+});
+
+test("what happened has its place in the recording, which ends at its `at`", () => {
+  const events = [{ at: 90 }, { at: 99.5 }, { at: 110 }, { at: 130.4 }, { at: 140 }];
+  const marks = inRecording({ at: 130, lasted: 30 }, events);
+  assert.deepEqual(marks.map((one) => one.second), [0, 10, 30]);
+  assert.deepEqual([presentOf(marks, 0), presentOf(marks, 12), presentOf([], 3)], [0, 1, -1]);
+});
+
+test("a search asks for one row more than a page", () => {
+  assert.equal(String(searchOf({ from: "2026-11-28", queue: "", tier: "gold" }, 2, 50)), "newest=true&limit=51&offset=100&from=2026-11-28&tier=gold");
+});
+
+test("a review is complete when each criterion has a mark, and is read back as it was written", () => {
+  const criteria = [
+    { name: "greeting", points: 2, fatal: false, optional: true },
+    { name: "identified", points: "", fatal: true, optional: false },
+  ];
+  assert.deepEqual(criteria.map(choicesOf), [["2", "1", "0", "na"], ["pass", "fail"]]);
+  const written = { greeting: { mark: "1", heard: 3.5, remark: "" } };
+  assert.deepEqual(missingOf(criteria, written).map((one) => one.name), ["identified"]);
+  written.identified = { mark: "fail", remark: "late" };
+  assert.deepEqual(bodyOf(criteria, written, "so"), {
+    marks: { greeting: 1, identified: "fail" }, remarks: { identified: "late" }, heard_at: { greeting: 3.5 }, comment: "so",
+  });
+  const marks = [{ criterion: "greeting", fatal: false, mark: "", comment: "", heard_at: "" }, { criterion: "identified", fatal: true, mark: 0, comment: "x", heard_at: 1 }];
+  assert.deepEqual(writtenOf(marks), { greeting: { mark: "na", remark: "", heard: undefined }, identified: { mark: "fail", remark: "x", heard: 1 } });
+});
+
+test("each role has its pages, and a link leads to no other server", () => {
+  const all = (role, agent) => pagesOf({ role, agent }).join();
+  assert.deepEqual([all("agent", "1001"), all("viewer", null), all("supervisor", null)], ["agent,reports,quality", "supervisor,reports", "supervisor,reports,calls,quality"]);
+  assert.deepEqual(pageOf("/calls/1795308627%2F44"), { page: "calls", name: "1795308627/44" });
+  assert.equal(pageOf("/nothing").page, "home");
+  for (const path of ["//evil.example", "https://evil.example", "/\\evil", "javascript:alert(1)", null]) assert.equal(localPath(path), "");
+  assert.equal(localPath("/oidc"), "/oidc");
+});
