@@ -21,10 +21,11 @@ FAST := $(BIN)/python -m pytest -q -m "not live and not slow" --hypothesis-profi
 # So many labs at a time; some tests have two, and of the largest nine fit on a machine (tests/lab/ports.py).
 LABS ?= 5
 
-.PHONY: help setup screens demo check lint fast units test live slow hour bench chaos fuzz lock sbom clean
+.PHONY: help setup screens demo demo-live check lint fast units test live slow hour bench chaos fuzz lock sbom clean
 
 help:
 	@echo "make demo    a minute of live calls on a real Asterisk, added up call by call"
+	@echo "make demo-live  a floor with callers and agents, to be looked at in a browser, until Ctrl-C"
 	@echo "make check   lint, types and fast tests (make lint and make fast, side by side)"
 	@echo "make test    everything, the real Asterisk 22 and 16 included"
 	@echo "make hour    a compressed hour of 400 calls, with two kills, on 22 and 16: every view equals the wire (eight minutes)"
@@ -62,6 +63,10 @@ $(SCREENS): $(WEB)/node_modules/.package-lock.json $(WEB)/build.mjs $(shell find
 
 demo: setup
 	@$(BIN)/python -m tests.lab.demo
+
+# exec: Ctrl-C ends the floor in order, not the shell before it.
+demo-live: setup
+	@exec $(BIN)/python -m tests.lab.demo_live
 
 # Side by side: mypy's first run takes half a minute of one core.
 check: $(INSTALLED)

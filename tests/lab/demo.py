@@ -23,6 +23,7 @@ from rich.table import Table
 from rich.text import Text
 
 from callbridge.cli.board import frame
+from callbridge.cli.client import Client
 from callbridge.cli.top import Watch
 from tests.lab.audio import Softphone
 from tests.lab.books import Joined, join
@@ -92,6 +93,14 @@ def callers(seed: int) -> list[Call]:
     return made
 
 
+async def speak(pbx: Pbx) -> str:
+    """The prompts of config/speech.yaml, as an operator makes them. Returns what the command says."""
+    os.environ["CALLBRIDGE_SOUNDS"] = str(pbx.folder / "prompts")
+    command = (sys.executable, "-m", "callbridge", "prompts", "-c", str(ROOT / "config" / "callbridge.yaml"))
+    made = await output(*command, limit=120.0)  # alone it takes three seconds
+    return made.strip().splitlines()[-1]
+
+
 class Demo:
     """One run of the demo."""
 
@@ -112,8 +121,8 @@ class Demo:
             (pbx.folder / "log" / "cel-custom").mkdir()
             self.pbx = await stack.enter_async_context(pbx)
             redis = await stack.enter_async_context(RedisServer())
-            await self._speak()
-            self.bridge = await stack.enter_async_context(_Example(self.pbx, redis))
+            self.say(f"prompts in English and Mandarin: {await speak(self.pbx)}")
+            self.bridge = await stack.enter_async_context(ExampleFloor(self.pbx, redis))
             await self._phones(stack)
             await self._log_in()
             crowd = callers(seed)
@@ -175,12 +184,6 @@ class Demo:
                 case _:
                     self.say(f"{LUNCHES} is back: *13")
                     await self._dial(LUNCHES, "*13")
-
-    async def _speak(self) -> None:
-        """The prompts of config/speech.yaml, as an operator makes them."""
-        os.environ["CALLBRIDGE_SOUNDS"] = str(self.pbx.folder / "prompts")
-        made = await output(sys.executable, "-m", "callbridge", "prompts", "-c", str(ROOT / "config" / "callbridge.yaml"))
-        self.say(f"prompts in English and Mandarin: {made.strip().splitlines()[-1]}")
 
     async def _called_back(self, began: float) -> None:
         """Somebody who does not want to wait presses 1, confirms the number, hangs up and is called back."""
@@ -300,6 +303,7 @@ class Demo:
         )
         shown = bool(overflowed and "kept" in self.callback and "complete" in self.survey)
         complete = len(records) == CALLS and bool(gaps) and shown
+        self.say("To look at a floor in a browser: make demo-live keeps one running, and tells its address and log-ins.")
         self.say("[green]it adds up[/green]" if complete and not wrong and not troubles else "[red]it does not add up[/red]")
         return 0 if complete and not wrong and not troubles else 1
 
@@ -314,11 +318,15 @@ class Demo:
                 yield unique, float(at)
 
 
-class _Example(Callbridge):
-    """callbridge with the example configuration, its links given by the environment."""
+class ExampleFloor(Callbridge):
+    """callbridge with the example configuration, or a copy of it, its links given by the environment."""
 
-    def __init__(self, pbx: Pbx, redis: RedisServer) -> None:
+    def __init__(
+        self, pbx: Pbx, redis: RedisServer, *, config: Path = ROOT / "config" / "callbridge.yaml", token: str = ""
+    ) -> None:
+        self._path = config
         super().__init__(pbx, {}, redis=redis)
+        self.client = Client(self.url, token)
         os.environ.update(
             CALLBRIDGE_ARI_URL=pbx.ari_url,
             CALLBRIDGE_ARI_USER=pbx.ari_user,
@@ -333,7 +341,7 @@ class _Example(Callbridge):
 
     @property
     def path(self) -> Path:
-        return ROOT / "config" / "callbridge.yaml"
+        return self._path
 
     def write_config(self, config: Any) -> None:
         """The example stays as it is."""

@@ -46,15 +46,17 @@ class PhoneScript:
     codec: Literal["ulaw", "g729"] | None = "ulaw"  # None answers without SDP; the PBX has no g729
 
     @classmethod
-    def answers(cls, ring: float = 0.2, talk: float | tuple[float, float] | None = None) -> "PhoneScript":
+    def answers(
+        cls, ring: float = 0.2, talk: float | tuple[float, float] | None = None, audio: str | None = None
+    ) -> "PhoneScript":
         """Answers; hangs up first after `talk` seconds, else last."""
         match talk:
             case None:
-                return cls(ring=ring)
+                return cls(ring=ring, audio=audio)
             case (least, most):
-                return cls(ring=ring, steps=[Talk(least, most)], hangs_up=True)
+                return cls(ring=ring, audio=audio, steps=[Talk(least, most)], hangs_up=True)
             case seconds:
-                return cls(ring=ring, steps=[Talk(seconds)], hangs_up=True)
+                return cls(ring=ring, audio=audio, steps=[Talk(seconds)], hangs_up=True)
 
     @classmethod
     def rejects(cls, code: int = 486, ring: float = 0.1) -> "PhoneScript":

@@ -1,0 +1,144 @@
+"""``make demo-live``: a floor that goes on until Ctrl-C, to be looked at in a browser: callers call, and agents answer.
+
+Rule of this file: as in the demo nothing is pretended. It is the example configuration of config/, with the users and walls of
+its sample, a database, and recordings.
+"""
+
+import asyncio
+import itertools
+import os
+import random
+import secrets
+import shutil
+import signal
+import socket
+import sys
+from contextlib import AsyncExitStack, suppress
+from pathlib import Path
+
+from callbridge.cli.client import ApiError
+from tests.lab import scratch
+from tests.lab.bridge import Callbridge
+from tests.lab.demo import AGENTS, DIALLED, MOVES, PHONES, ROOT, TIERS, ExampleFloor, speak
+from tests.lab.pbx import Pbx, PhoneSpec
+from tests.lab.redis import RedisServer
+from tests.lab.sip import Call, Callers, CallerScript, Phone, PhoneScript, register
+
+CROWD = 20
+RATE = 0.4
+"""Callers of one crowd, and how many of them call in a second; the next crowd comes when the last of it has called."""
+TALK = (12.0, 40.0)
+"""Seconds."""
+RECORDS = {"manager.conf": "[callbridge](+)\nwrite=reporting,agent,call,system\n"}
+"""MixMonitor by AMI needs it."""
+PASSWORD = "change me"
+"""Of the users in config/users.yaml.sample."""
+WALL = "support"
+
+
+def example(folder: Path, pbx: Pbx, key: str) -> Path:
+    """A copy of the example configuration, in which people can log in and the history is kept. Returns its main file."""
+    copy = folder / "config"
+    shutil.copytree(ROOT / "config", copy)
+    users = (copy / "users.yaml.sample").read_text(encoding="utf-8")
+    (copy / "users.yaml").write_text(_replaced(users, "    # key_file: wall.key", f"    key: {key}"), encoding="utf-8")
+    queues = (copy / "queues.yaml").read_text(encoding="utf-8")
+    queues = _replaced(queues, "queue_defaults:\n", "queue_defaults:\n  record: {share: 1.0}\n")
+    (copy / "queues.yaml").write_text(queues, encoding="utf-8")
+    main = (copy / "callbridge.yaml").read_text(encoding="utf-8")
+    main = _replaced(main, "speech.yaml]", "speech.yaml, users.yaml]")
+    main = _replaced(main, "metrics:\n", f"metrics:\n  recordings: {pbx.folder / 'spool' / 'monitor'}\n")
+    main += f'\ndatabase: {{url: "sqlite:///{folder / "history.db"}"}}\n'
+    (copy / "callbridge.yaml").write_text(main, encoding="utf-8")
+    return copy / "callbridge.yaml"
+
+
+def _replaced(text: str, part: str, by: str) -> str:
+    if text.count(part) != 1:
+        raise RuntimeError(f"config/ has changed: {part.strip()!r} is there {text.count(part)} times")
+    return text.replace(part, by)
+
+
+def crowd(rng: random.Random, number: int) -> list[Call]:
+    """People of all tiers, most of them patient."""
+    calls = []
+    for index in range(CROWD):
+        first, count = rng.choice([*TIERS.values(), (400, 99)])
+        caller = f"+442079460{first + rng.randrange(count)}"
+        patience = rng.uniform(4.0, 15.0) if rng.random() < 0.2 else rng.uniform(40.0, 90.0)
+        entry = rng.choices(("support", "sales", "general"), (60, 30, 10))[0]
+        calls.append(Call(dialled=entry, number=caller, name=f"live-{number}-{index}", hang_up_after=patience))
+    return calls
+
+
+class LiveFloor:
+    """One run, which ends when it is cancelled."""
+
+    async def run(self) -> None:
+        async with AsyncExitStack() as stack:
+            folder = scratch.folder("cb-live-")
+            stack.callback(shutil.rmtree, folder, ignore_errors=True)
+            print("starting Asterisk 22, Redis and callbridge with the example configuration", flush=True)
+            specs = [PhoneSpec(name=name, contact="register" if name == MOVES else "static") for name in AGENTS]
+            pbx = await stack.enter_async_context(Pbx(22, phones=specs, extra=RECORDS))
+            redis = await stack.enter_async_context(RedisServer())
+            key, os.environ["CALLBRIDGE_TOKEN"] = secrets.token_hex(12), secrets.token_hex(16)
+            await speak(pbx)
+            bridge = ExampleFloor(pbx, redis, config=example(folder, pbx, key), token=os.environ["CALLBRIDGE_TOKEN"])
+            await stack.enter_async_context(bridge)
+            for name in AGENTS:
+                script = PHONES.get(name, PhoneScript.answers(ring=0.5))
+                talks = script if name in ("1005", "1006") else PhoneScript.answers(ring=2.0, talk=TALK, audio="agent")
+                await stack.enter_async_context(Phone(pbx, name, talks))
+            await register(pbx, MOVES)
+            await asyncio.gather(*(asyncio.to_thread(bridge.client.act, name, "login") for name in AGENTS))
+            print(self.told(bridge.url, key), flush=True)
+            await self._traffic(pbx, bridge)
+
+    def told(self, url: str, key: str) -> str:
+        """What somebody needs who wants to look."""
+        name, pin = next(iter(DIALLED.items()))
+        return (
+            f"\nThe floor runs. Open {url} in a browser on this machine:\n"
+            f"  agent       {name}   PIN {pin.rstrip('#')}\n"
+            f"  supervisor  maria  password {PASSWORD}   (the team Front office)\n"
+            f"  admin       ops    password {PASSWORD}\n"
+            f"  wallboard   {url}/wall/{WALL}?key={key}\n"
+            "Ctrl-C ends it.\n"
+        )
+
+    async def _traffic(self, pbx: Pbx, bridge: Callbridge) -> None:
+        """Crowd after crowd; agents whose phone was not answered, or who rest, come back after a while."""
+        rng = random.Random(1)
+        async with asyncio.TaskGroup() as crowds:
+            for number in itertools.count():
+                crowds.create_task(self._call(pbx, crowd(rng, number)))
+                await asyncio.sleep(CROWD / RATE)
+                await asyncio.to_thread(_bring_back, bridge)
+
+    async def _call(self, pbx: Pbx, calls: list[Call]) -> None:
+        async with Callers(pbx, calls, rate=RATE, script=CallerScript(audio="caller")) as callers:
+            with suppress(TimeoutError):
+                await callers.wait(CROWD / RATE + 240.0)
+
+
+def _bring_back(bridge: Callbridge) -> None:
+    """Who missed a call is sent back to work; who is not ready for another reason was put there by somebody in a browser."""
+    for row in bridge.client.agents():
+        if row["state"] == "not_ready" and row["reason"] == "rona":
+            with suppress(ApiError):
+                bridge.client.act(row["id"], "ready")
+
+
+async def main() -> None:
+    floor, loop = asyncio.create_task(LiveFloor().run()), asyncio.get_running_loop()
+    for one in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(one, floor.cancel)
+    with suppress(asyncio.CancelledError):
+        await floor
+    print("\nended", flush=True)
+
+
+if __name__ == "__main__":
+    socket.setdefaulttimeout(10.0)
+    sys.exit(asyncio.run(main()))
