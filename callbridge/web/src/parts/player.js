@@ -28,9 +28,9 @@ export function Player({ recording, events, told, heard }) {
   async function failed() {
     setProblem((await refusal(path)) || { message: t("player.cannot") });
   }
-  function moved() {
-    setSecond(audio.current.currentTime);
-    heard?.(audio.current.currentTime);
+  function moved({ currentTarget }) {
+    setSecond(currentTarget.currentTime);
+    heard?.(currentTarget.currentTime);
   }
   return html`<div class="player">
     <audio ref=${audio} controls preload="none" src=${path} aria-label=${t("player.recording")} onTimeUpdate=${moved} onError=${failed}></audio>

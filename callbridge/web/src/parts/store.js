@@ -10,7 +10,7 @@ export function store(first) {
     set(next) {
       if (next === value) return;
       value = next;
-      for (const follower of [...followers]) follower(value);
+      for (const follower of [...followers]) if (followers.has(follower)) follower(value); // one may make others leave
     },
     subscribe(follower) {
       followers.add(follower);

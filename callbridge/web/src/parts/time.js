@@ -33,7 +33,7 @@ export function Since({ at }) {
   useEffect(() => {
     const show = () => {
       const said = text();
-      if (place.current.textContent !== said) place.current.textContent = said;
+      if (place.current && place.current.textContent !== said) place.current.textContent = said;
     };
     show();
     return tick.subscribe(show);
