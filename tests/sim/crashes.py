@@ -20,7 +20,8 @@ from callbridge.core.model.events import AnyEvent, DayBegan, PbxLost, PlanChange
 from callbridge.core.model.facts import CallAdopted, CallArrived, TalkBegan, VisitEnded
 from callbridge.core.model.plan import ConnectMode
 from callbridge.core.model.world import World
-from tests.sim.drive import Day, _another, _restore
+from tests.sim.copies import another
+from tests.sim.drive import Day, _restore
 from tests.sim.lanes import Weather
 from tests.sim.people import Manners
 from tests.sim.scenario import Scenario, simple_plan
@@ -44,7 +45,7 @@ class Forked(Day):
             self._compare()
 
     def _compare(self) -> None:
-        lives_on, new = _another(self.world), World(self.world.plan, self.world.boot, self.world.minted)
+        lives_on, new = another(self.world), World(self.world.plan, self.world.boot, self.world.minted)
         new.now, new.seq, new.day = self.world.now, self.world.seq, self.world.day
         _restore(new, self.saved)
         first, second = (

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable
-from copy import deepcopy
 from dataclasses import dataclass, field, replace
 from functools import partial
 from random import Random
@@ -36,9 +35,9 @@ from callbridge.core.model.ids import LegId
 from callbridge.core.model.orders import Order
 from callbridge.core.model.plan import ConsultQueue, Plan, Target, ToAgent, ToNumber, ToQueue
 from callbridge.core.model.switch import BYPASS
-from callbridge.core.model.table import Table
 from callbridge.core.model.world import World
 from tests.sim.agenda import Agenda
+from tests.sim.copies import another
 from tests.sim.dialler import Dialler
 from tests.sim.lanes import Lanes
 from tests.sim.overdue import Overdue
@@ -61,7 +60,8 @@ CLEAN_UP = 100.0
 TRIPS = 0.02
 """Share of the steps that are first tried with a fault planted in them; those that change most always are."""
 
-Saved = dict[tuple[str, str], object]
+Saved = dict[str, dict[str, object]]
+"""Rows by table and key."""
 
 
 class Planted(Exception):
@@ -126,7 +126,7 @@ class Day:
         self.watch = Watch()
         spring = self.plan.campaigns.get("spring")
         self.dialler = Dialler(spring, self.scene.leads, self.agenda, self.rng, self.hear) if spring is not None else None
-        self.saved: Saved = {}
+        self.saved: Saved = defaultdict(dict)
         self.lives: list[Life] = []
         self.killed_after_step = False
         self.closed = True
@@ -327,11 +327,11 @@ class Day:
         before = dict(life.world.agents.rows())
         outcome = step(life.world, event)
         life.steps.append((event, outcome.orders, outcome.facts))
-        for key, row in outcome.changed.items():
+        for (name, key), row in outcome.changed.items():
             if row is None:
-                self.saved.pop(key, None)
+                self.saved[name].pop(key, None)
             else:
-                self.saved[key] = row
+                self.saved[name][key] = row
         for fact in outcome.facts:
             if isinstance(fact, CallArrived) and fact.direction == "in" and not self._from_a_forgotten_desk(fact):
                 must(fact.leg in self.toy.customers or self._of_an_idle_agent(fact), "no customer, and counted as one:", fact)
@@ -360,15 +360,12 @@ class Day:
         return self.together is not None and channel is not None and channel.phone == DESK
 
     def _saved_all(self) -> None:
-        kept = defaultdict[str, dict[str, object]](dict)
-        for (name, key), row in self.saved.items():
-            kept[name][key] = row
         for name, table in self.world.saved_tables().items():
-            must(kept[name] == table.rows(), "saved", name, "differ from the world's")
+            must(self.saved[name] == table.rows(), "saved", name, "differ from the world's")
 
     def _trip(self, event: AnyEvent) -> None:
         """A step that raises leaves the world untouched, wherever it raises."""
-        world = _another(self.world)
+        world = another(self.world)
         before, fuse = _but_for(event, portrait(world)), self.rng.randint(1, 6)
         emit = world.emit
 
@@ -446,7 +443,7 @@ class Day:
         self.toy.forget_ami()
         self.toy.app_up = False
         if self.together is not None:
-            self.saved = {}
+            self.saved = defaultdict(dict)
             self.watch = Watch(told=self.watch.told)
         self._begin_life()
 
@@ -469,12 +466,6 @@ class Day:
             self.agenda.after(self.rng.uniform(0.1, 3.0), self._reconnect)
 
 
-def _another(world: World) -> World:
-    """A world of its own, with the same plan and the same rows: those never change."""
-    rows = [row for table in vars(world).values() if isinstance(table, Table) for row in table.values()]
-    return deepcopy(world, {id(value): value for value in (world.plan, *rows)})
-
-
 def _but_for(event: AnyEvent, seen: Portrait) -> Portrait:
     """Without the deadline that has become this event: taken out of the world, it stays in its row, and undoing a change of that
     row arms it again."""
@@ -491,11 +482,11 @@ def new_life(plan: Plan, rows: Saved, number: int, now: float) -> Life:
     world = World(plan, f"b{number}")
     world.now = now
     _restore(world, rows)
-    return Life(world, plan, dict(rows), now)
+    return Life(world, plan, {name: dict(those) for name, those in rows.items()}, now)
 
 
 def _restore(world: World, rows: Saved) -> None:
-    world.restore({name: [row for (table, _), row in rows.items() if table == name] for name in world.saved_tables()})
+    world.restore({name: rows.get(name, {}).values() for name in world.saved_tables()})
 
 
 def replay(life: Life) -> None:

@@ -19,7 +19,7 @@ Portrait = dict[str, Any]
 APART = {
     "campaign_states": "estimates, which are not undone with a step",
     "matcher": "see ``indexes`` and below",
-    "_deadlines": "see ``due``; what was heard of a PBX is not undone with a step",
+    "_deadlines": "see ``due`` below; what was heard of a PBX is not undone with a step",
     "_rows_due": "the tables once more",
 }
 """Attributes of the world that are compared in another way, or not at all, and why. Every other one must be equal."""
@@ -29,6 +29,7 @@ def portrait(world: World) -> Portrait:
     """Two worlds with equal portraits behave alike from now on."""
     picture = {name: _still(value) for name, value in vars(world).items() if name not in APART and name != "emit"}
     picture["matcher"] = world.matcher.plan, sorted(world.matcher._closed), world.matcher.know_agents
+    picture["due"] = sorted(set(world._deadlines.pending()))
     return picture | {f"{name} of the indexes": value for name, value in indexes(world).items()}
 
 
@@ -66,12 +67,11 @@ def indexes(world: World) -> Portrait:
         "phones": dict(world._agent_by_phone),
         "pairs": {pair: sorted(legs) for pair, legs in world._leg_by_pair.items()},
         "features": {phone: sorted(legs) for phone, legs in world._features_at.items()},
-        "due": sorted(set(world._deadlines.pending())),
     }
 
 
 def scanned(world: World) -> Portrait:
-    """The same from the tables alone (but for what is due: a deadline taken out stays in its row)."""
+    """The same from the tables alone. What is due cannot be seen there: a deadline taken out stays in its row."""
     groups: dict[Any, tuple[dict[str, float], str, frozenset[str]]] = {}
     for call in world.calls.values():
         visit = call.visit

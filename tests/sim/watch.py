@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from operator import attrgetter
 
 from callbridge.core.model.agent import Agent, Intent, Work, published
 from callbridge.core.model.call import Call, OfferResult, Phase, TransferKind
@@ -53,6 +54,9 @@ from tests.sim import oracle
 from tests.sim.parts import Code
 from tests.sim.portrait import indexes, scanned
 
+_FIGURES = ("offered", "answered", "abandoned", "short_abandoned", "overflowed", "failed")
+_FIGURES_OF = attrgetter(*_FIGURES)
+
 
 class Broken(AssertionError):
     """Something that must always hold does not."""
@@ -76,7 +80,8 @@ class Watch:
     arrived_legs: set[str] = field(default_factory=set)
     callbacks_owed: dict[str, int] = field(default_factory=dict)
     """Promise -> attempts."""
-    counts: Counter[tuple[str, str, str]] = field(default_factory=Counter)
+    counts: defaultdict[tuple[str, str], Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
+    """By queue and day."""
     state_since: dict[str, tuple[str, str, float]] = field(default_factory=dict)
     asked_at: dict[str, float] = field(default_factory=dict)
     wrap: dict[str, tuple[float, float]] = field(default_factory=dict)
@@ -189,11 +194,11 @@ class Watch:
                     consults = self.talking.get(fact.call)
                     must(consults is not None and consults.agent == fact.consulted_by, "a consult without the caller:", fact)
                 self.visiting[fact.call] = fact
-                self.counts[fact.queue, fact.day, "offered"] += 1
+                self.counts[fact.queue, fact.day]["offered"] += 1
             case VisitEnded():
                 began = self.visiting.pop(fact.call, None)
                 must(began is not None and began.queue == fact.queue, "a visit ended that was not on:", fact)
-                self.counts[fact.queue, fact.day, fact.outcome] += 1
+                self.counts[fact.queue, fact.day][fact.outcome] += 1
                 self._rightly_ended(world, fact)
             case OfferMade():
                 must(fact.call not in self.offered, "two offers of one call:", fact)
@@ -439,8 +444,8 @@ class Watch:
         for tally in world.tallies.values():
             here = waiting[tally.queue, tally.day]
             must(tally.offered == tally.ended + here, "figures do not add up:", tally, "waiting", here)
-            for name in ("offered", "answered", "abandoned", "short_abandoned", "overflowed", "failed"):
-                must(getattr(tally, name) == self.counts[tally.queue, tally.day, name], "figure", name, "of", tally)
+            counts = self.counts[tally.queue, tally.day]
+            must(_FIGURES_OF(tally) == tuple([counts[name] for name in _FIGURES]), "figures of", tally, "counted", counts)
 
     # -- order of service -----------------------------------------------------------------------------------------
 
