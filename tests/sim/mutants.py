@@ -44,17 +44,17 @@ def customer_left_alone(patch: Patch) -> None:
     no_hang_up_in(patch, segments, LegRole.CUSTOMER)
 
 
-@mutant("the customer hangs up and the far party of a transfer stays")
+@mutant("the customer hangs up and the far party of a transfer stays", seed=8)
 def far_party_left(patch: Patch) -> None:
     no_hang_up_in(patch, calls, LegRole.OUTSIDE)
 
 
-@mutant("a nailed-up agent logs out and the phone stays connected")
+@mutant("a nailed-up agent logs out and the phone stays connected", seed=2)
 def session_outlives_the_login(patch: Patch) -> None:
     patch.setattr(agent_states, "hang_up", nothing)
 
 
-@mutant("a transfer back to an entry leaves its Local channel behind")
+@mutant("a transfer back to an entry leaves its Local channel behind", seed=3)
 def local_halves_left(patch: Patch) -> None:
     no_hang_up_in(patch, phone_transfers, *LegRole)
 
@@ -112,7 +112,7 @@ def ring_deadline_forgotten(patch: Patch) -> None:
     patch.setattr(offers, "deadline_passed", deadline_passed)
 
 
-@mutant("a bridge that nobody enters is waited for, for ever")
+@mutant("a bridge that nobody enters is waited for, for ever", seed=2)
 def join_watchdog_forgotten(patch: Patch) -> None:
     passed = offers.deadline_passed
 
@@ -136,7 +136,7 @@ def penalty_forgotten(patch: Patch) -> None:
     patch.setattr(phone_replies, "penalty", nothing)
 
 
-@mutant("the phone of a cancelled offer counts as free before it stopped ringing")
+@mutant("the phone of a cancelled offer counts as free before it stopped ringing", seed=16)
 def freed_too_soon(patch: Patch) -> None:
     withdraw = offers.withdraw
 
@@ -150,12 +150,12 @@ def freed_too_soon(patch: Patch) -> None:
     patch.setattr(offers, "withdraw", hasty)
 
 
-@mutant("after a failed join the caller waits in silence")
+@mutant("after a failed join the caller waits in silence", seed=14)
 def music_never_comes_back(patch: Patch) -> None:
     patch.setattr(offers, "StartMusic", lambda **_: Probe(leg=leg_id("pbx", "nobody")))
 
 
-@mutant("a refused StartMusic is never tried again")
+@mutant("a refused StartMusic is never tried again", seed=4)
 def music_not_owed(patch: Patch) -> None:
     patch.setattr(order_failures, "_owe_music", nothing)
 
@@ -163,7 +163,7 @@ def music_not_owed(patch: Patch) -> None:
 # -- agents -----------------------------------------------------------------------------------------------------------
 
 
-@mutant("after talking the agent is free at once")
+@mutant("after talking the agent is free at once", seed=2)
 def wrap_up_forgotten(patch: Patch) -> None:
     release = agent_states.release
     patch.setattr(agent_states, "release", lambda world, agent, queue, _, **of: release(world, agent, queue, 0.0, **of))
@@ -174,7 +174,7 @@ def wrap_up_never_ends(patch: Patch) -> None:
     patch.setattr(agent_states, "own_deadline", nothing)
 
 
-@mutant("wrap-up lasts half as long")
+@mutant("wrap-up lasts half as long", seed=2)
 def wrap_up_halved(patch: Patch) -> None:
     release = agent_states.release
     patch.setattr(
@@ -182,7 +182,7 @@ def wrap_up_halved(patch: Patch) -> None:
     )
 
 
-@mutant("a log-out asked for while talking is lost")
+@mutant("a log-out asked for while talking is lost", seed=15)
 def log_out_lost(patch: Patch) -> None:
     requested = agent_requests.requested
 
@@ -204,7 +204,7 @@ def busy_phone_ignored(patch: Patch) -> None:
     patch.setattr(agent_phones, "IN_USE_STATES", frozenset())
 
 
-@mutant("a phone without registration counts as there")
+@mutant("a phone without registration counts as there", seed=6)
 def offline_phone_ignored(patch: Patch) -> None:
     patch.setattr(agent_phones, "OFFLINE_STATES", frozenset())
 
@@ -223,17 +223,17 @@ def seconds_lost(patch: Patch) -> None:
 # -- transfers --------------------------------------------------------------------------------------------------------
 
 
-@mutant("the agent who transferred a call stays in it")
+@mutant("the agent who transferred a call stays in it", seed=2)
 def transfer_keeps_the_agent(patch: Patch) -> None:
     patch.setattr(phone_transfers, "replaced", nothing)
 
 
-@mutant("a transfer to one of our entries counts as a second call")
+@mutant("a transfer to one of our entries counts as a second call", seed=2)
 def transfer_is_a_second_call(patch: Patch) -> None:
     patch.setattr(phone_transfers, "pair_of", lambda name: "")
 
 
-@mutant("an agent's consult counts as a customer")
+@mutant("an agent's consult counts as a customer", seed=3)
 def consult_is_a_customer(patch: Patch) -> None:
     patch.setattr(phone_transfers, "phone_of", lambda plan, leg, name: "")
 

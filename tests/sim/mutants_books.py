@@ -56,7 +56,7 @@ def levels_ignored(patch: Patch) -> None:
     patch.setattr(Requirement, "strength", strength)
 
 
-@mutant("the queue asks for the best and gets anybody who was idle longest")
+@mutant("the queue asks for the best and gets anybody who was idle longest", seed=28)
 def highest_level_ignored(patch: Patch) -> None:
     resolve = Matcher._resolve
 
@@ -120,7 +120,7 @@ def short_abandon_ignored(patch: Patch) -> None:
 # -- silence and recovery ---------------------------------------------------------------------------------------------
 
 
-@mutant("a StasisEnd is not followed up")
+@mutant("a StasisEnd is not followed up", seed=42)
 def left_leg_not_probed(patch: Patch) -> None:
     patch.setattr(calls, "leg_left", nothing)
 
@@ -131,7 +131,7 @@ def absence_not_believed(patch: Patch) -> None:
     patch.setattr(calls, "leg_ended", lambda world, leg, event: None if event.estimated else ended(world, leg, event))
 
 
-@mutant("a caller who went on in the dialplan stays in the books")
+@mutant("a caller who went on in the dialplan stays in the books", seed=21)
 def moved_leg_kept(patch: Patch) -> None:
     patch.setattr(calls, "leg_moved", nothing)
 
@@ -146,27 +146,27 @@ def agents_not_saved(patch: Patch) -> None:
     filter_saves(patch, lambda key, row: key[0] == "agents")
 
 
-@mutant("offers are made while nothing is heard from the PBX")
+@mutant("offers are made while nothing is heard from the PBX", seed=33)
 def broken_link_ignored(patch: Patch) -> None:
     patch.setattr(Matcher, "close", nothing)
 
 
-@mutant("what a snapshot does not list is believed to be there")
+@mutant("what a snapshot does not list is believed to be there", seed=13)
 def missing_legs_ignored(patch: Patch) -> None:
     patch.setattr(snapshots, "_missing", nothing)
 
 
-@mutant("callers found waiting in the PBX are left there")
+@mutant("callers found waiting in the PBX are left there", seed=8)
 def found_callers_ignored(patch: Patch) -> None:
     patch.setattr(snapshots, "_found", nothing)
 
 
-@mutant("half-made offers survive the loss of the link")
+@mutant("half-made offers survive the loss of the link", seed=8)
 def half_made_kept(patch: Patch) -> None:
     patch.setattr(snapshots, "_reconcile", nothing)
 
 
-@mutant("a fault in a step leaves half of it behind")
+@mutant("a fault in a step leaves half of it behind", seed=2)
 def half_a_step_kept(patch: Patch) -> None:
     patch.setattr(World, "undo_to", nothing)
 

@@ -14,7 +14,7 @@ from callbridge.core.requests import feature_codes, pin_guards
 from tests.sim.planting import Patch, Without, mutant, nothing
 
 
-@mutant("any PIN will do")
+@mutant("any PIN will do", seed=3)
 def any_pin(patch: Patch) -> None:
     patch.setattr(pin_guards, "right", lambda pin, digits: bool(pin))
 
@@ -24,7 +24,7 @@ def feature_leg_left(patch: Patch) -> None:
     patch.setattr(feature_codes, "legs", Without(legs, hang_up=nothing))
 
 
-@mutant("a nailed-up agent's phone is rung while the feature call is up")
+@mutant("a nailed-up agent's phone is rung while the feature call is up", seed=26)
 def session_opened_at_once(patch: Patch) -> None:
     opened, found = agent_states.open_session, World.features_at
 
@@ -38,27 +38,27 @@ def session_opened_at_once(patch: Patch) -> None:
     patch.setattr(agent_states, "open_session", at_once)
 
 
-@mutant("a phone that makes a feature call counts as free")
+@mutant("a phone that makes a feature call counts as free", seed=26)
 def feature_call_unseen(patch: Patch) -> None:
     patch.setattr(World, "features_at", lambda world, phone: frozenset())
 
 
-@mutant("the end of a feature call does not free its phone")
+@mutant("the end of a feature call does not free its phone", seed=7)
 def phone_not_freed(patch: Patch) -> None:
     patch.setattr(agent_states, "feature_gone", nothing)
 
 
-@mutant("nobody waits for somebody who types nothing, for ever")
+@mutant("nobody waits for somebody who types nothing, for ever", seed=2)
 def silence_unnoticed(patch: Patch) -> None:
     patch.setattr(engine, "feature_codes", Without(feature_codes, deadline_passed=nothing))
 
 
-@mutant("a feature call survives the loss of the link, and nobody listens to it")
+@mutant("a feature call survives the loss of the link, and nobody listens to it", seed=8)
 def feature_call_survives(patch: Patch) -> None:
     patch.setattr(snapshots, "feature_codes", Without(feature_codes, give_up=nothing))
 
 
-@mutant("a code acts for anybody who the argument names")
+@mutant("a code acts for anybody who the argument names", seed=2)
 def anybody_s_pause(patch: Patch) -> None:
     asked = feature_codes._request
 

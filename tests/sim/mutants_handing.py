@@ -12,12 +12,12 @@ from callbridge.core.transfers import holds, returns, targets, transfers
 from tests.sim.planting import Patch, Without, mutant, nothing
 
 
-@mutant("a caller whom nobody takes is forgotten")
+@mutant("a caller whom nobody takes is forgotten", seed=33)
 def nobody_comes_back(patch: Patch) -> None:
     patch.setattr(returns, "come_back", nothing)
 
 
-@mutant("the target's phone rings on when the call goes another way")
+@mutant("the target's phone rings on when the call goes another way", seed=33)
 def target_rings_on(patch: Patch) -> None:
     patch.setattr(targets, "legs", Without(legs, hang_up=nothing))
 
@@ -30,12 +30,12 @@ def caller_overhears(patch: Patch) -> None:
     patch.setattr(transfers, "holds", Without(holds, part=stay))
 
 
-@mutant("a target who never answers is waited for for ever")
+@mutant("a target who never answers is waited for for ever", seed=79)
 def target_rings_for_ever(patch: Patch) -> None:
     patch.setattr(calls, "transfers", Without(transfers, deadline_passed=nothing))
 
 
-@mutant("supervisors listen on after the talk")
+@mutant("supervisors listen on after the talk", seed=18)
 def ears_stay(patch: Patch) -> None:
     def stay(world: World, call: Call) -> Call:
         return call
@@ -48,7 +48,7 @@ def the_desk_stays_the_caller(patch: Patch) -> None:
     patch.setattr(phone_transfers, "callers", Without(callers, identify=nothing))
 
 
-@mutant("the answer who the caller is comes too late and is not asked for again", reception=True)
+@mutant("the answer who the caller is comes too late and is not asked for again", reception=True, seed=7)
 def asked_once(patch: Patch) -> None:
     patch.setattr(engine, "callers", Without(callers, ask_again=lambda *_: False))
 
