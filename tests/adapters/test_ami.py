@@ -204,6 +204,13 @@ def test_bytes_that_are_no_utf8_spoil_only_themselves() -> None:
     assert sink.names == ["Zo\ufffd X"]
 
 
+def test_a_header_that_is_there_twice_ends_no_connection() -> None:
+    """A UserEvent of any dialplan may add one. panoramisk makes a list of it, which it cannot compare with ``shutdown``."""
+    sink = Sink()
+    protocol(sink).data_received(b"Event: UserEvent\r\nEvent: x\r\nCallerIDName: Ada\r\nCallerIDName: Bob\r\n\r\n")
+    assert sink.names == ["Ada"]
+
+
 def test_a_message_without_end_is_not_collected_for_ever() -> None:
     sink = Sink()
     reader = protocol(sink)

@@ -104,6 +104,7 @@ def ami_stream(data: bytes) -> None:
     messages: list[Any] = []
     protocol = WholeCharacters()
     protocol.connection_made(SimpleNamespace(close=lambda: None, abort=lambda: None))
+    protocol.encoding = "utf8"
     protocol.factory = SimpleNamespace(dispatch=messages.append, connection_lost=lambda reason: None)
     protocol.data_received(data[: len(data) // 2])
     protocol.data_received(data[len(data) // 2 :])
@@ -156,7 +157,8 @@ def skills(data: bytes) -> None:
         assert 0 <= wrong.position <= len(wrong.text)
         assert wrong.pointer()
         return
-    assert str(parse(str(requirement))) == str(requirement)
+    if len(str(requirement)) <= 500:
+        assert str(parse(str(requirement))) == str(requirement)
     assert requirement.strength(()) is None
     assert requirement.strength(tuple((skill, 5) for skill in sorted(requirement.skills()))) is not None
 

@@ -75,6 +75,14 @@ class WholeCharacters(AMIProtocol):  # type: ignore[misc]
         elif text:
             super().data_received(text.encode())
 
+    def handle_message(self, message: Any) -> None:
+        """Of a header that is there twice the first counts, which is the PBX's own: a dialplan's UserEvent may add an ``Event``.
+        panoramisk makes a list of it, and drops the connection when it looks at that."""
+        for key, value in [*message.items()]:
+            if isinstance(value, list):
+                message[key] = value[0]
+        super().handle_message(message)
+
 
 class AmiConnection(Manager):  # type: ignore[misc]
     """A panoramisk manager for one connection; ``ended`` is set once."""
