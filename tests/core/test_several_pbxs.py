@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from callbridge.adapters.views.explain_agent import explain_agent
+from callbridge.core.entities import agent_phones
 from callbridge.core.model.agent import State, Work, published
 from callbridge.core.model.events import (
     AgentRequest,
@@ -41,9 +42,11 @@ def both(*agents: AgentPlan) -> Plan:
     return replace(plan([queue("support")], [*agents]), pbxs=(EAST, WEST), ties=TIES)
 
 
-def floor(*agents: AgentPlan) -> Story:
+def floor(*agents: AgentPlan, wrap_up: float | None = None) -> Story:
     """Two PBXs that are listed, and free phones."""
-    story = Story(both(*agents))
+    known = both(*agents)
+    support = known.queues["support"]
+    story = Story(known if wrap_up is None else replace(known, queues={"support": replace(support, wrap_up=wrap_up)}))
     back(story, WEST)
     story.happens(DevicesListed(at=story.now, states={one.phone: "NOT_INUSE" for one in agents}))
     return story
@@ -187,6 +190,48 @@ def test_agents_of_a_lost_pbx_are_offline_and_ready_again_when_it_is_back() -> N
         back(story, WEST)
         assert state(story, "bob") in (State.READY, State.RINGING)
         lost(story, WEST)
+
+
+def test_an_agent_who_comes_while_the_own_pbx_is_lost_is_offline_until_it_is_there() -> None:
+    story = floor(ann())
+    lost(story, WEST)
+    story.happens(PlanChanged(at=story.now, plan=both(ann(), bob())))
+    story.ask("bob", AgentRequest.LOGIN)
+    assert state(story, "bob") == State.OFFLINE
+    back(story, WEST)
+    assert state(story, "bob") == State.READY
+
+
+def test_a_phone_that_hears_of_the_end_over_the_tie_line_is_not_rung_in_that_moment() -> None:
+    story = floor(bob(), wrap_up=0.0)
+    leg = talk(story, EAST)
+    caller(story, WEST, "next")
+    story.gone(leg)
+    assert not [order for order in story.orders if isinstance(order, Ring)], "it would reply that it is busy"
+    story.wait(0.1)
+    story.happens(DeviceChanged(at=story.now, phone=BOB, state="NOT_INUSE"))
+    assert story.ring().phone == BOB
+
+
+def test_a_phone_of_which_nothing_is_reported_is_rung_a_moment_later() -> None:
+    story = floor(bob(), wrap_up=0.0)
+    caller(story, EAST)
+    leg = story.ring().leg
+    caller(story, WEST, "next")
+    story.gone(leg_id(EAST, "cal"))
+    story.gone(leg)
+    assert not [order for order in story.orders if isinstance(order, Ring)]
+    story.wait(agent_phones.TIE_DELAY)
+    assert story.ring().phone == BOB
+
+
+def test_a_phone_that_has_hung_up_itself_is_rung_at_once() -> None:
+    story = floor(bob(), wrap_up=0.0)
+    leg = talk(story, EAST)
+    caller(story, WEST, "next")
+    story.happens(DeviceChanged(at=story.now, phone=BOB, state="NOT_INUSE"))
+    story.gone(leg)
+    assert story.ring().phone == BOB
 
 
 def test_a_talk_over_the_tie_line_goes_on_while_the_phones_pbx_is_away() -> None:

@@ -17,7 +17,6 @@ from callbridge.core.model.agent import Agent, Work
 from callbridge.core.model.events import LegEnded
 from callbridge.core.model.ids import pbx_of
 from callbridge.core.model.leg import Leg
-from callbridge.core.model.phones import is_of_pbx
 from callbridge.core.model.world import World
 
 LEFT_AFTER = 2.0
@@ -67,5 +66,5 @@ def _is_free(world: World, agent: Agent) -> bool:
 def _far_legs(world: World, agent: Agent) -> Iterator[Leg]:
     """Those on PBXs that have none of the agent's phones."""
     for leg in [world.legs.get(key) for key in (agent.leg, *agent.also_ringing)]:
-        if leg is not None and not any(is_of_pbx(world.plan, pbx_of(leg.id), phone) for phone in agent.phones):
+        if leg is not None and not agent_phones.is_at(world, agent, pbx_of(leg.id)):
             yield leg

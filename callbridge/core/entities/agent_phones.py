@@ -6,13 +6,17 @@ and so is who is in a call at another device of the extension's hint.
 
 from __future__ import annotations
 
-from callbridge.core.model.agent import Agent, Device
+from callbridge.core.model.agent import Agent, Device, Work
 from callbridge.core.model.changes import AgentChanges
-from callbridge.core.model.phones import pbx_of_phone
+from callbridge.core.model.ids import pbx_of
+from callbridge.core.model.phones import is_of_pbx, pbx_of_phone
 from callbridge.core.model.world import World
 
 OFFLINE_STATES = frozenset({"UNAVAILABLE", "INVALID"})
 IN_USE_STATES = frozenset({"INUSE", "BUSY", "RINGING", "RINGINUSE", "ONHOLD"})
+TIE_DELAY = 0.7
+"""Seconds that the end of a call may take to reach a phone over the tie line. Rung before, the phone would reply that it is busy.
+Longer than until the PBX is queried whether the phone is in use."""
 DND_STATE = "Custom:DND"
 """Begins the name of the device state that FreePBX keeps for an extension on do not disturb."""
 
@@ -28,6 +32,30 @@ def is_linked(world: World, phone: str) -> bool:
     """Is there a link to the PBX of this phone? Of several PBXs one may be lost, with its phones; without the only one nothing is
     offered anyway, and agents keep their states."""
     return len(world.plan.pbxs) == 1 or pbx_of_phone(world.plan, phone) not in world.down
+
+
+def is_at(world: World, agent: Agent, pbx: str) -> bool:
+    """Has this PBX one of the agent's phones?"""
+    return any(is_of_pbx(world.plan, pbx, phone) for phone in agent.phones)
+
+
+def rests_until(world: World, agent: Agent) -> float:
+    """Until when the agent is left alone, now that the leg has ended: if it came over a tie line, until the phone has ended it,
+    too."""
+    if agent.leg is None or is_at(world, agent, pbx_of(agent.leg)):
+        return agent.rest_until
+    has_hung_up = agent.work in (Work.TALKING, Work.WRAP_UP) and not in_use(world, agent)
+    return agent.rest_until if has_hung_up else max(agent.rest_until, world.now + TIE_DELAY)
+
+
+def has_heard(agent: Agent, device: Device) -> bool:
+    """Does the phone, now reported so, end the wait of ``rests_until``?"""
+    return device is Device.AVAILABLE and agent.rest_until == agent.leg_gone_at + TIE_DELAY
+
+
+def device_at(world: World, phone: str) -> Device:
+    """What the state of this phone means; offline on a PBX to which there is no link."""
+    return device_of(world.phones.get(phone) or "") if is_linked(world, phone) else Device.OFFLINE
 
 
 def device(world: World, agent: Agent) -> Device:

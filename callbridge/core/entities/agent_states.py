@@ -91,7 +91,7 @@ def add(world: World, plan: AgentPlan) -> Agent:
         connect=plan.connect,
         since=world.now,
         idle_since=world.now,
-        device=agent_phones.device_of(world.phones.get(plan.phone) or ""),
+        device=agent_phones.device_at(world, plan.phone),
     )
     world.agents.put(agent.id, agent)
     return with_other_phones(world, agent)
@@ -105,8 +105,13 @@ def leg_gone(world: World, agent: Agent) -> Agent:
         return change(world, agent, leg=left[0], also_ringing=left[1:])
     if agent.also_ringing:
         agent = change(world, agent, also_ringing=())
-    agent = change(world, agent, leg=None, leg_gone_at=world.now, inspect_at=world.now + SETTLE)
-    return settle(world, agent)
+    return settle(world, without_leg(world, agent))
+
+
+def without_leg(world: World, agent: Agent) -> Agent:
+    """The agent's last leg is no more; the state of the phone is still to come."""
+    rest_until = agent_phones.rests_until(world, agent)
+    return change(world, agent, leg=None, leg_gone_at=world.now, inspect_at=world.now + SETTLE, rest_until=rest_until)
 
 
 def release(world: World, agent: Agent, queue: str, wrap_up: float, *, call: Call | None = None, segment: int = 0) -> Agent:
@@ -403,6 +408,8 @@ def refresh_device(world: World, agent: Agent) -> Agent:
         elif world.now < agent.leg_gone_at + SETTLE:
             return change(world, agent, inspect_at=agent.leg_gone_at + SETTLE)
     changes = flapping.moved(world, agent, device)
+    if agent_phones.has_heard(agent, device):
+        changes = {**changes, "rest_until": world.now}
     return change(world, agent, **changes) if changes else agent
 
 

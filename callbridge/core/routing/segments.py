@@ -52,7 +52,7 @@ def end_segment(
         legs.hang_up(world, segment.leg)
     if agent is not None and agent.call == call.id:
         if leg is None:
-            agent = agent_states.change(world, agent, leg=None, leg_gone_at=world.now, inspect_at=world.now + agent_states.SETTLE)
+            agent = agent_states.without_leg(world, agent)
         elif leg.role is LegRole.SESSION:
             agent = agent_states.change(world, agent, leg=None)
         queue = world.plan.queues.get(segment.queue)
