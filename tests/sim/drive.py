@@ -36,7 +36,9 @@ from callbridge.core.model.orders import Order
 from callbridge.core.model.plan import ConsultQueue, Plan, Target, ToAgent, ToNumber, ToQueue
 from callbridge.core.model.switch import BYPASS
 from callbridge.core.model.world import World
+from callbridge.core.recovery import snapshots
 from tests.sim.agenda import Agenda
+from tests.sim.connection import Connection
 from tests.sim.copies import another
 from tests.sim.dialler import Dialler
 from tests.sim.lanes import Lanes
@@ -46,7 +48,7 @@ from tests.sim.people import People
 from tests.sim.portrait import Portrait, portrait
 from tests.sim.scenario import TIERS, Scenario, changed_plan, scenario, with_second_phones, with_silent_callers
 from tests.sim.together import Together
-from tests.sim.toy import PBX, ToyPbx
+from tests.sim.toy import ToyPbx
 from tests.sim.watch import Watch, must
 
 START = 1_000_000.0
@@ -119,6 +121,7 @@ class Day:
             DESK: Phone(DESK)
         }
         self.lanes = Lanes(self.agenda, self.rng, self.toy, weather, self.hear)
+        self.connections = [Connection(self.agenda, self.rng, self.toy, self.lanes, self.hear, self._listed)]
         self.toy.silent = silent
         self.toy.few_numbers = self.scene.callbacks > 0
         self.overdue = Overdue(self.toy, self.lanes)
@@ -129,8 +132,8 @@ class Day:
         self.saved: Saved = defaultdict(dict)
         self.lives: list[Life] = []
         self.killed_after_step = False
-        self.closed = True
-        self.heard_at = START
+        self.closed: frozenset[str] = frozenset()
+        """PBXs from which nothing is heard."""
         self.steps = 0
         self.today = "2026-11-21"
 
@@ -216,7 +219,7 @@ class Day:
             phone = rng.choice([phone for agent in agents for phone in agent.phones])
             self._sometime(length, partial(self.people.unplug, phone, rng.uniform(0.5, 8.0)))
         for _ in range(scene.weather.outages):
-            self._sometime(length, self._outage)
+            self._sometime(length, self._something_breaks)
         for _ in range(scene.weather.kills):
             self._sometime(length, self._kill)
         self._sometime(length, self._midnight)
@@ -336,7 +339,7 @@ class Day:
             if isinstance(fact, CallArrived) and fact.direction == "in" and not self._from_a_forgotten_desk(fact):
                 must(fact.leg in self.toy.customers or self._of_an_idle_agent(fact), "no customer, and counted as one:", fact)
         if isinstance(event, PbxLost | PbxSnapshot):
-            self.closed = isinstance(event, PbxLost)
+            self.closed = self.closed | {event.pbx} if isinstance(event, PbxLost) else self.closed - {event.pbx}
         self.watch.after_step(life.world, before, event, outcome, self.toy.codes, closed=self.closed)
         self._saved_all()
         if self.dialler is not None:
@@ -384,47 +387,12 @@ class Day:
         else:
             must(len(faults) <= 1, "one fault set several callers aside")
 
-    def _outage(self) -> None:
-        """The event socket dies; Asterisk and we notice it some time later; then it comes back."""
-        if not self.toy.link.up or self.lanes.frozen:
-            return
-        self.heard_at = self.agenda.now
-        self.toy.go_deaf()
-        epoch, rng = self.toy.link.epoch, self.rng
+    def _something_breaks(self) -> None:
+        self.connections[0].lose()
 
-        def when_same(action: Callable[[], None]) -> Callable[[], None]:
-            return lambda: action() if self.toy.link.epoch == epoch and not self.toy.link.up else None
-
-        def noticed() -> None:
-            self.lanes.freeze()
-            self.hear(PbxLost(at=self.agenda.now, pbx=PBX))
-
-        def unregistered() -> None:
-            self.toy.app_up = False
-
-        self.agenda.after(rng.uniform(0.0, 1.5), when_same(unregistered))
-        lost = rng.uniform(0.3, 1.5)
-        self.agenda.after(lost, when_same(noticed))
-        self.agenda.after(lost + rng.uniform(0.2, 6.0), when_same(self._reconnect))
-
-    def _reconnect(self) -> None:
-        self.toy.reconnect()
-        self.lanes.thaw()
-        requested, epoch = self.agenda.now, self.toy.link.epoch
-
-        def listed() -> None:
-            if self.together is not None and not self.world.calls:
-                self.together.begin()
-            snapshot = self.toy.snapshot(requested, self.heard_at)
-
-            def apply() -> None:
-                if epoch == self.toy.link.epoch:
-                    self.hear(snapshot)
-                    self.toy.release_held()
-
-            self.agenda.after(self.rng.uniform(0.001, 0.05), apply)
-
-        self.agenda.after(self.rng.uniform(0.001, 0.05), listed)
+    def _listed(self) -> None:
+        if self.together is not None and not self.world.calls:
+            self.together.begin()
 
     def _kill(self) -> None:
         if self.rng.random() < 0.5:
@@ -435,13 +403,10 @@ class Day:
     def _die(self) -> None:
         """kill -9; a supervisor starts us again a little later, with what was saved."""
         self.killed_after_step = False
-        self.heard_at = self.agenda.now
-        self.lanes.die()
+        for connection in self.connections:
+            connection.die()
         if self.dialler is not None:
             self.dialler.die()
-        self.toy.go_deaf()
-        self.toy.forget_ami()
-        self.toy.app_up = False
         if self.together is not None:
             self.saved = defaultdict(dict)
             self.watch = Watch(told=self.watch.told)
@@ -451,19 +416,22 @@ class Day:
         """Restore, then say what a fresh process is told before anything else."""
         life = new_life(self.plan, self.saved, len(self.lives), self.agenda.now)
         self.lives.append(life)
-        self.hear(PbxLost(at=self.agenda.now, pbx=PBX))
+        for connection in self.connections:
+            self.hear(PbxLost(at=self.agenda.now, pbx=connection.toy.name))
         while (due := life.world.take_due(self.agenda.now)) is not None:
             self.hear(due)
         self.hear(DayBegan(at=self.agenda.now, day=self.today))
         self.hear(PlanChanged(at=self.agenda.now, plan=self.plan))
         if self.dialler is not None:
             self.dialler.wake(life.world)
-        self.hear(self.toy.devices())
-        if len(self.lives) == 1:
-            self._reconnect()
-        else:
-            self.lanes.frozen = True
-            self.agenda.after(self.rng.uniform(0.1, 3.0), self._reconnect)
+        for connection in self.connections:
+            self.hear(connection.toy.devices())
+        for connection in self.connections:
+            if len(self.lives) == 1:
+                connection.reconnect()
+            else:
+                connection.lanes.frozen = True
+                self.agenda.after(self.rng.uniform(0.1, 3.0), connection.reconnect)
 
 
 def _but_for(event: AnyEvent, seen: Portrait) -> Portrait:
@@ -487,6 +455,8 @@ def new_life(plan: Plan, rows: Saved, number: int, now: float) -> Life:
 
 def _restore(world: World, rows: Saved) -> None:
     world.restore({name: rows.get(name, {}).values() for name in world.saved_tables()})
+    for pbx in world.plan.pbxs:
+        snapshots.lost(world, pbx)  # as the service does it: down until the first snapshot
 
 
 def replay(life: Life) -> None:

@@ -12,6 +12,7 @@ from functools import cache
 from callbridge.core.model.agent import Agent, Device, Intent, Work
 from callbridge.core.model.call import Call, Phase
 from callbridge.core.model.callback import Callback
+from callbridge.core.model.ids import pbx_of
 from callbridge.core.model.plan import AgentOrder, ConnectMode, Plan, TierRouting
 from callbridge.core.model.skills import Profile
 from callbridge.core.model.world import World
@@ -162,12 +163,14 @@ def free(world: World) -> list[Agent]:
     return [agent for agent in world.agents.values() if may_be_offered(agent, world.now)]
 
 
-def missed(world: World) -> str:
-    """A pair that should have been made and was not; empty when there is none."""
+def missed(world: World, closed: frozenset[str]) -> str:
+    """A pair that should have been made and was not; empty when there is none. ``closed``: PBXs from which nothing is heard."""
     agents = free(world)
     if not agents:
         return ""
     for call in waiting(world):
+        if pbx_of(call.leg) in closed:
+            continue
         text = needs(world, call)
         for agent in agents:
             if serves(text, agent) and agent.id not in barred(world, call):
@@ -175,7 +178,7 @@ def missed(world: World) -> str:
     for callback in world.callbacks.values():
         text = promise_needs(world, callback)
         due = callback.stands and not world.unsaved and callback.expires_at > world.now
-        for agent in agents if due and callback.pbx not in world.down else ():
+        for agent in agents if due and callback.pbx not in closed | world.down else ():
             if serves(text, agent) and agent.id not in promise_barred(world, callback):
                 return f"{agent.id} is free and {callback.id} stands in line for {text}"
     return ""

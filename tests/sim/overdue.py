@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 from callbridge.core.model.agent import Agent, Device, Intent, Work
 from callbridge.core.model.call import Call, OfferStage, Phase, TransferKind
+from callbridge.core.model.ids import pbx_of
 from callbridge.core.model.leg import LegRole
 from callbridge.core.model.plan import ConnectMode
 from callbridge.core.model.world import World
@@ -116,7 +117,7 @@ class Overdue:
                 yield "a caller hears what is said of them", call.id, OVERHEARD
             if call.transfer is not None and call.transfer.until is not None and call.transfer.until < world.now:
                 yield "a target waited for too long", call.id, GHOST
-        for leg in world.legs.values():
+        for leg in [one for one in world.legs.values() if pbx_of(one.id) == self.toy.name]:
             channel_of = self.toy.channels.get(leg.id)
             if (channel_of is None or not channel_of.in_app) and not self.lanes.outstanding(leg.id):
                 yield "a leg believed to be there", leg.id, BELIEVED

@@ -26,6 +26,8 @@ class Kind(StrEnum):
     PRIVATE = "private"
     FEATURE = "feature"
     """Somebody who dialled a feature code."""
+    FAR_END = "far_end"
+    """At a phone, in the dialplan, of a call that came over the tie line."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -62,6 +64,8 @@ class Channel:
     """A Local channel's other half: both end together."""
     talks_with: LegId | None = None
     """Of a half that is in a bridge which is not ours: the one other channel there."""
+    tied: LegId | None = None
+    """What it is connected with over the tie line, on the other PBX."""
     spies_on: LegId | None = None
     """Of a Snoop channel: it ends with this leg, not the other way round."""
     talked: bool = False

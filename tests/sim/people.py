@@ -291,7 +291,7 @@ class People(Witness):
             return
         channel = Channel(
             id=self.toy.new_id(),
-            name=f"{phone}-{self.rng.randrange(1 << 32):08x}",
+            name=self.toy.channel_name(phone, self.rng.randrange(1 << 32)),
             kind=Kind.PRIVATE,
             created_at=self.agenda.now,
             phone=phone,

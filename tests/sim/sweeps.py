@@ -10,6 +10,7 @@ from random import Random
 
 from tests.sim.crashes import SERVED, Calm, Dies, Forked, Killed
 from tests.sim.drive import Day
+from tests.sim.pair import PairDay
 from tests.sim.rivals import HOUSES, holds
 
 ROUGH_CRASHES = 5
@@ -77,6 +78,15 @@ def crashed_days(sweep: Sweep) -> None:
                 Killed(sweep.seed, dies_at=at, when=when).run()
 
 
+def pairs(sweep: Sweep) -> None:
+    """with two PBXs, of which one is lost, the tie line, or both, every rule holds"""
+    with sweep.looking():
+        day = PairDay(sweep.seed)
+        day.run()
+        sweep.counted["steps"] += day.steps
+        sweep.counted.update(f"{what} lost" for what in day.broken)
+
+
 def rivals(sweep: Sweep) -> None:
     """of several instances, cut off, stopped and forgotten, one decides"""
     for name, faults in HOUSES.items():
@@ -88,6 +98,7 @@ SWEEPS: dict[str, Callable[[Sweep], None]] = {
     "crashed-rows": crashed_rows,
     "crashed-callers": crashed_callers,
     "crashed-days": crashed_days,
+    "pairs": pairs,
     "rivals": rivals,
 }
 

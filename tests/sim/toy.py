@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from random import Random
+from typing import Protocol
 
 from callbridge.core.model.events import (
     AmdDetourEnded,
@@ -107,8 +108,34 @@ _ToOne = (
 )
 
 
+class TieLine(Protocol):
+    """What a PBX asks of its trunk to the other one."""
+
+    def is_calm(self) -> bool:
+        """Has everything arrived for a while?"""
+
+    def leads_to(self, toy: ToyPbx, phone: str) -> bool:
+        """Is this a phone of the other PBX?"""
+
+    def invite(self, toy: ToyPbx, channel: Channel, order: Ring) -> None: ...
+
+    def answered(self, toy: ToyPbx, channel: Channel) -> None: ...
+
+    def ended(self, toy: ToyPbx, channel: Channel, cause: int) -> None: ...
+
+    def hang_up_phone(self, toy: ToyPbx, channel: Channel) -> None:
+        """Who holds the phone at the other end of this channel hangs up."""
+
+
 class ToyPbx:
-    def __init__(self, agenda: Agenda, rng: Random, hear: Callable[[AnyEvent], None], *, lose: float = 0.0) -> None:
+    """``name``: of one of several PBXs; their phones' names begin with it."""
+
+    def __init__(
+        self, agenda: Agenda, rng: Random, hear: Callable[[AnyEvent], None], *, lose: float = 0.0, name: str = PBX
+    ) -> None:
+        self.name = name
+        self.tie: TieLine | None = None
+        self.running = True
         self.agenda = agenda
         self.rng = rng
         self.hear = hear
@@ -165,7 +192,7 @@ class ToyPbx:
     def device_moved(self, name: str) -> None:
         """AMI tells a phone's state, later than ARI tells the same."""
         phone = self.phones.get(name)
-        if phone is None or (state := self.device_state(name)) == phone.told:
+        if not self.running or phone is None or (state := self.device_state(name)) == phone.told:
             return
         phone.told = state
         self._ami_at = max(self._ami_at, self.agenda.now + self.rng.uniform(0.01, 0.3))
@@ -188,13 +215,23 @@ class ToyPbx:
         return [channel for channel in self.channels.values() if channel.phone == name]
 
     def devices(self) -> DevicesListed:
-        return DevicesListed(at=self.agenda.now, states={name: self.device_state(name) for name in self.phones})
+        for name, phone in self.phones.items():
+            phone.told = self.device_state(name)
+        return DevicesListed(at=self.agenda.now, states={name: phone.told for name, phone in self.phones.items()})
 
     # -- the link -------------------------------------------------------------------------------------------------
 
     def go_deaf(self) -> None:
         """From now on nothing is heard; Asterisk has not noticed yet."""
         self.link = Link(up=False, epoch=self.link.epoch + 1, last_at=self.link.last_at)
+
+    def crash(self) -> None:
+        """All channels are gone, and nothing is said of it."""
+        self.go_deaf()
+        self.forget_ami()
+        self.app_up = self.running = False
+        self.channels.clear()
+        self.bridges.clear()
 
     def forget_ami(self) -> None:
         self._ami_epoch += 1
@@ -224,7 +261,7 @@ class ToyPbx:
         bridges = [self._seen(name, legs) for name, legs in self.bridges.items()]
         return PbxSnapshot(
             at=self.agenda.now,
-            pbx=PBX,
+            pbx=self.name,
             requested_at=requested_at,
             last_heard_at=last_heard_at,
             legs=tuple(seen),
@@ -246,7 +283,11 @@ class ToyPbx:
     def new_id(self) -> LegId:
         """An id of Asterisk's own."""
         self._made += 1
-        return leg_id(PBX, f"17000.{self._made}")
+        return leg_id(self.name, f"17000.{self._made}")
+
+    def channel_name(self, phone: str, serial: int) -> str:
+        """Of a new channel at this phone: Asterisk knows nothing of the names of several PBXs."""
+        return f"{phone.removeprefix(self.name + '/')}-{serial:08x}"
 
     def open(self, channel: Channel) -> None:
         self.channels[channel.id] = channel
@@ -291,11 +332,18 @@ class ToyPbx:
             )
         )
 
+    def phone_rings(self, leg: LegId) -> None:
+        self.say(LegRinging(at=0.0, leg=leg))
+
     def answer(self, leg: LegId) -> None:
         channel = self.channels.get(leg)
         if channel is None or channel.up:
             return
         channel.up = True
+        if channel.kind is Kind.FAR_END and self.tie is not None:
+            self.device_moved(channel.phone)
+            self.tie.answered(self, channel)
+            return
         self.say(LegAnswered(at=0.0, leg=leg))
         self.device_moved(channel.phone)
         self.people.answered(leg)
@@ -303,7 +351,9 @@ class ToyPbx:
     def leave(self, leg: LegId) -> None:
         """Anybody who holds this phone hangs up."""
         channel = self.channels.get(leg)
-        if channel is not None and channel.kind is Kind.CUSTOMER and not channel.up:
+        if channel is not None and channel.tied is not None and channel.kind is not Kind.FAR_END and self.tie is not None:
+            self.tie.hang_up_phone(self, channel)
+        elif channel is not None and channel.kind is Kind.CUSTOMER and not channel.up:
             self.end(leg, 127, sip=487)
         elif channel is not None:
             # The BYE of somebody who called and was never put through has no cause.
@@ -322,6 +372,8 @@ class ToyPbx:
         if channel.told:
             self.say(LegEnded(at=0.0, leg=channel.id, cause=cause, sip=sip))
         self.device_moved(channel.phone)
+        if channel.tied is not None and self.tie is not None:
+            self.tie.ended(self, channel, cause)
         self.end(channel.other)
         for snoop in [one for one in self.channels.values() if one.spies_on == channel.id]:
             self.end(snoop.id)
@@ -352,6 +404,8 @@ class ToyPbx:
 
     def perform(self, order: Order) -> Reply:
         """Do what an HTTP request asks for, now."""
+        if not self.running:
+            return Reply(503)
         match order:
             case Ring():
                 return Reply(self._ring(order))
@@ -521,32 +575,30 @@ class ToyPbx:
     def _hang_up(self, channel: Channel, cause: int) -> None:
         if channel.kind is Kind.CUSTOMER and not (channel.talked or channel.unwanted):
             self.thrown_out.append(channel.id)
-        if not channel.up and self.people.races(channel.id):
+        if not channel.up and channel.tied is None and self.people.races(channel.id):
             self.answer(channel.id)
         self.end(channel.id, cause, sip=480 if cause == 19 else None)
 
     def _ring(self, order: Ring) -> int:
         if order.leg in self.channels:
             return 409
-        if not self.phones.setdefault(order.phone, Phone(order.phone)).online:
+        far = self.tie is not None and self.tie.leads_to(self, order.phone)
+        if not far and not self.phones.setdefault(order.phone, Phone(order.phone)).online:
             return 500
         if (originator := self.channels.get(order.originator or LegId(""))) is not None:
             originator.told = True  # Asterisk subscribes us to it; one that is gone is no reason to refuse
-        if any(channel.kind is Kind.AGENT for channel in self.on_phone(order.phone)):
-            self.rung_twice.append(order.leg)
         dialling = [channel for channel in self.on_phone(order.phone) if channel.kind is Kind.FEATURE]
         for_work = order.role in ("agent", "session")
         if for_work and any(self.agenda.now - channel.created_at > NOTICED for channel in dialling):
             self.rung_while_dialling.append(order.leg)
         kind = Kind(order.role)
         self._made += 1
-        name = f"{order.phone}-{self._made:08x}"
         channel = Channel(
             id=order.leg,
-            name=name,
+            name=f"PJSIP/tie-{self._made:08x}" if far else self.channel_name(order.phone, self._made),
             kind=kind,
             created_at=self.agenda.now,
-            phone=order.phone,
+            phone="" if far else order.phone,
             told=True,
             caller=self.given.get(order.originator, order.originator) if order.originator is not None else None,
             named=order.originator if order.originator in self.given else None,
@@ -554,12 +606,23 @@ class ToyPbx:
             rings_until=self.agenda.now + order.give_up - 5.0,
             unwanted=kind is Kind.CUSTOMER,
         )
+        if not far:
+            self.note_rung_twice(channel)
         self.open(channel)
         self.say(LegEntered(at=0.0, leg=order.leg))
-        self.say(LegRinging(at=0.0, leg=order.leg))
-        self.people.rings(order.leg, order)
+        if far and self.tie is not None:
+            self.tie.invite(self, channel, order)
+        else:
+            self.phone_rings(order.leg)
+            self.people.rings(order.leg, order)
         self.agenda.after(order.give_up, lambda: None if channel.up else self.end(channel.id, 19, sip=480))
         return 204
+
+    def note_rung_twice(self, channel: Channel) -> None:
+        """Has the phone another leg of ours? What has died on the way to it, over the tie line, does not count."""
+        calm = self.tie is None or self.tie.is_calm()
+        if calm and any(other.kind in (Kind.AGENT, Kind.FAR_END) for other in self.on_phone(channel.phone)):
+            self.rung_twice.append(channel.id)
 
     def _bridge(self, order: Bridge) -> int:
         if (first := self.channels.get(order.legs[0])) is not None:

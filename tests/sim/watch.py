@@ -101,13 +101,13 @@ class Watch:
         outcome: Outcome,
         codes: Mapping[LegId, Code],
         *,
-        closed: bool = False,
+        closed: frozenset[str] = frozenset(),
     ) -> None:
-        """``closed``: the core was told that nothing is heard from the PBX."""
+        """``closed``: PBXs from which the core was told that nothing is heard."""
         if isinstance(event, PbxSnapshot):
             self._offers_again(world, event)
-        offers = any(isinstance(fact, OfferMade) for fact in outcome.facts)
-        must(not (closed and offers), "an offer over a broken link")
+        offered = [world.calls.get(fact.call) for fact in outcome.facts if isinstance(fact, OfferMade)]
+        must(not any(call is not None and pbx_of(call.leg) in closed for call in offered), "an offer over a broken link")
         must(not outcome.faults, "deciding raised about", outcome.faults)
         code = _code(event, codes)
         if isinstance(event, AgentRequested):
@@ -133,8 +133,8 @@ class Watch:
         must(len(rung_for) == len({agent for agent, _ in rung_for}), "one agent was rung for two calls in one step")
         if (due := world.next_deadline()) is not None and due <= world.now:
             return  # another step of this very moment may change what the rules say of it
-        self._order_of_offers(world, outcome.facts)
-        must(not (gap := oracle.missed(world)) or closed, gap)
+        self._order_of_offers(world, outcome.facts, closed)
+        must(not (gap := oracle.missed(world, closed)), gap)
         kept, found = indexes(world), scanned(world)
         for name, value in found.items():
             must(kept[name] == value, "index", name, kept[name], "but a scan says", value)
@@ -400,7 +400,9 @@ class Watch:
             must(call.phase is Phase.TALKING and call.visit.queue == consult.consulted, "a consult of another queue:", call)
             must((consult.offer is None) == (consult.leg is None), "a consult rings without an offer:", call)
             waits = consult.waits or consult.offer is not None or (world.next_deadline() or 0.0) <= world.now
-            must(waits or pbx_of(call.leg) in world.down, "a consult waits that was only to be offered:", call)
+            leg = world.legs.get(call.leg)
+            doubted = leg is not None and leg.missing_since is not None  # after a snapshot without it: it is being probed
+            must(waits or doubted or pbx_of(call.leg) in world.down, "a consult waits that was only to be offered:", call)
         must((segment is not None) == (call.id in self.talking), "segment told and kept differ:", call)
         undialled = call.placed and call.phase in (Phase.OFFERED, Phase.WAITING)  # the agent comes first
         must(call.leg in world.legs or undialled or call.phase is Phase.ENDING, "a call without its leg:", call)
@@ -449,7 +451,7 @@ class Watch:
 
     # -- order of service -----------------------------------------------------------------------------------------
 
-    def _order_of_offers(self, world: World, facts: list[AnyFact]) -> None:
+    def _order_of_offers(self, world: World, facts: list[AnyFact], closed: frozenset[str]) -> None:
         """Anybody who was served was, of all whom that agent fits, the first in line; the agent was the one to take."""
         made = [fact for fact in facts if isinstance(fact, OfferMade)]
         if not made or any(fact.needs.startswith(("pulled by", "agent ")) for fact in made):
@@ -457,7 +459,7 @@ class Watch:
         kept = any((call := world.calls.get(fact.call)) is not None and call.callback for fact in made)
         if kept or any(callback.stands for callback in world.callbacks.values()):
             return  # who is called back has left the line for good when the offer is seen
-        calls = {call.id: call for call in oracle.waiting(world)}
+        calls = {call.id: call for call in oracle.waiting(world) if pbx_of(call.leg) not in closed}
         if any(call.visit is not None and call.visit.prefers for call in calls.values()):
             return  # for one agent alone
         agents = {agent.id: agent for agent in oracle.free(world)}
