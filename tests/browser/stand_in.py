@@ -24,6 +24,7 @@ POLICY = "default-src 'self'; base-uri 'none'; frame-ancestors 'none'; form-acti
 HOSTILE = "<img src=x onerror=\"document.title='hit'\"><script>document.title='hit'</script>"
 """A caller may call himself so."""
 REASONS = ["lunch", "break", "training"]
+CODES = [{"code": "solved", "label": "Solved at once"}, {"code": "later", "label": "Call again"}]
 Row = dict[str, Any]
 Parts = dict[str, dict[str, Row | None]]
 
@@ -38,13 +39,18 @@ def queue(name: str, now: float, *, waiting: int = 0, oldest: float = 0.0, level
 
 
 def agent(name: str, now: float, state: str, *, id: str, lasted: float = 60.0, **more: Any) -> Row:
-    row = {"id": id, "name": name, "state": state, "reason": "", "since": now - lasted, "queue": "", "call": ""}
+    row = {"id": id, "name": name, "state": state, "reason": "", "since": now - lasted, "until": "", "queue": "", "call": ""}
     return row | {"phone": f"PJSIP/{id}", "device": "available", "updated_at": now, "seq": 1} | more
 
 
 def call(id: str, now: float, state: str, queue: str, number: str, *, waited: float = 30.0, **more: Any) -> Row:
     row = {"id": id, "state": state, "queue": queue, "tier": "gold", "number": number, "arrived_at": now - waited, "step": 0}
-    return row | {"agent": "", "transfer": "", "recording": "", "updated_at": now, "seq": 1} | more
+    return (
+        row
+        | {"agent": "", "transfer": "", "recording": "", "held_since": "", "held_by": "", "updated_at": now}
+        | {"seq": 1}
+        | more
+    )
 
 
 def alert(code: str, text: str, since: float) -> Row:
@@ -105,7 +111,10 @@ def own_part(now: float, agent: Row, call: Row | None) -> Row:
         call = call | {"name": "Amelia Hart", "withheld": False, "campaign": "", "crm": None}
         known = {"Account": "4711 0815", "Contract": "Premium", "Town": "Leeds"}
         call["details"] = [{"name": name.lower(), "label": name, "value": value} for name, value in known.items()]
-    return {"agent": agent, "call": call}
+    own = {"dispositions": CODES, "can": {"record": True, "survey": True}}
+    if agent["state"] == "wrap_up":
+        return own | {"agent": agent, "call": None, "after": call}
+    return own | {"agent": agent, "call": call, "after": None}
 
 
 class StandIn:

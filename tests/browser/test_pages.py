@@ -181,14 +181,60 @@ async def test_an_agents_call_and_what_can_be_done_with_it(opened: Open, server:
     assert bodies == [{"to": "agent:1002"}, {"to": "number:+442079460000"}, {}]
 
 
-async def test_a_disposition_with_the_next_call(opened: Open, server: StandIn) -> None:
+async def test_a_call_on_hold_by_key_with_the_time_running(opened: Open, server: StandIn) -> None:
+    page = await shown(opened, server, "agent")
+    card = page.get_by_role("region", name="Call", exact=True)
+    await page.keyboard.press("Alt+KeyH")
+    await until_asked(server, "calls/cb-call-1/hold")
+    own = server.parts["me"]["me"]
+    assert own is not None
+    own = own | {"call": own["call"] | {"held_since": server.now - 65.0, "held_by": "request"}}
+    server.change({"me": {"me": own}})
+    await expect(card.locator(".held dd")).to_have_text(re.compile(r"^1:0\d$"))
+    await expect(card.get_by_role("button", name="Hold", exact=True)).to_have_count(0)
+    await card.get_by_role("button", name="Unhold").click()
+    await until_asked(server, "calls/cb-call-1/hold", "calls/cb-call-1/unhold")
+    server.change({"me": {"me": own | {"call": own["call"] | {"held_by": "phone"}}}})
+    await expect(card.get_by_role("button", name="Unhold")).to_have_count(0)
+
+
+async def test_notes_are_saved_by_key_and_before_the_wrap_up_ends(opened: Open, server: StandIn) -> None:
+    page = await shown(opened, server, "agent")
+    card = page.get_by_role("region", name="Call", exact=True)
+    await page.keyboard.press("Alt+KeyO")
+    await page.keyboard.type("<b>wants</b> an offer")
+    await page.keyboard.press("Control+Enter")
+    await expect(card.get_by_role("list", name="Saved notes")).to_have_text("<b>wants</b> an offer")
+    await expect(card.get_by_role("textbox", name="Notes")).to_have_value("")
+    ended = server.parts["calls"]["cb-call-1"]
+    after = agent("Maria Lopez", server.now, "wrap_up", id="1001", queue="support", until=server.now + 3600.0)
+    server.change({"me": {"me": own_part(server.now, after, ended)}})
+    await expect(page.locator(".left")).to_contain_text("59:5")
+    await expect(card).to_contain_text("Amelia Hart")
+    await expect(card.get_by_role("list", name="Saved notes")).to_have_text("<b>wants</b> an offer")  # of the same call
+    await card.get_by_role("textbox", name="Notes").fill("by Friday")
+    await page.get_by_role("button", name="Ready", exact=True).click()
+    note, ready = "agents/1001/note", "agents/1001/ready"
+    first, second, _ = await until_asked(server, note, note, ready)
+    assert (first, second) == ({"text": "<b>wants</b> an offer"}, {"text": "by Friday"})
+    soon = after | {"until": server.now + 3.5}
+    await card.get_by_role("textbox", name="Notes").fill("and call him")
+    server.change({"me": {"me": own_part(server.now, soon, ended)}})
+    assert (await until_asked(server, note, note, ready, note))[-1] == {"text": "and call him"}
+
+
+async def test_a_disposition_of_the_list_with_the_next_call(opened: Open, server: StandIn) -> None:
     page = await shown(opened, server, "agent", timezone_id="UTC")
+    own = server.parts["me"]["me"]
+    assert own is not None
+    server.change({"me": {"me": own | {"call": own["call"] | {"campaign": "spring"}}}})
     server.answers["agents/1001/disposition"] = (409, {"detail": "this is no call of a campaign"})
-    await page.get_by_role("button", name="Disposition").click()
-    await page.get_by_label("Code").fill("later")
+    await expect(page.get_by_role("button", name="Disposition")).to_be_visible()
+    await page.keyboard.press("Alt+KeyI")
+    await page.get_by_role("radio", name="Call again").check()
     await page.get_by_label("Call again at").fill("2027-01-04T09:30")
     await page.get_by_label("by me").check()
-    await page.get_by_role("button", name="Save").click()
+    await page.get_by_role("button", name="Save", exact=True).click()
     await expect(page.get_by_role("alert")).to_have_text("this is no call of a campaign")
     (body,) = await until_asked(server, "agents/1001/disposition")
     assert body == {"code": "later", "call_back_at": 1_799_055_000, "own": True}

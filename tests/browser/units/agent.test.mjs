@@ -9,8 +9,9 @@ import { figuresOf, layoutOf, totalsOf } from "../../../callbridge/web/src/pure/
 test("an agent's rows come from `me`, else from the lists", () => {
   const rows = { agents: { ann: { id: "ann", call: "c1" } }, calls: { c1: { id: "c1" } } };
   assert.deepEqual(mineOf({ parts: rows }, "ann").call, { id: "c1" });
-  const me = { agent: { id: "ann" }, call: { id: "c1", name: "Eve" } };
-  assert.deepEqual(mineOf({ parts: { ...rows, me: { me } } }, "ann"), me);
+  const me = { agent: { id: "ann" }, call: { id: "c1", name: "Eve" }, after: null, dispositions: [{ code: "sold", label: "Sold" }], can: { survey: true } };
+  const { dispositions: codes, ...rest } = me;
+  assert.deepEqual(mineOf({ parts: { ...rows, me: { me } } }, "ann"), { ...rest, codes });
   assert.equal(mineOf({ parts: {} }, "ann").agent, null);
 });
 
@@ -23,14 +24,19 @@ test("a call rings once, and not because the page was opened during it", () => {
 });
 
 test("only the acts that make sense are offered", () => {
-  const [ann, talk] = [{ id: "ann", state: "talking" }, { state: "talking", agent: "ann", transfer: "", recording: "" }];
+  const [ann, talk] = [{ id: "ann", state: "talking" }, { state: "talking", agent: "ann", transfer: "", recording: "", held_by: "" }];
+  const can = { record: true, survey: true };
   assert.deepEqual(actsOf(null, { id: "ann", state: "ready" }), []);
   assert.deepEqual(actsOf({ ...talk, state: "offered" }, { id: "ann", state: "ringing" }), []);
-  assert.deepEqual(actsOf({ ...talk, recording: "on" }, ann), ["transfer", "consult", "pause-recording", "survey"]);
-  assert.deepEqual(actsOf({ ...talk, recording: "paused" }, ann), ["transfer", "consult", "resume-recording", "survey"]);
-  assert.deepEqual(actsOf({ ...talk, transfer: "ringing" }, ann), ["complete", "return", "record"]);
-  assert.deepEqual(actsOf({ ...talk, transfer: "consulting" }, ann), ["complete", "return", "conference", "record"]);
-  assert.deepEqual(actsOf({ ...talk, transfer: "conference" }, ann), ["complete", "return", "record"]);
+  assert.deepEqual(actsOf(talk, ann), ["transfer", "consult", "hold"]);
+  assert.deepEqual(actsOf(talk, ann, can), ["transfer", "consult", "hold", "record", "survey"]);
+  assert.deepEqual(actsOf({ ...talk, held_by: "request" }, ann), ["transfer", "consult", "unhold"]);
+  assert.deepEqual(actsOf({ ...talk, held_by: "phone" }, ann), ["transfer", "consult"]);
+  assert.deepEqual(actsOf({ ...talk, recording: "on" }, ann, can), ["transfer", "consult", "hold", "pause-recording", "survey"]);
+  assert.deepEqual(actsOf({ ...talk, recording: "paused" }, ann, can), ["transfer", "consult", "hold", "resume-recording", "survey"]);
+  assert.deepEqual(actsOf({ ...talk, transfer: "ringing" }, ann, can), ["complete", "return", "record"]);
+  assert.deepEqual(actsOf({ ...talk, transfer: "consulting" }, ann, can), ["complete", "return", "conference", "record"]);
+  assert.deepEqual(actsOf({ ...talk, transfer: "conference" }, ann, can), ["complete", "return", "record"]);
   assert.deepEqual(actsOf({ ...talk, transfer: "consulting" }, { id: "ben", state: "talking" }), []); // who is consulted
 });
 

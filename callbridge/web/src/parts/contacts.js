@@ -27,7 +27,7 @@ export function Contacts({ call }) {
   }, [call]);
   if (!found || found.problem?.status === WITHOUT_HISTORY) return null;
   return html`<section class="contacts" aria-label=${t("contacts")}>
-    <h3>${t("contacts")}</h3>
+    <h2>${t("contacts")}</h2>
     ${found.problem ? html`<p class="quiet">${t("contact.unknown")}</p>` : html`<${Earlier} found=${found} />`}
   </section>`;
 }

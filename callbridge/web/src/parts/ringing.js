@@ -17,7 +17,8 @@ for (const event of ["pointerdown", "keydown"]) {
 
 /** The device that rings; empty for the default one. */
 export function ringAt(device) {
-  sound?.setSinkId?.(device).catch(() => {}); // unplugged: it goes on ringing where it did
+  if (!sound || sound.sinkId === device) return; // choosing the default one again is an error on a machine without any
+  sound.setSinkId?.(device).catch(() => {}); // unplugged: it goes on ringing where it did
 }
 
 /** One ring. */
