@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from callbridge.settings import models
 from callbridge.settings.document import Document, Path, where
@@ -27,6 +27,7 @@ def phones(settings: models.Settings, document: Document) -> Iterator[Fault]:
             problem = f"{len(agent.phones)} phones would ring for each call, at most {MAX_PHONES} may"
             yield document.at(("agents", id, "phones"), problem, key=True)
         yield from _pin(id, agent, settings.phones.pin_digits, document)
+        yield from _browser_phone(id, agent, settings, document)
         for at, phone in phones_of(id, agent):
             if endpoint_of(phone) in settings.trunks:
                 yield document.at(at, f"{phone} is listed under trunks, so it cannot be an agent's phone")
@@ -38,6 +39,39 @@ def phones(settings: models.Settings, document: Document) -> Iterator[Fault]:
                 place = document.place(first)
                 problem = f"{phone} is already the phone of agent {owner!r}" if owner != id else f"{phone} is listed twice"
                 yield document.at(at, problem, f"see {place.file}:{place.line}")
+    yield from _users_phones(settings, owners, document)
+
+
+def _users_phones(settings: models.Settings, owners: Collection[str], document: Document) -> Iterator[Fault]:
+    """``owners``: the agents' phones."""
+    pbxs = [pbx.name for pbx in getattr(settings, "pbx", ())]
+    for name, user in settings.users.items():
+        if user.browser_phone is None:
+            continue
+        at, phone = ("users", name, "browser_phone", "phone"), user.browser_phone.phone
+        key = (phone if len(pbxs) > 1 else endpoint_of(phone)).casefold()
+        if not endpoint_of(phone).upper().startswith("PJSIP/"):
+            yield document.at(at, f"{phone} cannot be in a browser", "use an endpoint of PJSIP")
+        elif endpoint_of(phone) in settings.trunks:
+            yield document.at(at, f"{phone} is listed under trunks, so it cannot be a user's phone")
+        elif key in owners:
+            yield document.at(at, f"{phone} is the phone of an agent", "give the user an endpoint of its own")
+        if pbxs:
+            yield from _pbx_of(phone, at, pbxs, document)
+
+
+def _browser_phone(id: str, agent: AgentConfig, settings: models.Settings, document: Document) -> Iterator[Fault]:
+    own = agent.browser_phone
+    if own is None or not agent.all_phones:
+        return
+    at: Path = ("agents", id, "browser_phone")
+    phone = own.phone or agent.first_phone
+    if phone not in agent.all_phones:
+        yield document.at((*at, "phone"), f"{phone} is not one of the agent's phones", f"add it to agents.{id}.phones")
+    elif not endpoint_of(phone).upper().startswith("PJSIP/"):
+        yield document.at(at, f"{phone} cannot be in a browser", "use an endpoint of PJSIP", key=True)
+    if agent.pin is None and settings.http.oidc is None:
+        yield document.at(at, "is of no use: the agent cannot log in to the page", "add a pin, or http.oidc", key=True)
 
 
 def _pbx_of(phone: str, at: Path, pbxs: list[str], document: Document) -> Iterator[Fault]:

@@ -12,6 +12,7 @@ import aiohttp
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
+from structlog.testing import capture_logs
 
 from callbridge.adapters.http import Account, AccountKind, Accounts, ApiToken, BrowserPhone, HttpSettings, TokenRole
 from callbridge.adapters.http.phone_routes import MOST_REPORTS
@@ -157,6 +158,17 @@ async def test_a_pbx_that_is_away_or_speaks_no_sip_is_said_to_be() -> None:
         with pytest.raises(aiohttp.WSServerHandshakeError) as refused:
             await connected(client, await logged_in(desk))
         assert refused.value.status == 503
+
+
+async def test_pages_that_try_again_do_not_fill_the_log() -> None:
+    async with pbx_and_client() as (pbx, desk, client):
+        pbx.sip = False
+        headers = await logged_in(desk)
+        with capture_logs() as lines:
+            for _ in range(3):
+                with pytest.raises(aiohttp.WSServerHandshakeError):
+                    await connected(client, headers)
+    assert [line["why"] for line in lines if line["event"] == "browser phone cannot reach the pbx"] == ["no SIP over WebSocket"]
 
 
 async def test_a_phone_has_only_so_many_connections() -> None:

@@ -110,6 +110,11 @@ WRONG = [
     ("shared second phone", ("phone: PJSIP/1002", "phones: [PJSIP/1002, PJSIP/1001]"), "cb.yaml:18: agents.ann.phones[1]: PJSIP/1001 is already the phone of agent '0101' (hint: see cb.yaml:17)"),
     ("too many phones", ("phone: PJSIP/1002", "phones: [PJSIP/2, PJSIP/3, PJSIP/4, PJSIP/5, PJSIP/6, PJSIP/7, PJSIP/8, PJSIP/9, PJSIP/10]"), "cb.yaml:18: agents.ann.phones: 9 phones would ring for each call, at most 8 may"),
     ("a phone among phones", ("phone: PJSIP/1002", "phones: [PJSIP/1002, 1003]"), "cb.yaml:18: agents.ann.phones[1]: expected one endpoint such as PJSIP/1001, not '1003'"),
+    ("browser phone of others", ("phone: PJSIP/1002", "phone: PJSIP/1002, pin: '4711', browser_phone: {password: x, phone: PJSIP/3}"), "cb.yaml:18: agents.ann.browser_phone.phone: PJSIP/3 is not one of the agent's phones (hint: add it to agents.ann.phones)"),
+    ("browser phone of sip", ("phone: PJSIP/1002", "phone: SIP/1002, pin: '4711', browser_phone: {password: x}"), "cb.yaml:18: agents.ann.browser_phone: SIP/1002 cannot be in a browser (hint: use an endpoint of PJSIP)"),
+    ("browser phone without a pin", ("phone: PJSIP/1002", "phone: PJSIP/1002, browser_phone: {password: x}"), "cb.yaml:18: agents.ann.browser_phone: is of no use: the agent cannot log in to the page (hint: add a pin, or http.oidc)"),
+    ("browser phone without a password", ("phone: PJSIP/1002", "phone: PJSIP/1002, pin: '4711', browser_phone: {}"), "cb.yaml:18: agents.ann.browser_phone.password: is missing (hint: or password_file)"),
+    ("a user's browser phone", ("skills: [", f"users: {{maria: {{role: supervisor, password: '{HASH}', browser_phone: {{phone: PJSIP/1002, password: x}}}}}}\nskills: ["), "cb.yaml:5: users.maria.browser_phone.phone: PJSIP/1002 is the phone of an agent (hint: give the user an endpoint of its own)"),
     ("open http", ("skills: [", "http: {host: 0.0.0.0}\nskills: ["), "cb.yaml:5: http.host: '0.0.0.0' can be reached from other machines, but there is neither a token nor a user (hint: add token_file or users, or use host: 127.0.0.1)"),
     # handing on
     ("dial string", ("skills: [", "outside: {dial: 4711}\nskills: ["), """cb.yaml:5: outside.dial: expected a dial string of Asterisk, such as "Local/{number}@callbridge-outside/n", not '4711'"""),

@@ -32,6 +32,8 @@ MOST_SOCKETS = 8
 REACHES_PBX = 5.0
 """Seconds within which the PBX must take the connection."""
 CLOSES_WITHIN = 1.0
+TOLD_EVERY = 60.0
+"""Seconds between lines of the log about the same PBX: every page tries again every few seconds."""
 
 
 class PhoneSockets:
@@ -40,6 +42,8 @@ class PhoneSockets:
     def __init__(self) -> None:
         self._session: aiohttp.ClientSession | None = None
         self._open: Counter[str] = Counter()
+        self._told: dict[str, float] = {}
+        """When the log was last told that a PBX cannot be reached."""
         self._closing = asyncio.Event()
         self._all_closed = asyncio.Event()
         self._all_closed.set()
@@ -93,14 +97,19 @@ class PhoneSockets:
                     timeout=aiohttp.ClientWSTimeout(ws_close=CLOSES_WITHIN),
                 )
         except (aiohttp.ClientError, OSError, TimeoutError) as trouble:
-            why = str(trouble) or "no answer"
-            log.warning("browser phone cannot reach the pbx", phone=phone.phone, socket=phone.socket, why=why)
+            self._tell(phone, str(trouble) or "no answer")
             raise Problem(503, "the PBX does not accept browser phones at the moment", retry_after=2.0) from None
         if reached.protocol != "sip":
             await reached.close()
-            log.warning("browser phone cannot reach the pbx", phone=phone.phone, socket=phone.socket, why="no SIP over WebSocket")
+            self._tell(phone, "no SIP over WebSocket")
             raise Problem(503, "the PBX has no SIP over WebSocket: load res_pjsip_transport_websocket")
         return reached
+
+    def _tell(self, phone: BrowserPhone, why: str) -> None:
+        now = asyncio.get_running_loop().time()
+        if now >= self._told.get(phone.socket, float("-inf")) + TOLD_EVERY:
+            self._told[phone.socket] = now
+            log.warning("browser phone cannot reach the pbx", phone=phone.phone, socket=phone.socket, why=why)
 
     async def _pass_on(
         self,
