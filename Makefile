@@ -91,11 +91,11 @@ test: setup check
 	@$(MAKE) --no-print-directory --jobs 2 --output-sync live slow
 
 live: setup
-	$(BIN)/python -m pytest -n $(LABS) --dist loadfile --no-loadscope-reorder -m "live and not whole_hour" --durations 40 --reruns 1 -rR
+	$(BIN)/python -m pytest -m "live and not whole_hour" -p tests.forks --forks $(LABS) -p no:xdist -p no:cacheprovider --durations 40 --reruns 1 -rR
 
 # With 90 calls it is among the live tests; beside four other labs 400 would tell what a crowded machine does.
 hour: setup
-	$(BIN)/python -m pytest -n 0 -m whole_hour
+	$(BIN)/python -m pytest -m whole_hour
 
 slow: $(INSTALLED)
 	nice -n 10 $(BIN)/python -m pytest -q -m "(slow or hypothesis) and not live" -p tests.forks --forks 2 -p no:xdist -p no:cacheprovider \

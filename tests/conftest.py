@@ -7,14 +7,12 @@ import os
 import sys
 from collections import Counter
 from pathlib import Path
-from typing import Any
 
 import pytest
 import structlog
 from hypothesis import settings
 
 from tests import forks
-from tests.by_lab import lab_of
 from tests.examples import ALL, FEW
 from tests.lab import scratch
 
@@ -35,7 +33,7 @@ RERUNS = Path(__file__).parent.parent / "build" / "reruns.txt"
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:
     """A test that passes at its second attempt leaves the traceback of its first behind, so that its cause can be found."""
-    if report.outcome == "rerun" and not forks.is_child and "PYTEST_XDIST_WORKER" not in os.environ:  # type: ignore[comparison-overlap]
+    if report.outcome == "rerun" and not forks.is_child:  # type: ignore[comparison-overlap]
         RERUNS.parent.mkdir(exist_ok=True)
         with RERUNS.open("a", encoding="utf-8", errors="backslashreplace") as file:
             file.write(f"== {report.nodeid} ({report.when})\n{report.longreprtext}\n\n")
@@ -68,18 +66,6 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         action="store_true",
         help="rewrite tests/{traces,adapters/schemas}/*.txt and tests/sim/conformance.txt; read the diff before you commit it",
     )
-
-
-@pytest.hookimpl(optionalhook=True)
-def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
-    """``--dist loadfile``, but the tests of a module on one version of Asterisk need not wait for those on the other."""
-    if config.getvalue("dist") != "loadfile":
-        return None
-    from xdist.scheduler import LoadFileScheduling
-
-    scheduler = LoadFileScheduling(config, log)
-    scheduler._split_scope = lab_of
-    return scheduler
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

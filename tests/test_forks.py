@@ -82,3 +82,31 @@ def test_what_the_first_attempt_of_a_forked_test_showed_is_kept_and_said_in_shor
     assert len(lines) == 6, short
     assert [line.split()[-1] for line in lines[1::3]] == ["AssertionError"] * 2
     assert [line.split(maxsplit=1)[1] for line in lines[2::3]] == ["AssertionError: attempt 1"] * 2
+
+
+def test_a_live_module_is_shared_by_one_process_for_each_version_of_asterisk(tmp_path: Path) -> None:
+    """What runs first on one version waits for what runs on the other; and those of one version share a lab."""
+    folder = tmp_path / "tests" / "live"
+    folder.mkdir(parents=True)
+    (folder / "test_it.py").write_text(MEETING)
+    status, text = run(tmp_path, "-p", "no:randomly", b="def test_it(): pass\n")
+    assert (status, "7 passed" in text) == (0, True), text
+    found = [line.split() for line in (folder / "seen").read_text().splitlines()]
+    assert sorted(version for version, _ in found) == ["16"] * 3 + ["22"] * 3
+    assert len({process for version, process in found if version == "22"}) == 1
+    assert len({process for _, process in found}) == 2
+
+
+MEETING = """
+import os, time
+from pathlib import Path
+import pytest
+SEEN = Path(__file__).with_name("seen")
+@pytest.mark.parametrize("number", range(3))
+@pytest.mark.parametrize("version", [22, 16])
+def test_it(version, number):
+    with SEEN.open("a") as file:
+        file.write(f"{version} {os.getpid()}\\n")
+    while len({line.split()[0] for line in SEEN.read_text().splitlines()}) < 2:
+        time.sleep(0.01)
+"""

@@ -5,7 +5,6 @@ clean logs - is asked here once, for all of them.
 """
 
 import asyncio
-import os
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -14,6 +13,7 @@ from typing import Any, Self
 
 import aiohttp
 
+from tests import forks
 from tests.lab.bridge import Callbridge, Fact
 from tests.lab.pbx import Pbx
 from tests.lab.proxy import AmiProxy, AriProxy
@@ -30,7 +30,7 @@ CROWDED = 0.4
 
 def crowded() -> float:
     """Seconds to be allowed for everything that has a time of its own."""
-    return CROWDED if os.environ.get("PYTEST_XDIST_WORKER") else 0.0
+    return CROWDED if forks.is_child else 0.0
 
 
 class House:
