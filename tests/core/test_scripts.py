@@ -57,7 +57,7 @@ def test_nobody_answers_in_anothers_call() -> None:
 
 def test_answers_are_taken_in_wrap_up_and_not_after_it() -> None:
     story, call = talking()
-    for leg in list(story.world.legs):
+    for leg in [leg.id for leg in story.world.legs.values()]:
         story.gone(leg)
     assert story.state("bob") == "wrap_up"
     gives(story, call, reached="yes")
@@ -73,7 +73,7 @@ def test_they_are_kept_as_long_as_the_agent_has_the_call_and_forgotten_soon_afte
     gives(story, call, reached="yes")
     story.wait(5 * KEPT_AFTER)
     assert call in story.world.script_answers
-    for leg in list(story.world.legs):
+    for leg in [leg.id for leg in story.world.legs.values()]:
         story.gone(leg)
     story.wait(2 * KEPT_AFTER)
     assert call not in story.world.script_answers
