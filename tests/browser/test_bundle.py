@@ -43,7 +43,6 @@ def test_names_of_scripts_and_styles_change_with_their_contents() -> None:
     assert all(named.fullmatch(path.name) for path in (DIST / "assets").iterdir())
 
 
-
 def test_the_plots_are_loaded_by_the_page_that_draws_them() -> None:
     scripts = {path.name: path.read_text(encoding="utf-8") for path in (DIST / "assets").glob("*.js")}
     (plots,) = (name for name, text in scripts.items() if "u-legend" in text)
