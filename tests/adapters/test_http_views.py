@@ -205,9 +205,18 @@ async def test_an_agent_sees_queues_itself_and_the_own_call(desk: ToyDesk, clien
     me = shown.parts["me"]["me"]
     assert me["agent"] == shown.parts["agents"]["a0"]
     known = {"name": "Ann", "withheld": False, "campaign": "", "details": [], "crm": None}
-    assert me["call"] == {**shown.parts["calls"][own], **known}
+    number = desk.made.calls[own].number
+    assert shown.parts["calls"][own]["number"] != number, "masked for everybody else"
+    assert me["call"] == {**shown.parts["calls"][own], **known, "number": number}
     desk.tell(LegEnded(at=desk.now(), leg=desk.made.calls[own].leg, cause=16))
     await shown.until(lambda has: has["me"]["me"]["call"] is None or has["me"]["me"]["call"]["id"] != own)
+
+
+async def test_an_agent_sees_masked_numbers_where_the_configuration_says_so(desk: ToyDesk, client: Client) -> None:
+    desk.shown.shows_numbers = False
+    shown = await screen(client, token="anna")
+    me = shown.parts["me"]["me"]
+    assert me["call"]["number"] == shown.parts["calls"][me["call"]["id"]]["number"]
 
 
 @pytest.mark.parametrize("parts", ["calls,x", ",", "Queues"])

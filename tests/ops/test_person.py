@@ -34,6 +34,7 @@ from callbridge.core.model.facts import (
     CallArrived,
     CallbackRequested,
     CallEnded,
+    CallNoted,
     CallRecorded,
     OptedOut,
     TalkBegan,
@@ -82,6 +83,7 @@ def told() -> list[AnyFact]:
                 seq=seq + 5, at=1004.0, call=call, callback=f"k{call}", number=number, tier="gold", rank=1.0, expires_at=2e9
             ),
             OptedOut(seq=seq + 6, at=1005.0, campaign="", number=number, reason="asked", by="bob"),
+            CallNoted(seq=seq + 8, at=1005.5, call=call, agent="bob", segment=seq + 2, text=f"call {number} back", by="bob"),
             CallEnded(seq=seq + 7, at=1006.0, call=call, lasted=5.0, outcome="answered", segments=1),
         ]
     return facts
@@ -181,7 +183,7 @@ def places(printed: str) -> dict[str, tuple[int, int]]:
 
 FOUND = {
     **dict.fromkeys(("calls", "transfers", "segments", "recordings", "callbacks", "changes", "leads", "attempts"), 1),
-    **dict.fromkeys(("quality_samples", "quality_scores"), 1),
+    **dict.fromkeys(("quality_samples", "quality_scores", "call_notes"), 1),
     "transfers_to": 2,
     "do_not_call": 1,
     "timelines": 1,

@@ -1,0 +1,46 @@
+"""Which codes an agent's page offers: those of the campaign or the queue of the agent's own call, until the wrap-up is over."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from dataclasses import replace
+
+from callbridge.adapters.http.scope import WHOLE_FLOOR
+from callbridge.adapters.http.view_feed import ME, ViewFeed, ViewPart, ViewReader
+from callbridge.adapters.views.board import Board
+from callbridge.core.model.events import CallRequest, CallRequested
+from callbridge.core.model.plan import Disposition, ToAgent
+from tests.core.story import Story, agent, plan, queue
+
+CODES = {"solved": Disposition("solved", "1", "Solved at once")}
+
+
+def test_codes_are_those_of_the_own_call_and_of_nobody_elses() -> None:
+    story = Story(plan([replace(queue("support", wrap_up=10.0), dispositions=CODES)], [agent("bob"), agent("cid", {})]))
+
+    def offered(who: str) -> list[str]:
+        return [one.code for one in Board.of(story.world).dispositions(story.world.agents[who])]
+
+    assert offered("bob") == []
+    customer, bob = story.talk()
+    story.wait(5.0)
+    assert (offered("bob"), offered("cid")) == (["solved"], [])
+    story.happens(CallRequested(at=story.now, call=story.call().id, request=CallRequest.CONSULT, to=ToAgent("cid"), by="bob"))
+    story.connect(story.ring().leg)
+    assert (offered("bob"), offered("cid")) == (["solved"], [])
+    story.happens(CallRequested(at=story.now, call=story.call().id, request=CallRequest.RETURN, by="bob"))
+    board = Board.of(story.world)
+    story.gone(customer)
+    board.note(story.world, {("calls", story.world.agents["bob"].wrap_call): None, ("agents", "bob"): story.world.agents["bob"]})
+    assert [one.code for one in board.dispositions(story.world.agents["bob"])] == ["solved"]
+    reader = ViewReader(scope=WHOLE_FLOOR, parts=frozenset({ViewPart.ME}), agent="bob")
+    shown = asyncio.run(ViewFeed(board).whole(reader))[ME]
+    me = json.loads(shown or b"")
+    assert (me["call"], me["after"]["state"], me["after"]["number"]) == (None, "ended", "+44")
+    assert me["dispositions"] == [{"code": "solved", "label": "Solved at once"}]
+    view = board.agent("bob")
+    assert view is not None and view["until"] == story.now + 10.0
+    story.gone(bob)
+    story.wait(11.0)
+    assert offered("bob") == []
