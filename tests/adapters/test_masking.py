@@ -499,6 +499,7 @@ async def test_no_answer_of_the_api_tells_a_number(tmp_path: Any) -> None:
 @pytest.mark.parametrize("token", ["root", "anna"])
 async def test_no_screen_shows_a_number(path: str, token: str) -> None:
     desk = speaking_desk()
+    desk.shown.shows_numbers = False  # `http.agents_see_numbers`
     tokens = [ApiToken(name="anna", role=TokenRole.AGENT, token="anna", agent="a0")]
     async with (
         client_of(desk, HttpSettings(token="root", tokens=tokens)) as client,

@@ -12,7 +12,7 @@ from callbridge.core.model.facts import CallNoted, DispositionSet, RequestRefuse
 from callbridge.core.model.world import World
 from callbridge.core.outbound import campaigns
 
-NOTE, DISPOSITION = "note", "set_disposition"
+NOTE_REQUEST, DISPOSITION_REQUEST = "note", "set_disposition"
 """The names of the requests."""
 
 
@@ -20,7 +20,7 @@ def noted(world: World, event: NoteRequested) -> None:
     """Keep a note of the agent's present or last conversation."""
     talk = own_talk.of(world, event.agent)
     if talk is None:
-        _refuse(world, NOTE, event.agent, event.by)
+        _refuse(world, NOTE_REQUEST, event.agent, event.by)
         return
     world.emit(
         CallNoted(
@@ -43,13 +43,13 @@ def set_disposition(world: World, event: DispositionRequested) -> str:
     talk = own_talk.of(world, event.agent)
     queue = world.plan.queues.get(talk.queue) if talk is not None else None
     if talk is None or queue is None:
-        return _refuse(world, DISPOSITION, event.agent, event.by)
+        return _refuse(world, DISPOSITION_REQUEST, event.agent, event.by)
     code = next((one for one in queue.dispositions.values() if event.code and event.code in (one.code, one.digit)), None)
     if code is None:
         known = ", ".join(queue.dispositions) or "none"
-        return _refuse(world, DISPOSITION, event.agent, event.by, f"no such disposition: {event.code} (known: {known})")
+        return _refuse(world, DISPOSITION_REQUEST, event.agent, event.by, f"no such disposition: {event.code} (known: {known})")
     if event.call_back_at is not None:
-        return _refuse(world, DISPOSITION, event.agent, event.by, "call_back_at is for leads of a campaign: make a callback")
+        return _refuse(world, DISPOSITION_REQUEST, event.agent, event.by, "call_back_at is for leads of a campaign: make a callback")
     world.emit(
         DispositionSet(
             seq=world.next_seq(),
