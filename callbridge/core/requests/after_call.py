@@ -49,7 +49,8 @@ def set_disposition(world: World, event: DispositionRequested) -> str:
         known = ", ".join(queue.dispositions) or "none"
         return _refuse(world, DISPOSITION_REQUEST, event.agent, event.by, f"no such disposition: {event.code} (known: {known})")
     if event.call_back_at is not None:
-        return _refuse(world, DISPOSITION_REQUEST, event.agent, event.by, "call_back_at is for leads of a campaign: make a callback")
+        reason = "call_back_at is for leads of a campaign: make a callback"
+        return _refuse(world, DISPOSITION_REQUEST, event.agent, event.by, reason)
     world.emit(
         DispositionSet(
             seq=world.next_seq(),
