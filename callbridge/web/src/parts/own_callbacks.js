@@ -40,18 +40,15 @@ export function OwnCalls({ agent }) {
       onClick=${() => call(kind, id)}>${t("own.call_now")}</button>`;
   return html`<section class="card" aria-label=${t("own.calls")}><h2>${t("own.calls")}</h2>
     ${found.missing && html`<p role="status">${t("own.missing")}</p>`}
-    <div class="scroll" tabindex="0" role="group" aria-label=${t("own.calls")}><table>
-      <thead><tr><th scope="col">${t("caller")}</th><th scope="col">${t("queue")}</th><th scope="col">${t("own.due")}</th>
-        <th scope="col"><span class="unseen">${t("acts")}</span></th></tr></thead>
-      <tbody>
-        ${found.callbacks.map(
-          (one) => html`<tr key=${one.id}><th scope="row">${one.number}</th><td>${t("own.callback")} · ${one.queue}</td>
-            <td>${moment(one.due, now, speaks)}</td><td class="acts">${button("callbacks", one.id, one.number, one.state === "active")}</td></tr>`,
-        )}
-        ${found.leads.map(
-          (one) => html`<tr key=${one.id}><th scope="row">${[one.name, one.number].filter(Boolean).join(" · ")}</th>
-            <td>${t("own.lead")} · ${one.campaign}</td><td>${moment(one.due_at, now, speaks)}</td>
-            <td class="acts">${button("leads", one.id, one.number, false)}</td></tr>`,
-        )}
-      </tbody></table></div></section>`;
+    <ul class="plain">
+      ${found.callbacks.map(
+        (one) => html`<li key=${one.id} class="row"><strong>${one.number}</strong><span>${t("own.callback")} · ${one.queue}</span>
+          <span>${moment(one.due, now, speaks)}</span>${button("callbacks", one.id, one.number, one.state === "active")}</li>`,
+      )}
+      ${found.leads.map(
+        (one) => html`<li key=${one.id} class="row"><strong>${[one.name, one.number].filter(Boolean).join(" · ")}</strong>
+          <span>${t("own.lead")} · ${one.campaign}</span><span>${moment(one.due_at, now, speaks)}</span>
+          ${button("leads", one.id, one.number, false)}</li>`,
+      )}
+    </ul></section>`;
 }

@@ -237,7 +237,6 @@ export default {
   "own.call_now.done": "Your next call, as soon as you are ready.",
   "own.callback": "Callback",
   "own.calls": "My callbacks and leads",
-  "own.due": "Due",
   "own.lead": "Lead",
   "own.missing": "My leads cannot be read now.",
   "page.agent": "Agent",

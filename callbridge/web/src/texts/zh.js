@@ -237,7 +237,6 @@ export default {
   "own.call_now.done": "您就绪后将首先呼叫此客户。",
   "own.callback": "回拨",
   "own.calls": "我的回拨和线索",
-  "own.due": "到期时间",
   "own.lead": "线索",
   "own.missing": "目前无法读取我的线索。",
   "page.agent": "坐席",
