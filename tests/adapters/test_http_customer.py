@@ -38,7 +38,17 @@ class Earlier:
         self.asked.append(question)
         if self.trouble is not None:
             raise self.trouble
-        one = Contact(call="c1", at=1.0, direction="in", queue="q0", agent="a1", outcome="answered", talked=60.0, disposition="")
+        one = Contact(
+            call="c1",
+            at=1.0,
+            direction="in",
+            queue="q0",
+            agent="a1",
+            outcome="answered",
+            talked=60.0,
+            disposition="",
+            note="call +442079461111",
+        )
         return LastContacts((one,), Repeated(at=2.0, agent="a1", after=60.0))
 
 
@@ -72,10 +82,12 @@ def in_hand(desk: ToyDesk) -> str:
 async def test_an_agent_gets_the_contacts_of_the_own_call(client: Client, desk: ToyDesk, earlier: Earlier) -> None:
     status, body = await asked(client, in_hand(desk))
     assert status == 200
-    assert [one["call"] for one in body["contacts"]] == ["c1"]
+    assert [(one["call"], one["note"]) for one in body["contacts"]] == [("c1", "call +442079461111")]
+    _, watched = await asked(client, in_hand(desk), "boss")
+    assert [one["note"] for one in watched["contacts"]] == ["call +44*****111"], "only the agent who has the call"
     assert body["repeated"] == {"at": 2.0, "agent": "a1", "after": 60.0}
     call = desk.made.calls[in_hand(desk)]
-    (question,) = earlier.asked
+    question = earlier.asked[0]
     assert (question.number, question.call, question.queue) == (call.number, call.id, "q0")
     assert question.before == call.arrived_at
 

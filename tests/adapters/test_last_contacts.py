@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from sqlalchemy import insert
 
-from callbridge.adapters.database.history_tables import calls, segments, visits
+from callbridge.adapters.database.history_tables import call_notes, calls, segments, visits
 from callbridge.adapters.database.ledger_tables import attempts
 from callbridge.adapters.history import HistoryStore, People
 from callbridge.adapters.http import Accounts, Team
@@ -94,6 +94,16 @@ def test_the_disposition_of_a_campaigns_call_is_there(store: HistoryStore) -> No
             insert(attempts).values(id="a1", campaign="x", lead=1, number=ANN, at=NOW - DAY, call="c1", disposition="sold")
         )
     assert [one.disposition for one in found(store).contacts] == ["sold"]
+
+
+def test_the_code_of_a_queues_call_and_the_last_note_are_there(store: HistoryStore) -> None:
+    called(store, "c1", ago=DAY)
+    called(store, "c2", ago=2 * DAY)
+    with store.database.engine.begin() as link:
+        link.execute(segments.update().where(segments.c.call == "c1").values(disposition="resolved"))
+        for fact, text in enumerate(("first", "<b>last</b>")):
+            link.execute(insert(call_notes).values(fact=str(fact), call="c1", at=NOW - DAY + fact, text=text))
+    assert [(one.disposition, one.note) for one in found(store).contacts] == [("resolved", "<b>last</b>"), ("", "")]
 
 
 def test_others_contacts_are_left_out_and_the_next_ones_take_their_place(store: HistoryStore) -> None:

@@ -45,7 +45,13 @@ def known(server: StandIn, said: str = "") -> None:
     contacts = []
     for number, (queue, agent, outcome, code, talked) in enumerate(rows, 1):
         one = {"call": f"c{number}", "at": now - number * DAY, "direction": "out" if code else "in", "talked": talked}
-        one |= {"queue": said or queue, "agent": said or agent, "outcome": said or outcome, "disposition": said or code}
+        one |= {
+            "queue": said or queue,
+            "agent": said or agent,
+            "outcome": said or outcome,
+            "disposition": said or code,
+            "note": said,
+        }
         contacts.append(one)
     repeated = {"at": now - DAY / 2, "agent": said or "Jonas Weber", "after": 7260.0}
     callback = {"id": "cb-callback-7", "queue": said or "support", "number": said or "+44*****203", "due": now + 3600.0}

@@ -7,6 +7,7 @@ import re
 from aiohttp import web
 from pydantic import Field
 
+from callbridge.adapters.facts.privacy import scrub
 from callbridge.adapters.http.auth import Caller, caller
 from callbridge.adapters.http.backend import Backend
 from callbridge.adapters.http.limited import Limited
@@ -29,7 +30,8 @@ NO_LEAD = "no such lead of this agent that waits to be called"
 
 class ContactView(ResponseBody):
     """An earlier call. ``queue`` and ``agent``: of its last talk, or of the last wait where nobody talked; ``talked``: seconds
-    with agents; ``outcome``: empty while the call goes on; ``disposition``: the code that an agent gave it."""
+    with agents; ``outcome``: empty while the call goes on; ``disposition``: the code that an agent gave it; ``note``: the
+    last one about it."""
 
     call: str
     at: float
@@ -39,6 +41,7 @@ class ContactView(ResponseBody):
     outcome: str
     talked: float
     disposition: str
+    note: str
 
 
 class RepeatedView(ResponseBody):
@@ -220,7 +223,11 @@ class CustomerHandlers:
             found = await self._backend.contacts().of(question)
         except NoHistory as trouble:
             raise unavailable(trouble) from None
-        return web.json_response(found.as_data())
+        data = found.as_data()
+        if self._backend.board().masked and not (who.agent and self._backend.views().shows_numbers):
+            for one in data["contacts"]:
+                one["note"] = scrub(one["note"])
+        return web.json_response(data)
 
     async def script(self, request: web.Request) -> web.Response:
         return self._script(self._agent(request))

@@ -16,7 +16,7 @@ from sqlalchemy import Connection, Engine, Select, func, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from callbridge.adapters.database import BadDatabase, Database
-from callbridge.adapters.database.history_tables import calls, segments, visits
+from callbridge.adapters.database.history_tables import call_notes, calls, segments, visits
 from callbridge.adapters.database.ledger_tables import attempts
 from callbridge.adapters.reports.asking import HistoryNotConfigured, NoHistory
 from callbridge.adapters.reports.repeats import REPEAT_WITHIN
@@ -58,7 +58,7 @@ class ContactQuestion:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Contact:
     """An earlier call. ``queue`` and ``agent`` of the last talk, or of the last wait where nobody talked. ``talked``: seconds
-    with agents. ``disposition``: the code that an agent gave it."""
+    with agents. ``disposition``: the code that an agent gave it. ``note``: the last one."""
 
     call: str
     at: float
@@ -68,6 +68,7 @@ class Contact:
     outcome: str
     talked: float
     disposition: str
+    note: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -140,7 +141,7 @@ def _contacts(link: Connection, own: list[Any], who: KnownAs) -> Iterator[Contac
     """The last first."""
     those = [row.call for row in own]
     talks: dict[str, list[Any]] = {}
-    spoken = select(segments.c.call, segments.c.queue, segments.c.agent, segments.c.talked)
+    spoken = select(segments.c.call, segments.c.queue, segments.c.agent, segments.c.talked, segments.c.disposition)
     spoken = spoken.where(segments.c.call.in_(those), func.coalesce(segments.c.ended_by, "") != "short")
     for row in link.execute(spoken.order_by(segments.c.segment)):
         talks.setdefault(row.call, []).append(row)
@@ -150,6 +151,8 @@ def _contacts(link: Connection, own: list[Any], who: KnownAs) -> Iterator[Contac
         attempts.c.number.in_(who.numbers), attempts.c.call.in_(those)
     )
     given = {row.call: row.disposition for row in link.execute(dialled)}
+    written = select(call_notes.c.call, call_notes.c.text).where(call_notes.c.call.in_(those)).order_by(call_notes.c.at)
+    notes = {row.call: row.text for row in link.execute(written)}
     for row in own:
         spoke = talks.get(row.call, [])
         yield Contact(
@@ -160,7 +163,8 @@ def _contacts(link: Connection, own: list[Any], who: KnownAs) -> Iterator[Contac
             agent=(spoke[-1].agent if spoke else "") or "",
             outcome=row.outcome or "",
             talked=round(sum(one.talked or 0.0 for one in spoke), 1),
-            disposition=given.get(row.call) or "",
+            disposition=given.get(row.call) or next((one.disposition for one in reversed(spoke) if one.disposition), ""),
+            note=notes.get(row.call) or "",
         )
 
 

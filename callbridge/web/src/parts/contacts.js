@@ -48,7 +48,8 @@ function Earlier({ found }) {
       <tbody>${contacts.map(
         (one) => html`<tr key=${one.call}><th scope="row">${one.direction === "out" ? "↗ " : ""}${moment(one.at, now, speaks)}</th>
           <td>${one.queue || "–"}</td><td>${one.agent || "–"}</td>
-          <td>${[outcome(t, one.outcome), one.disposition].filter(Boolean).join(" · ")}</td><td>${clock(one.talked)}</td></tr>`,
+          <td>${[outcome(t, one.outcome), one.disposition].filter(Boolean).join(" · ")}
+            ${one.note && html`<p class="note">${one.note}</p>`}</td><td>${clock(one.talked)}</td></tr>`,
       )}</tbody></table></div>`}`;
 }
 
