@@ -100,7 +100,7 @@ async def test_endpoints_where_silence_never_ends_a_call_are_told(pbx: Pbx, tmp_
 
 
 async def test_a_phone_for_the_browser_is_examined_line_by_line(pbx: Pbx, tmp_path: Path) -> None:
-    own = {"browser_phone": {"password": "change-me-1101"}}
+    own = {"pin": "4711", "browser_phone": {"password": "change-me-1101"}}
     settings = config(pbx, agents={"ann": agent("1101", {"support": 1}) | own, "bob": agent("1001", {"support": 1}) | own})
     sample = (Path(__file__).parents[2] / "dialplan/samples/pjsip-browser.conf").read_text()
     async with added(pbx, "pjsip.conf", sample, "module reload res_pjsip.so"):

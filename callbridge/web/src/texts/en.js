@@ -266,7 +266,7 @@ export default {
   phone: "Phone",
   "phone.answer": "Answer",
   "phone.connecting": "Connecting",
-  "phone.device.default": "As the system says",
+  "phone.device.default": "System default",
   "phone.device.loudspeaker": "Loudspeaker",
   "phone.device.microphone": "Microphone",
   "phone.device.processing": "Remove echo and noise from my voice",
