@@ -102,7 +102,7 @@ async def test_caller_and_page_hear_each_other(house: House, pbx: Pbx, opened: O
         await caller.until_hears(REPLY)
         await page.get_by_role("button", name="Hold").click()
         await caller.until_hears(MUSIC)
-        await page.get_by_role("button", name="Resume").click()
+        await page.get_by_role("button", name="Unhold").click()
         await caller.until_hears(REPLY)
         await page.get_by_role("button", name="Hang up").click()
         await caller.until_state("DISCONNECTED")

@@ -130,7 +130,6 @@ function CallKeys({ call, line }) {
   }
   return html`<div class="row">
       <button type="button" aria-pressed=${call.muted} onClick=${() => line()?.mute(!call.muted)}>${t(call.muted ? "phone.unmute" : "phone.mute")}</button>
-      <button type="button" aria-pressed=${call.held} onClick=${() => line()?.hold(!call.held)}>${t(call.held ? "phone.unhold" : "phone.hold")}</button>
       <button type="button" aria-expanded=${keys} onClick=${() => setKeys(!keys)}>${t("phone.keypad")}</button>
       <button type="button" class="danger" onClick=${() => line()?.hangUp()}>${t("phone.hang_up")}</button>
     </div>

@@ -19,7 +19,7 @@ const QUIET = { status_code: 486, reason_phrase: "Busy Here" };
 
 /**
  * `settings`: what `/api/phone` says. `changed(state)`: `{ link, fault, call, quality }`. `link`: `connecting`, `registered`, `lost`,
- * `refused`, or `silent` without a microphone, whose `fault` it says then. `call`: `{ state, from, muted, held }` or null.
+ * `refused`, or `silent` without a microphone, whose `fault` it says then. `call`: `{ state, from, muted }` or null. Holding is callbridge's.
  */
 export function openLine(settings, changed) {
   const audio = document.body.appendChild(new Audio());
@@ -104,7 +104,7 @@ export function openLine(settings, changed) {
     }
     session = next;
     const from = request.from.display_name || request.from.uri.user || "";
-    set({ call: { state: "ringing", from, muted: false, held: false } });
+    set({ call: { state: "ringing", from, muted: false } });
     next.on("peerconnection", ({ peerconnection }) => heard(peerconnection));
     // One address of this machine is enough to answer; the others may take seconds.
     let ready = null;
@@ -117,8 +117,6 @@ export function openLine(settings, changed) {
     });
     next.on("muted", () => setCall({ muted: true }));
     next.on("unmuted", () => setCall({ muted: false }));
-    next.on("hold", ({ originator }) => originator === "local" && setCall({ held: true }));
-    next.on("unhold", ({ originator }) => originator === "local" && setCall({ held: false }));
     for (const end of ["ended", "failed"]) next.on(end, over);
     if (answersItself((name) => request.getHeader(name))) answer();
   }
@@ -243,7 +241,6 @@ export function openLine(settings, changed) {
     level: level.level,
     hangUp: () => session?.terminate(state.call?.state === "ringing" ? QUIET : undefined),
     mute: (on) => (on ? session?.mute({ audio: true }) : session?.unmute({ audio: true })),
-    hold: (on) => (on ? session?.hold() : session?.unhold()),
     press: (key) => session?.sendDTMF(key, { transportType: "RFC2833" }),
     devicesChosen: () => Promise.all([useLoudspeaker(), useMicrophone()]),
     /** Measure a conversation: from now until the returned function is called, which gives the sums, or null. */
