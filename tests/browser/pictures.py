@@ -10,6 +10,7 @@ import asyncio
 import shutil
 import sys
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from itertools import product
 from pathlib import Path
 
@@ -71,7 +72,7 @@ async def take(browser: Browser, server: StandIn, picture: Picture, to: Path) ->
         reduced_motion="reduce",
     )
     page = await context.new_page()
-    await page.clock.set_fixed_time(NOW * 1000)
+    await page.clock.set_fixed_time(datetime.fromtimestamp(NOW, UTC))
     await page.goto(server.url + path)
     await page.locator(ready).first.wait_for()
     await page.wait_for_load_state("load")

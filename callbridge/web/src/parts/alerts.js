@@ -24,6 +24,6 @@ function Alert({ row, explain }) {
   const help = t(`alert.${row.code}`);
   return html`<li class="row"><span class=${`graded ${isCritical(row) ? "missed" : "near"}`}><span aria-hidden="true">${isCritical(row) ? SIGNS.missed : SIGNS.near}</span> ${t(isCritical(row) ? "alert.critical" : "alert.warning")}</span>
     <span class="grow">${row.text} ${row.since !== "" && html`<small>${t("alert.since")} <${Since} at=${row.since} /></small>`}
-      ${!help.startsWith("alert.") && html`<small class="soft">${help}</small>`}</span>
+      ${!help.startsWith("alert.") && html`<small class="soft help">${help}</small>`}</span>
     ${name && html`<button type="button" class="small" onClick=${() => explain(kind, name)}>${t("explain")}</button>`}</li>`;
 }

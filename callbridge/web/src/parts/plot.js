@@ -12,13 +12,14 @@ const DASHES = [[], [6, 3], [2, 3], [10, 4, 2, 4]];
 /** Lines differ by more than their colour. */
 const HEIGHT = 300;
 
-export function Plot({ plot, kind, label, speaks }) {
+/** `along`: the heading of what the plot goes along. */
+export function Plot({ plot, kind, label, along, speaks }) {
   const box = useRef(null);
   const shown = useStore(theme);
   useEffect(() => {
     const place = box.current;
     const data = [plot.labels.map((_, at) => at), ...plot.series.map((one) => one.values)];
-    const drawn = new uPlot(optionsOf(plot, kind, speaks, place), data, place);
+    const drawn = new uPlot(optionsOf(plot, kind, along, speaks, place), data, place);
     const fit = new ResizeObserver(() => drawn.setSize({ width: place.clientWidth, height: HEIGHT }));
     fit.observe(place);
     return () => {
@@ -29,10 +30,18 @@ export function Plot({ plot, kind, label, speaks }) {
   return html`<div class="plot" ref=${box} role="img" aria-label=${label}></div>`;
 }
 
-function optionsOf(plot, kind, speaks, box) {
+/** Times of one day without the day: there is little room below an axis. */
+function shortened(labels) {
+  const day = /^\d{4}-\d{2}-\d{2} /;
+  const begin = labels[0]?.match(day)?.[0];
+  return begin && labels.every((one) => one.startsWith(begin)) ? labels.map((one) => one.slice(begin.length)) : labels;
+}
+
+function optionsOf(plot, kind, along, speaks, box) {
   const colours = getComputedStyle(box);
   const colour = (name) => colours.getPropertyValue(name).trim();
   const axis = { stroke: colour("--soft"), grid: { stroke: colour("--line"), width: 1 }, ticks: { stroke: colour("--line") } };
+  const short = shortened(plot.labels);
   const format = (value) => valueOf(value, kind, speaks);
   return {
     width: box.clientWidth,
@@ -41,11 +50,11 @@ function optionsOf(plot, kind, speaks, box) {
     cursor: { drag: { x: false, y: false } },
     scales: { x: { time: false, range: (_, low, high) => [low - 0.5, high + 0.5] }, y: { range: (_, low, high) => [Math.min(0, low ?? 0), (high || 1) * 1.05] } },
     axes: [
-      { ...axis, values: (_, at) => at.map((one) => (Number.isInteger(one) ? plot.labels[one] ?? "" : "")), space: 90, incrs: [1, 2, 4, 7, 12, 24, 48, 96, 192, 384] },
+      { ...axis, values: (_, at) => at.map((one) => (Number.isInteger(one) ? (short[one] ?? "") : "")), space: 110, incrs: [1, 2, 4, 7, 12, 24, 48, 96, 192, 384] },
       { ...axis, values: (_, at) => at.map(format), size: 70 },
     ],
     series: [
-      { label: " ", value: (_, at) => plot.labels[at] ?? "" },
+      { label: along, value: (_, at) => plot.labels[at] ?? "" },
       ...plot.series.map((one, at) => ({
         label: one.name || " ",
         stroke: colour(LINES[at]),
