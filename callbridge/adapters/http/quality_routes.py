@@ -19,7 +19,7 @@ from callbridge.adapters.http.route import NOT_NOW, STAFF, SUPERVISORS, Query, g
 from callbridge.adapters.http.scope import Scope
 from callbridge.adapters.quality.forms import BadMark
 from callbridge.adapters.quality.service import QualityAway, QualityService, UnknownSample, WrittenReview
-from callbridge.adapters.quality.store import NoReview, Team, UnknownReview
+from callbridge.adapters.quality.store import NoReview, OfTeam, UnknownReview
 
 _NAME = {"type": "string", "pattern": PLAIN_TEXT}
 _NOT_YOURS = "this token is for one agent and can see and dispute only that agent's scored reviews"
@@ -154,7 +154,7 @@ class QualityHandlers:
         return found
 
 
-def _team(scope: Scope) -> Team | None:
+def _team(scope: Scope) -> OfTeam | None:
     return None if scope.whole else (scope.queues or frozenset(), scope.agents or frozenset())
 
 

@@ -19,7 +19,7 @@ from callbridge.adapters.report_forms.words import Language
 from callbridge.adapters.reports.asking import BadReportRequest, NoHistory, NoSuchName, ReportRequest, check_options
 from callbridge.wire.reports import CATALOGUE, NAME_OPTIONS, ReportDescription, ReportOption
 
-MOST_ROWS, MOST_SKIPPED = 100_000, 10_000
+MOST_ROWS_ASKED, MOST_SKIPPED = 100_000, 10_000
 """Of a page of a report, and before it: for more, narrow the period."""
 _READERS = frozenset({TokenRole.SUPERVISOR, TokenRole.ADMIN})
 
@@ -114,7 +114,7 @@ def _asked(request: web.Request, name: str, who: Caller) -> ReportRequest:
         call=query.get("call", ""),
         together=_yes(request, "together"),
         newest=_yes(request, "newest"),
-        limit=_number(request, "limit", MOST_ROWS),
+        limit=_number(request, "limit", MOST_ROWS_ASKED),
         offset=_number(request, "offset", MOST_SKIPPED),
     )
     try:

@@ -16,7 +16,7 @@ from callbridge.adapters.http.limited import Limited
 from callbridge.adapters.http.phone_routes import PHONE_ROUTES
 from callbridge.adapters.http.quality_routes import QUALITY_ROUTES
 from callbridge.adapters.http.recording_routes import RECORDING_ROUTES
-from callbridge.adapters.http.report_answers import MOST_ROWS, MOST_SKIPPED
+from callbridge.adapters.http.report_answers import MOST_ROWS_ASKED, MOST_SKIPPED
 from callbridge.adapters.http.route import ADMINS, NOT_NOW, STAFF, SUPERVISORS, WATCHERS, Query, Route, get, post
 from callbridge.adapters.http.session_routes import SESSION_ROUTES
 from callbridge.adapters.http.view_routes import VIEW_ROUTES
@@ -86,7 +86,7 @@ _REPORT = (
     Query("call", "the call, by its ID", _TEXT),
     Query("together", "one row for all names, such as several queues", {"type": "boolean", "default": False}),
     Query("newest", "the newest first, where a report has one row for each call", {"type": "boolean", "default": False}),
-    Query("limit", "only so many rows", {"type": "integer", "minimum": 0, "maximum": MOST_ROWS}),
+    Query("limit", "only so many rows", {"type": "integer", "minimum": 0, "maximum": MOST_ROWS_ASKED}),
     Query("offset", "leave out so many rows before them", {"type": "integer", "minimum": 0, "maximum": MOST_SKIPPED}),
     Query("format", "form of the report", {"type": "string", "enum": list(ReportForm), "default": "json"}),
     Query("language", "of headings and definitions in files", _LANGUAGE),

@@ -16,7 +16,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from callbridge.adapters.database import BadDatabase, Database, NotConfigured, cause_of
 from callbridge.adapters.quality.forms import BadMark, Criterion, FormScore, ScoreForm, score
 from callbridge.adapters.quality.sampling import SampleTerms, past_periods
-from callbridge.adapters.quality.store import OwedCallback, QualityStore, Queues, Remark, Review, Team
+from callbridge.adapters.quality.store import OfTeam, OwedCallback, QualityStore, Queues, Remark, Review
 from callbridge.adapters.system.threads import Threads, ThreadsBusy
 
 REVIEW_WITHIN = 10.0
@@ -156,7 +156,7 @@ class QualityService:
         return await self._run(work)
 
     async def reviews(
-        self, *, reviewer: str = "", agent: str = "", scored: bool = False, team: Team | None = None
+        self, *, reviewer: str = "", agent: str = "", scored: bool = False, team: OfTeam | None = None
     ) -> list[dict[str, Any]]:
         """The newest reviews; ``scored``: only those with a score; ``team``: only of these queues, or these agents."""
 

@@ -28,7 +28,7 @@ SCORE_CHANGE = "score"
 
 Queues = frozenset[str] | None
 """Only recordings of these; None: of all."""
-Team = tuple[frozenset[str], frozenset[str]]
+OfTeam = tuple[frozenset[str], frozenset[str]]
 """Queues, and agents."""
 
 
@@ -285,7 +285,7 @@ class QualityStore:
         reviewer: str = "",
         agent: str = "",
         scored: bool = False,
-        team: Team | None = None,
+        team: OfTeam | None = None,
         most: int = 100,
     ) -> list[dict[str, Any]]:
         """Reviews, the newest first; ``scored``: only those with a score; ``team``: only of these queues, or these agents."""
