@@ -18,8 +18,8 @@ Open = Callable[..., Awaitable[Page]]
 HANGS = 30_000
 """Milliseconds after which what a test waits for will not come. Alone a page is there within one second."""
 expect.set_options(timeout=HANGS)
-FAULTLESS = ("Failed to load resource", "WebSocket connection to")
-"""What Chromium writes whenever a server refuses something or is away."""
+FAULTLESS = ("Failed to load resource", "WebSocket connection to", "The AudioContext encountered an error from the audio device")
+"""What Chromium writes whenever a server refuses something or is away, and where the machine has no sound or no time for it."""
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
