@@ -23,6 +23,8 @@ Fact = dict[str, Any]
 STREAM = "callbridge:facts"
 DESKS = {"1151": "1152", "1152": "1151"}
 """Who sits at the desk, and whom they consult: each other."""
+ANSWERS_WITHIN = 10.0
+"""Seconds within which a consulted agent answers, however busy the machine is."""
 ACTS = ("queue", "blind", "complete", "return", "stay")
 """What is done with talks at the desk, in turn: given to a queue, to the colleague, the colleague consulted, nothing."""
 
@@ -118,7 +120,13 @@ class Supervisors:
             case "complete" | "return":
                 if await self._asked(call, "consult", to=other):
                     await asyncio.sleep(1.5)
-                    await self._asked(call, what)
+                    await self._end_consult(call, what)
+
+    async def _end_consult(self, call: str, what: str) -> None:
+        """Refused until the other agent has answered, which takes longer on a busy machine, and once the consult is over."""
+        latest = time.time() + ANSWERS_WITHIN
+        while not await self._asked(call, what) and not self.stream.of("transfer_ended", call=call) and time.time() < latest:
+            await asyncio.sleep(0.1)
 
     async def _asked(self, call: str, act: str, **more: str) -> bool:
         """Whether it was granted. Nobody answers while callbridge is down."""
