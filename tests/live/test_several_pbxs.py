@@ -1,5 +1,6 @@
 """Several PBXs: callers and agents on either, audio over the tie line, and one PBX that is lost takes only its own along."""
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -9,6 +10,7 @@ import pytest_asyncio
 
 from callbridge.cli.doctor import examine
 from callbridge.cli.doctor.findings import Level
+from callbridge.core.routing.offers import SAFETY
 from callbridge.settings.loading import load
 from tests.lab import sounds
 from tests.lab.audio import Softphone
@@ -99,6 +101,21 @@ async def test_what_a_phone_replies_comes_back_over_the_tie_line(
         await callers.stop()
         await both.east.hang_up_all()
         await bridge.until("call_ended")
+
+
+async def test_a_phone_does_not_ring_on_when_the_pbx_that_rang_it_over_the_tie_line_is_lost(both: Pair) -> None:
+    """It sends no CANCEL, and a phone that rings sends no audio whose end could be noticed."""
+    ring_for = 3
+    async with both.bridge({"bob": desk(WEST, "1001", {"support": 1})}, queue_defaults={"ring_for": ring_for}) as bridge:
+        async with Phone(both.west, "1001", PhoneScript.rings_out()), Callers(both.east, [Call(dialled="support")]):
+            await bridge.until("offer_made")
+            async with asyncio.timeout(10.0):
+                while await both.west.channels() < 2:
+                    await asyncio.sleep(0.05)
+            await both.east.kill()
+            await both.west.quiet(limit=ring_for + SAFETY + 4.0)
+        await both.east.start()
+        await bridge.until("call_ended", limit=20)
 
 
 async def test_a_pbx_that_is_lost_takes_only_its_own_legs_along(both: Pair) -> None:

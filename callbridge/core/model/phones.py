@@ -7,6 +7,7 @@ alone is the phone's name. A phone of another PBX than the call's is reached ove
 from __future__ import annotations
 
 from dataclasses import replace
+from math import ceil
 from typing import TYPE_CHECKING
 
 from callbridge.core.model.events import (
@@ -71,7 +72,11 @@ def as_dialled(plan: Plan, order: OfPbx) -> OfPbx:
     """The order as the PBX that carries it out names the phone."""
     match order:
         case Ring(leg=leg, phone=phone):
-            return replace(order, phone=dialled(plan, pbx_of(leg), phone))
+            there = dialled(plan, pbx_of(leg), phone)
+            over_a_tie = parts_of(plan, phone)[0] not in ("", pbx_of(leg))
+            # Should the line die while the phone rings, nobody can tell the far PBX that the call was cancelled.
+            until = (("Expires", str(ceil(order.give_up))),) if over_a_tie else ()
+            return replace(order, phone=there, headers=(*order.headers, *until))
         case InspectPhone(phone=phone):
             return replace(order, phone=endpoint_of_phone(plan, phone))
         case _:
