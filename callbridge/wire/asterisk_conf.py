@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 
 DEEPEST = 10
 """Includes in includes."""
+MOST_INCLUDES = 1000
+"""Files that are followed in all: two that include each other several times would be read for ever."""
 
 Read = Callable[[str], "str | None"]
 """The text of the file of this name, as an include names it; None when there is none."""
@@ -197,6 +199,9 @@ class _ConfReader:
         self.conf.includes.append(name)
         if found["kind"].lower() == "exec":
             self._note(file, number, f"#exec was not run: {name:.60}")
+        elif len(self.conf.includes) > MOST_INCLUDES:
+            if len(self.conf.includes) == MOST_INCLUDES + 1:
+                self._note(file, number, f"not followed: #include {name:.60}; there are more than {MOST_INCLUDES} includes")
         elif self._read is None or depth >= DEEPEST:
             why = f"; includes are nested more than {DEEPEST} deep, as where files include each other" if self._read else ""
             self._note(file, number, f"not followed: #include {name:.60}{why}")

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from callbridge.wire.asterisk_conf import Conf, decode, parse
+from callbridge.wire.asterisk_conf import MOST_INCLUDES, Conf, decode, parse
 
 
 def values(conf: Conf, section: str) -> list[tuple[str, str]]:
@@ -75,3 +75,11 @@ def test_odd_encodings_are_read_and_told() -> None:
 @given(st.text(alphabet="[]()!+;-#=>\\\n ab", max_size=200))
 def test_no_text_breaks_the_reader(text: str) -> None:
     parse(text, "f", {"a": "[b]\n"}.get)
+
+
+def test_files_that_include_each_other_many_times_are_not_read_for_ever() -> None:
+    """Ten in one line each would be read ten thousand million times."""
+    text = "[one]\na = 1\n" + "#include both.conf\n" * 10
+    conf = parse(text, "both.conf", lambda _name: text)
+    assert len(conf.sections) <= MOST_INCLUDES + 1
+    assert sum("more than 1000 includes" in note.text for note in conf.notes) == 1
