@@ -22,12 +22,16 @@ def script(said: str = "") -> dict[str, Any]:
         about = {"name": name, "label": said or name.capitalize(), "kind": kind, "choices": list(choices)}
         return about | {"required": required, "least": "", "most": ""}
 
-    greet = {"text": f"Good morning {{name}}, this is {{agent}}. {said}", "next": "offer", "branches": []}
+    greet: dict[str, Any] = {"text": f"Good morning {{name}}, this is {{agent}}. {said}", "next": "offer", "branches": []}
     greet["fields"] = [field("interested", "yes_no", required=True), field("note", "text")]
     greet["branches"] = [{"when": {"interested": ["no"]}, "to": "thanks"}]
-    offer = {"text": "From when, {name}?", "fields": [field("period", "choice", "monthly", said or "yearly")], "next": "thanks"}
+    offer: dict[str, Any] = {
+        "text": "From when, {name}?",
+        "fields": [field("period", "choice", "monthly", said or "yearly")],
+        "next": "thanks",
+    }
     offer["fields"] += [field("starts", "date"), field("persons", "number")]
-    thanks = {"text": "So {period}, from {starts}. Thank you.", "fields": [], "next": "", "branches": []}
+    thanks: dict[str, Any] = {"text": "So {period}, from {starts}. Thank you.", "fields": [], "next": "", "branches": []}
     steps = {"greet": greet, "offer": offer | {"branches": []}, "thanks": thanks}
     known = {"name": said or "Amelia Hart", "agent": "Maria Lopez", "number": ""}
     made = {"name": "renewal", "start": "greet", "steps": steps}
