@@ -374,7 +374,7 @@ async def test_whatever_a_caller_calls_himself_is_text(opened: Open, server: Sta
 @pytest.mark.parametrize("name", PAGES)
 async def test_axe_finds_nothing(opened: Open, server: StandIn, name: str, theme: str) -> None:
     page = await shown(opened, server, name, color_scheme=theme, reduced_motion="reduce")
-    assert await _axe(page) == []
+    assert await axe(page) == []
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
@@ -382,17 +382,17 @@ async def test_axe_finds_nothing_in_dialogs_and_warnings(opened: Open, server: S
     page = await shown(opened, server, "supervisor", color_scheme=theme, reduced_motion="reduce")
     for row, button in (("460203", "Move"), ("460203", "Hang up"), ("460101", "Listen"), ("460204", "Explain")):
         await page.get_by_role("row", name=re.compile(row)).get_by_role("button", name=button).click()
-        assert await _axe(page) == []
+        assert await axe(page) == []
         await page.keyboard.press("Escape")
     agent_page = await shown(opened, server, "agent", color_scheme=theme, reduced_motion="reduce")
     await agent_page.keyboard.press("Alt+KeyT")
-    assert await _axe(agent_page) == []
+    assert await axe(agent_page) == []
     await server.stop()
     await expect(agent_page.get_by_role("alert")).to_be_attached()
-    assert await _axe(agent_page) == []
+    assert await axe(agent_page) == []
 
 
-async def _axe(page: Page) -> list[str]:
+async def axe(page: Page) -> list[str]:
     """What axe calls wrong, in one line each, of any weight."""
     await page.evaluate(AXE.read_text(encoding="utf-8"))
     found: list[str] = await page.evaluate(

@@ -19,6 +19,7 @@ from playwright.async_api import Browser, Page, async_playwright, expect
 
 from callbridge.wire.passwords import hashed
 from tests.browser.conftest import Open
+from tests.browser.test_pages import axe
 from tests.lab import build, sounds
 from tests.lab.audio import Softphone
 from tests.lab.bridge import Callbridge, agent, floor
@@ -96,6 +97,9 @@ async def test_caller_and_page_hear_each_other(house: House, pbx: Pbx, opened: O
         await bridge.until("talk_began")
         await caller.until_hears(REPLY)
         await until_page_hears(page, VOICE)
+        await page.get_by_role("button", name="Keypad").click()
+        await page.get_by_text("Devices").click()
+        assert await axe(page) == []
         await page.get_by_role("button", name="Mute").click()
         await caller.until_hears_no_more(REPLY)
         await page.get_by_role("button", name="Unmute").click()
