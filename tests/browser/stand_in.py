@@ -269,7 +269,7 @@ class StandIn:
             return web.json_response(body, status=status)
         if path.startswith("recordings/"):
             return stand_in_history.play(request)
-        if (past := stand_in_history.answer(path, request, self._at())) is not None:
+        if (past := stand_in_history.answer(path, request, self.now)) is not None:
             return web.json_response(past)
         if path in ("queues", "agents", "campaigns"):
             return web.json_response(list(self.parts[path].values()))
@@ -312,7 +312,7 @@ class StandIn:
         path = request.match_info["path"]
         body = await request.json()
         self.asked.append((path, body))
-        drawn = stand_in_history.review(19, self._at(), criteria=stand_in_history.CRITERIA)
+        drawn = stand_in_history.review(19, self.now, criteria=stand_in_history.CRITERIA)
         status, said = self.answers.get(path, (200, drawn if path == "quality/next" else {}))
         return web.json_response(said, status=status)
 

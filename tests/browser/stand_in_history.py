@@ -84,7 +84,7 @@ def call_report(now: float) -> list[Row]:
         (0.1, "queue entered", "support", "", None, "expected 20.0 s"),
         (8.0, "offer", "support", "1001", None, "needs support >= 2"),
         (12.0, "talk", "support", "1001", None, ""),
-        (22.0, "transfer", "support", "1001", None, "kind consult, to agent:1002"),
+        (22.4, "transfer", "support", "1001", None, "kind consult, to agent:1002"),
         (30.0, "transfer ended", "support", "1001", 8.0, "result returned"),
         (36.0, "talk ended", "support", "1001", 24.0, "ended by customer"),
         (36.0, "recording", "support", "1001", 24.0, "file day/1.wav"),
