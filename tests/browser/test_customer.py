@@ -10,7 +10,7 @@ from playwright.async_api import expect
 
 from tests.browser.conftest import Open
 from tests.browser.stand_in import HOSTILE, StandIn
-from tests.browser.test_pages import _axe, shown, until_asked
+from tests.browser.test_pages import axe, shown, until_asked
 
 pytestmark = [pytest.mark.live, pytest.mark.browser, pytest.mark.timeout(90), pytest.mark.asyncio(loop_scope="module")]
 
@@ -197,5 +197,5 @@ async def test_axe_finds_nothing_and_nothing_is_too_wide(opened: Open, server: S
     known(server)
     page = await shown(opened, server, "agent", reduced_motion="reduce", **more)
     await expect(page.get_by_role("region", name="Script")).to_be_visible()
-    assert await _axe(page) == []
+    assert await axe(page) == []
     assert await page.evaluate("document.documentElement.scrollWidth <= innerWidth")
