@@ -17,7 +17,7 @@ from tests.adapters.test_http_roles import name_of, open_desk
 from tests.adapters.test_sessions import cheap, maria, own_origin, user
 
 SUBMITTED, NOTED, RELOAD = "by of the event", "recorded by the server", "by of the plan"
-OWN_ROW, SESSION = "row with the name", "log-in"
+OWN_ROW, SESSION, MEASURED = "row with the name", "log-in", "a fact of the agent's own call"
 
 RECORDS = {
     "POST /api/session": SESSION,
@@ -32,6 +32,7 @@ RECORDS = {
     "POST /api/agents/{id}/script": SUBMITTED,
     "POST /api/agents/{id}/own-calls/callbacks/{callback}": SUBMITTED,
     "POST /api/agents/{id}/own-calls/leads/{lead}": NOTED,
+    "POST /api/phone/quality": MEASURED,
     "POST /api/callbacks": SUBMITTED,
     "POST /api/callbacks/{id}/cancel": SUBMITTED,
     **{f"POST /api/campaigns/{{name}}/{act}": SUBMITTED for act in ("start", "pause", "stop")},

@@ -204,7 +204,7 @@ async def test_a_role_may_do_what_the_matrix_says_and_nothing_else(
     path = path.replace("/walls/{name}", "/walls/front").replace("{name}", "q0")
     path = path.replace("/agents/{id}", "/agents/a0").replace("/calls/{id}", f"/calls/{call}")
     path = path.replace("/callbacks/{id}", "/callbacks/none").replace("/reviews/{id}", "/reviews/1")
-    path = path.replace("/recordings/{id}", "/recordings/1-a0-0")
+    path = path.replace("/recordings/{id}", "/recordings/1-a0-0").replace("{callback}", "none").replace("{lead}", "1")
     before = len(desk.asked) + desk.reloads
     headers = {} if role is None else bearer(role)
     answer = await client.request(

@@ -97,6 +97,8 @@ async def test_what_is_open_to_teams_is_about_no_queue() -> None:
     assert {route.path for route in ROUTES if route.limited is Limited.OPEN} == {
         "/api/openapi.json",
         "/api/session",
+        "/api/phone",
+        "/api/phone/quality",
         "/api/hours",
         "/api/bypass",
     }

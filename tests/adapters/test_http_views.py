@@ -204,7 +204,7 @@ async def test_an_agent_sees_queues_itself_and_the_own_call(desk: ToyDesk, clien
     assert shown.parts["calls"].keys() == {own}
     me = shown.parts["me"]["me"]
     assert me["agent"] == shown.parts["agents"]["a0"]
-    known = {"name": "Ann", "withheld": False, "campaign": "", "details": [], "crm": None}
+    known = {"name": "Ann", "withheld": False, "campaign": "", "details": [], "crm": None, "script": ""}
     number = desk.made.calls[own].number
     assert shown.parts["calls"][own]["number"] != number, "masked for everybody else"
     assert me["call"] == {**shown.parts["calls"][own], **known, "number": number}

@@ -47,8 +47,22 @@ QUEUE_FIELDS = {
     "agents_logged_in",
 }
 QUEUE_FIELDS |= OUTCOMES | {f"agents_{state}" for state in STATES}
-AGENT_FIELDS = {"name", "state", "reason", "since", "queue", "call", "phone", "device", "updated_at", "seq"}
-CALL_FIELDS = {"state", "queue", "tier", "number", "arrived_at", "step", "agent", "transfer", "recording", "updated_at", "seq"}
+AGENT_FIELDS = {"name", "state", "reason", "since", "queue", "call", "phone", "device", "until", "updated_at", "seq"}
+CALL_FIELDS = {
+    "state",
+    "queue",
+    "tier",
+    "number",
+    "arrived_at",
+    "step",
+    "agent",
+    "transfer",
+    "recording",
+    "held_since",
+    "held_by",
+    "updated_at",
+    "seq",
+}
 STAMP = {"updated_at", "seq"}
 
 

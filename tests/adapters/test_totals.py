@@ -114,13 +114,14 @@ def everything() -> Plan:
     flows = {
         name: Flow(name=name, version="1", start="a", nodes={"a": first, "bye": GoodbyeNode()}) for name, first in firsts.items()
     }
+    sold = {"sold": Disposition("sold")}
     return replace(
         base,
-        queues={**base.queues, "q0": replace(base.queues["q0"], survey="service", overflow=(late,))},
+        queues={**base.queues, "q0": replace(base.queues["q0"], survey="service", overflow=(late,), dispositions=sold)},
         flows=flows,
         surveys={"service": SurveyPlan("service")},
         lookups={"crm": 2.0},
-        campaigns={"spring": replace(base.campaigns["spring"], dispositions={"sold": Disposition("sold")})},
+        campaigns={"spring": replace(base.campaigns["spring"], dispositions=sold)},
         reasons={"lunch": Reason("lunch")},
         score_forms=("service",),
     )

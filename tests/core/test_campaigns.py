@@ -724,7 +724,7 @@ def test_after_wrap_up_it_is_too_late() -> None:
     toy.run(START + 60.0)
     assert toy.story.all_told(WrapUpEnded) != []
     set_disposition(toy, "1")
-    assert "no campaign call" in toy.story.all_told(RequestRefused)[0].reason
+    assert "no call, and is not in wrap-up" in toy.story.all_told(RequestRefused)[0].reason
 
 
 # -- started, stopped, restarted --------------------------------------------------------------------------------------

@@ -19,7 +19,7 @@ from tests.sim.drive import Day
 from tests.sim.planting import Mutant, Patch, Without, kill
 
 ACTS = 80
-BLOCK = 25
+FIRST, BLOCK = 8, 25
 WHILE_HELD = [CallRequest.CONSULT, CallRequest.TRANSFER, CallRequest.MOVE, CallRequest.BARGE, CallRequest.TAKE_OVER]
 FITTING = {"request": CallRequest.UNHOLD, "phone": CallRequest.UNHOLD, "consult": CallRequest.RETURN, "": CallRequest.HOLD}
 
@@ -60,10 +60,10 @@ class DayOfHolds(Day):
         )
 
 
-@pytest.mark.parametrize("first", [0, *(pytest.param(one, marks=pytest.mark.slow) for one in range(5, 300, BLOCK))])
+@pytest.mark.parametrize("first", [0, *(pytest.param(one, marks=pytest.mark.slow) for one in range(FIRST, 300, BLOCK))])
 def test_every_rule_holds_on_days_of_holds(first: int) -> None:
     found, held = Counter[str](), 0.0
-    for seed in range(first, first + (BLOCK if first else 5)):
+    for seed in range(first, first + (BLOCK if first else FIRST)):
         try:
             day = DayOfHolds(seed).run()
         except Exception as broken:
@@ -71,7 +71,8 @@ def test_every_rule_holds_on_days_of_holds(first: int) -> None:
             raise
         found += Counter(fact.request for fact in day.watch.told if isinstance(fact, RequestGranted))
         held += sum(fact.hold_seconds for fact in day.watch.told if isinstance(fact, TalkEnded))
-    assert min(found["hold"], found["unhold"]) >= 3
+    assert found["hold"] >= 3
+    assert found["unhold"] >= 1, "most holds end with a transfer, a hang-up or the phone's own way back"
     assert held > 3.0
 
 

@@ -388,6 +388,7 @@ HISTORY_TABLES = (
     survey_answers,
     surveys,
     script_answers,
+    call_notes,
     recordings,
     callbacks,
     callback_attempts,

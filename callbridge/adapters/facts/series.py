@@ -50,6 +50,7 @@ _REQUESTED = (
     "switch",
     "set_disposition",
     "note",
+    "script_answer",
     *(f"callback_{change}" for change in CallbackChange),
     *(f"campaign_{to}" for to in Running),
 )
@@ -110,6 +111,8 @@ def _of_queue(plan: Plan, queue: QueuePlan) -> Iterator[Series]:
         yield from _each(family, name, _directions(plan))
     yield from _each(c.OFFERS, name, tuple(OfferResult))
     yield from _each(c.QUEUE_DISPOSITIONS, name, tuple(queue.dispositions))
+    yield c.MOS, name
+    yield from _each(c.PACKETS, name, ("received", "lost"))
     yield from _each(c.RECORDINGS, name, ("recorded", "failed"))
     if queue.callback is not None:
         yield from _each(c.CALLBACKS, name, _CALLBACKS)

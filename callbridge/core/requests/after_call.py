@@ -12,15 +12,12 @@ from callbridge.core.model.facts import CallNoted, DispositionSet, RequestRefuse
 from callbridge.core.model.world import World
 from callbridge.core.outbound import campaigns
 
-NOTE_REQUEST, DISPOSITION_REQUEST = "note", "set_disposition"
-"""The names of the requests."""
-
 
 def noted(world: World, event: NoteRequested) -> None:
     """Keep a note of the agent's present or last conversation."""
     talk = own_talk.of(world, event.agent)
     if talk is None:
-        _refuse(world, NOTE_REQUEST, event.agent, event.by)
+        _refuse(world, "note", event.agent, event.by)
         return
     world.emit(
         CallNoted(
@@ -43,14 +40,14 @@ def set_disposition(world: World, event: DispositionRequested) -> str:
     talk = own_talk.of(world, event.agent)
     queue = world.plan.queues.get(talk.queue) if talk is not None else None
     if talk is None or queue is None:
-        return _refuse(world, DISPOSITION_REQUEST, event.agent, event.by)
+        return _refuse(world, "set_disposition", event.agent, event.by)
     code = next((one for one in queue.dispositions.values() if event.code and event.code in (one.code, one.digit)), None)
     if code is None:
         known = ", ".join(queue.dispositions) or "none"
-        return _refuse(world, DISPOSITION_REQUEST, event.agent, event.by, f"no such disposition: {event.code} (known: {known})")
+        return _refuse(world, "set_disposition", event.agent, event.by, f"no such disposition: {event.code} (known: {known})")
     if event.call_back_at is not None:
         reason = "call_back_at is for leads of a campaign: make a callback"
-        return _refuse(world, DISPOSITION_REQUEST, event.agent, event.by, reason)
+        return _refuse(world, "set_disposition", event.agent, event.by, reason)
     world.emit(
         DispositionSet(
             seq=world.next_seq(),
