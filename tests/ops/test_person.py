@@ -301,6 +301,7 @@ async def test_a_running_callbridge_forgets_as_well(stores: Stores) -> None:
     assert {one.place: (one.found, one.erased) for one in found} == {
         "callbacks owed": (1, 1),
         "calls in progress": (1, 0),
+        "script answers in memory": (0, 0),
         "timelines in memory": (1, 1),
         "last agent in memory": (1, 1),
     }

@@ -203,8 +203,9 @@ class Overdue:
         dialling = any(channel.kind is Kind.FEATURE for channel in mine)
         idle = session and session[0].up and not (session[0].bridge or dialling) if nailed else not mine and online
         call = world.calls.get(agent.call)
-        waits = call is not None and call.transfer is not None and call.transfer.waits and agent.work is Work.TALKING
-        offered = agent.work is Work.OFFERED or waits
+        waits = call is not None and call.transfer is not None and call.transfer.waits
+        holds = call is not None and call.segment is not None and call.segment.on_hold
+        offered = agent.work is Work.OFFERED or (agent.work is Work.TALKING and (waits or holds))
         if agent.intent is Intent.READY and idle and not resting and not offered and not self._eligible(world, agent):
             yield f"a stuck agent ({agent.work}, {agent.device})", agent.id, STUCK
         if agent.intent is Intent.LOGGED_OUT and session and agent.work is Work.IDLE:

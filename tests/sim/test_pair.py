@@ -7,8 +7,6 @@ from collections.abc import Callable
 
 import pytest
 
-from callbridge.core import engine
-from callbridge.core.calls import far_legs
 from callbridge.core.entities import agent_phones, agent_states
 from callbridge.core.model.matcher import Matcher
 from callbridge.core.recovery import snapshots
@@ -57,14 +55,6 @@ def a_snapshot_of_one_counts_for_both(patch: Patch) -> None:
     patch.setattr(snapshots, "_on", lambda pbx, calls: [*calls])
 
 
-def a_phone_is_rung_before_it_has_heard(patch: Patch) -> None:
-    patch.setattr(agent_phones, "TIE_DELAY", 0.0)
-
-
-def a_free_phone_does_not_end_a_talk_on_a_lost_pbx(patch: Patch) -> None:
-    patch.setattr(engine, "far_legs", Without(far_legs, pbx_lost=nothing, phone_changed=nothing))
-
-
 def a_new_agent_counts_as_there(patch: Patch) -> None:
     patch.setattr(agent_phones, "device_at", lambda world, phone: agent_phones.device_of(world.phones.get(phone) or ""))
 
@@ -73,8 +63,6 @@ FAULTS = [
     agents_of_a_lost_pbx_stay,
     callers_of_a_lost_pbx_are_offered,
     a_snapshot_of_one_counts_for_both,
-    a_phone_is_rung_before_it_has_heard,
-    a_free_phone_does_not_end_a_talk_on_a_lost_pbx,
     a_new_agent_counts_as_there,
     phone_rings_on,
     cancel_skipped,

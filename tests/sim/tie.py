@@ -103,7 +103,12 @@ class Tie:
             else:
                 self._send(near, lambda: toy.end(channel.id))
 
+        def timed_out() -> None:
+            if channel.tied not in near.channels:
+                toy.end(channel.id, NO_RTP)
+
         self._send(toy, arrived)
+        self.agenda.after(LOST_AFTER, timed_out)  # the near end is gone, and its BYE or our answer did not arrive
 
     def ended(self, toy: ToyPbx, channel: Channel, cause: int) -> None:
         self._send(toy, lambda: self.other(toy).end(channel.tied, cause))
