@@ -61,7 +61,7 @@ def test_erasing_the_person_empties_the_answers(store: HistoryStore) -> None:
     ("answer", "masked", "said"),
     [
         ("yearly", True, "amy, script renewal: period = yearly"),
-        ("", True, "amy, script renewal: period taken back"),
+        ("", True, "amy, script renewal: period cleared"),
         ("call +442079461111", True, "amy, script renewal: period = call +44*****111"),
         ("call +442079461111", False, "amy, script renewal: period = call +442079461111"),
     ],

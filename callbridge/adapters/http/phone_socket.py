@@ -43,7 +43,7 @@ class PhoneSockets:
         self._session: aiohttp.ClientSession | None = None
         self._open: Counter[str] = Counter()
         self._told: dict[str, float] = {}
-        """When the log was last told that a PBX cannot be reached."""
+        """When the log last said that a PBX cannot be reached."""
         self._closing = asyncio.Event()
         self._all_closed = asyncio.Event()
         self._all_closed.set()

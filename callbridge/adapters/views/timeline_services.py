@@ -71,8 +71,8 @@ def _survey_answered(fact: FactFields, plan: Plan, arrived: float) -> str:
 
 def _script_answered(fact: FactFields, plan: Plan, arrived: float) -> str:
     answer = fact["answer"]
-    told = f"{fact['field']} = {answer}" if answer else f"{fact['field']} taken back"
-    return f"{fact['agent']}, script {fact['script']}: {told}"
+    text = f"{fact['field']} = {answer}" if answer else f"{fact['field']} cleared"
+    return f"{fact['agent']}, script {fact['script']}: {text}"
 
 
 def _survey_alerted(fact: FactFields, plan: Plan, arrived: float) -> str:

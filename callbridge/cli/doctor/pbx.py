@@ -40,13 +40,13 @@ class Patient:
     owned: bool | None = None
     """Whether a callbridge that answers on our own HTTP address is connected to this PBX."""
     endpoints: endpoints.Endpoints = field(default_factory=endpoints.Endpoints)
-    """The phones of agents and the trunks, once ARI has told of them."""
+    """The phones of agents and the trunks, once ARI has listed them."""
     ties: Sequence[tuple[str, str]] = ()
     """Endpoints of tie lines to other PBXs, and the settings that name them."""
     contexts: Sequence[str] = ()
     """Further contexts that the dialplan must have."""
     running: frozenset[str] = frozenset()
-    """The modules of the PBX, once ARI has told of them."""
+    """The modules of the PBX, once ARI has listed them."""
 
     @property
     def client(self) -> Client:

@@ -140,7 +140,7 @@ function OneCall({ id }) {
     );
     get(`/api/recordings?call=${encodeURIComponent(id)}`).then(setRecordings, (silent) => setState((now) => ({ ...now, silent })));
   }, [id]);
-  const told = (event) => [happened(t, event.what), event.queue, event.agent].filter(Boolean).join(" · ");
+  const describe = (event) => [happened(t, event.what), event.queue, event.agent].filter(Boolean).join(" · ");
   const time = (at) => new Date(at * 1000).toLocaleTimeString(speaks, { hourCycle: "h23" });
   const began = events.length ? valueOf(events[0].at, "moment", speaks) : "";
   return html`<section class="card" aria-label=${t("call")}>
@@ -151,7 +151,7 @@ function OneCall({ id }) {
       ${state.problem && html`<p class="problem" role="alert">${problemText(t, state.problem)}</p>`}
       ${events.length > 0 &&
       html`<ol class="lines">${events.map(
-        (one, index) => html`<li key=${index}><time>${time(one.at)}</time> <strong>${told(one)}</strong>
+        (one, index) => html`<li key=${index}><time>${time(one.at)}</time> <strong>${describe(one)}</strong>
           ${one.lasted !== null && html` <small>${clock(one.lasted)}</small>`} ${one.details && html`<span class="soft">${one.details}</span>`}</li>`,
       )}</ol>`}
     </section>
@@ -162,7 +162,7 @@ function OneCall({ id }) {
       ${recordings.map(
         (one) => html`<article key=${one.id}><h3>${[time(one.at - (one.lasted || 0)), one.queue, one.agent].filter(Boolean).join(" · ")}</h3>
           ${audible(one)
-            ? html`<${Player} recording=${one} events=${events} told=${told} />`
+            ? html`<${Player} recording=${one} events=${events} describe=${describe} />`
             : html`<p class="soft">${one.failure || t(one.deleted_at ? "calls.deleted" : "calls.no_file")}</p>`}</article>`,
       )}
     </section>

@@ -11,7 +11,7 @@ const MOST = 2000;
 const BEFORE_THE_END = 3;
 /** Seconds before the end of wrap-up at which a note that is not saved yet is saved. */
 
-/** `pending.current`: saves what is not saved yet, for whoever ends the wrap-up. `field`: for the keyboard shortcut. */
+/** `pending.current`: saves what is not saved yet, for those who end the wrap-up. `field`: for the keyboard shortcut. */
 export function Notes({ agent, pending, field }) {
   const t = useText();
   const own = useRef(null);

@@ -8,8 +8,8 @@ import { problemText } from "./dialog.js";
 import { html } from "./html.js";
 import { useText } from "./preferences.js";
 
-/** `recording`: with `id`, `at` and `lasted`. `told(event)`: an event in words. `heard(second)` is called as it plays. */
-export function Player({ recording, events, told, heard }) {
+/** `recording`: with `id`, `at` and `lasted`. `describe(event)`: an event in words. `heard(second)` is called as it plays. */
+export function Player({ recording, events, describe, heard }) {
   const t = useText();
   const audio = useRef(null);
   const [second, setSecond] = useState(0);
@@ -38,7 +38,7 @@ export function Player({ recording, events, told, heard }) {
     ${marks.length > 0 &&
     html`<ol class="marks" aria-label=${t("player.marks")}>${marks.map(
       (one, index) => html`<li key=${index}><button type="button" class="link" aria-current=${index === present ? "true" : undefined}
-        onClick=${() => go(one.second)}><time>${clock(one.second)}</time> ${told(one)}</button></li>`,
+        onClick=${() => go(one.second)}><time>${clock(one.second)}</time> ${describe(one)}</button></li>`,
     )}</ol>`}
   </div>`;
 }

@@ -45,7 +45,7 @@ export function choose(key, value) {
   show();
 }
 
-/** The configured language of a user, unless this browser was told another. */
+/** The configured language of a user, unless another one was chosen in this browser. */
 export function suggestLanguage(value) {
   if (value in LANGUAGES && !kept("language") && !asked.get("language")) {
     language.set(value);

@@ -12,10 +12,10 @@ export function phoneOwner(changed) {
   let here = false;
   let ended = false;
   let free = () => {};
-  let told = null;
+  let lastState = null;
 
   channel.onmessage = ({ data }) => {
-    if (data === "who" && here) channel.postMessage(told);
+    if (data === "who" && here) channel.postMessage(lastState);
     else if (data !== "who" && !here) changed({ here, state: data });
   };
 
@@ -45,7 +45,7 @@ export function phoneOwner(changed) {
   return {
     take: () => wait({ steal: true }),
     tell(state) {
-      told = state;
+      lastState = state;
       if (here && !ended) channel.postMessage(state);
     },
     close() {
