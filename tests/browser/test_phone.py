@@ -11,6 +11,7 @@ import os
 import shutil
 import signal
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -39,10 +40,8 @@ PLAIN_SOUND = json.dumps({"processing": False})
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def browser() -> AsyncIterator[Browser]:
+async def browser(chromium: Path) -> AsyncIterator[Browser]:
     """A Chromium whose microphone hears the agent's tone."""
-    chromium = shutil.which("chromium")
-    assert chromium is not None, "chromium is not installed: run `make setup`"
     tone = build.LAB / "sounds" / "tones" / "agent.wav"
     args = [
         "--no-sandbox",

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from redis.asyncio import Redis
 
-from tests.lab.bridge import Callbridge
+from tests.lab.bridge import STARTS, Callbridge
 from tests.lab.redis import RedisServer
 from tests.live.scene import Scene, now, pause, setting
 from tests.live.test_standby import has_a_standby, named, nobody_lost, pair, stands_by, until_leading
@@ -53,7 +53,7 @@ async def test_a_standby_of_an_older_version_says_so_and_takes_nothing_even_from
     async with RedisServer() as redis, setting(22, redis, config=named("first")) as scene:
         await scene.begin()
         async with beside(scene, redis, "older") as other:
-            said = await other.until_missing("saved world has schema")
+            said = await other.until_missing("saved world has schema", limit=STARTS)
             assert "start the newer one" in said
             assert (await scene.bridge.probe())[1]["notes"] == ["no standby could take over"]
             await pause(4.0)
