@@ -19,18 +19,12 @@ from callbridge.adapters.pbx_link import NotSent, OrderRefused, OrderTrouble
 from callbridge.core.engine import step
 from callbridge.core.model.call import DiversionReason
 from callbridge.core.model.events import (
-    AgentRequested,
     AnyEvent,
-    CallbackChangeRequested,
     CallerArrived,
-    CallRequested,
-    CampaignRequested,
     ClockMoved,
     DayBegan,
-    DispositionRequested,
     EntityFaulted,
     FeatureDialled,
-    NoteRequested,
     OrderFailed,
     PbxHeard,
     PbxLost,
@@ -38,9 +32,8 @@ from callbridge.core.model.events import (
     PbxSnapshot,
     PinEntered,
     PlanChanged,
-    ScriptAnswersGiven,
     StoreChanged,
-    SwitchTurned,
+    SubmittedEvent,
     Why,
 )
 from callbridge.core.model.facts import AnyFact, CallDiverted, RequestRefused
@@ -153,15 +146,7 @@ class Runtime:
 
     async def submit(
         self,
-        event: AgentRequested
-        | CallRequested
-        | CallbackChangeRequested
-        | CampaignRequested
-        | DispositionRequested
-        | NoteRequested
-        | ScriptAnswersGiven
-        | SwitchTurned
-        | PlanChanged,
+        event: SubmittedEvent | PlanChanged,
     ) -> RequestRefused | None:
         """Submit a request to the core. Returns the refusal, or None when the request was carried out."""
         outcome = await self._answer_to(event)

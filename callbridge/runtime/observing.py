@@ -11,18 +11,11 @@ from typing import cast
 import structlog
 
 from callbridge.core.model.events import (
-    AgentRequested,
     AnyEvent,
-    CallbackChangeRequested,
     CallerArrived,
-    CallRequested,
-    CampaignRequested,
     DayBegan,
     DeadlinePassed,
-    DispositionRequested,
-    NoteRequested,
-    ScriptAnswersGiven,
-    SwitchTurned,
+    SubmittedEvent,
 )
 from callbridge.core.model.facts import RequestRefused
 from callbridge.core.model.ids import channel_of
@@ -32,16 +25,6 @@ from callbridge.runtime.loop import Runtime, merge
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
-_Requested = (
-    AgentRequested,
-    CallRequested,
-    CallbackChangeRequested,
-    CampaignRequested,
-    DispositionRequested,
-    NoteRequested,
-    ScriptAnswersGiven,
-    SwitchTurned,
-)
 _Seen = AmiHeard | QueuesListed | CallOverdue | CallTaken
 REFUSED = "this floor is only observed: app_queue decides"
 OBSERVED_TABLES = {name: f"observed_{name}" for name in ("tallies", "agents", "calls")}
@@ -79,7 +62,7 @@ class ObservingRuntime(_Observing):
             seen = AmiHeard(at=event.at, day=event.day, message={})
         elif isinstance(event, DeadlinePassed):
             seen = CallOverdue(at=event.at, day=self.world.day, call=event.id)
-        elif isinstance(event, _Requested):
+        elif isinstance(event, SubmittedEvent):
             refused = RequestRefused(seq=self.world.next_seq(), at=event.at, request=type(event).__name__, reason=REFUSED)
             self.world.emit(refused)
             return self.world.commit()

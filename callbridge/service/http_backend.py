@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 from callbridge.adapters.facts.privacy import scrub
 from callbridge.adapters.history.recordings import RecordingService
-from callbridge.adapters.http import Accounts, ReloadResult, Sessions, SubmittedEvent
+from callbridge.adapters.http import Accounts, ReloadResult, Sessions
 from callbridge.adapters.http.explain_routes import FloorAlert
 from callbridge.adapters.http.scope import Scope
 from callbridge.adapters.http.view_feed import ViewFeed
@@ -21,7 +21,7 @@ from callbridge.adapters.system.threads import Threads
 from callbridge.adapters.views.board import Board
 from callbridge.adapters.views.calendars import hours
 from callbridge.adapters.views.callbacks import callback_to, callbacks
-from callbridge.core.model.events import PinEntered, QualityMeasured, RequestCarriedOut, TokenUsed
+from callbridge.core.model.events import PinEntered, QualityMeasured, RequestCarriedOut, SubmittedEvent, TokenUsed
 from callbridge.core.model.facts import RequestRefused
 from callbridge.core.model.script_answers import ScriptAnswers
 from callbridge.core.model.switch import Switch

@@ -17,7 +17,6 @@ from callbridge.adapters.http import (
     ReloadResult,
     Sessions,
     SessionTerms,
-    SubmittedEvent,
     ViewFeed,
     make_app,
 )
@@ -32,7 +31,15 @@ from callbridge.adapters.views.calendars import hours
 from callbridge.adapters.views.callbacks import callback_to, callbacks
 from callbridge.adapters.views.reload_report import reload_report
 from callbridge.adapters.views.timelines import Timelines
-from callbridge.core.model.events import AnyEvent, PinEntered, PlanChanged, QualityMeasured, RequestCarriedOut, TokenUsed
+from callbridge.core.model.events import (
+    AnyEvent,
+    PinEntered,
+    PlanChanged,
+    QualityMeasured,
+    RequestCarriedOut,
+    SubmittedEvent,
+    TokenUsed,
+)
 from callbridge.core.model.facts import RequestRefused
 from callbridge.core.model.plan import Plan
 from callbridge.core.model.script_answers import ScriptAnswers

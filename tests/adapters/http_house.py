@@ -24,7 +24,6 @@ from callbridge.adapters.http import (
     ReloadResult,
     Sessions,
     SessionTerms,
-    SubmittedEvent,
     ViewFeed,
     listening,
     make_app,
@@ -50,6 +49,7 @@ from callbridge.core.model.events import (
     PlanChanged,
     QualityMeasured,
     RequestCarriedOut,
+    SubmittedEvent,
     TokenUsed,
 )
 from callbridge.core.model.facts import AnyFact, RequestRefused

@@ -6,7 +6,7 @@ may use it and the OpenAPI document are made. Every error is ``application/probl
 
 from callbridge.adapters.http.accounts import Account, AccountKind, Accounts, BrowserPhone, Team, TokenRole, Wall
 from callbridge.adapters.http.auth import ApiToken, HttpSettings
-from callbridge.adapters.http.backend import Backend, NoStandby, ReloadResult, SubmittedEvent
+from callbridge.adapters.http.backend import Backend, NoStandby, ReloadResult
 from callbridge.adapters.http.feed import EventFeed
 from callbridge.adapters.http.handlers import make_app
 from callbridge.adapters.http.limits import REFUSALS, ConnectionLimits
@@ -42,7 +42,6 @@ __all__ = [
     "SessionTerms",
     "Sessions",
     "StandbyReads",
-    "SubmittedEvent",
     "Team",
     "TlsFiles",
     "TokenRole",

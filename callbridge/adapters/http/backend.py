@@ -18,33 +18,14 @@ from callbridge.adapters.report_forms.service import ReportService
 from callbridge.adapters.reports.contacts import ContactService
 from callbridge.adapters.views.board import Board
 from callbridge.core.model.events import (
-    AgentRequested,
-    CallbackChangeRequested,
-    CallRequested,
-    CampaignRequested,
-    DispositionRequested,
-    NoteRequested,
     QualityMeasured,
     RequestCarriedOut,
-    ScriptAnswersGiven,
-    SwitchTurned,
+    SubmittedEvent,
     TokenUsed,
 )
 from callbridge.core.model.facts import RequestRefused
 from callbridge.core.model.script_answers import ScriptAnswers
 from callbridge.core.model.switch import Switch
-
-SubmittedEvent = (
-    AgentRequested
-    | CallRequested
-    | CallbackChangeRequested
-    | CampaignRequested
-    | DispositionRequested
-    | NoteRequested
-    | ScriptAnswersGiven
-    | SwitchTurned
-)
-"""Requests that HTTP may submit to the core."""
 
 
 class NoStandby(Exception):

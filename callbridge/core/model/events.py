@@ -732,22 +732,27 @@ PbxReport = (
 )
 """Events about a PBX's channels: a new snapshot replaces all of them. Everything else comes only once."""
 
-AnyEvent = (
-    PbxReport
-    | OrderFailed
-    | AgentRequested
+SubmittedEvent = (
+    AgentRequested
     | CallRequested
     | CallbackChangeRequested
     | CampaignRequested
     | DispositionRequested
     | NoteRequested
     | ScriptAnswersGiven
+    | SwitchTurned
+)
+"""Requests from outside, each of which the core carries out or refuses."""
+
+AnyEvent = (
+    PbxReport
+    | OrderFailed
+    | SubmittedEvent
     | LeadsFound
     | AttemptsReserved
     | AttemptClosed
     | NumberBlocked
     | CampaignRecalled
-    | SwitchTurned
     | DeviceChanged
     | ContactsChanged
     | DevicesListed
