@@ -69,12 +69,16 @@ class Sipp:
         self.folder = pbx.folder / "sip" / f"{kind}-{next(_number)}"
         self.folder.mkdir(parents=True)
         self._process: Process | None = None
-        self._wire = Tail(self.folder / "wire.log")
-        self._logged = Tail(self.folder / "logged.log")
+        self._runs = 0
+        self._wire = Tail(self.folder / "wire-0.log")
+        self._logged = Tail(self.folder / "logged-0.log")
 
     async def _start(self, files: dict[str, bytes], *options: str) -> None:
         for name, content in files.items():
             (self.folder / name).write_bytes(content)
+        self._runs += 1  # SIPp begins its logs at the beginning: each run has files of its own
+        self._wire = Tail(self.folder / f"wire-{self._runs}.log")
+        self._logged = Tail(self.folder / f"logged-{self._runs}.log")
         media, _ = self.pbx.ports.take_range(4)  # sound, and two ports on a picture that never comes; RTCP beside each
         self._process = await Process.start(
             [
@@ -82,7 +86,7 @@ class Sipp:
                 "-mi", self.host, "-mp", str(media), "-timer_resol", "1", "-deadcall_wait", "4000",
                 # A message that comes between two steps is sent again; SIPp would end the call instead.
                 "-default_behaviors", "none",
-                "-trace_shortmsg", "-shortmessage_file", "wire.log", "-trace_logs", "-log_file", "logged.log",
+                "-trace_shortmsg", "-shortmessage_file", self._wire.path.name, "-trace_logs", "-log_file", self._logged.path.name,
                 "-trace_err", "-error_file", "errors.log", *options, f"{PBX_HOST}:{self.pbx.sip_port}",
             ],
             self.folder / "output",
@@ -216,6 +220,7 @@ class Phone(Sipp):
         self._records: dict[str, PhoneRecord] = {}
 
     async def start(self) -> None:
+        self.records()  # of the run before, if it is started again
         await self._start(scripts.phone(self.script, _tone(self.script.audio)))
 
     def records(self) -> list[PhoneRecord]:

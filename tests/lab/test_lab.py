@@ -111,6 +111,15 @@ async def test_a_phone_may_hang_up_first(pbx: Pbx) -> None:
     assert seen.ended_at - seen.answered_at == pytest.approx(0.5, abs=0.05)
 
 
+async def test_a_phone_that_was_killed_and_started_again_has_the_records_of_both_runs(pbx: Pbx) -> None:
+    async with Phone(pbx, "1008", PhoneScript.answers(ring=0.05, talk=0.2)) as phone:
+        await call(pbx, Call(dialled="dial-1008", number="4410"))
+        await phone.process.kill()
+        await phone.start()
+        await call(pbx, Call(dialled="dial-1008", number="4411"))
+        assert [(one.caller_number, one.outcome) for one in phone.records()] == [("4410", "answered"), ("4411", "answered")]
+
+
 async def test_a_caller_may_hang_up_first(pbx: Pbx) -> None:
     async with Phone(pbx, "1002") as phone:
         made = await call(pbx, Call(dialled="dial-1002", hang_up_after=0.4))
