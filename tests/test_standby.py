@@ -193,6 +193,19 @@ async def test_a_dead_leader_is_replaced_after_one_time_with_all_that_it_saved(s
             await a.store.save(delta(saved + 1, saved + 1))
 
 
+@pytest.mark.parametrize("spoiled", ["meta", "lease", "standbys", "calls", "outbox"])
+async def test_a_dead_leader_is_replaced_though_a_key_is_of_another_type(server: RedisServer, spoiled: str) -> None:
+    async with pair(server) as (a, b):
+        await a.dies()
+        redis = connect(server.settings())
+        await redis.delete(server.settings().private(spoiled))
+        await redis.set(server.settings().private(spoiled), "of another")
+        await redis.aclose()
+        taken = await b.leads()
+        assert taken.saved is not None
+        assert bool(numbers(taken.saved)) == (spoiled not in ("meta", "calls"))
+
+
 async def test_a_healthy_leader_is_left_alone(server: RedisServer) -> None:
     async with pair(server) as (a, b):
         await watches(b)

@@ -48,6 +48,39 @@ async def make(settings: RedisSettings) -> AsyncIterator[Make]:
         await each.close()
 
 
+@pytest.mark.parametrize("spoiled", ["meta", "lease", "standbys"])
+async def test_a_key_of_another_type_keeps_nobody_from_leading(
+    make: Make, settings: RedisSettings, redis: Redis, spoiled: str
+) -> None:
+    a, b = make("a"), make("b", NOW + 10)
+    await a.claim(await a.look(True))
+    for holder in (a, b):  # while one leads, and while nobody can
+        key = settings.private(spoiled)
+        await redis.delete(key)
+        await redis.set(key, "of another")
+        await holder.look(True)
+        claimed = await holder.claim(await holder.look(True))
+        assert claimed is not None
+        assert await holder.renew(claimed.token, Overwrites.OWN) is not None
+    kept = [key async for key in redis.scan_iter(match=settings.private("unreadable:*"))]
+    assert [await redis.get(key) for key in kept] == [b"of another"] * 2
+
+
+@pytest.mark.parametrize("spoiled", ["meta", "lease", "standbys"])
+async def test_a_leader_goes_on_when_a_key_becomes_another_type(
+    make: Make, settings: RedisSettings, redis: Redis, spoiled: str
+) -> None:
+    a = make("a")
+    claimed = await a.claim(await a.look(True))
+    assert claimed is not None
+    await redis.delete(settings.private(spoiled))
+    await redis.rpush(settings.private(spoiled), "of another")
+    assert await a.renew(claimed.token, Overwrites.MISSING) is not None
+    assert (await a.look()).holder == "a"
+    await a.release(claimed.token)
+    assert (await a.look()).given_up
+
+
 async def test_a_claim_takes_only_the_lease_that_was_seen(make: Make) -> None:
     a, b = make("a"), make("b")
     nothing = await a.look()

@@ -96,6 +96,28 @@ def test_a_phone_with_a_call_that_is_not_ours_is_busy_elsewhere() -> None:
     assert story.state("bob") == "ready"
 
 
+def test_a_list_of_channels_that_is_older_than_the_end_of_the_call_is_not_believed() -> None:
+    story = one_queue(agent("bob"), wrap_up=0.0)
+    says(story, "INUSE")
+    says(story, "NOT_INUSE")
+    story.happens(PhoneInspected(at=story.now, phone="PJSIP/bob", legs=(leg_id(PBX, "1700000000.17"),)))
+    assert story.state("bob") == "ready"
+
+
+def test_a_phone_whose_end_of_a_call_is_never_reported_is_looked_at_every_ten_seconds() -> None:
+    story = one_queue(agent("bob"), wrap_up=0.0)
+    says(story, "INUSE")
+    for _ in range(3):
+        assert [order.phone for order in story.wait(10.0) if isinstance(order, InspectPhone)] == ["PJSIP/bob"]
+        story.happens(PhoneInspected(at=story.now, phone="PJSIP/bob", legs=(leg_id(PBX, "1700000000.17"),)))
+        assert story.state("bob") == "busy_elsewhere"
+    story.wait(10.0)
+    story.happens(PhoneInspected(at=story.now, phone="PJSIP/bob", legs=()))
+    assert story.state("bob") == "ready"
+    says(story, "NOT_INUSE")
+    assert not [order for order in story.wait(60.0) if isinstance(order, InspectPhone)]
+
+
 @pytest.mark.parametrize("legs", [(), (leg_id(PBX, "cb-agent-t-99"),)])
 def test_a_phone_without_a_call_of_others_is_free(legs: tuple[LegId, ...]) -> None:
     assert inspected(*legs).state("bob") == "ready"

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable
+from copy import deepcopy
 from dataclasses import fields, replace
 from enum import StrEnum
 from random import Random
@@ -16,17 +17,19 @@ from random import Random
 from callbridge.core.engine import step
 from callbridge.core.model.agent import Agent
 from callbridge.core.model.call import Call
-from callbridge.core.model.events import AnyEvent, DayBegan, PbxLost, PlanChanged
+from callbridge.core.model.events import AnyEvent, DayBegan, PbxLost, PbxSnapshot, PlanChanged
 from callbridge.core.model.facts import CallAdopted, CallArrived, TalkBegan, VisitEnded
+from callbridge.core.model.ids import LegId
+from callbridge.core.model.orders import DropBridge, HangUp
 from callbridge.core.model.plan import ConnectMode
 from callbridge.core.model.world import World
 from tests.sim.copies import another
-from tests.sim.drive import Day, _restore
+from tests.sim.drive import Day, Saved, _restore
 from tests.sim.lanes import Weather
 from tests.sim.people import Manners
 from tests.sim.scenario import Scenario, simple_plan
 from tests.sim.toy import PBX
-from tests.sim.watch import must
+from tests.sim.watch import Watch, must
 
 
 class Forked(Day):
@@ -114,6 +117,41 @@ class Killed(Day):
             super().hear(event)
         if len(self.lives) == lives:
             self._die()
+
+
+class Unsaved(Killed):
+    """A calm day on which Redis does not reply from step ``fails_at`` on. The process goes on without it, and is killed ``after``
+    seconds later: all that it did meanwhile is in the PBX only."""
+
+    def __init__(self, seed: int, *, fails_at: int, after: float) -> None:
+        super().__init__(seed, scene=_calm_scene(Random(seed)))
+        self.fails_at, self.dies_after = fails_at, after
+        self._kept: tuple[Saved, Watch] | None = None
+        self.found_talking = 0
+
+    def hear(self, event: AnyEvent) -> None:
+        if self.steps + 1 == self.fails_at:
+            self._kept = deepcopy((self.saved, self.watch))
+            self.agenda.after(self.dies_after, self._die)
+        together = self._together() if isinstance(event, PbxSnapshot) and len(self.lives) > 1 else set()
+        super().hear(event)
+        for order in self.lives[-1].steps[-1][1]:
+            legs = set(order.legs) if isinstance(order, DropBridge) else {order.leg} if isinstance(order, HangUp) else set()
+            must(not legs & together, "cut a conversation that was never saved:", order)
+        self.found_talking += len(together)
+
+    def _together(self) -> set[LegId]:
+        """Who is in a conversation with somebody, neither of them hung up by us before."""
+        rooms = [[leg for leg in bridge if leg in self.toy.channels] for bridge in self.toy.bridges.values()]
+        return {leg for room in rooms if len(room) > 1 for leg in room}
+
+    def _die(self) -> None:
+        assert self._kept is not None
+        self.saved, self.watch = self._kept
+        super()._die()
+
+    def _sometime(self, length: float, action: Callable[[], None]) -> None:
+        super()._sometime(length / 3, action)
 
 
 SERVED = {(1, "answered")}

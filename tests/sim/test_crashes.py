@@ -7,7 +7,8 @@ import pytest
 from callbridge.core.entities import agent_states
 from callbridge.core.model.orders import Order, Ring
 from callbridge.core.model.world import World
-from tests.sim.crashes import SERVED, Calm, Dies, Forked
+from callbridge.core.recovery import unsaved_answers
+from tests.sim.crashes import SERVED, Calm, Dies, Forked, Unsaved
 from tests.sim.planting import filter_orders
 from tests.sim.watch import Broken
 
@@ -75,6 +76,37 @@ def test_after_a_crash_every_caller_is_served_once_as_without_on_many_days(first
     for seed in range(first, first + 10):
         for at in range(1 + seed, without_crash(seed), 30):
             crashed(seed, at, when)
+
+
+def unsaved(seed: int, every: int) -> int:
+    """Crashes after seconds in which nothing could be saved. Returns how many legs were in conversations afterwards."""
+    talking = 0
+    for at in range(3 + seed % 7, without_crash(seed), every):
+        for after in (0.3, 1.0, 2.0):
+            try:
+                day = Unsaved(seed, fails_at=at, after=after)
+                day.run()
+            except Exception as broken:
+                broken.add_note(f"seed {seed}, step {at}, {after} s")
+                raise
+            talking += day.found_talking
+    return talking
+
+
+def test_no_conversation_is_cut_that_began_while_nothing_could_be_saved() -> None:
+    assert unsaved(0, 25) > 10
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("first", range(1, 41, 10))
+def test_no_conversation_is_cut_that_began_while_nothing_could_be_saved_on_many_days(first: int) -> None:
+    assert sum(unsaved(seed, 25) for seed in range(first, first + 10)) > 100
+
+
+def test_it_is_noticed_when_answers_that_were_never_saved_are_not_looked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(unsaved_answers, "find", lambda *_: iter(()))
+    with pytest.raises(Broken, match="cut a conversation"):
+        unsaved(0, 5)
 
 
 def test_it_is_noticed_when_phones_are_seen_one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:

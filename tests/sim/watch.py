@@ -272,6 +272,8 @@ class Watch:
         agent = world.agents.get(fact.agent)
         if agent is None or agent.intent is Intent.LOGGED_OUT:
             return
+        if isinstance(fact, TalkEnded) and fact.estimated and agent.work is Work.TALKING:
+            return  # found in another conversation after a crash
         lasts = world.plan.queues[fact.queue].wrap_up
         self.wrap[fact.agent] = (world.now, lasts)
         if lasts > 0:

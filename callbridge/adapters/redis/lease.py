@@ -8,15 +8,18 @@ token is the newest writes its lease again wherever Redis has lost it or went ba
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
 from redis.asyncio import Redis
+from redis.commands.core import AsyncScript
+from redis.exceptions import ResponseError
 
 from callbridge.adapters.redis.connection import RedisSettings, connect
-from callbridge.adapters.redis.errors import translated
+from callbridge.adapters.redis.errors import is_wrong_type, translated
+from callbridge.adapters.redis.set_aside import SetAside
 from callbridge.adapters.store import Displaced
 
 ANSWERS_WITHIN = 0.5
@@ -154,6 +157,7 @@ class RedisLease:
         timeout = min(ANSWERS_WITHIN, settings.timeout)
         self._redis: Redis = connect(replace(settings, connect_timeout=min(timeout, settings.connect_timeout)), timeout=timeout)
         self._keys = [settings.private("meta"), settings.private("lease"), settings.private("standbys")]
+        self._aside = SetAside(settings, self._redis)
         self._beat = 0
         self._look_script = self._redis.register_script(_LOOK)
         self._claim_script = self._redis.register_script(_CLAIM)
@@ -164,9 +168,7 @@ class RedisLease:
     async def look(self, able: bool | None = None) -> LeaseFound:
         """The lease. ``able``: report that we could take over, or could not."""
         report = "" if able is None else str(int(able))
-        with translated():
-            found: Any = await self._look_script(keys=self._keys, args=[self.holder, report])
-        return _found(found)
+        return _found(await self._run(self._look_script, [self.holder, report]))
 
     async def held(self) -> tuple[LeaseFound, int]:
         """The lease, and how many standbys could take over. Writes nothing."""
@@ -179,8 +181,7 @@ class RedisLease:
         moment = int(self._clock() * 1000)
         known = [text.encode("latin-1") for text in (seen.token, seen.holder, seen.beat, seen.released)]
         args: list[bytes | str | int] = [moment, self.holder, self._address, *known]
-        with translated():
-            claimed: Any = await self._claim_script(keys=self._keys, args=args)
+        claimed = await self._run(self._claim_script, args)
         if not claimed:
             return None
         self._beat = 0
@@ -190,16 +191,25 @@ class RedisLease:
         """Returns how many standbys could take over; None where the lease is missing and may not be written. Raises Displaced."""
         self._beat += 1
         args: list[str | int] = [token, self.holder, self._beat, self._address, int(_REPORTS_LAST * 1000), over.value]
-        with translated():
-            answer: Any = await self._renew_script(keys=self._keys, args=args)
+        answer = await self._run(self._renew_script, args)
         if answer[0] == b"displaced":
             raise Displaced("another instance has the lease")
         return int(answer[1]) if answer[0] == b"renewed" else None
 
     async def release(self, token: int) -> None:
         """Give the lease up, if it is still ours."""
+        await self._run(self._release_script, [token, self.holder])
+
+    async def _run(self, script: AsyncScript, args: Sequence[bytes | str | int]) -> Any:
+        """A key that somebody has written with another type is set aside: else nobody could lead any more."""
         with translated():
-            await self._release_script(keys=self._keys, args=[token, self.holder])
+            try:
+                return await script(keys=self._keys, args=args)
+            except ResponseError as error:
+                if not is_wrong_type(error):
+                    raise
+            await self._aside.strangers(dict.fromkeys(self._keys, "hash"))
+            return await script(keys=self._keys, args=args)
 
     async def close(self) -> None:
         await self._redis.aclose()

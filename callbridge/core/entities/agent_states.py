@@ -23,6 +23,8 @@ from callbridge.core.model.world import World
 
 SETTLE = 0.5
 """Seconds after the end of our leg in which the phone may still be reported in use (AMI comes later than ARI)."""
+INSPECT_EVERY = 10.0
+"""Seconds after which the channels of a phone that is reported in use are listed again: a report may be overtaken, or lost."""
 SESSION_RING = 60.0
 """Seconds that the phone of a nailed-up agent rings at log-in."""
 
@@ -273,8 +275,8 @@ def deadline_passed(world: World, agent: Agent) -> None:
         agent = change(world, agent, limit_at=None)
     if agent.inspect_at is not None and agent.inspect_at <= world.now:
         agent = change(world, agent, inspect_at=None)
-        if agent.leg is None:
-            _inspect(world, agent)
+        if agent.leg is None and _inspect(world, agent):
+            agent = change(world, agent, inspect_at=world.now + INSPECT_EVERY)
         if agent_phones.hint_in_use(world, agent):
             agent = refresh_device(world, agent)
     if 0.0 < agent.rest_until <= world.now:
@@ -408,6 +410,8 @@ def refresh_device(world: World, agent: Agent) -> Agent:
         elif world.now < agent.leg_gone_at + SETTLE:
             return change(world, agent, inspect_at=agent.leg_gone_at + SETTLE)
     changes = flapping.moved(world, agent, device)
+    if changes.get("device") is Device.BUSY_ELSEWHERE and agent.inspect_at is None:
+        changes = {**changes, "inspect_at": world.now + INSPECT_EVERY}
     if agent_phones.has_heard(agent, device):
         changes = {**changes, "rest_until": world.now}
     return change(world, agent, **changes) if changes else agent
@@ -421,6 +425,8 @@ def phone_inspected(world: World, phone: str, legs: tuple[LegId, ...]) -> None:
     if agent_phones.makes_feature_call(world, agent):
         return
     others = [leg for leg in legs if not _ours(world, leg)]
+    if others and agent_phones.device_at(world, phone) is not Device.BUSY_ELSEWHERE:
+        return  # listed before the PBX reported that the phone is free again
     device = Device.BUSY_ELSEWHERE if others and agent.leg is None else Device.AVAILABLE
     if not others and agent.leg is None and (agent.also or world.hints):
         world.phones.put(phone, "NOT_INUSE")  # the others are inspected one by one, too
@@ -446,9 +452,12 @@ def _ours(world: World, leg: LegId) -> bool:
     return leg in world.legs or channel_of(leg).startswith(world.plan.prefix + "-")
 
 
-def _inspect(world: World, agent: Agent) -> None:
-    for phone in agent_phones.in_use(world, agent):
+def _inspect(world: World, agent: Agent) -> bool:
+    """Returns whether there was anything to ask."""
+    phones = agent_phones.in_use(world, agent)
+    for phone in phones:
         world.order(InspectPhone(pbx=pbx_of_phone(world.plan, phone) or world.plan.pbxs[0], phone=phone))
+    return bool(phones)
 
 
 # -- nailed-up sessions ---------------------------------------------------------------------------------------------

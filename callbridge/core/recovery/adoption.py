@@ -96,7 +96,7 @@ def _replaced_one(leg: SeenLeg) -> bool:
 
 def _enter(world: World, bridge: SeenBridge, customer: SeenLeg, talkers: list[SeenLeg], *, apart: bool) -> str:
     """``apart``: the customer is not in the bridge. Returns the call; empty when too little is known."""
-    staffed = [(leg, agent) for leg in talkers if (agent := _agent_of(world, leg)) is not None]
+    staffed = [(leg, agent) for leg in talkers if (agent := agent_of(world, leg)) is not None]
     if apart and not staffed:
         return ""
     rows = (world.legs.get(leg.leg) for leg in (*talkers, customer))
@@ -112,7 +112,7 @@ def _enter(world: World, bridge: SeenBridge, customer: SeenLeg, talkers: list[Se
         world.calls.put(call.id, evolve(call, phase=Phase.OUTSIDE, far=far.leg))
     else:
         leg, agent = next((each for each in staffed if each[1].id == bridge.agent), staffed[0])
-        _open(world, leg, LegRole.SESSION if leg.role == "session" else LegRole.AGENT, call, agent=agent.id, bridge=bridge.bridge)
+        open_agents_leg(world, leg, call, agent, bridge.bridge)
         segment = Segment(agent=agent.id, leg=leg.leg, queue=queue, began_at=began_at, estimated=True)
         target = next((other for other in talkers if other is not leg), None)
         transfer = _target(world, call, segment, target, bridge, began_at, apart=apart) if target is not None else None
@@ -171,11 +171,16 @@ def _open(world: World, seen: SeenLeg, role: LegRole, call: Call, *, agent: str 
     world.order(Subscribe(leg=seen.leg))
 
 
+def open_agents_leg(world: World, seen: SeenLeg, call: Call, agent: Agent, bridge: str) -> None:
+    role = LegRole.SESSION if seen.role == "session" else LegRole.AGENT
+    _open(world, seen, role, call, agent=agent.id, bridge=bridge)
+
+
 def _target(
     world: World, call: Call, by: Segment, seen: SeenLeg, bridge: SeenBridge, began_at: float, *, apart: bool
 ) -> Transfer:
     """The third party: the target of a consult, or of a conference."""
-    agent = _agent_of(world, seen)
+    agent = agent_of(world, seen)
     role = LegRole.OUTSIDE if agent is None else LegRole.SESSION if seen.role == "session" else LegRole.AGENT
     _open(world, seen, role, call, agent=agent.id if agent is not None else "", bridge=bridge.bridge)
     if agent is not None:
@@ -198,31 +203,41 @@ def _target(
 # -- the agent --------------------------------------------------------------------------------------------------------
 
 
-def _agent_of(world: World, leg: SeenLeg) -> Agent | None:
-    """The agent of this leg, by its arguments or by the phone; none if that agent is busy with another call."""
-    if leg.role not in (*_STAFF, "supervisor"):
-        return None
-    agent = world.agents.get(leg.agent) or world.agent_at(phone_of(world.plan, leg.leg, leg.name))
+def agent_of(world: World, leg: SeenLeg) -> Agent | None:
+    """The agent of this leg; none if that agent is busy with another call."""
+    agent = named(world, leg)
     if agent is None:
         return None
     free = agent.work is Work.IDLE and agent.leg is None
     return agent if free or (agent.call and agent.call not in world.calls) else None
 
 
+def named(world: World, leg: SeenLeg) -> Agent | None:
+    """The agent of this leg, by its arguments or by the phone."""
+    if leg.role not in (*_STAFF, "supervisor"):
+        return None
+    return world.agents.get(leg.agent) or world.agent_at(phone_of(world.plan, leg.leg, leg.name))
+
+
 def _talk(world: World, agent: Agent, call: Call, leg: SeenLeg) -> None:
+    changes: AgentChanges = {"call": call.id, "leg": leg.leg, "work": Work.TALKING, "misses": 0}
+    changes |= at_work(world, agent, leg)
+    if agent.work is Work.OFFERED:
+        answers.emit_unheard(world, agent, call.id, OfferResult.ANSWERED)
+    agent_states.change(world, agent, **changes)
+
+
+def at_work(world: World, agent: Agent, leg: SeenLeg) -> AgentChanges:
     """The agent is in a conversation, so must have logged in: at the phone at which it is held."""
     seat = phones.seat(world, agent, leg)
-    device = _device(world, evolve(agent, **seat))
-    changes: AgentChanges = {"call": call.id, "leg": leg.leg, "work": Work.TALKING, "device": device, "misses": 0, **seat}
+    changes: AgentChanges = {"device": _device(world, evolve(agent, **seat)), **seat}
     if agent.intent is Intent.LOGGED_OUT:
         changes |= agent_states.READY
     if agent.connect is ConnectMode.NAILED_UP and leg.role == "session":
         if agent.session not in (None, leg.leg):
             legs.hang_up(world, agent.session)  # the one that was about to be made
         changes |= {"session": leg.leg, "session_up": True}
-    if agent.work is Work.OFFERED:
-        answers.emit_unheard(world, agent, call.id, OfferResult.ANSWERED)
-    agent_states.change(world, agent, **changes)
+    return changes
 
 
 def _device(world: World, agent: Agent) -> Device:

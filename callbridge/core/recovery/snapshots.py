@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from functools import partial
 
-from callbridge.core.calls import calls, phone_transfers, talks
+from callbridge.core.calls import calls, phone_transfers
 from callbridge.core.entities import agent_states, attempts, callbacks, legs, recordings
 from callbridge.core.flows import interpreter
 from callbridge.core.model.agent import Agent, Intent, Work
@@ -21,7 +21,7 @@ from callbridge.core.model.plan import SAFE_HARBOUR_CONTEXT
 from callbridge.core.model.slices import Slices, each
 from callbridge.core.model.world import World
 from callbridge.core.outbound import callback_calls, campaigns
-from callbridge.core.recovery import adoption, references
+from callbridge.core.recovery import adoption, references, unsaved_answers
 from callbridge.core.requests import feature_codes
 from callbridge.core.routing import announcements, audio, offers, segments, visits
 from callbridge.core.transfers import holds, transfers
@@ -42,6 +42,7 @@ def snapshot(world: World, event: PbxSnapshot) -> Slices:
     ours = {call.bridge for call in world.calls.values()}  # before the calls are reconciled, which drops bridges, too
     ours |= {one.bridge for call in world.calls.values() for one in call.supervisions}
     yield len(world.calls)
+    yield from unsaved_answers.find(world, event)
     yield from each(world, "call", _on(pbx, world.calls.values()), partial(_reconcile, world))
     adopted: list[str] = []
     yield from adoption.adopt(world, event, adopted)
@@ -155,8 +156,8 @@ def _reconcile(world: World, call: Call) -> None:
         case Phase.OFFERED | Phase.JOINING:
             agent_leg = world.legs.get(call.offer.leg) if call.offer is not None else None
             known = call.offer is not None and call.offer.agent in world.agents
-            if known and agent_leg is not None and agent_leg.bridge == customer.bridge == call.bridge and call.bridge:
-                talks.joined(world, call, estimated=True)
+            if known and agent_leg is not None and agent_leg.bridge == customer.bridge and customer.bridge:
+                unsaved_answers.joined(world, call, customer.bridge)
                 return
             _restart_media(world, call, customer)
             offers.retry(world, world.calls[call.id], OfferResult.CANCELLED)

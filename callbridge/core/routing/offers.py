@@ -9,8 +9,20 @@ import json
 from collections.abc import Mapping
 
 from callbridge.core.entities import agent_states, attempts, avoided, dialling, legs, recordings
+from callbridge.core.model import waiting_groups
 from callbridge.core.model.agent import Agent, Work
-from callbridge.core.model.call import Call, DiversionReason, Move, Offer, OfferResult, OfferStage, Phase, VisitOutcome, after
+from callbridge.core.model.call import (
+    Call,
+    DiversionReason,
+    Move,
+    Offer,
+    OfferResult,
+    OfferStage,
+    Phase,
+    Visit,
+    VisitOutcome,
+    after,
+)
 from callbridge.core.model.events import DigitPressed
 from callbridge.core.model.facts import OfferMade, OrderGivenUp, PromptFailed
 from callbridge.core.model.flow import patience, spoken
@@ -76,24 +88,49 @@ def reach(world: World, call: Call, pair: Pair) -> tuple[Offer, float]:
         devices.ring(world, agent, order)
     else:
         world.order(order)
+    seq = _emit_made(world, call, visit, agent.id, leg, needs=pair.needs, freed_at=freed_at)
+    return Offer(agent=agent.id, leg=leg, at=world.now, nailed=nailed, playback=playback, id=seq), lasts
+
+
+def found(world: World, call: Call, agent: Agent, leg: LegId) -> Call:
+    """A waiting caller is in a bridge with this agent's leg: the offer was made and answered, and never saved. Nothing is
+    ordered; ``talks.joined`` does the rest."""
+    visit = call.visit
+    assert visit is not None and call.offer is None, "one offer at a time"
+    nailed = agent.session == leg
+    agent_states.change(world, agent, work=Work.OFFERED, call=call.id, leg=leg)
+    needs = world.matcher.needs_of(waiting_groups.of_call(call, visit))
+    seq = _emit_made(world, call, visit, agent.id, leg, needs=needs, freed_at=None)
+    call = evolve(
+        call,
+        phase=after(call.phase, Move.OFFER),
+        offer=Offer(agent=agent.id, leg=leg, at=world.now, nailed=nailed, id=seq),
+        audio_until=None,
+    )
+    world.calls.put(call.id, call)
+    return call
+
+
+def _emit_made(world: World, call: Call, visit: Visit, agent: str, leg: LegId, *, needs: str, freed_at: float | None) -> int:
+    """Returns the offer's id."""
     seq = world.next_seq()
     world.emit(
         OfferMade(
             seq=seq,
             at=world.now,
             call=call.id,
-            agent=agent.id,
+            agent=agent,
             queue=visit.queue,
             leg=leg,
             tier=call.tier,
-            needs=pair.needs,
+            needs=needs,
             waited=world.now - call.wait_from,
             visit=visit.id,
             freed_at=freed_at,
             collected=_collected(call),
         )
     )
-    return Offer(agent=agent.id, leg=leg, at=world.now, nailed=nailed, playback=playback, id=seq), lasts
+    return seq
 
 
 def _collected(call: Call) -> str:
