@@ -316,6 +316,9 @@ def _leg_ringing(world: World, event: LegRinging) -> None:
     if leg is not None and not leg.rang:
         device_records.reacted(world, leg.device)
         world.put_leg(phone_replies.heard(world, leg), rang=True)
+        call = world.calls.get(leg.call)
+        if call is not None:
+            offers.rings(world, call, leg)
 
 
 def _leg_answered(world: World, event: LegAnswered) -> None:

@@ -114,6 +114,28 @@ CAUSES = [
 ]
 
 
+def test_a_phone_that_began_to_ring_late_rings_for_its_whole_time() -> None:
+    story = one_queue(agent("bob"), ring_for=10.0)
+    story.caller()
+    leg = story.ring().leg
+    story.wait(3.0)
+    story.happens(LegRinging(at=story.now, leg=leg))
+    story.wait(9.9)
+    assert story.state("bob") == "ringing"
+    story.wait(0.2)
+    assert story.state("bob") == "not_ready rona"
+
+
+def test_a_phone_that_began_to_ring_very_late_is_not_waited_for_longer_than_the_pbx_does() -> None:
+    story = one_queue(agent("bob"), ring_for=10.0)
+    story.caller()
+    ring = story.ring()
+    story.wait(9.0)
+    story.happens(LegRinging(at=story.now, leg=ring.leg))
+    story.wait(ring.give_up - 9.0 - 0.5)
+    assert story.state("bob") == "not_ready rona"
+
+
 @pytest.mark.parametrize(("cause", "result"), CAUSES)
 def test_the_cause_of_a_ringing_legs_end_says_how_the_offer_ended(cause: int, result: str) -> None:
     story = one_queue(agent("bob"), agent("cid"))

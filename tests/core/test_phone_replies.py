@@ -79,6 +79,8 @@ def test_a_phone_that_says_100_has_the_whole_ring_time() -> None:
     assert story.wait(10.0) == [], "and is asked about no more"
     story.happens(LegRinging(at=story.now, leg=leg))
     story.wait(3.0)
+    assert story.state("bob") == "ringing", "it began late"
+    story.wait(4.0)
     assert story.state("bob") == "not_ready rona"
 
 

@@ -272,9 +272,9 @@ class Watch:
         agent = world.agents.get(fact.agent)
         if agent is None or agent.intent is Intent.LOGGED_OUT:
             return
-        if isinstance(fact, TalkEnded) and fact.estimated and agent.work is Work.TALKING:
-            return  # found in another conversation after a crash
         lasts = world.plan.queues[fact.queue].wrap_up
+        if isinstance(fact, TalkEnded) and fact.estimated and agent.work is Work.TALKING:
+            lasts = 0.0  # found in another conversation after a crash
         self.wrap[fact.agent] = (world.now, lasts)
         if lasts > 0:
             must(agent.work is Work.WRAP_UP, "no wrap-up after talking:", fact)

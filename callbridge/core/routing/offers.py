@@ -27,7 +27,7 @@ from callbridge.core.model.events import DigitPressed
 from callbridge.core.model.facts import OfferMade, OrderGivenUp, PromptFailed
 from callbridge.core.model.flow import patience, spoken
 from callbridge.core.model.ids import LegId, pbx_of
-from callbridge.core.model.leg import LegRole
+from callbridge.core.model.leg import Leg, LegRole
 from callbridge.core.model.matcher import Pair
 from callbridge.core.model.orders import Bridge, DropBridge, Play, Ring, StartMusic, StopPlaying, StopRinging
 from callbridge.core.model.plan import REMEMBERED, ConnectMode, Penalty, QueuePlan
@@ -40,6 +40,8 @@ JOIN_CHECK = 5.0
 """Seconds within which both legs must be in the bridge."""
 ANSWERS_ITSELF = 1.0
 """Seconds within which a phone that answers by itself has answered."""
+RINGS_LATE = 0.5
+"""Seconds. A phone that begins to ring later than this has the whole time all the same: the delay is not the agent's."""
 END_REPORTED = 0.5
 """Seconds within which the PBX has reported the end of a leg that it refuses to bridge because it is gone."""
 LIVE_JOIN_CHECK = 2.0
@@ -165,6 +167,18 @@ def asking_to_answer(world: World, agent: Agent) -> tuple[tuple[str, str], ...]:
 
 def _beep(world: World, leg: LegId) -> Play:
     return Play(leg=leg, playback=world.mint("beep"), media=world.plan.beep)
+
+
+def rings(world: World, call: Call, leg: Leg) -> None:
+    """The agent's phone has begun to ring: later than ordered if the PBX, or we, are overloaded. Its own limit comes ``SAFETY``
+    seconds after ours."""
+    offer = call.offer
+    if offer is None or offer.leg != leg.id or call.phase is not Phase.OFFERED or offer.stage is not OfferStage.RINGING:
+        return  # a nailed-up agent's beep does not ring
+    late = min(world.now - offer.at, SAFETY - 1.0)
+    queue = world.plan.queues.get(call.visit.queue) if call.visit is not None else None
+    if queue is not None and late >= RINGS_LATE and not attempts.is_live(world, call):
+        world.calls.put(call.id, evolve(call, deadline=offer.at + late + queue.ring_for))
 
 
 def answered(world: World, call: Call) -> None:
