@@ -99,7 +99,8 @@ class Instance:
             self.times,
             token=token,
             claimed_at=claimed_at,
-            linked=lambda: self.linked,
+            unlinked=lambda: () if self.linked else ("pbx1",),
+            pbxs=1,
             displaced=lambda: self.ends.append("displaced"),
             give_up=lambda: self.ends.append("gave up"),
         )

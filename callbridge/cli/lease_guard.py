@@ -1,4 +1,5 @@
-"""Whether an instance of a pair holds the lease, or stands by and is able to take it: then a rescue leaves the callers to it.
+"""Whether an instance of a pair holds the lease and has a link to the PBX, or stands by and is able to take the lease: then a
+rescue leaves the callers to it.
 
 Redis may be away, or its part of the configuration be wrong: then nobody holds anything, and the stamps of the PBXs decide alone.
 """
@@ -6,6 +7,7 @@ Redis may be away, or its part of the configuration be wrong: then nobody holds 
 from __future__ import annotations
 
 import time
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -33,10 +35,11 @@ class _Seen:
 
 
 class LeaseGuard:
-    """``lease``: None where there is no pair. ``alive_for``: seconds within which a leader changes its lease."""
+    """``lease``: None where there is no pair. ``alive_for``: seconds within which a leader changes its lease. ``pbxs``: the names
+    of all PBXs."""
 
-    def __init__(self, lease: RedisLease | None, alive_for: float) -> None:
-        self._lease, self._alive_for = lease, alive_for
+    def __init__(self, lease: RedisLease | None, alive_for: float, pbxs: Collection[str] = ()) -> None:
+        self._lease, self._alive_for, self._pbxs = lease, alive_for, frozenset(pbxs)
         self._seen: _Seen | None = None
         self._trouble = ""
 
@@ -57,14 +60,18 @@ class LeaseGuard:
             changed_at = now if found != before.lease else before.changed_at
         self._seen = _Seen(found, standbys, changed_at, now)
 
-    def holder(self) -> str:
-        """Who serves the callers, or is going to; empty when nobody does."""
+    def holder(self, pbx: str) -> str:
+        """Who serves the callers of this PBX, or is going to; empty when nobody does. A leader that has a link to another PBX
+        goes on leading, so that no standby takes over."""
         seen = self._seen
         if seen is None:
             return ""
         renewed = seen.changed_at is not None and seen.at - seen.changed_at < self._alive_for
         if renewed and not seen.lease.missing and not seen.lease.given_up:
-            return f"the leader at {seen.lease.address}"
+            if pbx not in seen.lease.unlinked:
+                return f"the leader at {seen.lease.address}"
+            if self._pbxs - seen.lease.unlinked:
+                return ""
         return "a standby" if seen.standbys else ""
 
     async def close(self) -> None:
@@ -83,4 +90,5 @@ def guard_of(settings: Settings, faults: tuple[Fault, ...]) -> LeaseGuard:
     from callbridge.adapters.redis.lease import RedisLease
 
     where = RedisSettings(url=redis.url, prefix=redis.prefix, world=settings.instance.app)
-    return LeaseGuard(RedisLease(where, holder="rescue", address=""), 2 * standby.take_over_after)
+    lease = RedisLease(where, holder="rescue", address="")
+    return LeaseGuard(lease, 2 * standby.take_over_after, [pbx.name for pbx in settings.pbx])

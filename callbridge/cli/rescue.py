@@ -2,9 +2,10 @@
 
 It needs only ARI: no queues, and no Redis. The owner writes a new stamp to a global variable of the PBX every few seconds; if the
 stamp does not change for STAMP_TIMEOUT seconds of our own clock, the owner is dead, unless an instance of a pair holds the lease
-or could take it (``lease_guard``). An owner that starts again and again writes a stamp that stands still; no lease counts then.
-The stamp is read again before each channel; if it has changed, we stop: the owner is back. Two rescues at the same time do no
-harm: a channel that the other one has moved is no longer in Stasis, and Asterisk refuses our request.
+and has a link to the PBX, or could take the lease (``lease_guard``). An owner that starts again and again writes a stamp that
+stands still; no lease counts then. The stamp is read again before each channel; if it has changed, we stop: the owner is back.
+Two rescues at the same time do no harm: a channel that the other one has moved is no longer in Stasis, and Asterisk refuses our
+request.
 """
 
 from __future__ import annotations
@@ -70,7 +71,7 @@ class Rescue:
         if stamp == wire.RESTARTING:
             return ""
         await self._guard.look()
-        return self._guard.holder()
+        return self._guard.holder(self._ours.pbx)
 
     async def _stamp(self) -> str:
         return wire.stamped((await self._http.request(wire.stamp_request(self._ours.app))).body)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 import structlog
 
@@ -21,8 +21,8 @@ RELEASED_WITHIN = 0.5
 
 
 class Leading:
-    """``linked``: has any PBX a link to us? ``displaced`` is called when another instance has the lease, ``give_up`` when a
-    standby can reach a PBX and we cannot."""
+    """``unlinked``: the PBXs to which we have no link, of ``pbxs`` in all. ``displaced`` is called when another instance has the
+    lease, ``give_up`` when a standby can reach a PBX and we cannot."""
 
     def __init__(
         self,
@@ -31,14 +31,16 @@ class Leading:
         *,
         token: int,
         claimed_at: float,
-        linked: Callable[[], bool],
+        unlinked: Callable[[], Collection[str]],
+        pbxs: int,
         displaced: Callable[[], None],
         give_up: Callable[[], None],
     ) -> None:
         self.token = token
         self.tenure = Tenure(times=times, renewed_at=claimed_at)
         self._lease = lease
-        self._linked, self._displaced, self._give_up = linked, displaced, give_up
+        self._unlinked, self._pbxs = unlinked, pbxs
+        self._displaced, self._give_up = displaced, give_up
         self._trouble = ""
         self.released = asyncio.Event()
         self._renewing = asyncio.create_task(self._run(), name="lease")
@@ -73,14 +75,14 @@ class Leading:
         while not self.tenure.displaced:
             began = time.monotonic()
             renewed = await self._renew()
-            if not self.tenure.displaced and self.tenure.gives_up(time.monotonic(), linked=self._linked()):
+            if not self.tenure.displaced and self.tenure.gives_up(time.monotonic(), linked=len(self._unlinked()) < self._pbxs):
                 self._give_up()
             await asyncio.sleep(max(0.0, began + self.tenure.times.renew_every - time.monotonic()) if renewed else RETRY)
 
     async def _renew(self) -> bool:
         sent_at = time.monotonic()
         try:
-            standbys = await self._lease.renew(self.token, self.tenure.overwrites(sent_at))
+            standbys = await self._lease.renew(self.token, self.tenure.overwrites(sent_at), self._unlinked())
         except Displaced as displaced:
             if not self.tenure.displaced:
                 log.error("another instance leads; standing down", why=str(displaced), token=self.token)

@@ -187,10 +187,9 @@ class Links:
     async def caught_up(self) -> None:
         await asyncio.gather(*(link.caught_up() for link in self._ari.values()))
 
-    @property
-    def linked(self) -> bool:
-        """Is the application ours on any PBX?"""
-        return any(link.fresh for link in self._ari.values())
+    def unlinked(self) -> list[str]:
+        """The PBXs on which the application is not ours."""
+        return [name for name, link in self._ari.items() if not link.fresh]
 
     # -- how they are -------------------------------------------------------------------------------------------
 

@@ -72,7 +72,8 @@ def _lead(process: Process, lease: RedisLease, token: int, claimed_at: float) ->
         times,
         token=token,
         claimed_at=claimed_at,
-        linked=process.linked,
+        unlinked=process.unlinked,
+        pbxs=len(process.settings.pbx),
         displaced=process.stand_down,
         give_up=process.give_up,
     )

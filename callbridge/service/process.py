@@ -224,10 +224,11 @@ class Process:
         log.error("no PBX can be reached, and a standby can reach it: it is to lead")
         self.stand_down()
 
-    def linked(self) -> bool:
-        """Have we a link to any PBX, or not had the time to connect?"""
+    def unlinked(self) -> list[str]:
+        """The PBXs to which we have no link; none while we have not had the time to connect."""
         term = self.term
-        return term is None or term.links.linked or term.clock.now() - term.began_at < CONNECTED_WITHIN
+        connecting = term is None or term.clock.now() - term.began_at < CONNECTED_WITHIN
+        return [] if term is None or connecting else term.links.unlinked()
 
     async def holds(self) -> bool | None:
         """Is our token in force? None when that cannot be known."""

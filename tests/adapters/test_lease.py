@@ -81,6 +81,16 @@ async def test_a_leader_goes_on_when_a_key_becomes_another_type(
     assert (await a.look()).given_up
 
 
+async def test_a_lease_names_the_pbxs_to_which_its_holder_has_no_link(make: Make) -> None:
+    a, b = make("a"), make("b", NOW + 10)
+    claimed = await a.claim(await a.look())
+    assert claimed is not None
+    await a.renew(claimed.token, Overwrites.OWN, ["west", "east"])
+    assert (await b.look()).unlinked == (await b.held())[0].unlinked == {"west", "east"}
+    assert await b.claim(await b.look()) is not None
+    assert (await a.look()).unlinked == frozenset(), "of the new holder nothing is known yet"
+
+
 async def test_a_claim_takes_only_the_lease_that_was_seen(make: Make) -> None:
     a, b = make("a"), make("b")
     nothing = await a.look()

@@ -148,6 +148,10 @@ class ToyLease:
 HELD = LeaseFound(token="7", holder="first", beat="1", address="http://first.example:8090")
 LEASES = {
     "a leader": (ToyLease(HELD, beats=True), True),
+    "a leader without a link to another PBX": (ToyLease(replace(HELD, unlinked=frozenset({"b"})), standbys=1, beats=True), True),
+    "a leader without a link to this PBX": (ToyLease(replace(HELD, unlinked=frozenset({"a"})), standbys=1, beats=True), False),
+    "a leader without any link": (ToyLease(replace(HELD, unlinked=frozenset({"a", "b"})), beats=True), False),
+    "and a standby that takes over": (ToyLease(replace(HELD, unlinked=frozenset({"a", "b"})), standbys=1, beats=True), True),
     "a dead leader": (ToyLease(HELD), False),
     "a dead leader with a standby": (ToyLease(HELD, standbys=1), True),
     "a lease that was released": (ToyLease(replace(HELD, released="1"), beats=True), False),
@@ -157,7 +161,7 @@ LEASES = {
 
 
 def guarded(rig: Rig, lease: ToyLease) -> Rescue:
-    return Rescue(OURS, rig.rescue._http, LeaseGuard(lease, 3.0))  # type: ignore[arg-type]
+    return Rescue(OURS, rig.rescue._http, LeaseGuard(lease, 3.0, ("a", "b")))  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("name", LEASES)
@@ -203,5 +207,5 @@ async def test_only_what_a_configuration_says_of_redis_and_standby_counts(tmp_pa
     assert guard_of(load(process_config(tmp_path)), ())._lease is None
     guard = guard_of(settings, ())
     await guard.look()
-    assert guard.holder() == ""
+    assert guard.holder("pbx1") == ""
     await guard.close()
