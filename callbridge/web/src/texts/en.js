@@ -167,6 +167,7 @@ export default {
   "happened.flow_began": "Flow began",
   "happened.flow_ended": "Flow ended",
   "happened.flow_node": "Step of the flow",
+  "happened.note": "Note",
   "happened.offer": "Offered to an agent",
   "happened.offer_ended": "End of the offer",
   "happened.playback": "Recording was played",

@@ -167,6 +167,7 @@ export default {
   "happened.flow_began": "流程开始",
   "happened.flow_ended": "流程结束",
   "happened.flow_node": "流程节点",
+  "happened.note": "备注",
   "happened.offer": "分配给坐席",
   "happened.offer_ended": "分配结束",
   "happened.playback": "录音被播放",
