@@ -92,7 +92,7 @@ from callbridge.core.model.leg import Leg, LegRole
 from callbridge.core.model.orders import HangUp
 from callbridge.core.model.tally import Tally
 from callbridge.core.model.world import Outcome, World
-from callbridge.core.outbound import callback_calls, campaigns, dialer
+from callbridge.core.outbound import callback_calls, callback_requests, campaigns, dialer
 from callbridge.core.recovery import order_failures, quarantine, snapshots
 from callbridge.core.reload import plan_change
 from callbridge.core.requests import (
@@ -208,7 +208,7 @@ def _apply(world: World, event: AnyEvent) -> None:
         case CallRequested():
             call_requests.requested(world, event)
         case CallbackChangeRequested():
-            callback_calls.requested(world, event)
+            callback_requests.requested(world, event)
         case CampaignRequested():
             campaigns.requested(world, event)
         case DispositionRequested():

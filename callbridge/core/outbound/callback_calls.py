@@ -9,131 +9,22 @@ Until the customer is dialled, such a call has no customer leg. A failed attempt
 
 from __future__ import annotations
 
-from typing import assert_never
-
 from callbridge.core.entities import agent_states, attempts, callbacks, dialling
 from callbridge.core.model.call import AnnouncementState, Call, Move, OfferResult, Phase, Visit, after
 from callbridge.core.model.callback import Callback
-from callbridge.core.model.events import CallbackChange, CallbackChangeRequested
-from callbridge.core.model.facts import RequestGranted, RequestRefused
 from callbridge.core.model.flow import patience
 from callbridge.core.model.ids import leg_id
 from callbridge.core.model.leg import Leg
 from callbridge.core.model.matcher import Pair
-from callbridge.core.model.numbers import plain
 from callbridge.core.model.orders import Play, StartMusic
-from callbridge.core.model.plan import CallFirst, ToQueue
+from callbridge.core.model.plan import CallFirst
 from callbridge.core.model.rows import evolve
 from callbridge.core.model.world import World
 from callbridge.core.outbound import campaigns
 from callbridge.core.routing import announcements, offers, segments, visits
 
-AHEAD_OF_ALL = 365 * 86_400.0
-"""Seconds: nobody has waited for so long, whatever head start a tier has."""
 OWN_AGENT = 300.0
 """Seconds after which a customer on the line may go to any agent, if the only agent who was to call is not available."""
-
-
-def requested(world: World, event: CallbackChangeRequested) -> None:
-    """A request by somebody other than the customer to add, hurry or cancel a callback."""
-    match event.change:
-        case CallbackChange.MAKE:
-            _request(world, event)
-        case CallbackChange.CALL_NOW:
-            _call_now(world, event)
-        case CallbackChange.CANCEL:
-            _cancel(world, event)
-        case _:
-            assert_never(event.change)
-
-
-def _cancel(world: World, event: CallbackChangeRequested) -> None:
-    callback = world.callbacks.get(event.callback)
-    call = world.calls.get(callback.call) if callback is not None else None
-    if callback is None:
-        _refuse(world, event, "no such callback, or it is over", unknown=True)
-        return
-    if call is not None and call.is_callback and (call.phase is Phase.JOINING or call.is_uncertain):
-        _refuse(world, event, "customer and agent are being connected")
-        return
-    _grant(world, event, callback)
-    if call is not None and call.is_callback:
-        if call.dial_result:
-            callbacks.emit_tried(world, call, callback, callbacks.CANCELLED)
-        callbacks.end(world, callback, callbacks.CANCELLED, "", event.by)
-        if call.phase is Phase.ENDING:
-            world.calls.put(call.id, evolve(call, dial_result=callbacks.CANCELLED))
-        else:
-            give_up(world, call, callbacks.CANCELLED)
-    else:
-        callbacks.end(world, callback, "cancelled", "", event.by)
-
-
-def _call_now(world: World, event: CallbackChangeRequested) -> None:
-    """An agent makes the own callback before it is due, as the next call that the agent is offered."""
-    callback = world.callbacks.get(event.callback)
-    if callback is None or callback.agent != event.agent:
-        _refuse(world, event, "no such callback of this agent, or it is over", unknown=True)
-    elif callback.call:
-        _refuse(world, event, "the customer is being called, or is on the line")
-    elif not callbacks.is_due(world, callback):
-        _refuse(world, event, "this customer may not be called now")
-    else:
-        _grant(world, event, callback)
-        since = min(callback.waits_since, world.now)
-        callbacks.stand(world, evolve(callback, waits_since=since, rank=min(callback.rank, world.now - AHEAD_OF_ALL)))
-
-
-def _request(world: World, event: CallbackChangeRequested) -> None:
-    reason = callbacks.refusal(world, event.queue, event.number) or _not_now(world, event)
-    if reason:
-        _refuse(world, event, reason, unknown=reason.startswith("no such"))
-        return
-    entries = [name for name, way in world.plan.entries.items() if way == ToQueue(event.queue)]
-    tier = event.tier or world.plan.default_tier
-    since = max(world.now, event.not_before)
-    callback = Callback(
-        id=world.mint("callback"),
-        queue=event.queue,
-        number=plain(event.number),
-        who=callbacks.who_of(world, event.number),
-        tier=tier,
-        name=event.name,
-        entry=next(iter(entries), "unknown"),
-        pbx=next((pbx for pbx in world.plan.pbxs if pbx not in world.down), world.plan.pbxs[0]),
-        made_at=world.now,
-        waits_since=since,
-        rank=callbacks.place(world, event.queue, tier, since),
-        expires_at=world.now,
-        by=event.by,
-        agent=event.agent,
-    )
-    _grant(world, event, callback)
-    callbacks.enter(world, callback)
-
-
-def _not_now(world: World, event: CallbackChangeRequested) -> str:
-    who = callbacks.who_of(world, event.number)
-    if event.agent and event.agent not in world.agents:
-        return f"no such agent: {event.agent}"
-    if event.tier and event.tier not in world.plan.queues[event.queue].routings:
-        return f"no such tier: {event.tier}"
-    if world.callback_for(event.queue, who) is not None:
-        return "this number already has a callback in this queue"
-    inside = (call for call in world.calls.values() if call.visit is not None and call.visit.queue == event.queue)
-    if any(callbacks.who_of(world, call.number) == who for call in inside):
-        return "this number is waiting in the queue right now"
-    return ""
-
-
-def _grant(world: World, event: CallbackChangeRequested, callback: Callback) -> None:
-    request, to = f"callback_{event.change}", f"queue:{callback.queue}"
-    world.emit(RequestGranted(seq=world.next_seq(), at=world.now, request=request, by=event.by, to=to, reason=callback.id))
-
-
-def _refuse(world: World, event: CallbackChangeRequested, reason: str, *, unknown: bool = False) -> None:
-    request = f"callback_{event.change}"
-    world.emit(RequestRefused(seq=world.next_seq(), at=world.now, request=request, reason=reason, by=event.by, unknown=unknown))
 
 
 def begin(world: World, pair: Pair) -> None:
