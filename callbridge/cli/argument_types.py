@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from argparse import ArgumentTypeError
+from datetime import datetime
 from pathlib import Path
 
 
@@ -27,3 +28,11 @@ def output_file(text: str) -> Path:
     if not path.name:
         raise ArgumentTypeError(f"{text!r} is not the name of a file")
     return path
+
+
+def moment(text: str) -> float:
+    """A time on this machine's clock, or with its offset; epoch seconds."""
+    try:
+        return datetime.fromisoformat(text).astimezone().timestamp()
+    except (ValueError, OverflowError):
+        raise ArgumentTypeError(f"expected a time such as 2026-11-30T14:00, got {text:.40}") from None

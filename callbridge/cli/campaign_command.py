@@ -5,9 +5,9 @@ from __future__ import annotations
 import argparse
 import os
 import re
-from datetime import datetime
 from pathlib import Path
 
+from callbridge.cli.argument_types import moment
 from callbridge.cli.commands import client_of, server, show
 from callbridge.cli.tables import campaign_text, campaigns_table
 from callbridge.settings.durations import seconds
@@ -54,7 +54,7 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     parser.add_argument("--reason", default="asked", help=HELP["reason"])
     parser.add_argument("--only", default="", metavar="CAMPAIGN", help=HELP["only"])
     parser.add_argument("--for", dest="for_", type=_span, metavar="DURATION", help=HELP["for"])
-    parser.add_argument("--at", type=_moment, metavar="TIME", help=HELP["at"])
+    parser.add_argument("--at", type=moment, metavar="TIME", help=HELP["at"])
     parser.add_argument("--own", action="store_true", help=HELP["own"])
     parser.set_defaults(run=_run, parser=parser)
 
@@ -73,13 +73,6 @@ def _delimiter(text: str) -> str:
     if len(text) != 1 or text.isalnum() or text in '"\r\n':
         raise argparse.ArgumentTypeError(f"expected one character, such as ; or tab, got {text!r:.20}")
     return text
-
-
-def _moment(text: str) -> float:
-    try:
-        return datetime.fromisoformat(text).astimezone().timestamp()
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"expected a time such as 2026-11-30T14:00, got {text:.40}") from None
 
 
 def _run(options: argparse.Namespace) -> int:

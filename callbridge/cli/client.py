@@ -100,8 +100,9 @@ class Client:
         """Schedule a callback."""
         return self._dict(self._request("POST", "/api/callbacks", {"queue": queue, "number": number, **more}))
 
-    def cancel_callback(self, callback: str) -> dict[str, Any]:
-        return self._dict(self._request("POST", f"/api/callbacks/{_quoted(callback)}/cancel", {}))
+    def change_callback(self, callback: str, change: str, **more: object) -> dict[str, Any]:
+        """``call-now``, ``reschedule``, ``number`` or ``cancel``, with what the route asks for."""
+        return self._dict(self._request("POST", f"/api/callbacks/{_quoted(callback)}/{change}", more))
 
     def erase_person(self, number: str) -> dict[str, Any]:
         """Erase a person in callbridge, its database and Redis."""

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
 
+from callbridge.cli.argument_types import moment
 from callbridge.cli.client import Client
 from callbridge.cli.reload_table import reload_text
 from callbridge.cli.tables import agents_table, bypass_line, callbacks_table, calls_table, explained, hours_table, queues_table
@@ -83,11 +84,17 @@ def _add_calls(commands: Commands) -> None:
 
 
 def _add_callbacks(commands: Commands) -> None:
-    callbacks = commands.add_parser("callbacks", help="list open callbacks, add one, cancel one")
+    callbacks = commands.add_parser("callbacks", help="list open callbacks; add, change, hurry or cancel one")
     server(callbacks)
-    callbacks.add_argument("act", nargs="?", default="list", choices=("list", "add", "cancel"), metavar="list|add|cancel")
-    callbacks.add_argument("what", nargs="?", metavar="QUEUE|CALLBACK", help="add: the queue; cancel: the callback ID")
-    callbacks.add_argument("number", nargs="?", help="add: the number to call")
+    verbs = ("list", "add", "call-now", "reschedule", "number", "cancel")
+    callbacks.add_argument("act", nargs="?", default="list", choices=verbs, metavar="|".join(verbs))
+    callbacks.add_argument("what", nargs="?", metavar="QUEUE|CALLBACK", help="add: the queue; otherwise the callback ID")
+    callbacks.add_argument(
+        "to",
+        nargs="?",
+        metavar="NUMBER|TIME",
+        help="add, number: the number to call; reschedule: a time, as 2026-11-30T14:00",
+    )
     callbacks.add_argument("--agent", default="", help="add: only this agent makes the call")
     callbacks.add_argument("--tier", default="", help="add: the customer's tier (default: looked up by number)")
     callbacks.set_defaults(run=_callbacks, parser=callbacks)
@@ -268,18 +275,33 @@ def _bypass(options: argparse.Namespace) -> int:
 def _callbacks(options: argparse.Namespace) -> int:
     client = client_of(options)
     match options.act:
-        case "add" if options.what and options.number:
-            made = client.call_back(options.what, options.number, agent=options.agent, tier=options.tier)
+        case "list" if options.what:
+            options.parser.error("list takes no argument")
+        case "list":
+            return show(options, client.callbacks(), callbacks_table)
+        case "add" if options.what and options.to:
+            made = client.call_back(options.what, options.to, agent=options.agent, tier=options.tier)
             return show(options, made, lambda row: callbacks_table([row]))
         case "add":
             options.parser.error("add needs a queue and a number: add QUEUE NUMBER")
-        case "cancel" if options.what and not options.number:
-            return show(options, client.cancel_callback(options.what), lambda row: f"cancelled: {row.get('id')}")
+        case "cancel" | "call-now" if not options.what or options.to:
+            options.parser.error(f"{options.act} needs a callback ID: {options.act} CALLBACK (see the list)")
         case "cancel":
-            options.parser.error("cancel needs a callback ID: cancel CALLBACK (see the list)")
-        case _ if options.what:
-            options.parser.error("list takes no argument")
-    return show(options, client.callbacks(), callbacks_table)
+            return show(options, client.change_callback(options.what, "cancel"), lambda row: f"cancelled: {row.get('id')}")
+        case "reschedule" | "number" if not options.what or not options.to:
+            needs = "a time: reschedule CALLBACK TIME" if options.act == "reschedule" else "a number: number CALLBACK NUMBER"
+            options.parser.error(f"{options.act} needs a callback ID and {needs}")
+    changed = client.change_callback(options.what, options.act, **_callback_change(options))
+    return show(options, changed, lambda row: callbacks_table([row]))
+
+
+def _callback_change(options: argparse.Namespace) -> dict[str, object]:
+    if options.act == "reschedule":
+        try:
+            return {"not_before": moment(options.to)}
+        except argparse.ArgumentTypeError as wrong:
+            options.parser.error(str(wrong))
+    return {"number": options.to} if options.act == "number" else {}
 
 
 def _hours(options: argparse.Namespace) -> int:

@@ -34,7 +34,7 @@ RECORDS = {
     "POST /api/agents/{id}/own-calls/leads/{lead}": NOTED,
     "POST /api/phone/quality": MEASURED,
     "POST /api/callbacks": SUBMITTED,
-    "POST /api/callbacks/{id}/cancel": SUBMITTED,
+    **{f"POST /api/callbacks/{{id}}/{act}": SUBMITTED for act in ("cancel", "call-now", "reschedule", "number")},
     **{f"POST /api/campaigns/{{name}}/{act}": SUBMITTED for act in ("start", "pause", "stop")},
     "POST /api/campaigns/{name}/leads": NOTED,
     "POST /api/do-not-call": NOTED,

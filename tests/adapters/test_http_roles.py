@@ -6,6 +6,7 @@ import json
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from typing import Any
+from unittest.mock import ANY
 
 import pytest
 import pytest_asyncio
@@ -97,7 +98,7 @@ MATRIX = {
     "POST /api/step-down": "A",
     "GET /api/callbacks": "vsA",
     "POST /api/callbacks": "sA",
-    "POST /api/callbacks/{id}/cancel": "sA",
+    **{f"POST /api/callbacks/{{id}}/{act}": "sA" for act in ("cancel", "call-now", "reschedule", "number")},
     "GET /api/campaigns": "vsA",
     "GET /api/campaigns/{name}": "vsA",
     "POST /api/campaigns/{name}/start": "sA",
@@ -467,6 +468,26 @@ async def test_a_callback_is_promised_shown_and_cancelled(desk: ToyDesk, client:
     assert await gone.json() == {"id": made["id"], "cancelled": True}
     assert (await client.post(path, json={}, headers=bearer(TokenRole.SUPERVISOR))).status == 404
     assert (desk.made.queue("q1") or {})["callbacks_waiting"] == 0
+
+
+async def test_a_callback_has_another_time_and_number_and_is_made_now(desk: ToyDesk, client: Client) -> None:
+    wanted = {"queue": "q1", "number": "+442079460123", "not_before": desk.now() + 3000.0}
+    made = await (await client.post("/api/callbacks", json=wanted, headers=bearer(TokenRole.SUPERVISOR))).json()
+
+    async def change(act: str, **body: object) -> tuple[int, dict[str, Any]]:
+        answer = await client.post(f"/api/callbacks/{made['id']}/{act}", json=body, headers=bearer(TokenRole.SUPERVISOR))
+        return answer.status, await answer.json()
+
+    later = desk.now() + 9000.0
+    assert await change("reschedule", not_before=later) == (200, made | {"due": later, "expires_at": ANY})
+    status, shown = await change("number", number="+44 20 7946-0199")
+    assert (status, shown["number"], shown["due"]) == (200, "+44*****199", later)
+    status, shown = await change("call-now")
+    assert (status, shown["state"], shown["due"]) == (200, "standing", "")
+    assert (await change("reschedule", not_before=1.0))[1]["detail"] == "the time has passed: choose a later one"
+    for act, body in (("reschedule", {}), ("reschedule", {"not_before": "soon"}), ("number", {"number": "ann"})):
+        assert (await change(act, **body))[0] == 400
+    assert {event.by for event in desk.asked} == {"boss"}
 
 
 @pytest.mark.parametrize(

@@ -97,6 +97,9 @@ RULES = {
     "GET /api/callbacks": ROWS,
     "POST /api/callbacks": ROWS,
     "POST /api/callbacks/{id}/cancel": ROWS,
+    "POST /api/callbacks/{id}/call-now": ROWS,
+    "POST /api/callbacks/{id}/reschedule": ROWS,
+    "POST /api/callbacks/{id}/number": ROWS,
     "GET /api/campaigns": ROWS,
     "GET /api/campaigns/{name}": ROWS,
     "POST /api/campaigns/{name}/start": ROWS,
@@ -282,19 +285,27 @@ async def test_waiting_callers_and_alerts_are_the_teams(desk: ToyDesk, client: C
     assert not any(line.startswith(("q1:", "q2:", "a1:")) for line in ours["alerts"])
 
 
-async def test_callbacks_are_made_and_cancelled_in_the_teams_queues(desk: ToyDesk, client: Client) -> None:
+async def test_callbacks_are_made_changed_and_cancelled_in_the_teams_queues(desk: ToyDesk, client: Client) -> None:
     rows = await get(client, "/api/callbacks", ALL)
     own, other = (next(row["id"] for row in rows if row["queue"] == queue) for queue in ("q0", "q1"))
 
-    async def post(path: str, body: dict[str, str]) -> int:
+    async def post(path: str, body: dict[str, Any]) -> int:
         return (await client.post(path, json=body, headers=FRONT)).status
 
+    changes: dict[str, dict[str, Any]] = {
+        "call-now": {},
+        "reschedule": {"not_before": 9e9},
+        "number": {"number": "+442079469998"},
+    }
+    for act, body in changes.items():
+        assert [await post(f"/api/callbacks/{one}/{act}", body) for one in (other, "none")] == [403, 403]
     assert await post("/api/callbacks", {"queue": "q1", "number": "+442079469999"}) == 403
     assert await post(f"/api/callbacks/{other}/cancel", {}) == 403
     assert await post("/api/callbacks/none/cancel", {}) == 403
     assert desk.asked == []
     assert await post("/api/callbacks", {"queue": "q0", "number": "+442079469999"}) == 200
-    assert await post(f"/api/callbacks/{own}/cancel", {}) == 200
+    for act, body in (*changes.items(), ("cancel", {})):
+        assert await post(f"/api/callbacks/{own}/{act}", body) == 200, act
 
 
 async def test_campaigns_are_those_for_the_teams_queues(desk: ToyDesk, client: Client) -> None:

@@ -142,6 +142,7 @@ def test_every_kind_of_fact_about_calls_has_words() -> None:
         "switch_changed",
         "difference_found",
         "application_replaced",
+        "callback_changed",
         "callback_moved",
         "queue_renamed",
         "config_reloaded",

@@ -1,4 +1,4 @@
-"""The pages about the past on a real floor: a recorded call is found, heard and reviewed; what the agent wrote is in its story."""
+"""The pages about the past on a real floor: a recorded call is found, heard and reviewed; the agent's note is in its story."""
 
 from __future__ import annotations
 

@@ -288,6 +288,15 @@ async def test_a_supervisor_acts_on_callers_agents_calls_and_callbacks(opened: O
     await page.get_by_label("At this phone").fill("PJSIP/1013")
     await page.keyboard.press("Enter")
     await expect(page.get_by_role("dialog")).to_have_count(0)
+    await page.get_by_role("button", name="Reschedule").click()
+    await page.get_by_role("dialog").get_by_label("Not before").fill("2030-01-02T15:30")
+    await page.get_by_role("dialog").get_by_role("button", name="Save").click()
+    await expect(page.get_by_role("dialog")).to_have_count(0)
+    await page.get_by_role("button", name="Change number").click()
+    await page.get_by_role("dialog").get_by_label("Number").fill("+44 20 7946 0199")
+    await page.get_by_role("dialog").get_by_role("button", name="Save").click()
+    await expect(page.get_by_role("dialog")).to_have_count(0)
+    await page.get_by_role("region", name="Callbacks").get_by_role("button", name="Call now").click()
     await page.get_by_role("button", name="Cancel callback").click()
     await page.get_by_role("dialog").get_by_role("button", name="Cancel callback").click()
     await page.get_by_role("button", name="Pause", exact=True).click()
@@ -297,10 +306,15 @@ async def test_a_supervisor_acts_on_callers_agents_calls_and_callbacks(opened: O
         "calls/cb-call-3/pull",
         "agents/1004/end-wrap-up",
         "calls/cb-call-1/listen",
+        "callbacks/cb-callback-1/reschedule",
+        "callbacks/cb-callback-1/number",
+        "callbacks/cb-callback-1/call-now",
         "callbacks/cb-callback-1/cancel",
         "campaigns/renewals/pause",
     )
-    assert bodies == [{"to": "queue:sales"}, {"to": "agent:1002"}, {}, {"phone": "PJSIP/1013"}, {}, {}]
+    at = await page.evaluate("() => new Date('2030-01-02T15:30').getTime() / 1000")
+    changes = [{"not_before": at}, {"number": "+44 20 7946 0199"}, {}, {}]
+    assert bodies == [{"to": "queue:sales"}, {"to": "agent:1002"}, {}, {"phone": "PJSIP/1013"}, *changes, {}]
 
 
 async def test_an_explanation_is_one_click_away_and_escape_gives_the_focus_back(opened: Open, server: StandIn) -> None:

@@ -492,7 +492,7 @@ def test_no_agent_makes_anothers_callback_or_one_that_is_over() -> None:
     story = Story(house(agents={"amy": False, "ben": False}))
     story.happens(asks(story, agent="ben", not_before=story.now + 3000.0))
     (callback,) = story.world.callbacks.values()
-    for asking, which in (("amy", callback.id), ("ben", "gone"), ("", callback.id)):
+    for asking, which in (("amy", callback.id), ("ben", "gone"), ("", "gone")):
         story.happens(asks(story, CallbackChange.CALL_NOW, callback=which, agent=asking))
         assert story.fact(RequestRefused).unknown
     assert story.world.callbacks[callback.id] == callback

@@ -1,6 +1,7 @@
 """Callbacks on the real PBX: promised by keys, kept with voice both ways, over restarts, and one INVITE for an attempt."""
 
 import asyncio
+import time
 from typing import Any
 
 import aiohttp
@@ -232,7 +233,34 @@ async def test_somebody_asks_for_a_callback_and_cancels_it_while_it_rings(house:
         await bridge.ask("1001", "login")
         made = await asyncio.to_thread(bridge.client.call_back, "support", CUSTOMER)
         await customer.until(lambda record: record.invite_at, limit=15)
-        await asyncio.to_thread(bridge.client.cancel_callback, made["id"])
+        await asyncio.to_thread(bridge.client.change_callback, made["id"], "cancel")
         assert (await bridge.until("callback_ended"))["outcome"] == "cancelled"
         await bridge.until("call_ended")
         await bridge.until_state("1001", "ready")
+
+
+async def test_a_supervisor_gives_a_callback_another_time_and_number_and_has_it_made_now(house: House, pbx: Pbx) -> None:
+    bridge = await house.open(desk(STRAIGHT))
+    other = "1006"
+
+    async def change(verb: str, **more: object) -> dict[str, Any]:
+        return await asyncio.to_thread(bridge.client.change_callback, made["id"], verb, **more)
+
+    async with (
+        Phone(pbx, "1001", PhoneScript.answers()),
+        Phone(pbx, CUSTOMER, PhoneScript.answers(talk=1.0)) as customer,
+        Phone(pbx, other, PhoneScript.answers(talk=1.0)) as elsewhere,
+    ):
+        made = await asyncio.to_thread(bridge.client.call_back, "support", CUSTOMER)
+        due = time.time() + 3600.0
+        assert (await change("reschedule", not_before=due))["due"] == pytest.approx(due, abs=1.0)
+        await change("number", number=other)
+        await bridge.kill()
+        await bridge.start()
+        await bridge.ask("1001", "login")
+        await bridge.until_state("1001", "ready")
+        assert (await change("call-now"))["id"] == made["id"]
+        assert (await bridge.until("callback_ended"))["outcome"] == "kept"
+        await bridge.until("talk_ended")
+        assert [len(phone.records()) for phone in (customer, elsewhere)] == [0, 1]
+    assert [fact["due"] for fact in bridge.facts("callback_changed", callback=made["id"])] == [pytest.approx(due, abs=1.0)] * 2

@@ -54,4 +54,4 @@ async def test_every_spelling_that_a_trunk_sends_is_one_customer(house: House, p
     assert (known["e164"], known["tier"], known["last_agent"]["last_agent"]) == (WHO, "gold", "ann")
     assert known["lookups"] == {"managers": {"manager": "王小明"}}
     assert [(one["id"], one["number"]) for one in known["callbacks"]] == [(made["id"], SPELLINGS[0])]
-    await asyncio.to_thread(bridge.client.cancel_callback, made["id"])
+    await asyncio.to_thread(bridge.client.change_callback, made["id"], "cancel")

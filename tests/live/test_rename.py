@@ -187,4 +187,4 @@ async def test_whom_nothing_is_left_for_waits_in_the_fallback_and_comes_back_wit
         assert await callbacks(bridge) == [(owed, "helpdesk")]
         await pbx.hang_up_all()
         await calls.wait()
-        await asyncio.to_thread(bridge.client.cancel_callback, owed)
+        await asyncio.to_thread(bridge.client.change_callback, owed, "cancel")

@@ -303,6 +303,11 @@ def _callback_ended(fact: Envelope, data: Fields, _people: People) -> Iterator[H
     yield RowChange(callbacks, (data["callback"],), values | {"ended_at": fact.at, "ended_by": data["by"]})
 
 
+def _callback_changed(_fact: Envelope, data: Fields, people: People) -> Iterator[HistoryChange]:
+    values = {"person": people.identity(data["number"]), "number": people.shown(data["number"])}
+    yield RowChange(callbacks, (data["callback"],), values | {"expires_at": data["expires_at"]})
+
+
 def _callback_moved(_fact: Envelope, data: Fields, _people: People) -> Iterator[HistoryChange]:
     yield RowChange(callbacks, (data["callback"],), {"queue": data["queue"]})
 
@@ -399,6 +404,7 @@ _ROWS: dict[str, _Told] = {
     "callback_requested": _callback_requested,
     "callback_tried": _callback_tried,
     "callback_ended": _callback_ended,
+    "callback_changed": _callback_changed,
     "callback_moved": _callback_moved,
     "request_granted": _request,
     "request_refused": _request,

@@ -15,6 +15,7 @@ from callbridge.adapters.facts.person_place import NoPerson, PersonHeld, Persons
 from callbridge.adapters.http.accounts import Account
 from callbridge.adapters.http.auth import Caller, HttpSettings, caller, guard
 from callbridge.adapters.http.backend import Backend, NoStandby
+from callbridge.adapters.http.callback_routes import CallbackHandlers
 from callbridge.adapters.http.customer_routes import CustomerHandlers
 from callbridge.adapters.http.encodings import plain_only
 from callbridge.adapters.http.events import Readers, stream
@@ -42,7 +43,6 @@ from callbridge.adapters.http.request_bodies import (
     BODY_LIMIT,
     BlockBody,
     Body,
-    CallbackBody,
     ClosedBody,
     ConsultBody,
     DispositionBody,
@@ -67,8 +67,6 @@ from callbridge.core.model.attempt import Running
 from callbridge.core.model.events import (
     AgentRequest,
     AgentRequested,
-    CallbackChange,
-    CallbackChangeRequested,
     CallRequest,
     CallRequested,
     CampaignRequested,
@@ -104,6 +102,7 @@ def make_app(settings: HttpSettings, backend: Backend, probes: Probes, feed: Eve
         handlers,
         SessionHandlers(log_ins, backend.accounts, opened),
         ViewHandlers(backend, log_ins, settings.limits, refusals),
+        CallbackHandlers(backend),
         CustomerHandlers(backend),
         QualityHandlers(backend.quality()),
         RecordingHandlers(backend.recordings()),
@@ -338,30 +337,6 @@ class _Handlers(ProbeHandlers):
         except NoStandby as nobody:
             raise Problem(409, str(nobody)) from nobody
         return web.json_response({"leader": leader})
-
-    async def callbacks(self, _request: web.Request) -> web.Response:
-        return web.json_response([row for row in self._backend.callbacks() if caller().scope.queue(str(row["queue"]))])
-
-    async def make_callback(self, request: web.Request) -> web.Response:
-        body = await body_of(request, CallbackBody)
-        if not caller().scope.queue(body.queue):
-            raise Problem(403, OUTSIDE)
-        asked = CallbackChangeRequested(at=self._backend.now(), change=CallbackChange.MAKE, by=caller().by, **body.model_dump())
-        asked = replace(asked, tier=asked.tier or self._backend.tier_of(body.number))
-        check_granted(await self._backend.submit(asked), queue=body.queue)
-        made = self._backend.callback_to(body.queue, body.number)
-        if made is None:
-            raise Problem(409, "the callback has already ended", queue=body.queue)
-        return web.json_response(made)
-
-    async def cancel_callback(self, request: web.Request) -> web.Response:
-        name, scope = request.match_info["id"], caller().scope
-        if not scope.whole and not any(row["id"] == name and scope.queue(str(row["queue"])) for row in self._backend.callbacks()):
-            raise Problem(403, OUTSIDE)
-        await body_of(request, Body)
-        asked = CallbackChangeRequested(at=self._backend.now(), change=CallbackChange.CANCEL, callback=name, by=caller().by)
-        check_granted(await self._backend.submit(asked), callback=name)
-        return web.json_response({"id": name, "cancelled": True})
 
     async def campaigns(self, _request: web.Request) -> web.Response:
         return web.json_response(self._campaigns())

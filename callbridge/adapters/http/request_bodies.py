@@ -121,18 +121,6 @@ class SwitchBody(Body):
     on: bool
 
 
-class CallbackBody(Body):
-    """The number to call back and its queue. ``tier``: else looked up by number; ``agent``: only this agent; ``not_before``:
-    epoch seconds."""
-
-    queue: str = Field(min_length=1, max_length=64, pattern=PLAIN_TEXT)
-    number: Annotated[str, BeforeValidator(dialled)] = Field(pattern=r"^\+?[0-9]{1,15}$", examples=["+442079460000"])
-    name: str = Field(default="", max_length=80, pattern=PLAIN_TEXT)
-    tier: str = Field(default="", max_length=64, pattern=PLAIN_TEXT)
-    agent: str = Field(default="", max_length=64, pattern=PLAIN_TEXT)
-    not_before: float = Field(default=0.0, ge=0, le=1e11, allow_inf_nan=False, strict=False)
-
-
 class NoteBody(Body):
     """What the agent writes about the call; it may have several lines."""
 

@@ -269,11 +269,6 @@ class DispositionView(ResponseBody):
     code: str
 
 
-class CallbackEndedView(ResponseBody):
-    id: str
-    cancelled: Literal[True]
-
-
 class RequestAccepted(ResponseBody):
     """Accepted; it is being carried out."""
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from callbridge.adapters.http import person_schemas, reload_schemas, request_bodies, response_bodies
 from callbridge.adapters.http.accounts import TokenRole
+from callbridge.adapters.http.callback_routes import CALLBACK_ROUTES
 from callbridge.adapters.http.customer_routes import CUSTOMER_ROUTES
 from callbridge.adapters.http.explain_routes import MAX_WAITING_SHOWN
 from callbridge.adapters.http.limited import Limited
@@ -273,34 +274,7 @@ ROUTES: tuple[Route, ...] = (
         faults=(409, 504),
         limited=Limited.WHOLE_FLOOR,
     ),
-    get(
-        "/api/callbacks",
-        "callbacks",
-        "list open callbacks",
-        list[response_bodies.CallbackView],
-        roles=WATCHERS,
-        limited=Limited.ROWS,
-    ),
-    post(
-        "/api/callbacks",
-        "make_callback",
-        "schedule a callback; a number can have only one callback per queue",
-        response_bodies.CallbackView,
-        roles=SUPERVISORS,
-        body=request_bodies.CallbackBody,
-        faults=(404, 409, 504),
-        limited=Limited.ROWS,
-    ),
-    post(
-        "/api/callbacks/{id}/cancel",
-        "cancel_callback",
-        "cancel a callback; a phone that is ringing for it stops",
-        response_bodies.CallbackEndedView,
-        roles=SUPERVISORS,
-        body=request_bodies.Body,
-        faults=(404, 409, 504),
-        limited=Limited.ROWS,
-    ),
+    *CALLBACK_ROUTES,
     get(
         "/api/campaigns", "campaigns", "list campaigns", list[response_bodies.CampaignView], roles=WATCHERS, limited=Limited.ROWS
     ),

@@ -54,8 +54,16 @@ def who_of(world: World, number: str) -> str:
 
 def refusal(world: World, queue: str, number: str) -> str:
     """Why a callback to this number for this queue is refused; empty when it is possible."""
+    if reason := unfit(world, queue, number):
+        return reason
     terms = terms_of(world, queue)
-    if terms is None:
+    full = terms is not None and world.callbacks_owed(queue) >= terms.most
+    return "too many callbacks are open" if full and world.callback_for(queue, who_of(world, number)) is None else ""
+
+
+def unfit(world: World, queue: str, number: str) -> str:
+    """Why this number cannot be called back for this queue, however many callbacks are open; empty when it can."""
+    if terms_of(world, queue) is None:
         return f"queue {queue} offers no callbacks" if queue in world.plan.queues else f"no such queue: {queue}"
     if not world.plan.outside:
         return "outside numbers cannot be called: the setting 'outside' is missing"
@@ -66,10 +74,8 @@ def refusal(world: World, queue: str, number: str) -> str:
         return "the number is on the do-not-call list"
     if not may_dial(world.plan, number):
         return "callbacks to this number are not allowed"
-    if fault := world.plan.numbers.refusal(number):
-        return f"cannot be called back: {fault}"
-    full = world.callbacks_owed(queue) >= terms.most
-    return "too many callbacks are open" if full and world.callback_for(queue, who) is None else ""
+    fault = world.plan.numbers.refusal(number)
+    return f"cannot be called back: {fault}" if fault else ""
 
 
 def is_refused(world: World, call: Call, queue: str, number: str, recording: str = "") -> bool:
@@ -273,10 +279,11 @@ def place_again(world: World, callback: Callback, old: Plan) -> None:
         world.callbacks.put(callback.id, callback)
     else:
         without_queue = callback.rests_until == callback.expires_at
-        stand(world, callback, rest=0.0 if without_queue else _left_to_rest(world, callback))
+        stand(world, callback, rest=0.0 if without_queue else left_to_rest(world, callback))
 
 
-def _left_to_rest(world: World, callback: Callback) -> float:
+def left_to_rest(world: World, callback: Callback) -> float:
+    """Seconds until its rest is over."""
     return max(0.0, callback.rests_until - world.now) if callback.rests_until is not None else 0.0
 
 
@@ -324,7 +331,7 @@ def call_over(world: World, call: Call) -> None:
         if call.segments:
             end(world, owed, "kept", "called_again")
         else:
-            stand(world, owed, rest=_left_to_rest(world, owed))
+            stand(world, owed, rest=left_to_rest(world, owed))
 
 
 def release(world: World, call: Call) -> None:
@@ -437,7 +444,7 @@ def not_again(world: World, call: Call) -> Call:
     """The caller is somebody else than the number said: what is owed to that number stays owed. Returns the call."""
     owed = world.callbacks.get(call.owed)
     if owed is not None and owed.call == call.id:
-        stand(world, owed, rest=_left_to_rest(world, owed))
+        stand(world, owed, rest=left_to_rest(world, owed))
     return evolve(call, owed="")
 
 

@@ -312,12 +312,17 @@ class CallbackChange(StrEnum):
     MAKE = "make"
     CANCEL = "cancel"
     CALL_NOW = "call_now"
-    """By its own agent: before everybody who waits, and before it is due."""
+    """Before everybody who waits, and before it is due."""
+    RESCHEDULE = "reschedule"
+    """Not before another time."""
+    NUMBER = "number"
+    """To another number."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallbackChangeRequested(Event):
-    """Request a callback for a customer (``queue``, ``number``), cancel one, or have its agent make it now (``callback``)."""
+    """Request a callback for a customer (``queue``, ``number``), or change one that is open (``callback``): cancel it, have it
+    made now, at another time (``not_before``), or to another ``number``."""
 
     change: CallbackChange
     callback: str = ""
@@ -326,7 +331,8 @@ class CallbackChangeRequested(Event):
     name: str = ""
     tier: str = ""
     agent: str = ""
-    """The only agent who is to call; empty: any matching agent."""
+    """The only agent who is to call; empty: any matching agent. Of one that is to be made now: the agent who asks, who may have
+    the own ones only; empty: a supervisor."""
     not_before: float = 0.0
     by: str = ""
 

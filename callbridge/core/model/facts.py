@@ -313,6 +313,17 @@ class CallbackEnded(Fact):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CallbackChanged(Fact):
+    """``by`` set another time or number, which hold from now on. ``due``: it is not made before; 0: it stands in line."""
+
+    callback: Plain
+    number: PersonalNumber
+    due: float
+    expires_at: float
+    by: Plain
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CallbackMoved(Fact):
     """The callback has moved to ``queue``, because ``previous_queue`` is no longer configured."""
 
@@ -761,6 +772,7 @@ AnyFact = (
     | CallbackRefused
     | CallbackTried
     | CallbackEnded
+    | CallbackChanged
     | CallbackMoved
     | QueueRenamed
     | CallRepeated

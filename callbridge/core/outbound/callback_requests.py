@@ -8,7 +8,7 @@ from callbridge.core.entities import callbacks
 from callbridge.core.model.call import Phase
 from callbridge.core.model.callback import Callback
 from callbridge.core.model.events import CallbackChange, CallbackChangeRequested
-from callbridge.core.model.facts import RequestGranted, RequestRefused
+from callbridge.core.model.facts import CallbackChanged, RequestGranted, RequestRefused
 from callbridge.core.model.numbers import plain
 from callbridge.core.model.plan import ToQueue
 from callbridge.core.model.rows import evolve
@@ -20,12 +20,16 @@ AHEAD_OF_ALL = 365 * 86_400.0
 
 
 def requested(world: World, event: CallbackChangeRequested) -> None:
-    """A request by somebody other than the customer to add, hurry or cancel a callback."""
+    """A request by somebody other than the customer to add, change or cancel a callback."""
     match event.change:
         case CallbackChange.MAKE:
             _request(world, event)
         case CallbackChange.CALL_NOW:
             _call_now(world, event)
+        case CallbackChange.RESCHEDULE:
+            _reschedule(world, event)
+        case CallbackChange.NUMBER:
+            _set_number(world, event)
         case CallbackChange.CANCEL:
             _cancel(world, event)
         case _:
@@ -55,18 +59,84 @@ def _cancel(world: World, event: CallbackChangeRequested) -> None:
 
 
 def _call_now(world: World, event: CallbackChangeRequested) -> None:
-    """An agent makes the own callback before it is due, as the next call that the agent is offered."""
+    """It is made before it is due, as the next call of an agent who may make it."""
+    callback = _at_rest(world, event)
+    if callback is None:
+        return
+    if not callbacks.is_due(world, callback):
+        _refuse(world, event, "this customer may not be called now")
+        return
+    _grant(world, event, callback)
+    since = min(callback.waits_since, world.now)
+    callbacks.stand(world, evolve(callback, waits_since=since, rank=min(callback.rank, world.now - AHEAD_OF_ALL)))
+
+
+def _reschedule(world: World, event: CallbackChangeRequested) -> None:
+    """It rests until the new time, sooner or later than before, and then has the place that it had, if that is better."""
+    callback = _at_rest(world, event)
+    terms = callbacks.terms_of(world, callback.queue) if callback is not None else None
+    if callback is None:
+        return
+    if terms is None:
+        _refuse(world, event, f"queue {callback.queue} offers no callbacks")
+    elif event.not_before <= world.now:
+        _refuse(world, event, "the time has passed: choose a later one")
+    else:
+        rank = callbacks.place(world, callback.queue, callback.tier, event.not_before)
+        changed = evolve(
+            callback,
+            rank=min(callback.rank, rank),
+            waits_since=min(callback.waits_since, event.not_before),
+            expires_at=max(callback.expires_at, event.not_before + terms.keep_for),
+        )
+        _change(world, event, changed, rest=event.not_before - world.now)
+
+
+def _set_number(world: World, event: CallbackChangeRequested) -> None:
+    """The attempts at the former number count: the callback is the same."""
+    callback = _at_rest(world, event)
+    if callback is None:
+        return
+    who = callbacks.who_of(world, event.number)
+    reason = callbacks.unfit(world, callback.queue, event.number)
+    if not reason and who != callback.who:
+        reason = _number_taken(world, callback.queue, who)
+    if reason:
+        _refuse(world, event, reason)
+        return
+    changed = evolve(callback, number=plain(event.number), who=who)
+    _change(world, event, changed, rest=callbacks.left_to_rest(world, callback))
+
+
+def _at_rest(world: World, event: CallbackChangeRequested) -> Callback | None:
+    """The callback, unless it is over, another agent's, or being made now: then the request is refused."""
     callback = world.callbacks.get(event.callback)
-    if callback is None or callback.agent != event.agent:
+    if callback is None:
+        _refuse(world, event, "no such callback, or it is over", unknown=True)
+    elif event.agent and callback.agent != event.agent:
         _refuse(world, event, "no such callback of this agent, or it is over", unknown=True)
     elif callback.call:
         _refuse(world, event, "the customer is being called, or is on the line")
-    elif not callbacks.is_due(world, callback):
-        _refuse(world, event, "this customer may not be called now")
     else:
-        _grant(world, event, callback)
-        since = min(callback.waits_since, world.now)
-        callbacks.stand(world, evolve(callback, waits_since=since, rank=min(callback.rank, world.now - AHEAD_OF_ALL)))
+        return callback
+    return None
+
+
+def _change(world: World, event: CallbackChangeRequested, changed: Callback, *, rest: float) -> None:
+    _grant(world, event, changed)
+    world.emit(
+        CallbackChanged(
+            seq=world.next_seq(),
+            at=world.now,
+            queue=changed.queue,
+            callback=changed.id,
+            number=changed.number,
+            due=world.now + rest if rest > 0 else 0.0,
+            expires_at=changed.expires_at,
+            by=event.by,
+        )
+    )
+    callbacks.stand(world, changed, rest=rest)
 
 
 def _request(world: World, event: CallbackChangeRequested) -> None:
@@ -103,9 +173,13 @@ def _not_now(world: World, event: CallbackChangeRequested) -> str:
         return f"no such agent: {event.agent}"
     if event.tier and event.tier not in world.plan.queues[event.queue].routings:
         return f"no such tier: {event.tier}"
-    if world.callback_for(event.queue, who) is not None:
+    return _number_taken(world, event.queue, who)
+
+
+def _number_taken(world: World, queue: str, who: str) -> str:
+    if world.callback_for(queue, who) is not None:
         return "this number already has a callback in this queue"
-    inside = (call for call in world.calls.values() if call.visit is not None and call.visit.queue == event.queue)
+    inside = (call for call in world.calls.values() if call.visit is not None and call.visit.queue == queue)
     if any(callbacks.who_of(world, call.number) == who for call in inside):
         return "this number is waiting in the queue right now"
     return ""

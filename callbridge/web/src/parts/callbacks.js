@@ -1,4 +1,4 @@
-// Callbacks that are owed: make one, cancel one.
+// Callbacks that are owed: make one; have one made now, at another time or to another number; cancel one.
 
 import { useState } from "preact/hooks";
 import { post, segment } from "../net/api.js";
@@ -8,6 +8,7 @@ import { rowsOf } from "../pure/views.js";
 import { ActDialog } from "./dialog.js";
 import { html } from "./html.js";
 import { Empty } from "./marks.js";
+import { attempt } from "./notices.js";
 import { language, useText } from "./preferences.js";
 import { useStore } from "./store.js";
 import { useNow } from "./time.js";
@@ -15,6 +16,7 @@ import { useNow } from "./time.js";
 export function Callbacks({ known, session, queue }) {
   const t = useText();
   const [asked, setAsked] = useState(null);
+  const close = () => setAsked(null);
   const now = useNow();
   const speaks = useStore(language);
   if (!known.parts.callbacks) return null;
@@ -31,15 +33,33 @@ export function Callbacks({ known, session, queue }) {
       <tbody>${rows.map(
         (row) => html`<tr key=${row.id}><th scope="row">${row.number}</th><td>${row.queue}</td><td>${t(`callback.${row.state}`)}</td>
           <td>${moment(row.made_at, now, speaks)}</td><td>${moment(row.due, now, speaks)}</td><td>${count(row.attempts)}</td><td>${row.agent}</td>
-          <td class="acts">${may.supervise(session) &&
-          html`<button type="button" class="small" onClick=${() => setAsked(row)}>${t("callbacks.cancel")}</button>`}</td></tr>`,
+          <td class="acts">${may.supervise(session) && html`<${Acts} row=${row} ask=${(verb) => setAsked({ verb, row })} />`}</td></tr>`,
       )}</tbody></table></div>`}
-    ${asked === "new" && html`<${NewCallback} known=${known} queue=${queue} close=${() => setAsked(null)} />`}
-    ${asked &&
-    asked !== "new" &&
-    html`<${ActDialog} title=${t("callbacks.cancel")} verb=${t("callbacks.cancel")} danger close=${() => setAsked(null)}
-      send=${() => post(`/api/callbacks/${segment(asked.id)}/cancel`)}><p>${asked.number} · ${asked.queue}</p><//>`}
+    ${asked === "new" && html`<${NewCallback} known=${known} queue=${queue} close=${close} />`}
+    ${asked?.row && html`<${Change} ...${asked} close=${close} />`}
   </section>`;
+}
+
+/** Nothing but cancelling is possible while the customer is being called. */
+function Acts({ row, ask }) {
+  const t = useText();
+  const now = () => attempt(() => post(`/api/callbacks/${segment(row.id)}/call-now`), "callbacks.call_now.done");
+  const open = row.state !== "active";
+  return html`${open && html`<button type="button" class="small" onClick=${now}>${t("callbacks.call_now")}</button>`}
+    ${open && ["reschedule", "number"].map((verb) => html`<button type="button" class="small" key=${verb} onClick=${() => ask(verb)}>${t(`callbacks.act.${verb}`)}</button>`)}
+    <button type="button" class="small" onClick=${() => ask("cancel")}>${t("callbacks.act.cancel")}</button>`;
+}
+
+function Change({ verb, row, close }) {
+  const t = useText();
+  const send = ({ at, number }) =>
+    post(`/api/callbacks/${segment(row.id)}/${verb}`, { reschedule: { not_before: new Date(at).getTime() / 1000 }, number: { number } }[verb]);
+  return html`<${ActDialog} title=${t(`callbacks.act.${verb}`)} verb=${t(verb === "cancel" ? "callbacks.act.cancel" : "save")}
+    danger=${verb === "cancel"} close=${close} send=${send}>
+    <p>${row.number} · ${row.queue}</p>
+    ${verb === "reschedule" && html`<label>${t("callbacks.not_before")}<input type="datetime-local" name="at" required /></label>`}
+    ${verb === "number" && html`<label>${t("callbacks.number")}<input name="number" type="tel" required autocomplete="off" /></label>`}
+  <//>`;
 }
 
 function NewCallback({ known, queue, close }) {
