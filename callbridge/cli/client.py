@@ -132,6 +132,18 @@ class Client:
         """Close a calendar immediately, or return it to its opening hours."""
         return self._dict(self._request("POST", f"/api/hours/{_quoted(calendar)}", {"closed": closed}))
 
+    def closures(self) -> list[dict[str, Any]]:
+        """What is closed for a time, now or later."""
+        return self._list("/api/closures", "id")
+
+    def close_for(self, target: str, ends: float, **more: object) -> dict[str, Any]:
+        """Close a calendar, a queue or an entry (``queue:support``) until ``ends``."""
+        return self._dict(self._request("POST", "/api/closures", {"target": target, "ends": ends, **more}))
+
+    def reopen(self, closure: str) -> dict[str, Any]:
+        """End a closure."""
+        return self._dict(self._request("POST", f"/api/closures/{_quoted(closure)}/reopen", {}))
+
     def reload(self, *, dry_run: bool = False, force: bool = False) -> dict[str, Any]:
         """Reload the configuration from disk, or preview the changes."""
         wanted = {"dry_run": dry_run, "force": force}

@@ -12,7 +12,16 @@ from typing import Any, TypeAlias
 from callbridge.cli.argument_types import moment
 from callbridge.cli.client import Client
 from callbridge.cli.reload_table import reload_text
-from callbridge.cli.tables import agents_table, bypass_line, callbacks_table, calls_table, explained, hours_table, queues_table
+from callbridge.cli.tables import (
+    agents_table,
+    bypass_line,
+    callbacks_table,
+    calls_table,
+    closures_table,
+    explained,
+    hours_table,
+    queues_table,
+)
 from callbridge.settings.durations import seconds
 
 Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
@@ -51,6 +60,7 @@ def add(commands: Commands) -> None:
     _add_callbacks(commands)
     _add_bypass(commands)
     _add_hours(commands)
+    _add_closures(commands)
     _add_reload(commands)
     _add_step_down(commands)
     _add_top(commands)
@@ -115,6 +125,21 @@ def _add_hours(commands: Commands) -> None:
     hours.add_argument("calendar", nargs="?")
     hours.add_argument("act", nargs="?", choices=("close", "reopen"), metavar="close|reopen")
     hours.set_defaults(run=_hours, parser=hours)
+
+
+def _add_closures(commands: Commands) -> None:
+    closures = commands.add_parser(
+        "closures", help="list what is closed for a time; close a calendar, a queue or an entry; reopen it"
+    )
+    server(closures)
+    closures.add_argument("act", nargs="?", default="list", choices=("list", "add", "reopen"), metavar="list|add|reopen")
+    closures.add_argument(
+        "what", nargs="?", metavar="TARGET|CLOSURE", help="add: such as calendar:office; reopen: the closure ID"
+    )
+    closures.add_argument("begins", nargs="?", help="add: a time such as 2026-12-01T12:00, or now")
+    closures.add_argument("ends", nargs="?", type=moment, help="add: a time such as 2026-12-01T18:00")
+    closures.add_argument("--reason", default="", help="add: why")
+    closures.set_defaults(run=_closures, parser=closures)
 
 
 def _add_reload(commands: Commands) -> None:
@@ -297,10 +322,7 @@ def _callbacks(options: argparse.Namespace) -> int:
 
 def _callback_change(options: argparse.Namespace) -> dict[str, object]:
     if options.act == "reschedule":
-        try:
-            return {"not_before": moment(options.to)}
-        except argparse.ArgumentTypeError as wrong:
-            options.parser.error(str(wrong))
+        return {"not_before": parsed(options, moment, options.to)}
     return {"number": options.to} if options.act == "number" else {}
 
 
@@ -311,6 +333,33 @@ def _hours(options: argparse.Namespace) -> int:
     if options.act is None:
         options.parser.error("expected close or reopen")
     return show(options, client.close(options.calendar, options.act == "close"), lambda row: hours_table([row]))
+
+
+def _closures(options: argparse.Namespace) -> int:
+    client = client_of(options)
+    match options.act:
+        case "add" if options.ends is not None:
+            more = {"reason": options.reason} if options.reason else {}
+            if options.begins != "now":
+                more["begins"] = parsed(options, moment, options.begins)
+            return show(options, client.close_for(options.what, options.ends, **more), lambda row: closures_table([row]))
+        case "add":
+            options.parser.error("add needs what to close, from when and until when: add TARGET BEGINS ENDS")
+        case "reopen" if options.what and not options.begins:
+            return show(options, client.reopen(options.what), lambda row: f"reopened: {row.get('target')}")
+        case "reopen":
+            options.parser.error("reopen needs a closure ID: reopen CLOSURE (see the list)")
+        case _ if options.what:
+            options.parser.error("list takes no argument")
+    return show(options, client.closures(), closures_table)
+
+
+def parsed(options: argparse.Namespace, kind: Callable[[str], float], text: str) -> float:
+    """An argument that is of this type only beside some others. Ends the command when it is no such thing."""
+    try:
+        return kind(text)
+    except argparse.ArgumentTypeError as wrong:
+        options.parser.error(str(wrong))
 
 
 def _reload(options: argparse.Namespace) -> int:

@@ -102,6 +102,16 @@ def hours_table(rows: Iterable[JsonRow], *, colour: bool | None = None) -> str:
     return render(table, colour=colour)
 
 
+def closures_table(rows: Iterable[JsonRow], *, colour: bool | None = None) -> str:
+    """What is closed for a time, the next to begin first."""
+    table = table_of("closure", "closed", "from", "until", "now", "reason", "by")
+    for row in rows:
+        state = Text("closed" if row.get("closed") else "open", style="yellow" if row.get("closed") else "green")
+        times = [clock(row.get("begins")), clock(row.get("ends"))]
+        table.add_row(cell(row.get("id")), cell(row.get("target")), *times, state, cell(row.get("reason")), cell(row.get("by")))
+    return render(table, colour=colour)
+
+
 def callbacks_table(rows: Iterable[JsonRow], *, colour: bool | None = None) -> str:
     """Open callbacks, per queue in the order in which they will be made."""
     table = table_of("callback", "queue", "number", "tier", "state", "requested", "due", "expires", "attempts", "agent")

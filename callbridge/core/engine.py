@@ -21,7 +21,7 @@ from callbridge.core.calls import (
     talks,
     transferred_parties,
 )
-from callbridge.core.entities import agent_states, attempts, callbacks, device_records, legs, switches
+from callbridge.core.entities import agent_states, attempts, callbacks, closures, device_records, legs, switches
 from callbridge.core.flows import interpreter
 from callbridge.core.model import slices
 from callbridge.core.model.call import Phase
@@ -40,6 +40,7 @@ from callbridge.core.model.events import (
     CampaignRecalled,
     CampaignRequested,
     ClockMoved,
+    ClosureRequested,
     ContactsChanged,
     DayBegan,
     DeadlinePassed,
@@ -80,6 +81,7 @@ from callbridge.core.model.events import (
     RecordingEnded,
     RecordingScored,
     ReferralRead,
+    ReopeningRequested,
     RequestCarriedOut,
     ScriptAnswersGiven,
     StoreChanged,
@@ -229,6 +231,10 @@ def _apply(world: World, event: AnyEvent) -> None:
             campaigns.recalled(world, event)
         case SwitchTurned():
             switches.turned(world, event)
+        case ClosureRequested():
+            closures.requested(world, event)
+        case ReopeningRequested():
+            closures.reopened(world, event)
         case DeviceChanged():
             agent_states.device_changed(world, event.phone, event.state)
             transferred_parties.phone_changed(world, event.phone)
@@ -268,6 +274,7 @@ def _apply(world: World, event: AnyEvent) -> None:
         case ClockMoved():
             world.wall_offset = event.offset
             world.clock_moved_at = world.now
+            closures.clock_moved(world)
         case DayBegan():
             _day_began(world, event)
         case PlanChanged():
@@ -424,6 +431,10 @@ def _deadline_passed(world: World, event: DeadlinePassed) -> None:
                 callbacks.deadline_passed(world, callback)
         case "place":
             world.places.drop(event.id)
+        case "closure":
+            closure = world.closures.get(event.id)
+            if closure is not None:
+                closures.deadline_passed(world, closure)
         case "script_answers":
             row = world.script_answers.get(event.id)
             if row is not None:

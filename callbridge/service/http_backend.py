@@ -21,6 +21,7 @@ from callbridge.adapters.system.threads import Threads
 from callbridge.adapters.views.board import Board
 from callbridge.adapters.views.calendars import hours
 from callbridge.adapters.views.callbacks import callback_to, callbacks
+from callbridge.adapters.views.closures import closable, closures
 from callbridge.core.model.events import PinEntered, QualityMeasured, RequestCarriedOut, SubmittedEvent, TokenUsed
 from callbridge.core.model.facts import RequestRefused
 from callbridge.core.model.script_answers import ScriptAnswers
@@ -87,7 +88,15 @@ class HttpBackend:
 
     def hours(self) -> list[dict[str, object]]:
         """Every calendar as it is now."""
-        return hours(self._term.world, self._term.clock.now())
+        return hours(self._term.world)
+
+    def closures(self) -> list[dict[str, object]]:
+        """Every closure by date."""
+        return closures(self._term.world)
+
+    def closable(self) -> list[str]:
+        """All that can be closed."""
+        return closable(self._term.world)
 
     def callbacks(self) -> list[dict[str, object]]:
         """Every open callback."""

@@ -29,6 +29,7 @@ from callbridge.adapters.reports.contacts import ContactService
 from callbridge.adapters.views.board import Board
 from callbridge.adapters.views.calendars import hours
 from callbridge.adapters.views.callbacks import callback_to, callbacks
+from callbridge.adapters.views.closures import closable, closures
 from callbridge.adapters.views.reload_report import reload_report
 from callbridge.adapters.views.timelines import Timelines
 from callbridge.core.model.events import (
@@ -158,7 +159,13 @@ class ToyDesk:
         return self.busy.world.switches.get(name)
 
     def hours(self) -> list[dict[str, object]]:
-        return hours(self.busy.world, self.busy.now)
+        return hours(self.busy.world)
+
+    def closures(self) -> list[dict[str, object]]:
+        return closures(self.busy.world)
+
+    def closable(self) -> list[str]:
+        return closable(self.busy.world)
 
     def callbacks(self) -> list[dict[str, object]]:
         return callbacks(self.busy.world)

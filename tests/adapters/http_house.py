@@ -39,6 +39,7 @@ from callbridge.adapters.system.tasks import end
 from callbridge.adapters.views.board import Board
 from callbridge.adapters.views.calendars import hours
 from callbridge.adapters.views.callbacks import callback_to, callbacks
+from callbridge.adapters.views.closures import closable, closures
 from callbridge.adapters.views.reload_report import reload_report
 from callbridge.adapters.views.timelines import Timelines
 from callbridge.core.model.events import (
@@ -164,7 +165,13 @@ class House:
         return self.world.switches.get(name)
 
     def hours(self) -> list[dict[str, object]]:
-        return hours(self.world, self.clock.now())
+        return hours(self.world)
+
+    def closures(self) -> list[dict[str, object]]:
+        return closures(self.world)
+
+    def closable(self) -> list[str]:
+        return closable(self.world)
 
     def callbacks(self) -> list[dict[str, object]]:
         return callbacks(self.world)

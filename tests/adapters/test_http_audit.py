@@ -45,6 +45,8 @@ RECORDS = {
     "POST /api/quality/reviews/{id}/dispute": NOTED,
     "POST /api/quality/reviews/{id}/score": OWN_ROW,
     "POST /api/hours/{name}": SUBMITTED,
+    "POST /api/closures": SUBMITTED,
+    "POST /api/closures/{id}/reopen": SUBMITTED,
     "POST /api/bypass": SUBMITTED,
     "POST /api/reload": RELOAD,
     "POST /api/step-down": NOTED,
@@ -69,6 +71,7 @@ SUBMITS: list[tuple[str, dict[str, Any]]] = [
     ("callbacks", {"queue": "q0", "number": "+442079460000"}),
     ("campaigns/spring/start", {}),
     ("hours/q0", {"closed": True}),
+    ("closures", {"target": "calendar:q0", "ends": 9e9}),
     ("bypass", {"on": True}),
 ]
 

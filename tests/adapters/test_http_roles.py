@@ -129,6 +129,10 @@ MATRIX = {
     "GET /api/recordings/{id}": "sA",
     "GET /api/hours": "vsA",
     "POST /api/hours/{name}": "sA",
+    "GET /api/closures": "vsA",
+    "GET /api/closures/targets": "sA",
+    "POST /api/closures": "sA",
+    "POST /api/closures/{id}/reopen": "sA",
     "GET /api/bypass": "vsA",
     "POST /api/bypass": "A",
 }
@@ -204,7 +208,11 @@ async def test_a_role_may_do_what_the_matrix_says_and_nothing_else(
     path = route.path.replace("/campaigns/{name}", "/campaigns/spring").replace("/reports/{name}", "/reports/agents")
     path = path.replace("/walls/{name}", "/walls/front").replace("{name}", "q0")
     path = path.replace("/agents/{id}", "/agents/a0").replace("/calls/{id}", f"/calls/{call}")
-    path = path.replace("/callbacks/{id}", "/callbacks/none").replace("/reviews/{id}", "/reviews/1")
+    path = (
+        path.replace("/callbacks/{id}", "/callbacks/none")
+        .replace("/reviews/{id}", "/reviews/1")
+        .replace("/closures/{id}", "/closures/none")
+    )
     path = path.replace("/recordings/{id}", "/recordings/1-a0-0").replace("{callback}", "none").replace("{lead}", "1")
     before = len(desk.asked) + desk.reloads
     headers = {} if role is None else bearer(role)
@@ -468,6 +476,40 @@ async def test_a_callback_is_promised_shown_and_cancelled(desk: ToyDesk, client:
     assert await gone.json() == {"id": made["id"], "cancelled": True}
     assert (await client.post(path, json={}, headers=bearer(TokenRole.SUPERVISOR))).status == 404
     assert (desk.made.queue("q1") or {})["callbacks_waiting"] == 0
+
+
+@pytest.mark.parametrize(
+    ("wrong", "status"),
+    [
+        ({"target": "calendar:nowhere"}, 404),
+        ({"target": "queue:q1"}, 409),
+        ({"target": "q0"}, 400),
+        ({"target": "agent:a0"}, 400),
+        ({"ends": 5.0}, 409),
+        ({"ends": "soon"}, 400),
+        ({"reason": "a\nb"}, 400),
+        ({"reason": "x" * 201}, 400),
+    ],
+)
+async def test_a_closure_that_cannot_be_is_refused(client: Client, wrong: dict[str, object], status: int) -> None:
+    wanted = {"target": "calendar:q0", "begins": 10.0, "ends": 9e9} | wrong
+    assert (await client.post("/api/closures", json=wanted, headers=bearer(TokenRole.SUPERVISOR))).status == status
+
+
+async def test_a_closure_holds_is_listed_explained_and_ended(desk: ToyDesk, client: Client) -> None:
+    wanted = {"target": "queue:q0", "begins": desk.now(), "ends": desk.now() + 3600.0, "reason": "call me at +442079460123"}
+    made = await (await client.post("/api/closures", json=wanted, headers=bearer(TokenRole.SUPERVISOR))).json()
+    assert made == wanted | {"id": made["id"], "closed": True, "by": "boss", "made_at": ANY}
+    assert await (await client.get("/api/closures", headers=bearer(TokenRole.VIEWER))).json() == [made]
+    told = await (await client.get("/api/explain/queues/q0", headers=bearer(TokenRole.VIEWER))).json()
+    (line,) = [one["text"] for one in told["lines"] if one["code"] == "closed"]
+    assert line.startswith("queue q0 is closed for another 1 h, by boss: call me at ") and "460123" not in line
+    hours = await (await client.get("/api/hours", headers=bearer(TokenRole.VIEWER))).json()
+    assert hours[0]["open"], "the calendar itself is not closed"
+    path = f"/api/closures/{made['id']}/reopen"
+    assert (await client.post(path, json={}, headers=bearer(TokenRole.SUPERVISOR))).status == 200
+    assert (await client.post(path, json={}, headers=bearer(TokenRole.SUPERVISOR))).status == 404
+    assert await (await client.get("/api/closures", headers=bearer(TokenRole.VIEWER))).json() == []
 
 
 async def test_a_callback_has_another_time_and_number_and_is_made_now(desk: ToyDesk, client: Client) -> None:

@@ -23,6 +23,7 @@ from tests.adapters.worlds import PBX
 
 FRONT = {"Authorization": "Bearer front"}
 ALL = {"Authorization": "Bearer boss"}
+GONE = {"Authorization": "Bearer gone"}
 SETTINGS = HttpSettings(
     tokens=[
         ApiToken(name="front", role=TokenRole.SUPERVISOR, token="front", teams=("front",)),
@@ -124,6 +125,10 @@ RULES = {
     "GET /api/recordings/{id}": ROWS,
     "GET /api/hours": OPEN,
     "POST /api/hours/{name}": WHOLE,
+    "GET /api/closures": ROWS,
+    "GET /api/closures/targets": ROWS,
+    "POST /api/closures": ROWS,
+    "POST /api/closures/{id}/reopen": ROWS,
     "GET /api/bypass": OPEN,
     "POST /api/bypass": WHOLE,
 }
@@ -306,6 +311,26 @@ async def test_callbacks_are_made_changed_and_cancelled_in_the_teams_queues(desk
     assert await post("/api/callbacks", {"queue": "q0", "number": "+442079469999"}) == 200
     for act, body in (*changes.items(), ("cancel", {})):
         assert await post(f"/api/callbacks/{own}/{act}", body) == 200, act
+
+
+async def test_a_supervisor_of_a_team_closes_and_opens_the_teams_queues_only(desk: ToyDesk, client: Client) -> None:
+    async def post(path: str, headers: dict[str, str] = FRONT, **body: Any) -> tuple[int, dict[str, Any]]:
+        answer = await client.post(path, json=body, headers=headers)
+        return answer.status, await answer.json()
+
+    assert await get(client, "/api/closures/targets") == ["queue:q0"]
+    assert await get(client, "/api/closures/targets", ALL) == ["calendar:q0", "queue:q0", "entry:q0"]
+    for target in ("calendar:q0", "entry:q0", "queue:q1"):
+        assert (await post("/api/closures", target=target, ends=9e9))[0] == 403, target
+    status, own = await post("/api/closures", target="queue:q0", begins=5e9, ends=9e9, reason="<b>party</b>")
+    assert (status, own["target"], own["closed"], own["by"], own["reason"]) == (200, "queue:q0", False, "front", "<b>party</b>")
+    whole = [(await post("/api/closures", ALL, target=target, ends=9e9))[1] for target in ("calendar:q0", "entry:q0", "queue:q0")]
+    assert [row["target"] for row in await get(client, "/api/closures", GONE)] == ["calendar:q0", "entry:q0"]
+    assert len(await get(client, "/api/closures")) == 4
+    for row in (*whole[:2], {"id": "none"}):
+        assert (await post(f"/api/closures/{row['id']}/reopen"))[0] == 403
+    assert await post(f"/api/closures/{whole[2]['id']}/reopen") == (200, {"id": whole[2]["id"], "target": "queue:q0"})
+    assert (await post("/api/closures/none/reopen", ALL))[0] == 404
 
 
 async def test_campaigns_are_those_for_the_teams_queues(desk: ToyDesk, client: Client) -> None:

@@ -140,6 +140,8 @@ def test_every_kind_of_fact_about_calls_has_words() -> None:
     not_of_calls = {
         "agent_alerted",
         "switch_changed",
+        "closure_made",
+        "closure_ended",
         "difference_found",
         "application_replaced",
         "callback_changed",

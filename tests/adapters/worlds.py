@@ -78,7 +78,12 @@ def plan(queues: int = 3, agents: int = 12) -> Plan:
     def queue(number: int) -> QueuePlan:
         steps = (Step(parse(f"s{number} >= 3"), 20.0), Step(parse(f"s{number} >= 1"), None))
         routing = TierRouting(answer_within=20.0, head_start=0.0, steps=steps, then=None)
-        return QueuePlan(name=f"q{number}", routings={"standard": routing}, wrap_up=5.0, callback=CallbackTerms())
+        return QueuePlan(
+            name=f"q{number}",
+            routings={"standard": routing},
+            wrap_up=5.0,
+            callback=CallbackTerms(calendar="" if number else "q0"),
+        )
 
     def person(number: int) -> AgentPlan:
         skills = {f"s{number % queues}": 1 + number % 5, f"s{(number + 1) % queues}": 2}

@@ -301,6 +301,17 @@ class StandIn:
             return web.json_response({"agents": agents, "queues": queues})
         if path == "walls":
             return web.json_response([{"name": "floor", **self.layout}])
+        if path == "closures":
+            closed = {
+                "id": "cb-closure-1",
+                "target": "queue:support",
+                "begins": self.now,
+                "ends": self.now + 3600.0,
+                "closed": True,
+            }
+            return web.json_response([closed | {"reason": "staff meeting", "by": "maria", "made_at": self.now}])
+        if path == "closures/targets":
+            return web.json_response(["calendar:office", "queue:support"])
         if path == "hours":
             rows = [{"name": "office", "open": True, "closed": False, "by": "", "since": "", "opens": ""}]
             return web.json_response(rows)

@@ -317,6 +317,24 @@ async def test_a_supervisor_acts_on_callers_agents_calls_and_callbacks(opened: O
     assert bodies == [{"to": "queue:sales"}, {"to": "agent:1002"}, {}, {"phone": "PJSIP/1013"}, *changes, {}]
 
 
+async def test_a_supervisor_closes_a_queue_for_a_time_and_reopens_it(opened: Open, server: StandIn) -> None:
+    page = await shown(opened, server, "supervisor")
+    site = page.get_by_role("region", name="Opening hours and configuration")
+    await expect(site).to_contain_text("Queue support")
+    await expect(site).to_contain_text("closed now · staff meeting · maria")
+    await site.get_by_role("button", name="Reopen: Queue support").click()
+    await site.get_by_role("button", name="Close for a time").click()
+    dialog = page.get_by_role("dialog")
+    await dialog.get_by_label("What").select_option("queue:support")
+    await dialog.get_by_label("Until").fill("2030-01-02T15:30")
+    await dialog.get_by_label("Why").fill("<b>party</b>")
+    await dialog.get_by_role("button", name="Save").click()
+    await expect(dialog).to_have_count(0)
+    bodies = await until_asked(server, "closures/cb-closure-1/reopen", "closures")
+    ends = await page.evaluate("() => new Date('2030-01-02T15:30').getTime() / 1000")
+    assert bodies == [{}, {"target": "queue:support", "ends": ends, "reason": "<b>party</b>"}]
+
+
 async def test_an_explanation_is_one_click_away_and_escape_gives_the_focus_back(opened: Open, server: StandIn) -> None:
     page = await shown(opened, server, "supervisor")
     button = page.get_by_role("row", name=re.compile("460204")).get_by_role("button", name="Explain")

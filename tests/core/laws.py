@@ -9,6 +9,7 @@ from callbridge.core.model.agent import Agent, State, Work, eligible, published
 from callbridge.core.model.attempt import Attempt, AttemptStage, PendingBlock
 from callbridge.core.model.call import Call, Phase
 from callbridge.core.model.callback import Callback, KeptPlace
+from callbridge.core.model.closure import Closure
 from callbridge.core.model.facts import (
     AgentChanged,
     AnyFact,
@@ -99,13 +100,14 @@ def _group(row: Call | Callback, pbx: str, queue: str, tier: str, window: int, o
     return GroupKey(pbx, queue, tier, window, own, tuple(sorted(avoids)), tuple(sorted(row.rejected_by)), site)
 
 
-_Owed = Callback | KeptPlace | Attempt | PendingBlock | ScriptAnswers
+_Owed = Callback | Closure | KeptPlace | Attempt | PendingBlock | ScriptAnswers
 
 
 def check_deadlines(world: World, calls: list[Call], legs: list[Leg], agents: list[Agent]) -> None:
     """Every deadline of a row will be met."""
     rows: list[Call | Leg | Agent | FeatureCall | _Owed] = [*calls, *legs, *agents]
-    for table in (world.dialogues, world.callbacks, world.places, world.attempts, world.blocks, world.script_answers):
+    owed = (world.callbacks, world.closures, world.places, world.attempts, world.blocks, world.script_answers)
+    for table in (world.dialogues, *owed):
         rows += table.rows().values()
     deadlines = [row.deadline for row in rows if row.deadline is not None]
     deadlines += [call.announcing.at for call in calls if call.announcing is not None and call.announcing.at is not None]

@@ -9,6 +9,7 @@
     campaign spring support connect_within=2 [amd]   its message is the flow campaign:spring
     lead kim +442079460001
     outside PJSIP/{number}@trunk
+    calendar office                                  always open; a queue's closed=office:general names where it leads
 
 A flow begins at its first node, and is an entry of its own name.
 """
@@ -17,12 +18,15 @@ from __future__ import annotations
 
 from dataclasses import replace
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from callbridge.core.model.attempt import Lead
+from callbridge.core.model.calendar import MINUTES_A_DAY, Calendar
 from callbridge.core.model.dial_rules import DialLimits
 from callbridge.core.model.flow import (
     CallbackNode,
     CollectNode,
+    Condition,
     DoNotCallNode,
     Flow,
     GoodbyeNode,
@@ -39,6 +43,7 @@ from callbridge.core.model.plan import (
     CampaignPlan,
     ConnectMode,
     DialMode,
+    OverflowRule,
     Plan,
     QueuePlan,
     SurveyPlan,
@@ -51,7 +56,7 @@ from callbridge.core.model.plan import (
 from callbridge.core.pacing.budget import Rules
 from tests.core.story import agent, plan, queue, routing
 
-WORDS = frozenset({"queue", "agent", "node", "survey", "campaign", "lead", "outside"})
+WORDS = frozenset({"queue", "agent", "node", "survey", "campaign", "lead", "outside", "calendar"})
 LIMITS = DialLimits(retry={"busy": 600.0, "no_answer": 3600.0, "abandoned": 600.0, "unknown": 600.0})
 ANY_NUMBER = ("X.", "+X.")
 
@@ -67,6 +72,7 @@ class SetUp:
         self._flows: dict[str, dict[str, Node]] = {}
         self._surveys: dict[str, SurveyPlan] = {}
         self._campaigns: dict[str, CampaignPlan] = {}
+        self._calendars: dict[str, Calendar] = {}
         self._outside = ""
 
     def read(self, line: str, words: list[str]) -> None:
@@ -86,6 +92,8 @@ class SetUp:
                 self._campaigns[name] = _campaign(name, served_by, rest)
             case ["lead", name, number]:
                 self.leads[name] = Lead(id=len(self.leads) + 1, number=number, name=name)
+            case ["calendar", name]:
+                self._calendars[name] = Calendar(name=name, zone=ZoneInfo("UTC"), week=(((0, MINUTES_A_DAY),),) * 7)
             case ["outside", dial]:
                 self._outside = dial
             case _:
@@ -102,6 +110,7 @@ class SetUp:
             made,
             flows=flows,
             entries={**made.entries, **{name: ToFlow(name) for name in flows if ":" not in name}},
+            calendars=self._calendars,
             surveys=self._surveys,
             campaigns=self._campaigns,
             outside=self._outside,
@@ -136,6 +145,9 @@ def _queue_settings(given: dict[str, str]) -> dict[str, object]:
                 made[key] = replace(terms, greeting="here-we-are")
             case "survey":
                 made[key] = value
+            case "closed":
+                calendar, _, to = value.partition(":")
+                made["overflow"] = (OverflowRule(Condition(closed=calendar), ToQueue(to), "closed"),)
             case _:
                 made[key] = float(value)
     return made

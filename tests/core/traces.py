@@ -30,6 +30,7 @@ from callbridge.core.model.events import (
     CallRequest,
     CallRequested,
     CampaignRequested,
+    ClosureRequested,
     DeviceChanged,
     DigitPressed,
     LeadsFound,
@@ -47,6 +48,7 @@ from callbridge.core.model.events import (
     PbxLost,
     PlaybackEnded,
     RecordingEnded,
+    ReopeningRequested,
     SeenLeg,
 )
 from callbridge.core.model.facts import AnyFact
@@ -223,6 +225,15 @@ class Trace:
                 to = {"starts": Running.RUNNING, "pauses": Running.PAUSED, "stops": Running.STOPPED}[what]
                 story.happens(CampaignRequested(at=now, campaign=campaign, to=to, by=who))
                 yield
+            case [who, "closes", target, "from", begins, "to", ends]:
+                kind, _, name = target.partition(":")
+                times = {"begins": START + float(begins), "ends": START + float(ends)}
+                story.happens(ClosureRequested(at=now, kind=kind, name=name, by=who, **times))
+                yield
+            case [who, "reopens", target]:
+                closure = next(one.id for one in story.world.closures.values() if one.target == target)
+                story.happens(ReopeningRequested(at=now, closure=closure, by=who))
+                yield
             case ["the", "ledger", *what]:
                 story.happens(self._ledger(what))
                 yield
@@ -297,6 +308,8 @@ class Trace:
         world = self.story.world
         for callback in world.callbacks.values():
             self.names[callback.id] = f"{callback.name}'s callback"
+        for closure in world.closures.values():
+            self.names[closure.id] = f"closure of {closure.target}"
         for attempt in world.attempts.values():
             self.names[attempt.id] = f"{attempt.lead.name}'s attempt"
         for call in world.calls.values():

@@ -325,6 +325,19 @@ def _switch_changed(fact: Envelope, data: Fields, _people: People) -> Iterator[H
     yield _change(fact, data, "switch", {"request": data["switch"], "target": "on" if data["on"] else "off"})
 
 
+def _closure_made(fact: Envelope, data: Fields, _people: People) -> Iterator[HistoryChange]:
+    details = json.dumps({name: data[name] for name in ("closure", "begins", "ends")})
+    values = {"request": "close", "target": data["target"], "reason": data["reason"], "details": details}
+    yield _change(fact, data, "closure", values)
+
+
+def _closure_ended(fact: Envelope, data: Fields, _people: People) -> Iterator[HistoryChange]:
+    """One that ended by itself is no change by anybody."""
+    if data["outcome"] == "reopened":
+        details = json.dumps({"closure": data["closure"]})
+        yield _change(fact, data, "closure", {"request": "reopen", "target": data["target"], "details": details})
+
+
 def _campaign_changed(fact: Envelope, data: Fields, _people: People) -> Iterator[HistoryChange]:
     yield _change(fact, data, "campaign", {"campaign": data["campaign"], "request": data["state"], "reason": data["reason"]})
 
@@ -409,6 +422,8 @@ _ROWS: dict[str, _Told] = {
     "request_granted": _request,
     "request_refused": _request,
     "switch_changed": _switch_changed,
+    "closure_made": _closure_made,
+    "closure_ended": _closure_ended,
     "campaign_changed": _campaign_changed,
     "callback_refused": _callback_refused,
     "queue_renamed": _queue_renamed,

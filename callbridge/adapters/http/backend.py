@@ -75,6 +75,12 @@ class Backend(Protocol):
     def hours(self) -> list[dict[str, object]]:
         """The present state of every calendar."""
 
+    def closures(self) -> list[dict[str, object]]:
+        """Every closure by date, the next to begin first."""
+
+    def closable(self) -> list[str]:
+        """All that can be closed, as ``kind:name``."""
+
     def callbacks(self) -> list[dict[str, object]]:
         """Every open callback, in the order in which they will be made."""
 

@@ -15,6 +15,7 @@ from callbridge.adapters.facts.privacy import scrub
 from callbridge.adapters.http.scope import WHOLE_FLOOR, Scope
 from callbridge.adapters.redis.timeline_archive import TimelineArchive
 from callbridge.adapters.views.board import Board
+from callbridge.adapters.views.closures import explain_closed
 from callbridge.adapters.views.explain_agent import MAX_LOOKED_AT, alerting, explain_agent
 from callbridge.adapters.views.explain_queue import explain_queue, explain_waiter
 from callbridge.adapters.views.phrasing import ExplainedLine, count, span
@@ -185,7 +186,8 @@ class Explainer:
                     (f"in flow {call.flow_position.flow}", f"at {call.flow_position.node}" if call.flow_position.node else ""),
                 )
             )
-            return (ExplainedLine(code="flow", text=f"now {place} for {span(now - call.flow_position.began_at)}", at=now),)
+            text = f"now {place} for {span(now - call.flow_position.began_at)}"
+            return (ExplainedLine(code="flow", text=text, at=now), *self._closed(call))
         lines = list[ExplainedLine]()
         if call.segment is not None:
             talked = span(now - call.segment.began_at)
@@ -193,10 +195,13 @@ class Explainer:
         if call.standing is not None:
             line = in_order(self._world, by_queue(self._world.calls.rows().values())[call.standing.queue])
             (found,) = (one for one in line if one.call.id == name)
-            lines += explain_waiter(self._world, found, now, show=self._show)
+            lines += [*explain_waiter(self._world, found, now, show=self._show), *self._closed(call)]
         if lines:
             return lines
         return (ExplainedLine(code=call.phase.value, text=f"now {call.phase.value}", at=now),)
+
+    def _closed(self, call: Call) -> Iterable[ExplainedLine]:
+        return explain_closed(self._world, call.visit.queue if call.visit is not None else "", call.entry, self._show)
 
 
 def _heads(calls: Iterable[Call], most: int) -> tuple[Lines, dict[str, int]]:

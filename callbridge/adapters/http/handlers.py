@@ -21,6 +21,7 @@ from callbridge.adapters.http.encodings import plain_only
 from callbridge.adapters.http.events import Readers, stream
 from callbridge.adapters.http.explain_routes import MAX_WAITING_SHOWN
 from callbridge.adapters.http.feed import EventFeed, Wanted
+from callbridge.adapters.http.hours_routes import HoursHandlers
 from callbridge.adapters.http.limited import OUTSIDE
 from callbridge.adapters.http.limits import Refusals
 from callbridge.adapters.http.log_in import LogIns
@@ -43,7 +44,6 @@ from callbridge.adapters.http.request_bodies import (
     BODY_LIMIT,
     BlockBody,
     Body,
-    ClosedBody,
     ConsultBody,
     DispositionBody,
     LeadsBody,
@@ -77,7 +77,7 @@ from callbridge.core.model.events import (
     TokenUsed,
 )
 from callbridge.core.model.plan import ToAgent
-from callbridge.core.model.switch import BYPASS, closing
+from callbridge.core.model.switch import BYPASS
 
 
 def make_app(settings: HttpSettings, backend: Backend, probes: Probes, feed: EventFeed, pages: Path = DIST) -> web.Application:
@@ -104,6 +104,7 @@ def make_app(settings: HttpSettings, backend: Backend, probes: Probes, feed: Eve
         ViewHandlers(backend, log_ins, settings.limits, refusals),
         CallbackHandlers(backend),
         CustomerHandlers(backend),
+        HoursHandlers(backend),
         QualityHandlers(backend.quality()),
         RecordingHandlers(backend.recordings()),
         phones,
@@ -446,19 +447,6 @@ class _Handlers(ProbeHandlers):
         if all(row["name"] != name for row in self._campaigns()):
             raise Problem(404, "no such campaign") if caller().scope.whole else Problem(403, OUTSIDE)
         return name
-
-    async def hours(self, _request: web.Request) -> web.Response:
-        return web.json_response(self._backend.hours())
-
-    async def close_hours(self, request: web.Request) -> web.Response:
-        name, by = request.match_info["name"], caller().by
-        if all(row["name"] != name for row in self._backend.hours()):
-            raise Problem(404, "no such calendar")
-        body = await body_of(request, ClosedBody)
-        check_granted(
-            await self._backend.submit(SwitchTurned(at=self._backend.now(), switch=closing(name), on=body.closed, by=by))
-        )
-        return web.json_response(next(row for row in self._backend.hours() if row["name"] == name))
 
     async def bypass(self, _request: web.Request) -> web.Response:
         switch = self._backend.switch(BYPASS)

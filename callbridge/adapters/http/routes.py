@@ -13,6 +13,7 @@ from callbridge.adapters.http.accounts import TokenRole
 from callbridge.adapters.http.callback_routes import CALLBACK_ROUTES
 from callbridge.adapters.http.customer_routes import CUSTOMER_ROUTES
 from callbridge.adapters.http.explain_routes import MAX_WAITING_SHOWN
+from callbridge.adapters.http.hours_routes import HOURS_ROUTES
 from callbridge.adapters.http.limited import Limited
 from callbridge.adapters.http.phone_routes import PHONE_ROUTES
 from callbridge.adapters.http.quality_routes import QUALITY_ROUTES
@@ -383,24 +384,7 @@ ROUTES: tuple[Route, ...] = (
     *CUSTOMER_ROUTES,
     *QUALITY_ROUTES,
     *RECORDING_ROUTES,
-    get(
-        "/api/hours",
-        "hours",
-        "list calendars and whether each is open",
-        list[response_bodies.CalendarView],
-        roles=WATCHERS,
-        limited=Limited.OPEN,
-    ),
-    post(
-        "/api/hours/{name}",
-        "close_hours",
-        "close a calendar immediately, or return it to its opening hours",
-        response_bodies.CalendarView,
-        roles=SUPERVISORS,
-        body=request_bodies.ClosedBody,
-        faults=(404, 409, 504),
-        limited=Limited.WHOLE_FLOOR,
-    ),
+    *HOURS_ROUTES,
     get("/api/bypass", "bypass", "get the bypass state", response_bodies.SwitchView, roles=WATCHERS, limited=Limited.OPEN),
     post(
         "/api/bypass",

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 
 from callbridge.adapters.facts.privacy import scrub
 from callbridge.adapters.views import barred
+from callbridge.adapters.views.closures import explain_closed
 from callbridge.adapters.views.phrasing import ExplainedLine, count, lacking, some, span
 from callbridge.adapters.views.waiters import MAX_AGENTS_NAMED, Lines, Show, Waiter, by_queue, in_force, in_order, system_state
 from callbridge.core.model.agent import Agent, Intent, eligible, published
@@ -26,7 +27,7 @@ def explain_queue(
     queue = world.plan.queues.get(name)
     if queue is None:
         return None
-    lines = [*system_state(world), *_staff(world, queue)]
+    lines = [*system_state(world), *explain_closed(world, name, show=show), *_staff(world, queue)]
     calls = by_queue(world.calls.rows().values()) if calls is None else calls
     inside = calls.get(name, ())
     if not inside:

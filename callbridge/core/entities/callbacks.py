@@ -6,7 +6,7 @@ An attempt (one dialling of one number) is made at most once: it is counted befo
 
 from __future__ import annotations
 
-from callbridge.core.entities import agent_states, attempts, avoided, conditions
+from callbridge.core.entities import agent_states, attempts, avoided, hours
 from callbridge.core.model.call import Call, VisitOutcome
 from callbridge.core.model.callback import Callback, KeptPlace, place_key
 from callbridge.core.model.facts import CallbackEnded, CallbackMoved, CallbackRefused, CallbackRequested, CallbackTried
@@ -20,6 +20,8 @@ from callbridge.core.model.world import World
 
 CLOSED_CHECK = 3600.0
 """Seconds until the next check whether customers may be called, if no calendar says when."""
+REOPENED_CHECK = 60.0
+"""The same while the calendar is closed by hand."""
 UNSENT_CALLBACK_REST = 5.0
 """Seconds until the next try when the dialling never left us."""
 
@@ -109,15 +111,13 @@ def may_dial(plan: Plan, number: str) -> bool:
 
 def is_due(world: World, callback: Callback) -> bool:
     """May the customer be called now?"""
-    terms = terms_of(world, callback.queue)
     return (
-        terms is not None
-        and bool(world.plan.outside)
+        bool(world.plan.outside)
         and not world.unsaved
         and world.now < callback.expires_at
         and not is_listed(world, callback.who)
         and may_dial(world.plan, callback.number)
-        and may_call(world, terms)
+        and may_call(world, callback.queue)
     )
 
 
@@ -202,7 +202,7 @@ def stand(world: World, callback: Callback, *, rest: float = 0.0) -> Callback:
         return _queue_removed(world, callback, rest)
     until = world.now + rest if rest > 0 else None
     if until is None and not is_due(world, callback):
-        until = world.now + UNSENT_CALLBACK_REST if world.unsaved else _opens(world, terms_of(world, callback.queue))
+        until = world.now + UNSENT_CALLBACK_REST if world.unsaved else _opens(world, callback.queue)
     window = min(routing.window_at(world.now - callback.waits_since), len(routing.steps) - 1)
     ends = routing.window_ends(window)
     due = [callback.expires_at, until]
@@ -287,16 +287,21 @@ def left_to_rest(world: World, callback: Callback) -> float:
     return max(0.0, callback.rests_until - world.now) if callback.rests_until is not None else 0.0
 
 
-def may_call(world: World, terms: CallbackTerms) -> bool:
-    """Is it a time at which customers may be called?"""
-    return not terms.calendar or conditions.is_open(world, terms.calendar)
+def may_call(world: World, queue: str) -> bool:
+    """Is it a time at which the queue's customers may be called?"""
+    terms = terms_of(world, queue)
+    return terms is not None and (not terms.calendar or hours.is_open(world, terms.calendar, queue=queue))
 
 
-def _opens(world: World, terms: CallbackTerms | None) -> float:
-    calendar = world.plan.calendars.get(terms.calendar) if terms is not None else None
-    opens = calendar.opens_after(world.now + world.wall_offset) if calendar is not None else None
-    wait = opens - world.wall_offset - world.now if opens is not None else 0.0
-    return world.now + (wait if 0 < wait < CLOSED_CHECK else CLOSED_CHECK)
+def _opens(world: World, queue: str) -> float:
+    """When to look again whether they may: soon where somebody closed it, who may open it at any moment."""
+    terms = terms_of(world, queue)
+    if terms is None or not terms.calendar:
+        return world.now + CLOSED_CHECK
+    most = REOPENED_CHECK if hours.closed_by_hand(world, terms.calendar, queue=queue) else CLOSED_CHECK
+    opens = hours.opens_after(world, terms.calendar, queue=queue)
+    wait = opens - hours.wall(world) if opens is not None else 0.0
+    return world.now + (wait if 0 < wait < most else most)
 
 
 def deadline_passed(world: World, callback: Callback) -> None:

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from callbridge.core.entities import avoided, estimates
-from callbridge.core.entities.switches import is_on
+from callbridge.core.entities import avoided, estimates, hours
 from callbridge.core.model.call import Call
 from callbridge.core.model.flow import Condition, fits
-from callbridge.core.model.switch import closing
 from callbridge.core.model.world import World
-from callbridge.core.model.world_view import WorldView
 
 _ROUNDING = 1e-6
 
@@ -19,8 +16,8 @@ def holds(world: World, call: Call, when: Condition) -> bool:
     return (
         (not when.tiers or call.tier in when.tiers)
         and (not when.languages or call.language in when.languages)
-        and (not when.open or is_open(world, when.open))
-        and (not when.closed or not is_open(world, when.closed))
+        and (not when.open or hours.is_open_to(world, call, when.open))
+        and (not when.closed or not hours.is_open_to(world, call, when.closed))
         and (when.waited is None or _waited(world, call) >= when.waited - _ROUNDING)
         and (not when.value or _value_fits(call, when))
         and (when.agents is None or _staffed(world, call, queue) <= when.agents)
@@ -29,22 +26,13 @@ def holds(world: World, call: Call, when: Condition) -> bool:
     )
 
 
-def is_open(world: WorldView, name: str) -> bool:
-    """Is the calendar open now? Not while its emergency closure is on. A calendar that was removed counts as open."""
-    calendar = world.plan.calendars.get(name)
-    if is_on(world, closing(name)):
-        return False
-    return calendar is None or calendar.is_open(world.now + world.wall_offset)
-
-
 def next_look(world: World, call: Call, when: Condition) -> float | None:
     """When the clock alone may make the condition hold; None when only other news can."""
     moments = []
     if when.waited is not None and call.visit is not None:
         moments.append(call.visit.began_at + when.waited)
     for name in (when.open, when.closed):
-        calendar = world.plan.calendars.get(name)
-        change = calendar.changes_after(world.now + world.wall_offset) if calendar is not None else None
+        change = hours.changes_after(world, call, name) if name else None
         if change is not None:
             moments.append(change - world.wall_offset)
     return min((moment for moment in moments if moment > world.now), default=None)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from callbridge.core.entities import agent_states, attempts, callbacks, legs
+from callbridge.core.entities import agent_states, attempts, callbacks, hours, legs
 from callbridge.core.model.attempt import AttemptMove, Lead, Running
 from callbridge.core.model.call import Call, Move, after
 from callbridge.core.model.dial_rules import is_open
@@ -111,6 +111,10 @@ def held_back(world: World, campaign: str) -> str:
         return "the wall clock was changed"
     if world.plan.pbx_of_campaign(campaign) in world.down:
         return "the link to the PBX is down"
+    plan = world.plan.campaigns.get(campaign)
+    calendar = plan.limits.calendar if plan is not None else None
+    if calendar is not None and hours.closed_by_hand(world, calendar.name, queue=plan.queue if plan is not None else ""):
+        return f"calendar {calendar.name} was closed by hand"
     return ""
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from callbridge.core.entities import attempts, callbacks, conditions
+from callbridge.core.entities import attempts, callbacks, conditions, hours
 from callbridge.core.flows import exits, lookups, surveys, voicemail
 from callbridge.core.flows.position import knowing, put, stop_prompt
 from callbridge.core.model.call import Call, NodeActivity
@@ -74,7 +74,7 @@ def arrive(world: World, call: Call, flow: Flow, name: str, key: str = "") -> No
             case SetNode():
                 call, name = _set(call, node), node.next
             case HoursNode():
-                name = node.open if conditions.is_open(world, node.calendar) else node.closed
+                name = node.open if hours.is_open_to(world, call, node.calendar) else node.closed
             case BranchNode():
                 name = next((to for when, to in node.cases if conditions.holds(world, call, when)), node.otherwise)
             case CallbackNode():

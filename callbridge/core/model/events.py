@@ -435,6 +435,27 @@ class SwitchTurned(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ClosureRequested(Event):
+    """Close a ``calendar``, a ``queue`` or an ``entry`` (``kind``) of this name. ``begins`` and ``ends``: epoch seconds of the
+    clock on the wall."""
+
+    kind: str
+    name: str
+    begins: float
+    ends: float
+    reason: str = ""
+    by: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReopeningRequested(Event):
+    """End a closure before its time, or before it has begun."""
+
+    closure: str
+    by: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DeviceChanged(Event):
     """AMI DeviceStateChange; ``state`` as Asterisk spells it (NOT_INUSE, INUSE, UNAVAILABLE, ...)."""
 
@@ -590,7 +611,7 @@ class PbxHeard(Event):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeadlinePassed(Event):
     """The runtime took a due deadline out of the world: kind (``call``, ``leg``, ``agent``, ``feature``,
-    ``announcing``, ``callback``, ``place``, ``attempt``, ``block``,
+    ``announcing``, ``callback``, ``place``, ``attempt``, ``block``, ``closure``,
     ``campaign``, ``review``, ``slice``) and id of its owner."""
 
     kind: str
@@ -747,6 +768,8 @@ SubmittedEvent = (
     | NoteRequested
     | ScriptAnswersGiven
     | SwitchTurned
+    | ClosureRequested
+    | ReopeningRequested
 )
 """Requests from outside, each of which the core carries out or refuses."""
 

@@ -599,6 +599,29 @@ class SwitchChanged(Fact):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ClosureMade(Fact):
+    """``by`` closed the ``target`` (``calendar:office``, ``queue:support``, ``entry:sales``) from ``begins`` until ``ends``,
+    epoch seconds."""
+
+    closure: Plain
+    target: Plain
+    begins: float
+    ends: float
+    reason: FreeText
+    by: Plain
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClosureEnded(Fact):
+    """``outcome``: ``over``, its time has passed; or ``reopened`` by somebody before that."""
+
+    closure: Plain
+    target: Plain
+    outcome: Plain
+    by: Plain = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ConfigReloaded(Fact):
     """Audit: ``by`` reloaded the configuration. ``details``: a JSON list of what has changed, objects with ``key`` and, as
     texts and without secrets, ``old`` and ``new`` (null: not there)."""
@@ -799,6 +822,8 @@ AnyFact = (
     | RequestRefused
     | RequestGranted
     | SwitchChanged
+    | ClosureMade
+    | ClosureEnded
     | CampaignChanged
     | AttemptMade
     | AttemptEnded

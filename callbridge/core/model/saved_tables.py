@@ -16,6 +16,7 @@ from callbridge.core.model.agent import Agent
 from callbridge.core.model.attempt import Attempt, Campaign, PendingBlock
 from callbridge.core.model.call import Call
 from callbridge.core.model.callback import Callback, KeptPlace
+from callbridge.core.model.closure import Closure
 from callbridge.core.model.leg import Leg
 from callbridge.core.model.score_cursor import ScoreCursor
 from callbridge.core.model.script_answers import ScriptAnswers
@@ -49,6 +50,7 @@ class SavedTables:
     calls: Annotated[Table[Call], _Saved(kind="call", present=True)]
     tallies: Annotated[Table[Tally], _Saved(kind="tally", key=_tally, present=True)]
     switches: Annotated[Table[Switch], _Saved(kind="switch")]
+    closures: Annotated[Table[Closure], _Saved(kind="closure")]
     callbacks: Annotated[Table[Callback], _Saved(kind="callback", formerly="promises")]
     places: Annotated[Table[KeptPlace], _Saved(kind="place")]
     campaigns: Annotated[Table[Campaign], _Saved(kind="campaign")]

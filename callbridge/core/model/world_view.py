@@ -11,6 +11,7 @@ from callbridge.core.model.attempt import Attempt, Campaign
 from callbridge.core.model.call import Call
 from callbridge.core.model.callback import Callback
 from callbridge.core.model.campaign_state import CampaignState
+from callbridge.core.model.closure import Closure
 from callbridge.core.model.device_record import DeviceRecord
 from callbridge.core.model.leg import Leg
 from callbridge.core.model.matcher import GroupKey
@@ -92,6 +93,9 @@ class WorldView(Protocol):
 
     @property
     def switches(self) -> TableView[Switch]: ...
+
+    @property
+    def closures(self) -> TableView[Closure]: ...
 
     @property
     def score_cursors(self) -> TableView[ScoreCursor]: ...

@@ -39,6 +39,10 @@ def carry(world: World) -> None:
             _carry_callback(world, world.callbacks[callback.id], names)
     for place in world.places.values():
         _carry_place(world, place, names)
+    for closure in world.closures.values():
+        now = {"queue": names.get(closure.name, closure.name), "entry": world.plan.entry_named(closure.name)}
+        if closure.kind in now and now[closure.kind] != closure.name:
+            world.closures.put(closure.id, evolve(closure, name=now[closure.kind]))
     for agent in world.agents.values():
         if agent.wrap_queue in names:
             world.agents.put(agent.id, evolve(agent, wrap_queue=names[agent.wrap_queue]))

@@ -3,6 +3,7 @@
 import { useEffect, useState } from "preact/hooks";
 import { get, post, segment } from "../net/api.js";
 import { may } from "../pure/routes.js";
+import { Closures } from "./closures.js";
 import { ActDialog, Dialog, problemText } from "./dialog.js";
 import { html } from "./html.js";
 import { attempt, say } from "./notices.js";
@@ -40,6 +41,7 @@ export function Site({ session }) {
           html`<button type="button" class="small" onClick=${() => close(row)}>${t(row.closed ? "site.follow_hours" : "site.close_now")}</button>`}</li>`,
       )}
     </ul>
+    <${Closures} session=${session} changed=${look} />
     <div class="row">
       ${bypass && html`<span>${t(bypass.on ? "bypass.is_on" : "bypass.is_off")}</span>`}
       ${bypass &&

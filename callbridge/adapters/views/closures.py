@@ -1,0 +1,69 @@
+"""Closures by date as others see them: what is closed, from when until when, by whom and why."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from callbridge.adapters.facts.privacy import scrub
+from callbridge.adapters.views.phrasing import ExplainedLine, span
+from callbridge.adapters.views.waiters import Show
+from callbridge.core.entities.hours import wall
+from callbridge.core.entities.switches import is_on
+from callbridge.core.model import calendars_asked
+from callbridge.core.model.closure import Closure
+from callbridge.core.model.switch import closing
+from callbridge.core.model.world_view import WorldView
+
+SOON = 86_400.0
+"""Seconds ahead for which explanations mention a closure that has not begun."""
+
+
+def closures(world: WorldView) -> list[dict[str, object]]:
+    """Every closure, the next to begin first."""
+    return [_row(world, one) for one in sorted(world.closures.values(), key=lambda one: (one.begins, one.target, one.id))]
+
+
+def closable(world: WorldView) -> list[str]:
+    """All that can be closed, as ``kind:name``: calendars, and the queues and entries that depend on one."""
+    plan = world.plan
+    calendars = (f"calendar:{name}" for name in sorted(plan.calendars))
+    queues = (f"queue:{name}" for name in sorted(plan.queues) if calendars_asked.of_queue(plan, name))
+    entries = (f"entry:{name}" for name in sorted(plan.entries) if calendars_asked.of_entry(plan, name))
+    return [*calendars, *queues, *entries]
+
+
+def explain_closed(world: WorldView, queue: str, entry: str = "", show: Show = scrub) -> Iterator[ExplainedLine]:
+    """What is closed by hand, now or within a day, for callers in this queue who came by this entry."""
+    plan, now = world.plan, wall(world)
+    calendars = calendars_asked.of_queue(plan, queue) | (calendars_asked.of_entry(plan, entry) if entry else frozenset())
+    for name in sorted(calendars):
+        switch = world.switches.get(closing(name))
+        if switch is not None and is_on(world, switch.id):
+            yield ExplainedLine(code="closed", text=f"calendar {name} was closed by hand{_by(switch.by)}")
+    concerned = {*(("calendar", name) for name in calendars), ("queue", queue), ("entry", plan.entry_named(entry))}
+    for one in sorted(world.closures.values(), key=lambda one: one.begins):
+        if (one.kind, one.name) in concerned and one.begins < now + SOON:
+            why = f": {show(one.reason)}" if one.reason else ""
+            if one.holds(now):
+                text = f"{one.kind} {one.name} is closed for another {span(one.ends - now)}{_by(one.by)}{why}"
+                yield ExplainedLine(code="closed", text=text)
+            else:
+                text = f"{one.kind} {one.name} will be closed in {span(one.begins - now)}{_by(one.by)}{why}"
+                yield ExplainedLine(code="closes", text=text)
+
+
+def _by(name: str) -> str:
+    return f", by {name}" if name else ""
+
+
+def _row(world: WorldView, one: Closure) -> dict[str, object]:
+    return {
+        "id": one.id,
+        "target": one.target,
+        "begins": one.begins,
+        "ends": one.ends,
+        "closed": one.holds(wall(world)),
+        "reason": one.reason,
+        "by": one.by,
+        "made_at": one.made_at,
+    }

@@ -1,0 +1,121 @@
+"""Closures by date: made and ended by people, and over when their time is."""
+
+from __future__ import annotations
+
+from callbridge.core.entities.hours import wall
+from callbridge.core.model import calendars_asked
+from callbridge.core.model.closure import KINDS, Closure
+from callbridge.core.model.events import ClosureRequested, ReopeningRequested
+from callbridge.core.model.facts import ClosureEnded, ClosureMade, RequestRefused
+from callbridge.core.model.rows import evolve
+from callbridge.core.model.world import World
+
+MOST = 500
+"""Closures at a time, so that a program that goes wrong does not fill the world."""
+
+
+def requested(world: World, event: ClosureRequested) -> None:
+    """Close a calendar, a queue or an entry from ``begins`` until ``ends``; one that has begun holds at once."""
+    reason, unknown = _refusal(world, event)
+    if reason:
+        _refuse(world, "close", reason, event.by, unknown=unknown)
+        return
+    closure = Closure(
+        id=world.mint("closure"),
+        kind=event.kind,
+        name=world.plan.entry_named(event.name) if event.kind == "entry" else event.name,
+        begins=event.begins,
+        ends=event.ends,
+        made_at=world.now,
+        by=event.by,
+        reason=event.reason,
+    )
+    world.emit(
+        ClosureMade(
+            seq=world.next_seq(),
+            at=world.now,
+            queue=closure.name if closure.kind == "queue" else "",
+            closure=closure.id,
+            target=closure.target,
+            begins=closure.begins,
+            ends=closure.ends,
+            reason=closure.reason,
+            by=closure.by,
+        )
+    )
+    _put(world, closure)
+
+
+def reopened(world: World, event: ReopeningRequested) -> None:
+    """It is open again by its hours, or never closes."""
+    closure = world.closures.get(event.closure)
+    if closure is None:
+        _refuse(world, "reopen", "no such closure, or it is over", event.by, unknown=True)
+    else:
+        _end(world, closure, event.by)
+
+
+def deadline_passed(world: World, closure: Closure) -> None:
+    """It has begun, which waiting callers notice at the end of this step; or it is over."""
+    if closure.ends <= wall(world):
+        _end(world, closure, "")
+    else:
+        _put(world, closure)
+
+
+def clock_moved(world: World) -> None:
+    """The clock on the wall shows another time: what begins and ends by it is due at another moment."""
+    for closure in world.closures.values():
+        _put(world, closure)
+
+
+def _refusal(world: World, event: ClosureRequested) -> tuple[str, bool]:
+    """Why it cannot be closed, and whether that is because there is no such thing; empty when it can."""
+    plan, what = world.plan, f"{event.kind} {event.name}"
+    there = {"calendar": plan.calendars, "queue": plan.queues, "entry": plan.entries}
+    if event.kind not in KINDS:
+        return f"only a calendar, a queue or an entry can be closed, not: {event.kind}", False
+    name = plan.entry_named(event.name) if event.kind == "entry" else event.name
+    if name not in there[event.kind]:
+        return f"no such {event.kind}: {event.name}", True
+    asked = {
+        "calendar": frozenset({name}),
+        "queue": calendars_asked.of_queue(plan, name),
+        "entry": calendars_asked.of_entry(plan, name),
+    }
+    if not asked[event.kind]:
+        return (
+            f"{what} depends on no calendar: say by a flow's node hours or an overflow rule what happens while it is closed",
+            False,
+        )
+    if event.ends <= event.begins:
+        return "it would end before it begins", False
+    if event.ends <= wall(world):
+        return "it would be over already", False
+    if any((one.kind, one.name, one.begins) == (event.kind, name, event.begins) for one in world.closures.values()):
+        return f"{what} is closed from that moment on already: reopen that first", False
+    return ("too many closures" if len(world.closures) >= MOST else ""), False
+
+
+def _put(world: World, closure: Closure) -> None:
+    due = closure.begins if closure.begins > wall(world) else closure.ends
+    world.closures.put(closure.id, evolve(closure, deadline=due - world.wall_offset))
+
+
+def _end(world: World, closure: Closure, by: str) -> None:
+    world.closures.drop(closure.id)
+    world.emit(
+        ClosureEnded(
+            seq=world.next_seq(),
+            at=world.now,
+            queue=closure.name if closure.kind == "queue" else "",
+            closure=closure.id,
+            target=closure.target,
+            outcome="reopened" if closure.ends > wall(world) else "over",
+            by=by,
+        )
+    )
+
+
+def _refuse(world: World, request: str, reason: str, by: str, *, unknown: bool) -> None:
+    world.emit(RequestRefused(seq=world.next_seq(), at=world.now, request=request, reason=reason, by=by, unknown=unknown))
