@@ -131,6 +131,8 @@ class StandIn:
             "boss": {"user": "boss", "name": "Olga Boss", "role": "admin", "agent": None},
         }
         self.layout: Row = {"title": "Service floor", "message": "Team meeting at 15:00", "queues": [], "figures": []}
+        self.phone = False
+        """Whether the pages are phones."""
         self.beating = True
         """Whether anything is sent at all; without it connections are taken, and that is all."""
         self.port = 0
@@ -245,7 +247,8 @@ class StandIn:
         if not self._signed_in:
             return _problem(401, "log in first")
         return web.json_response(
-            self.users[self._signed_in] | {"teams": [], "language": None, "expires_in": 3600, "reasons": REASONS}
+            self.users[self._signed_in]
+            | {"teams": [], "language": None, "expires_in": 3600, "reasons": REASONS, "phone": self.phone}
         )
 
     async def _sign_in(self, request: web.Request) -> web.Response:
@@ -315,6 +318,8 @@ class StandIn:
         if path == "hours":
             rows = [{"name": "office", "open": True, "closed": False, "by": "", "since": "", "opens": ""}]
             return web.json_response(rows)
+        if path == "phone" and self.phone:
+            return web.json_response({"endpoint": "1101", "user": "1101", "password": "secret", "socket": "/api/phone/socket"})
         if path == "bypass":
             return web.json_response({"on": False, "by": "", "since": ""})
         return _problem(404, "no such path")

@@ -8,6 +8,7 @@ import re
 import struct
 import wave
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from functools import cache
 from typing import Any
 
@@ -46,10 +47,11 @@ def catalogue(language: str) -> list[Row]:
     return [queues, agents, {**agents, "name": "call", "title": "Call", "options": ["call", "queue"]}]
 
 
-def queues_report(query: Mapping[str, str]) -> list[Row]:
+def queues_report(query: Mapping[str, str], now: float) -> list[Row]:
     """By the hour, or one row for each queue."""
     named = [name for name in query.get("queue", "").split(",") if name] or ["support", "sales", "general"]
-    hours = [f"2026-11-28 {hour:02}:00" for hour in range(8, 20)] if query.get("by") == "1h" else ["2026-11-28"]
+    day = f"{datetime.fromtimestamp(now, UTC):%Y-%m-%d}"
+    hours = [f"{day} {hour:02}:00" for hour in range(8, 20)] if query.get("by") == "1h" else [day]
     rows = []
     for at, hour in enumerate(hours):
         for place, name in enumerate(named):
@@ -92,6 +94,14 @@ def call_report(now: float) -> list[Row]:
     )
     names = ("at", "what", "queue", "agent", "lasted", "details")
     return [dict(zip(names, (began + at, *rest), strict=True)) for at, *rest in told]
+
+
+def contacts(now: float) -> Row:
+    """The last contacts with the customer of the call in hand."""
+    last: Row = {"call": "cb-call-past-2", "at": now - 86_400 * 3, "direction": "in", "queue": "support", "agent": "1002"}
+    last |= {"outcome": "answered", "disposition": "later", "talked": 312.0, "note": "Waits for the invoice of September"}
+    first = last | {"call": "cb-call-past-3", "at": now - 86_400 * 9, "agent": "", "outcome": "abandoned", "talked": ""}
+    return {"contacts": [last, first | {"disposition": "", "note": ""}], "repeated": None}
 
 
 def recordings(now: float) -> list[Row]:
@@ -163,11 +173,13 @@ def answer(path: str, request: web.Request, now: float) -> Any:
         case ["reports"]:
             return catalogue(query.get("language", "en"))
         case ["reports", "queues"]:
-            return queues_report(query)
+            return queues_report(query, now)
         case ["reports", "calls"]:
             return calls_report(query, now)
         case ["reports", "call"]:
             return call_report(now)
+        case ["calls", _, "contacts"]:
+            return contacts(now)
         case ["recordings"]:
             return recordings(now)
         case ["quality", "samples"]:

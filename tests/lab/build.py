@@ -33,7 +33,10 @@ TOOLS = {
     "node": "nodejs",  # the screens: their bundle and unit tests
     "npm": "npm",
     "chromium": "chromium",  # and their tests in a browser
+    "fc-list": "fontconfig",
 }
+CHINESE = "fonts-wqy-microhei"
+"""Brings Chinese characters, for the pictures of the guide: without them there are boxes."""
 APT_SOURCES = Path("/etc/apt")
 POLICY = Path("/usr/sbin/policy-rc.d")
 
@@ -94,6 +97,8 @@ def _is_current(folder: Path) -> bool:
 
 def _install_tools() -> None:
     missing = sorted({package for tool, package in TOOLS.items() if shutil.which(tool) is None})
+    if not has_chinese():
+        missing.append(CHINESE)
     if not missing:
         return
     print(f"lab: installing {', '.join(missing)}", flush=True)
@@ -111,6 +116,11 @@ def _install_tools() -> None:
     servers = sorted({"redis-server", "prometheus"} & set(missing))
     if servers and Path("/run/systemd/system").exists():
         _run(["systemctl", "disable", "--now", *servers])
+
+
+def has_chinese() -> bool:
+    """Whether there is a font with Chinese characters."""
+    return shutil.which("fc-list") is not None and bool(subprocess.run(["fc-list", ":lang=zh-cn"], capture_output=True).stdout)
 
 
 def _make_sounds() -> None:

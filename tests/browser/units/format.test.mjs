@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import * as format from "../../../callbridge/web/src/pure/format.js";
+import { regionOf } from "../../../callbridge/web/src/pure/language.js";
 
 test("durations are read as people read them", () => {
   assert.deepEqual([0, 7.9, 59, 60, 754, 3723, -3].map(format.clock), ["0:00", "0:07", "0:59", "1:00", "12:34", "1:02:03", "0:00"]);
@@ -37,4 +38,12 @@ test("a number is dialled without what people write into it, and a word is none"
 test("a search has all of its words in any case", () => {
   assert.ok(format.matches("1001 Maria Lopez", "lopez 10"));
   assert.ok(!format.matches("1001 Maria Lopez", "lopez 20"));
+});
+
+test("dates are written as where the reader is", () => {
+  const day = Date.UTC(2026, 9, 26, 11) / 1000;
+  const written = (wanted, language) => format.moment(day - 86_400 * 24, day, regionOf(language, wanted)).split(" ")[0];
+  assert.equal(written(["en-GB", "en"], "en"), "02/10/2026");
+  assert.equal(written(["en-US"], "en"), "10/2/2026");
+  assert.equal(written(["de-DE"], "en"), "10/2/2026");
 });

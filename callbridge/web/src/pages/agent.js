@@ -44,8 +44,10 @@ export function AgentPage({ session, expired }) {
     <h1 class="unseen">${t("page.agent")}</h1>
     <${StaleBanner} status=${status} code=${code} />
     <${StateBar} agent=${agent} reasons=${session.reasons || []} ask=${ask} shortcuts=${!asking} />
-    <${CallCard} call=${call} after=${after} codes=${codes} can=${can} pending=${pending} agent=${agent} known=${known} asking=${asking} setAsking=${setAsking} />
-    ${session.phone && html`<${PhonePanel} phone=${phone} />`}
+    <div class=${session.phone ? "beside" : ""}>
+      ${session.phone && html`<${PhonePanel} phone=${phone} />`}
+      <${CallCard} call=${call} after=${after} codes=${codes} can=${can} pending=${pending} agent=${agent} known=${known} asking=${asking} setAsking=${setAsking} />
+    </div>
     <${Script} agent=${agent} call=${call?.script ? call.id : ""} />
     <div class="columns">
       <${OwnCalls} agent=${agent} />

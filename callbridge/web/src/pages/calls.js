@@ -9,7 +9,7 @@ import { Empty } from "../parts/marks.js";
 import { NamesField, useNames } from "../parts/names.js";
 import { go } from "../parts/navigation.js";
 import { Player } from "../parts/player.js";
-import { language, useText } from "../parts/preferences.js";
+import { useRegion, useText } from "../parts/preferences.js";
 import { store, useStore } from "../parts/store.js";
 import { audible, keyOf, OUTCOMES, searchOf } from "../pure/call.js";
 import { clock } from "../pure/format.js";
@@ -62,7 +62,7 @@ function Search() {
 
 function Found({ asked }) {
   const t = useText();
-  const speaks = useStore(language);
+  const speaks = useRegion();
   const [rows, setRows] = useState(null);
   const [problem, setProblem] = useState(null);
   useEffect(() => {
@@ -125,7 +125,7 @@ function happened(t, word) {
 
 function OneCall({ id }) {
   const t = useText();
-  const speaks = useStore(language);
+  const speaks = useRegion();
   const [events, setEvents] = useState([]);
   const [recordings, setRecordings] = useState([]);
   const [state, setState] = useState({ busy: true, problem: null, silent: null });

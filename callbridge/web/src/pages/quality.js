@@ -6,9 +6,8 @@ import { ActDialog, problemText } from "../parts/dialog.js";
 import { html } from "../parts/html.js";
 import { Empty } from "../parts/marks.js";
 import { Player } from "../parts/player.js";
-import { language, useText } from "../parts/preferences.js";
+import { useRegion, useText } from "../parts/preferences.js";
 import { ScoreForm } from "../parts/score_form.js";
-import { useStore } from "../parts/store.js";
 import { ABSENT, clock } from "../pure/format.js";
 import { valueOf } from "../pure/report.js";
 import { may } from "../pure/routes.js";
@@ -71,7 +70,7 @@ const share = (value, speaks) => (value === "" ? ABSENT : valueOf(value, "share"
 
 function Reviews({ reviews, session, read }) {
   const t = useText();
-  const speaks = useStore(language);
+  const speaks = useRegion();
   const [only, setOnly] = useState("all");
   const fits = { all: () => true, mine: (row) => row.reviewer === session.user, disputed: (row) => row.state === "disputed", open: (row) => row.state === "open" };
   const shown = reviews.filter(fits[only]);
@@ -96,7 +95,7 @@ function Reviews({ reviews, session, read }) {
 
 function Scored({ review, session, done }) {
   const t = useText();
-  const speaks = useStore(language);
+  const speaks = useRegion();
   const [asked, setAsked] = useState(false);
   const marked = (one) => {
     if (one.mark === "") return t("mark.na");

@@ -7,7 +7,7 @@ import { html } from "../parts/html.js";
 import { Empty } from "../parts/marks.js";
 import { NamesField, useNames } from "../parts/names.js";
 import { Plot } from "../parts/plot.js";
-import { language, useText } from "../parts/preferences.js";
+import { language, useRegion, useText } from "../parts/preferences.js";
 import { useStore } from "../parts/store.js";
 import { columnsOf, figuresOf, INTERVALS, NAMES, PERIODS, periodOf, plotOf, queryOf, valueOf } from "../pure/report.js";
 
@@ -79,6 +79,7 @@ function ReportForm({ listed, report, choose, ask }) {
 function Result({ report, asked }) {
   const t = useText();
   const speaks = useStore(language);
+  const region = useRegion();
   const [rows, setRows] = useState(null);
   const [problem, setProblem] = useState(null);
   const path = `/api/reports/${report.name}?${asked.query}`;
@@ -106,8 +107,8 @@ function Result({ report, asked }) {
         <button type="button" onClick=${() => window.print()}>${t("reports.print")}</button>
       </div></header>
     ${rows.length === 0 && html`<${Empty}>${t("reports.nothing")}<//>`}
-    ${rows.length > 0 && html`<${Chosen} report=${report} columns=${columns} rows=${rows} speaks=${speaks} />`}
-    ${rows.length > 0 && html`<${Table} columns=${columns} rows=${rows.slice(0, MOST_ROWS)} speaks=${speaks} label=${report.title} />`}
+    ${rows.length > 0 && html`<${Chosen} report=${report} columns=${columns} rows=${rows} speaks=${region} />`}
+    ${rows.length > 0 && html`<${Table} columns=${columns} rows=${rows.slice(0, MOST_ROWS)} speaks=${region} label=${report.title} />`}
     ${rows.length > MOST_ROWS && html`<${Empty}>${t("reports.more", { count: MOST_ROWS })}<//>`}
     ${rows.length > 0 && html`<${Definitions} columns=${columns} />`}
   </section>`;

@@ -9,8 +9,7 @@ import { ActDialog } from "./dialog.js";
 import { html } from "./html.js";
 import { Empty } from "./marks.js";
 import { attempt } from "./notices.js";
-import { language, useText } from "./preferences.js";
-import { useStore } from "./store.js";
+import { useRegion, useText } from "./preferences.js";
 import { useNow } from "./time.js";
 
 export function Callbacks({ known, session, queue }) {
@@ -18,7 +17,7 @@ export function Callbacks({ known, session, queue }) {
   const [asked, setAsked] = useState(null);
   const close = () => setAsked(null);
   const now = useNow();
-  const speaks = useStore(language);
+  const speaks = useRegion();
   if (!known.parts.callbacks) return null;
   const rows = rowsOf(known, "callbacks", "made_at").filter((row) => !queue || row.queue === queue);
   return html`<section class="card" aria-label=${t("callbacks")}>

@@ -4,8 +4,7 @@ import { useEffect, useState } from "preact/hooks";
 import { get, segment } from "../net/api.js";
 import { clock, moment } from "../pure/format.js";
 import { html } from "./html.js";
-import { language, useText } from "./preferences.js";
-import { useStore } from "./store.js";
+import { useRegion, useText } from "./preferences.js";
 import { useNow } from "./time.js";
 
 const WITHOUT_HISTORY = 501;
@@ -35,7 +34,7 @@ export function Contacts({ call }) {
 function Earlier({ found }) {
   const t = useText();
   const now = useNow();
-  const speaks = useStore(language);
+  const speaks = useRegion();
   const { repeated, contacts } = found;
   return html`
     ${repeated &&

@@ -5,12 +5,11 @@ import { get, segment } from "../net/api.js";
 import { Dialog, problemText } from "./dialog.js";
 import { html } from "./html.js";
 import { Empty } from "./marks.js";
-import { language, useText } from "./preferences.js";
-import { useStore } from "./store.js";
+import { useRegion, useText } from "./preferences.js";
 
 export function Explanation({ kind, name, label, close }) {
   const t = useText();
-  const speaks = useStore(language);
+  const speaks = useRegion();
   const [found, setFound] = useState(null);
   const [problem, setProblem] = useState(null);
   useEffect(() => {

@@ -5,8 +5,7 @@ import { get, post, segment } from "../net/api.js";
 import { moment } from "../pure/format.js";
 import { html } from "./html.js";
 import { attempt } from "./notices.js";
-import { language, useText } from "./preferences.js";
-import { useStore } from "./store.js";
+import { useRegion, useText } from "./preferences.js";
 import { useNow } from "./time.js";
 
 const EVERY = 20_000;
@@ -14,7 +13,7 @@ const EVERY = 20_000;
 export function OwnCalls({ agent }) {
   const t = useText();
   const now = useNow();
-  const speaks = useStore(language);
+  const speaks = useRegion();
   const [found, setFound] = useState(null);
   const [turn, setTurn] = useState(0);
   const place = `/api/agents/${segment(agent.id)}/own-calls`;

@@ -1,6 +1,6 @@
 // Language and theme: what the browser asks for, or what its user chose here.
 
-import { LANGUAGES, languageFor, text } from "../pure/language.js";
+import { LANGUAGES, languageFor, regionOf, text } from "../pure/language.js";
 import { store, useStore } from "./store.js";
 
 const KEYS = { language: "callbridge.language", theme: "callbridge.theme" };
@@ -52,6 +52,9 @@ export function suggestLanguage(value) {
     show();
   }
 }
+
+/** For dates and numbers: the present language as it is spoken where the reader is. */
+export const useRegion = () => regionOf(useStore(language), navigator.languages || []);
 
 /** `t(key, values)` in the present language. */
 export function useText() {

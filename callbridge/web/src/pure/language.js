@@ -11,6 +11,11 @@ export function text(language, key, values = {}) {
   return found.replace(/\{(\w+)\}/g, (whole, name) => (name in values ? String(values[name]) : whole));
 }
 
+/** The same language as it is spoken where the reader is, `en-GB` for `en`: it decides how dates are written. */
+export function regionOf(language, wanted) {
+  return wanted.find((one) => one.toLowerCase().split("-")[0] === language) || language;
+}
+
 /** The best of our languages for what a browser asks for. */
 export function languageFor(wanted) {
   for (const one of wanted) {

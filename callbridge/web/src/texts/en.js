@@ -303,7 +303,7 @@ export default {
   "phone.mine": "My phone",
   "phone.mos": "Voice quality (MOS)",
   "phone.mute": "Mute",
-  "phone.my_voice": "I",
+  "phone.my_voice": "You",
   "phone.refused": "Refused",
   "phone.refused.why": "The PBX refuses this phone ({code}): ask your administrator to check browser_phone in the configuration.",
   "phone.registered": "Ready for calls",
