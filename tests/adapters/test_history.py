@@ -258,6 +258,11 @@ def test_each_call_that_was_diverted_on_arrival_is_a_row(store: HistoryStore) ->
     ]
 
 
+def test_every_table_has_an_age_at_which_its_rows_go() -> None:
+    """``flow_steps`` have one of their own."""
+    assert {table.name for table in tables.HISTORY_TABLES} - set(TIMES) == {"history_cursors", "legal_holds", "flow_steps"}
+
+
 @pytest.mark.parametrize("name", sorted(set(TIMES) - {"callback_attempts"}))
 def test_what_is_too_old_is_found_by_an_index(tmp_path: Path, name: str) -> None:
     """Without one every hour would read a whole history."""
