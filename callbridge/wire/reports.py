@@ -108,6 +108,7 @@ CATALOGUE: dict[str, ReportDescription] = {
             ReportOption.AGENT,
             ReportOption.CAMPAIGN,
         ),
+        _report("voice", "how conversations sounded at phones in the browser, by agent", *_WORK, own=True),
         _report("sessions", "each log-in of an agent, with its pauses", ReportOption.AGENT, own=True),
         _report("adherence", "agents' time logged in, compared with their shifts", ReportOption.BY, ReportOption.AGENT, own=True),
         _report(

@@ -258,6 +258,28 @@ script_answers = Table(
 )
 """What an agent answered last in each field of a call's script; empty: taken back."""
 
+voice_quality = Table(
+    "voice_quality",
+    metadata,
+    Column("fact", String(48), primary_key=True),
+    Column("call", _NAME),
+    Column("queue", _NAME),
+    Column("agent", _NAME),
+    Column("at", Float),
+    Column("codec", String(32)),
+    Column("received", BigInteger),
+    Column("lost", BigInteger),
+    Column("mos", Float),
+    Column("worst_mos", Float),
+    Column("jitter", Float),
+    Column("rtt", Float),
+    Column("loss_sent", Float),
+    Index("voice_quality_at", "at", "agent"),
+    Index("voice_quality_call", "call"),
+)
+"""How an agent's share of a call sounded at a phone in the browser, reported at its end (``at``). ``received``, ``lost``: packets
+of the caller's voice; ``mos``: mean opinion score, ``worst_mos``: of the worst two seconds; ``jitter``, ``rtt``: mean."""
+
 recordings = Table(
     "recordings",
     metadata,
@@ -389,6 +411,7 @@ HISTORY_TABLES = (
     surveys,
     script_answers,
     call_notes,
+    voice_quality,
     recordings,
     callbacks,
     callback_attempts,

@@ -30,6 +30,7 @@ from callbridge.adapters.database.history_tables import (
     surveys,
     transfers,
     visits,
+    voice_quality,
 )
 from callbridge.adapters.database.ledger_tables import attempts, blocked, leads
 from callbridge.adapters.database.quality_tables import quality_marks, quality_samples, quality_scores
@@ -47,6 +48,7 @@ OF_A_CALL = (
     surveys,
     survey_answers,
     script_answers,
+    voice_quality,
     recordings,
     quality_samples,
     quality_scores,

@@ -26,6 +26,7 @@ from callbridge.adapters.database.history_tables import (
     surveys,
     transfers,
     visits,
+    voice_quality,
 )
 
 DAY = 86_400.0
@@ -52,6 +53,7 @@ _ENDS: tuple[tuple[Table, Column[float]], ...] = (
     (survey_answers, survey_answers.c.at),
     (surveys, surveys.c.at),
     (script_answers, script_answers.c.at),
+    (voice_quality, voice_quality.c.at),
     (recordings, recordings.c.at),
     (callbacks, callbacks.c.ended_at),
     (callback_attempts, callback_attempts.c.at),

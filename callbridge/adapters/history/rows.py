@@ -25,6 +25,7 @@ from callbridge.adapters.database.history_tables import (
     surveys,
     transfers,
     visits,
+    voice_quality,
 )
 from callbridge.adapters.facts.masking import masked
 from callbridge.adapters.history.people import People
@@ -189,6 +190,12 @@ def _estimated(data: Fields) -> dict[str, Any]:
 def _call_noted(fact: Envelope, data: Fields, _people: People) -> Iterator[HistoryChange]:
     values = {name: data[name] for name in ("segment", "queue", "agent", "text")}
     yield RowChange(call_notes, (fact.id,), values | {"call": fact.call, "at": fact.at})
+
+
+def _call_quality(fact: Envelope, data: Fields, _people: People) -> Iterator[HistoryChange]:
+    values = {name: data[name] for name in ("queue", "agent", "codec", "received", "lost", "mos", "worst_mos")}
+    values |= {name: data[name] for name in ("jitter", "rtt", "loss_sent")}
+    yield RowChange(voice_quality, (fact.id,), values | {"call": fact.call, "at": fact.at})
 
 
 def _disposition_set(fact: Envelope, data: Fields, _people: People) -> Iterator[HistoryChange]:
@@ -400,6 +407,7 @@ _ROWS: dict[str, _Told] = {
     "wrap_up_ended": _wrap_up_ended,
     "call_noted": _call_noted,
     "disposition_set": _disposition_set,
+    "call_quality": _call_quality,
     "transfer_started": _transfer_started,
     "transfer_ended": _transfer_ended,
     "call_transferred": _call_transferred,

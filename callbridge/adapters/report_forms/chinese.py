@@ -200,6 +200,15 @@ HEADINGS: dict[str, str] = {
     "calibrated": "校准对数",
     "score_difference": "校准分差",
     "fatal_agreement": "致命项一致率",
+    "measured": "测量通话",
+    "median_mos": "MOS 中位数",
+    "lowest_mos": "最低 MOS",
+    "poor": "质量差",
+    "poor_share": "质量差占比",
+    "worst_moment": "最差两秒",
+    "packets_lost": "丢包率",
+    "jitter_ms": "抖动（毫秒）",
+    "round_trip_ms": "往返时间（毫秒）",
 }
 
 PHRASES: dict[str, str] = {
@@ -494,4 +503,16 @@ PHRASES: dict[str, str] = {
     "mean difference of the two scores of a pair": "两次评分的平均分差",
     "pairs that agree whether a fatal criterion failed / pairs": "致命项结论一致的对数 / 校准对数",
     "A review counts in the interval in which the recording ended.": "质检计入录音结束的时段。",
+    "voice": "语音质量报表",
+    "how conversations sounded at phones in the browser, by agent": "各坐席浏览器电话的通话语音质量",
+    "conversations whose voice a phone in the browser measured": "由浏览器电话测量语音质量的通话",
+    "median of their mean opinion scores, 1 to 4.5 (E-model, ITU-T G.107)": "平均意见得分的中位数，1 至 4.5（E 模型，ITU-T G.107）",
+    "the lowest of these scores": "其中的最低得分",
+    "of these: with a score below 3.6, which many users find bad": "其中：得分低于 3.6，许多用户不满意",
+    "poor / measured": "质量差 / 测量通话",
+    "score of the worst two seconds of all": "所有通话中最差两秒的得分",
+    "packets of the callers' voices that were lost / sent": "来电者语音的丢包数 / 发送数",
+    "mean jitter of the conversations, milliseconds": "通话抖动的平均值，毫秒",
+    "mean round trip of the conversations, milliseconds": "通话往返时间的平均值，毫秒",
+    "Measured at the agent's side: a bad line of the caller is not in these figures. A conversation counts where it ended.": "在坐席侧测量，不含来电者线路的问题。通话计入其结束的时段。",
 }

@@ -21,6 +21,7 @@ from callbridge.adapters.database.history_tables import (
     surveys,
     transfers,
     visits,
+    voice_quality,
 )
 from callbridge.adapters.reports.masking import masked_row
 from callbridge.adapters.reports.report import FigureFamily, Report, ReportColumn, ReportQuery, ValueKind
@@ -123,6 +124,13 @@ def _note(row: Any) -> Iterator[CallEvent]:
     yield CallEvent(row.at, "note", row.queue or "", row.agent or "", details=" ".join((row.text or "").split()))
 
 
+def _voice(row: Any) -> Iterator[CallEvent]:
+    packets = (row.received or 0) + (row.lost or 0)
+    how = {"MOS": row.mos, "worst": row.worst_mos, "lost": f"{(row.lost or 0) / packets:.1%}" if packets else ""}
+    how |= {"jitter": _milliseconds(row.jitter), "round trip": _milliseconds(row.rtt), "codec": row.codec}
+    yield CallEvent(row.at, "voice quality", row.queue or "", row.agent or "", details=_details(how))
+
+
 def _transfer(row: Any) -> Iterator[CallEvent]:
     which = {"kind": row.kind, "to": row.target}
     yield CallEvent(row.began_at, "transfer", row.queue or "", row.agent or "", details=_details(which))
@@ -171,6 +179,7 @@ _TOLD: Mapping[Table, Callable[[Any], Iterator[CallEvent]]] = {
     offers: _offer,
     segments: _segment,
     call_notes: _note,
+    voice_quality: _voice,
     transfers: _transfer,
     flow_steps: _flow_step,
     survey_answers: _answer,
@@ -185,6 +194,10 @@ def _details(values: Mapping[str, Any]) -> str:
     """What there is to say, in one line."""
     said = ((name, value) for name, value in values.items() if value not in (None, "", 0, False))
     return ", ".join(name if value is True or value == name else f"{name} {value}" for name, value in said)
+
+
+def _milliseconds(value: float | None) -> str:
+    return "" if value is None else f"{value * 1000:.0f} ms"
 
 
 def _seconds(value: float | None) -> str:

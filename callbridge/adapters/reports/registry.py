@@ -23,6 +23,7 @@ from callbridge.adapters.reports.service_levels import service_level_report
 from callbridge.adapters.reports.sessions import sessions_report
 from callbridge.adapters.reports.surveys import surveys_report
 from callbridge.adapters.reports.transfers import transfers_report
+from callbridge.adapters.reports.voice import voice_report
 
 REPORTS: Mapping[str, ReportMaker] = {
     "queues": queues_report,
@@ -35,6 +36,7 @@ REPORTS: Mapping[str, ReportMaker] = {
     "repeats": repeats_report,
     "campaigns": campaigns_report,
     "quality": quality_report,
+    "voice": voice_report,
     "sessions": sessions_report,
     "adherence": adherence_report,
     "calls": calls_report,

@@ -197,6 +197,7 @@ export default {
   "happened.talk_ended": "Talk ended",
   "happened.transfer": "Transfer",
   "happened.transfer_ended": "End of the transfer",
+  "happened.voice_quality": "Voice quality",
   "happened.voicemail": "Voicemail saved",
   "happened.wrap_up_ended": "Wrap-up ended",
   "interval.15m": "quarter of an hour",

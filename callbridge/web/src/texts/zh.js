@@ -197,6 +197,7 @@ export default {
   "happened.talk_ended": "通话结束",
   "happened.transfer": "转接",
   "happened.transfer_ended": "转接结束",
+  "happened.voice_quality": "语音质量",
   "happened.voicemail": "留言已保存",
   "happened.wrap_up_ended": "话后处理结束",
   "interval.15m": "15 分钟",
