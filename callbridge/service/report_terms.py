@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from callbridge.adapters.database.attempt_counts import MachineEstimate
 from callbridge.adapters.reports.terms import CampaignTerms, QueueTargets, ReportTerms
 from callbridge.settings.campaigns import CampaignConfig
@@ -16,12 +18,20 @@ def report_terms(settings: Settings) -> ReportTerms:
     }
     return ReportTerms(
         scales=scales,
+        answers=dict(_listed_answers(settings)),
         campaigns={name: _campaign(one) for name, one in settings.campaigns.items()},
         queues={name: _targets(settings, name) for name in settings.queues},
         agent_hour=settings.cost.agent_hour if settings.cost is not None else None,
         shifts=settings.shifts.csv if settings.shifts is not None else None,
         adherence=settings.shifts.target if settings.shifts is not None else None,
     )
+
+
+def _listed_answers(settings: Settings) -> Iterator[tuple[tuple[str, str], tuple[str, ...]]]:
+    for script, one in settings.scripts.items():
+        for step in one.steps.values():
+            for name, field in step.fields.items():
+                yield (script, name), ("yes", "no") if field.kind == "yes_no" else field.choices or ()
 
 
 def _targets(settings: Settings, queue: str) -> QueueTargets:

@@ -100,6 +100,8 @@ CATALOGUE: dict[str, ReportDescription] = {
             ReportOption.AGENT,
         ),
         _report("campaigns", "attempts, abandon rates and success of each campaign", ReportOption.BY, ReportOption.CAMPAIGN),
+        _report("dispositions", "how often agents gave each code, by queue and campaign", *_WORK, ReportOption.CAMPAIGN),
+        _report("scripts", "answers in scripts, by queue and campaign", *_WORK, ReportOption.CAMPAIGN),
         _report(
             "quality",
             "recordings reviewed, their scores, and how far reviewers agree",

@@ -11,6 +11,7 @@ from callbridge.adapters.reports.call_details import call_report
 from callbridge.adapters.reports.callbacks import callbacks_report
 from callbridge.adapters.reports.calls import calls_report
 from callbridge.adapters.reports.campaigns import campaigns_report
+from callbridge.adapters.reports.dispositions import dispositions_report
 from callbridge.adapters.reports.flows import flows_report
 from callbridge.adapters.reports.heatmap import heatmap_report
 from callbridge.adapters.reports.occupancy import occupancy_report
@@ -19,6 +20,7 @@ from callbridge.adapters.reports.quality import quality_report
 from callbridge.adapters.reports.queues import entries_report, queues_report, tiers_report
 from callbridge.adapters.reports.repeats import repeats_report
 from callbridge.adapters.reports.report import ReportMaker
+from callbridge.adapters.reports.scripts import scripts_report
 from callbridge.adapters.reports.service_levels import service_level_report
 from callbridge.adapters.reports.sessions import sessions_report
 from callbridge.adapters.reports.surveys import surveys_report
@@ -35,6 +37,8 @@ REPORTS: Mapping[str, ReportMaker] = {
     "callbacks": callbacks_report,
     "repeats": repeats_report,
     "campaigns": campaigns_report,
+    "dispositions": dispositions_report,
+    "scripts": scripts_report,
     "quality": quality_report,
     "voice": voice_report,
     "sessions": sessions_report,

@@ -34,10 +34,12 @@ class QueueTargets:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReportTerms:
-    """``scales``: (survey, question) -> its answers from the worst to the best; none, where it asks for no rating. Answers to
-    questions that are no longer configured are counted only."""
+    """``scales``: (survey, question) -> its answers from the worst to the best; none, where it asks for no rating. ``answers``:
+    (script, field) -> the answers that it lists; none, where it asks for a text, a number or a date. Answers to questions that
+    are no longer configured are counted only."""
 
     scales: Mapping[tuple[str, str], tuple[int, ...]] = field(default_factory=dict)
+    answers: Mapping[tuple[str, str], tuple[str, ...]] = field(default_factory=dict)
     campaigns: Mapping[str, CampaignTerms] = field(default_factory=dict)
     """The campaigns that are configured; of others dispositions mean nothing."""
 
