@@ -115,9 +115,17 @@ def _statuses(route: Route) -> set[int]:
 
 def _schema(kind: Any, schemas: dict[str, Any], mode: Any) -> dict[str, Any]:
     """The schema of a type; its models are put into ``schemas``."""
-    schema = TypeAdapter(kind).json_schema(ref_template=_MODELS + "{model}", mode=mode)
-    schemas.update(schema.pop("$defs", {}))
+    schema, models = _schema_and_models(kind, mode)
+    schemas.update(models)
     if "title" in schema and schema.get("type") == "object":
         schemas[schema["title"]] = schema
         return {"$ref": _MODELS + schema["title"]}
     return schema
+
+
+@functools.cache
+def _schema_and_models(kind: Any, mode: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Every route answers with the same problems: asked of pydantic for each of them, the document blocked the loop for a quarter
+    of a second."""
+    schema = TypeAdapter(kind).json_schema(ref_template=_MODELS + "{model}", mode=mode)
+    return schema, schema.pop("$defs", {})
