@@ -19,6 +19,7 @@ from callbridge.settings.document import AnyNames, Document, Path, mapping
 from callbridge.settings.faults import Fault, caret, did_you_mean, nearest
 from callbridge.settings.models import Settings
 from callbridge.settings.schema import kind_of, known_keys, plain
+from callbridge.settings.section import ConfigSection
 from callbridge.settings.values import ANYBODY
 
 _ROUNDS = 8
@@ -67,6 +68,10 @@ _REPLACED: dict[Path, str] = {
 """Settings of before, and what to write instead."""
 
 
+_DEFAULTS = {name: info.default for name, info in Settings.model_fields.items() if isinstance(info.default, ConfigSection)}
+"""Sections are frozen, so all settings can share them; pydantic would copy each of them, which took a fifth of a load."""
+
+
 def shape(document: Document) -> Settings:
     """The settings, repaired where they had faults; the faults go into the document."""
     values: dict[str, Any] = {}
@@ -81,7 +86,7 @@ def shape(document: Document) -> Settings:
             _section(document, name, _adapter(name), raw, values)
         elif info.is_required() and document.complete:
             document.add((name,), "is missing", f"add a section '{name}:'")
-    return Settings.model_construct(**values)
+    return Settings.model_construct(_fields_set=set(values), **(_DEFAULTS | values))
 
 
 @cache
