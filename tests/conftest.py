@@ -58,6 +58,10 @@ def _share() -> None:
         from tests import command_line
 
         command_line.share()
+    if "callbridge.adapters.http.pages" in sys.modules:
+        from tests import opened_often
+
+        opened_often.share()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -4,29 +4,22 @@ Rule of this file: only what the code alone decides - the parser of the command 
 the configuration, the files of the screens - is made here; whatever a start does with its own configuration it does itself.
 """
 
-import functools
 import gc
-import importlib.metadata
-from typing import Any
 
 from aiohttp import web
 
 import callbridge.cli.rescue
 import callbridge.service.serving
-from callbridge.adapters.http import pages
 from callbridge.adapters.http.routes import ROUTES
 from callbridge.settings.loading import load
-from tests import command_line
+from tests import command_line, opened_often
 from tests.lab.build import ROOT
 
 
 def _share() -> None:
     command_line.share()
     callbridge.cli._parser()
-    pages.read_bundle = functools.cache(pages.read_bundle)
-    pages.read_bundle(pages.DIST)
-    versions: Any = importlib.metadata
-    versions.version = functools.cache(versions.version)  # redis-py looks its own up for each connection
+    opened_often.share()
 
 
 def _compile() -> None:
