@@ -8,7 +8,7 @@ import { ActDialog } from "./dialog.js";
 import { html } from "./html.js";
 import { Empty } from "./marks.js";
 import { attempt } from "./notices.js";
-import { language, useText } from "./preferences.js";
+import { useRegion, useText } from "./preferences.js";
 import { useStore } from "./store.js";
 import { useNow } from "./time.js";
 
@@ -17,7 +17,7 @@ const EVERY = 15_000;
 export function Closures({ session, changed }) {
   const t = useText();
   const now = useNow();
-  const speaks = useStore(language);
+  const speaks = useRegion();
   const [rows, setRows] = useState([]);
   const [asked, setAsked] = useState(null);
   const look = () => get("/api/closures").then(setRows, () => {});
