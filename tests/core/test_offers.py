@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from callbridge.core.model.call import Phase
 from callbridge.core.model.events import (
     AgentRequest,
     LegAnswered,
@@ -14,13 +15,15 @@ from callbridge.core.model.events import (
     LegLeft,
     LegMoved,
     LegRinging,
+    PbxLost,
     PlaybackEnded,
+    SeenLeg,
     Why,
 )
 from callbridge.core.model.facts import AgentChanged, OfferEnded, OfferMade, OrderGivenUp, TalkBegan, VisitEnded
 from callbridge.core.model.orders import Bridge, DropBridge, HangUp, LeaveToDialplan, Play, Probe, Ring, ShowCaller, StartMusic
 from callbridge.core.model.plan import AUTO_ANSWER, ConnectMode, Headers, Penalty, PhoneRules
-from tests.core.story import Story, agent, one_queue, plan, queue
+from tests.core.story import PBX, START, Story, agent, one_queue, plan, queue
 
 
 def test_a_phone_rings_with_the_callers_number_and_name_and_a_safety_net() -> None:
@@ -490,3 +493,37 @@ def test_the_state_ringing_is_told_with_its_call() -> None:
     story = one_queue(agent("bob"))
     story.caller("ann")
     assert (story.fact(AgentChanged).state, story.fact(AgentChanged).call) == ("ringing", story.call().id)
+
+
+def unanswered_bridge() -> tuple[Story, Bridge]:
+    """Both are there, and the PBX does not reply to the order that connects them."""
+    story = one_queue(agent("bob"), agent("cid"))
+    story.caller()
+    bridge = story.pick_up(story.ring().leg)
+    story.fails(bridge, Why.TIMEOUT)
+    return story, bridge
+
+
+def test_a_bridge_whose_reply_was_lost_is_used_when_the_legs_enter_it() -> None:
+    story, bridge = unanswered_bridge()
+    story.join(bridge)
+    assert story.call().phase is Phase.TALKING
+    assert not [order for order in story.sent if isinstance(order, DropBridge | HangUp)]
+
+
+def test_a_bridge_whose_reply_was_lost_and_that_nobody_enters_is_given_up_after_a_second() -> None:
+    story, bridge = unanswered_bridge()
+    story.wait(1.0)
+    assert story.only(DropBridge).bridge == bridge.bridge
+    assert story.state("bob") != "talking"
+    assert story.rung()
+
+
+def test_a_bridge_whose_reply_was_lost_with_the_link_is_used_if_the_next_snapshot_shows_it() -> None:
+    story, bridge = unanswered_bridge()
+    story.happens(PbxLost(at=story.now, pbx=PBX))
+    assert story.wait(20.0) == []
+    found = [SeenLeg(leg=leg, name=f"PJSIP/x-{index}", up=True, created_at=START) for index, leg in enumerate(bridge.legs)]
+    story.snapshot(*found, bridges={bridge.bridge: bridge.legs})
+    assert story.call().phase is Phase.TALKING
+    assert not [order for order in story.sent if isinstance(order, DropBridge | HangUp)]

@@ -334,6 +334,8 @@ def _bridge_failed(world: World, order: Bridge, event: OrderFailed) -> None:
         transfers.failed(world, call, "failed")
     elif call.phase is Phase.JOINING and event.why is Why.REFUSED and event.status in LEG_IS_GONE:
         offers.one_is_gone(world, call)
+    elif call.phase is Phase.JOINING and event.why is Why.TIMEOUT:
+        offers.may_have_joined(world, call)
     elif call.phase is Phase.JOINING:
         offers.failed_to_join(world, call, f"{event.why} {event.status} {event.detail}".strip())
     elif call.segment is not None and call.failures + 1 >= offers.MAX_FAILURES:

@@ -44,6 +44,8 @@ RINGS_LATE = 0.5
 """Seconds. A phone that begins to ring later than this has the whole time all the same: the delay is not the agent's."""
 END_REPORTED = 0.5
 """Seconds within which the PBX has reported the end of a leg that it refuses to bridge because it is gone."""
+REPLY_LOST = 1.0
+"""Seconds within which both legs are in the bridge, if the PBX has made it although its reply was lost."""
 LIVE_JOIN_CHECK = 2.0
 """The same for customers of campaigns, who hear silence meanwhile."""
 BEEP_CHECK = 3.0
@@ -406,6 +408,13 @@ def one_is_gone(world: World, call: Call) -> None:
             legs.probe_soon(world, known, END_REPORTED / 2)
 
 
+def may_have_joined(world: World, call: Call) -> None:
+    """The PBX was asked for the bridge and did not reply. If it made it, its events say so at once, or, where the link is lost,
+    the next snapshot does."""
+    until = world.now + REPLY_LOST
+    world.calls.put(call.id, evolve(call, deadline=until if call.deadline is None else min(call.deadline, until)))
+
+
 def failed_to_join(world: World, call: Call, detail: str) -> None:
     """Both legs were up but the bridge failed: offer again without a penalty; after several failures send the caller to the
     fallback."""
@@ -426,6 +435,8 @@ def deadline_passed(world: World, call: Call) -> None:
     offer = call.offer
     if call.phase is Phase.OFFERED and attempts.is_overdue(world, call):
         world.overtaken.append((call.id, "abandoned"))
+    elif call.phase is Phase.JOINING and pbx_of(call.leg) in world.down and not attempts.is_live(world, call):
+        may_have_joined(world, call)  # they may talk to each other: the next snapshot shows it
     elif call.phase is Phase.JOINING:
         failed_to_join(world, call, "not both legs were in the bridge in time")
     elif offer is not None and offer.stage is OfferStage.TELLING:
