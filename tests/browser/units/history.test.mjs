@@ -22,6 +22,13 @@ test("periods end today, or with the month before; a week begins on Monday", () 
   assert.deepEqual(periodOf("last_month", sunday), { from: "2026-02-01", to: "2026-02-28" });
 });
 
+test("a name that a row does not have is left out of the name of its line", () => {
+  const columns = [text("interval"), text("queue"), text("campaign"), text("code"), { ...text("times"), kind: "count" }];
+  const of = (interval, queue, campaign, code) => ({ interval, queue, campaign, code, times: 1 });
+  const plot = plotOf(columns, [of("8:00", "", "x", "sold"), of("8:00", "x", "", "sold"), of("9:00", "x", "", "")], "times");
+  assert.deepEqual(plot.series.map((one) => [one.name, one.values]), [["x · sold", [1, null]], ["x · sold", [1, null]], ["x", [null, 1]]]);
+});
+
 test("a plot has a line for each name over the intervals, or a bar for each name without them", () => {
   const over = plotOf(COLUMNS, rows(["8:00", "a", 1], ["8:00", "b", 5], ["9:00", "a", 2]), "offered");
   assert.deepEqual(over.labels, ["8:00", "9:00"]);

@@ -67,7 +67,7 @@ export function plotOf(columns, rows, figure) {
   const texts = columns.filter((one) => one.kind === "text").map((one) => one.name);
   const along = ["interval", "hour"].find((name) => texts.includes(name) && new Set(rows.map((row) => row[name])).size > 1);
   const names = texts.filter((name) => name !== "interval" && name !== "hour");
-  const nameOf = (row) => names.map((name) => row[name] ?? "").join(" · ");
+  const nameOf = (row) => names.map((name) => row[name]).filter(Boolean).join(" · ");
   if (!along) {
     if (rows.length < 2 || !names.length) return null;
     return { labels: rows.map(nameOf), series: [{ name: "", values: rows.map((row) => row[figure]) }], bars: true };
@@ -75,12 +75,12 @@ export function plotOf(columns, rows, figure) {
   const labels = [...new Set(rows.map((row) => row[along]))];
   const found = new Map();
   for (const row of rows) {
-    const name = nameOf(row);
+    const key = JSON.stringify(names.map((name) => row[name]));
     if (names.length && names.every((one) => !row[one])) continue; // an interval in which nothing happened
-    if (!found.has(name)) found.set(name, Array(labels.length).fill(null));
-    found.get(name)[labels.indexOf(row[along])] = row[figure];
+    if (!found.has(key)) found.set(key, { name: nameOf(row), values: Array(labels.length).fill(null) });
+    found.get(key).values[labels.indexOf(row[along])] = row[figure];
   }
   const total = (values) => values.reduce((sum, value) => sum + (value || 0), 0);
-  const series = [...found].map(([name, values]) => ({ name, values })).sort((a, b) => total(b.values) - total(a.values));
+  const series = [...found.values()].sort((a, b) => total(b.values) - total(a.values));
   return { labels, series: series.slice(0, MOST_SERIES), bars: series.length === 1, left: Math.max(0, series.length - MOST_SERIES) };
 }
