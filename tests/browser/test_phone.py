@@ -19,6 +19,7 @@ import pytest_asyncio
 from playwright.async_api import Browser, Page, async_playwright, expect
 
 from callbridge.wire.passwords import hashed
+from tests.adapters.certificates import signed
 from tests.browser.conftest import Open
 from tests.browser.test_pages import axe
 from tests.lab import build, sounds
@@ -26,6 +27,7 @@ from tests.lab.audio import Softphone
 from tests.lab.bridge import Callbridge, agent, floor
 from tests.lab.pbx import Pbx
 from tests.live.house import House
+from tests.live.https import serve_https
 
 pytestmark = [pytest.mark.live, pytest.mark.browser, pytest.mark.timeout(120), pytest.mark.asyncio(loop_scope="module")]
 
@@ -39,11 +41,10 @@ PLAIN_SOUND = json.dumps({"processing": False})
 """The removal of noise would remove a tone."""
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def browser(chromium: Path) -> AsyncIterator[Browser]:
-    """A Chromium whose microphone hears the agent's tone."""
+def with_microphone() -> list[str]:
+    """Chromium's options for a microphone that hears the agent's tone."""
     tone = build.LAB / "sounds" / "tones" / "agent.wav"
-    args = [
+    return [
         "--no-sandbox",
         "--disable-gpu",
         "--use-fake-device-for-media-stream",
@@ -51,8 +52,12 @@ async def browser(chromium: Path) -> AsyncIterator[Browser]:
         f"--use-file-for-fake-audio-capture={tone}",
         "--allow-loopback-in-peer-connection",
     ]
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def browser(chromium: Path) -> AsyncIterator[Browser]:
     async with async_playwright() as playwright:
-        running = await playwright.chromium.launch(executable_path=chromium, args=args)
+        running = await playwright.chromium.launch(executable_path=chromium, args=with_microphone())
         yield running
         await running.close()
 
@@ -74,11 +79,15 @@ async def opened_floor(house: House, connect: str = "ring", **more: Any) -> Call
 
 async def sign_in(opened: Open, bridge: Callbridge, user: str = "ann", password: str = "4711") -> Page:
     page = await opened(bridge.url)
+    await log_in(page, user, password)
+    return page
+
+
+async def log_in(page: Page, user: str = "ann", password: str = "4711") -> None:
     await page.evaluate("value => localStorage.setItem('callbridge.sound', value)", PLAIN_SOUND)
     await page.get_by_label("User or agent").fill(user)
     await page.get_by_label("Password or PIN").fill(password)
     await page.keyboard.press("Enter")
-    return page
 
 
 async def registered(page: Page) -> None:
@@ -169,6 +178,56 @@ async def test_a_conversation_outlives_callbridge_and_the_page_finds_its_way_bac
         caller.hang_up(second)
         await expect(page.get_by_role("button", name="Hang up")).to_have_count(0)
         await bridge.until("talk_ended", count=2)
+
+
+async def test_over_https_and_wss_a_conversation_goes_on_over_another_network(
+    monkeypatch: pytest.MonkeyPatch, house: House, pbx: Pbx, chromium: Path
+) -> None:
+    """The page has a name for which a browser gives the microphone over https only, and a certificate of an own authority. When
+    the WebSocket breaks and its network is another one afterwards, which here the page only believes, the phone registers again
+    and restarts ICE with the PBX. ``monkeypatch`` comes first: the house asks over https at its end."""
+    # While ICE restarts, either side refuses checks with credentials that it does not know yet, or no longer.
+    house.explains_pbx(r"PJ ICE Rx error status code: 370401 'Unauthorized'")
+    bridge = await opened_floor(house, "auto_answer")
+    authority = signed(bridge.folder, NAME)
+    monkeypatch.setenv("SSL_CERT_FILE", str(authority.certificate))
+    house.explains("browser phone cannot reach the pbx")
+    await serve_https(bridge, authority.signed, TOKENS[0]["token"])
+    args = [f"--ignore-certificate-errors-spki-list={authority.fingerprint}", f"--host-resolver-rules=MAP {NAME} 127.0.0.1"]
+    async with async_playwright() as playwright:
+        running = await playwright.chromium.launch(executable_path=chromium, args=[*with_microphone(), *args])
+        page = await (await running.new_context(locale="en-GB")).new_page()
+        sockets: list[str] = []
+        page.on("websocket", lambda socket: sockets.append(socket.url))
+        await page.add_init_script(PEERS)
+        await bridge.eventually(lambda: any(line.get("http", "").startswith("https:") for line in bridge.lines()))
+        await page.goto(f"https://{NAME}:{bridge.port}/agent")
+        await log_in(page)
+        await registered(page)
+        assert set(sockets) == {f"wss://{NAME}:{bridge.port}/api/phone/socket"}
+        await bridge.until_state("ann", "ready")
+        async with Softphone(pbx, "4930100", trunk=True, tone=VOICE) as caller:
+            await caller.call("support")
+            await bridge.until("talk_began")
+            await caller.until_hears(REPLY)
+            await until_page_hears(page, VOICE)
+            before = await page.evaluate(CREDENTIALS)
+            await page.evaluate("believed = 'disconnected'")
+            await bridge.stop()
+            await expect(page.locator(".phone .state")).to_have_text("No connection; it is tried again")
+            await caller.until_hears(REPLY)
+            await bridge.launch()
+            await registered(page)
+            await page.wait_for_function(f"before => ({CREDENTIALS})() !== before", arg=before)
+            await page.evaluate("believed = ''")
+            await page.wait_for_function("made.at(-1).signalingState === 'stable'")
+            await caller.until_hears(REPLY)
+            await until_page_hears(page, VOICE)
+            await page.get_by_role("button", name="Hang up").click()
+            await caller.until_state("DISCONNECTED")
+        await bridge.until("call_ended")
+        await bridge.until("wrap_up_ended")
+        await running.close()
 
 
 async def test_a_closed_tab_and_a_pbx_that_starts_again_make_the_agent_offline_for_so_long(
@@ -284,6 +343,22 @@ async def test_without_a_microphone_the_page_says_what_to_do_and_takes_no_calls(
         await expect(page.get_by_role("alert")).to_contain_text("Until then no calls come")
         await bridge.until_state("ann", "offline")
         await deaf.close()
+
+
+NAME = "callbridge.test"
+PEERS = """window.made = [];
+window.believed = "";
+window.RTCPeerConnection = class extends RTCPeerConnection {
+  constructor(...more) {
+    super(...more);
+    window.made.push(this);
+  }
+  get iceConnectionState() {
+    return window.believed || super.iceConnectionState;
+  }
+};"""
+"""Every connection that the page makes, and a state that the page believes it to be in."""
+CREDENTIALS = "() => made.at(-1).localDescription.sdp.match(/ice-ufrag:(\\S+)/)[1]"
 
 
 async def until_page_hears(page: Page, frequency: float) -> None:

@@ -1,7 +1,6 @@
 """https by callbridge itself: the commands and a call work over it, and SIGHUP brings a renewed certificate without a restart."""
 
 import asyncio
-import json
 import signal
 import socket
 import ssl
@@ -13,6 +12,7 @@ from tests.lab.bridge import Callbridge, agent, floor
 from tests.lab.pbx import Pbx
 from tests.lab.sip import Call, Callers, Phone, PhoneScript
 from tests.live.house import House
+from tests.live.https import serve_https
 
 pytestmark = [pytest.mark.live, pytest.mark.timeout(90), pytest.mark.asyncio(loop_scope="module")]
 
@@ -28,15 +28,9 @@ def shown(port: int) -> bytes:
 async def over_https(house: House, monkeypatch: pytest.MonkeyPatch) -> Callbridge:
     """It has started without, and starts again with a certificate; the commands trust that."""
     bridge = await house.open(floor({"ann": agent("1001", {"support": 1})}))
-    await bridge.stop()
     files = self_signed(bridge.folder)
-    whole = json.loads(bridge.path.read_text())
-    whole["http"]["tls"] = {"certificate": files.certificate.name, "key": files.key.name}
-    bridge.path.write_text(json.dumps(whole))
     monkeypatch.setenv("SSL_CERT_FILE", str(files.certificate))
-    bridge.url = f"https://127.0.0.1:{bridge.port}"
-    bridge.client = type(bridge.client)(bridge.url)
-    await bridge.launch()
+    await serve_https(bridge, files)
     await bridge.until("agent_changed", state="ready")
     return bridge
 
