@@ -48,17 +48,11 @@ def coded(store: HistoryStore, facts: list[AnyFact], codes: dict[str, str]) -> N
     ordered = sorted(facts, key=lambda fact: fact.at)
     began = {fact.call: seq for seq, fact in enumerate(ordered, 1) if isinstance(fact, TalkBegan)}
     last = max(fact.at for fact in facts)
-    about = {"agent": "amy", "queue": "support", "by": "amy"}
-    tell(
-        store,
-        [
-            *ordered,
-            *(
-                DispositionSet(seq=0, at=last + 1, call=call, code=code, segment=began[call], **about)
-                for call, code in codes.items()
-            ),
-        ],
+    given = (
+        DispositionSet(seq=0, at=last + 1, call=call, agent="amy", queue="support", code=code, by="amy", segment=began[call])
+        for call, code in codes.items()
     )
+    tell(store, [*ordered, *given])
 
 
 def dialled(store: HistoryStore, *made: tuple[str, str], campaign: str = "spring") -> None:

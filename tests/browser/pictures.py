@@ -96,9 +96,10 @@ async def take(browser: Browser, server: StandIn, picture: Picture, to: Path) ->
     if picture.whole and picture.page == "supervisor":  # whose tables are drawn where they can be seen only
         height = await page.evaluate("document.documentElement.scrollHeight")
         await page.set_viewport_size({"width": picture.width, "height": height})
-    shot = page.locator(picture.part) if picture.part else page
-    whole = {} if picture.part else {"full_page": picture.whole}
-    await shot.screenshot(path=to, animations="disabled", caret="hide", **whole)
+    if picture.part:
+        await page.locator(picture.part).screenshot(path=to, animations="disabled", caret="hide")
+    else:
+        await page.screenshot(path=to, full_page=picture.whole, animations="disabled", caret="hide")
     await context.close()
 
 
