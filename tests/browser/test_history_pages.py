@@ -139,7 +139,7 @@ async def test_whatever_the_history_holds_is_text(opened: Open, server: StandIn)
         }
 
     now = server.now
-    server.answers["reports/queues"] = (200, [{**bad(row), HOSTILE: 1} for row in queues_report({})])
+    server.answers["reports/queues"] = (200, [{**bad(row), HOSTILE: 1} for row in queues_report({}, now)])
     server.answers["reports/calls"] = (200, [bad(row) for row in calls_report({"limit": "3"}, now)])
     server.answers["reports/call"] = (200, [bad(row) for row in call_report(now)])
     server.answers["recordings"] = (200, [bad(row) for row in recordings(now)])
