@@ -133,6 +133,7 @@ def test_a_burst_is_not_examined(rig: Rig) -> None:
     assert len(kept) == 2 * MAX_EXAMINED
 
 
+@pytest.mark.slow  # looks at all objects of the process, of which the tests have very many
 def test_frozen_garbage_is_freed_when_nobody_is_on_the_line(rig: Rig) -> None:
     there, kept = frozen_circle(rig)
     rig.look()

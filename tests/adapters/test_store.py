@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator
+from functools import cache
 from typing import Any
 
 import pytest
@@ -44,7 +45,11 @@ def delta(number: int, *numbers: int, gone: tuple[int, ...] = (), seq: int = 0) 
 
 
 def whole(number: int, *numbers: int) -> Whole:
-    return Whole(number=number, rows={"calls": {call(n).id: call(n) for n in numbers}}, meta=META)
+    return Whole(number=number, rows={"calls": {row.id: row for row in map(_row, numbers)}}, meta=META)
+
+
+_row = cache(call)
+"""Some tests save the same thousands of rows several times."""
 
 
 def numbers(saved: Saved | None) -> list[int]:
