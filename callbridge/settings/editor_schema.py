@@ -68,8 +68,9 @@ def _source(module: str) -> ast.Module:
     return ast.parse(inspect.getsource(sys.modules[module]))
 
 
+@functools.cache
 def editor_schema() -> JsonSchema:
-    """The schema of one configuration file, which may hold only some of the sections."""
+    """The schema of one configuration file, which may hold only some of the sections. Made once: not to be changed."""
     made = Settings.model_json_schema(schema_generator=_Generator, mode="validation")
     made.pop("required", None)
     for section in made["properties"].values():  # a section may be spread over files
