@@ -16,6 +16,7 @@ from tests import forks
 from tests.examples import ALL, FEW
 from tests.lab import scratch
 
+gc.disable()  # until everything is collected: almost all that is made until then stays
 os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(scratch.place()))  # below it pytest makes each tmp_path
 
 settings.register_profile("callbridge", deadline=None, max_examples=ALL)
@@ -46,6 +47,7 @@ def pytest_collection_finish() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(50_000, 20, 20)
+    gc.enable()
 
 
 def _share() -> None:
