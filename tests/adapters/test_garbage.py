@@ -14,7 +14,16 @@ from dataclasses import dataclass, field
 import pytest
 
 from callbridge.adapters.system import garbage
-from callbridge.adapters.system.garbage import FULL_AFTER, MAX_EXAMINED, MAX_GROWTH, PORTION, PORTIONS, Collector, postponed
+from callbridge.adapters.system.garbage import (
+    FULL_AFTER,
+    HARDLY_ANY,
+    MAX_EXAMINED,
+    MAX_GROWTH,
+    PORTION,
+    PORTIONS,
+    Collector,
+    postponed,
+)
 from tests.adapters.waiting import until
 
 PROCESS_MEMORY = 100 * 2**20
@@ -206,6 +215,34 @@ def test_nothing_is_collected_while_that_is_postponed(rig: Rig) -> None:
     rig.look()
     assert not there()
     assert len(kept) == PORTION
+
+
+def test_an_idle_process_is_looked_at_less_often(rig: Rig) -> None:
+    rig.look()
+    kept = [[] for _ in range(HARDLY_ANY // 2)]
+    assert not rig.collector.look()
+    kept += [[] for _ in range(PORTION // 2)]
+    assert rig.collector.look()
+    assert not rig.collector.look()
+    kept += rig.create(PORTION)
+    assert len(kept) > PORTION
+
+
+async def test_the_pause_between_looks_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It doubles while nothing is created, and is the shortest again after a look that found something."""
+    collector = Collector(lambda: True, lambda _generation, _seconds: None, lambda: PROCESS_MEMORY)
+    found, pauses = iter([False, False, False, False, True, False]), []
+
+    async def note(pause: float) -> None:
+        pauses.append(pause)
+        if len(pauses) == 7:
+            raise asyncio.CancelledError
+
+    monkeypatch.setattr(collector, "look", lambda: next(found))
+    monkeypatch.setattr(garbage.asyncio, "sleep", note)
+    with pytest.raises(asyncio.CancelledError):
+        await collector.run()
+    assert pauses == [0.05, 0.1, 0.2, 0.4, 0.4, 0.05, 0.1]
 
 
 @pytest.mark.slow  # looks at all objects of the process, of which the tests have very many
