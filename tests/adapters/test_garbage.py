@@ -219,7 +219,7 @@ def test_nothing_is_collected_while_that_is_postponed(rig: Rig) -> None:
 
 def test_an_idle_process_is_looked_at_less_often(rig: Rig) -> None:
     rig.look()
-    kept = [[] for _ in range(HARDLY_ANY // 2)]
+    kept: list[list[int]] = [[] for _ in range(HARDLY_ANY // 2)]
     assert not rig.collector.look()
     kept += [[] for _ in range(PORTION // 2)]
     assert rig.collector.look()
@@ -231,7 +231,8 @@ def test_an_idle_process_is_looked_at_less_often(rig: Rig) -> None:
 async def test_the_pause_between_looks_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     """It doubles while nothing is created, and is the shortest again after a look that found something."""
     collector = Collector(lambda: True, lambda _generation, _seconds: None, lambda: PROCESS_MEMORY)
-    found, pauses = iter([False, False, False, False, True, False]), []
+    found = iter([False, False, False, False, True, False])
+    pauses: list[float] = []
 
     async def note(pause: float) -> None:
         pauses.append(pause)
@@ -239,7 +240,7 @@ async def test_the_pause_between_looks_is_bounded(monkeypatch: pytest.MonkeyPatc
             raise asyncio.CancelledError
 
     monkeypatch.setattr(collector, "look", lambda: next(found))
-    monkeypatch.setattr(garbage.asyncio, "sleep", note)
+    monkeypatch.setattr(asyncio, "sleep", note)
     with pytest.raises(asyncio.CancelledError):
         await collector.run()
     assert pauses == [0.05, 0.1, 0.2, 0.4, 0.4, 0.05, 0.1]

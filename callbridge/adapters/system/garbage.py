@@ -27,8 +27,9 @@ import structlog
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
 LOOK_EVERY, LOOK_AT_LEAST_EVERY = 0.05, 0.4
-"""Seconds between looks while objects are created, and, doubling up to the longest, while hardly any are: to count objects, Python
-goes through them, which was a quarter of the processor time of an idle service. A burst meanwhile passes Python's THRESHOLDS."""
+"""Seconds between looks while objects are created, and, doubling up to the longest, while hardly any are: to count objects,
+Python goes through them, which was a quarter of the processor time of an idle service. A burst meanwhile passes Python's
+THRESHOLDS."""
 PORTION = 1_000
 """Objects created since the last look from which on they are examined."""
 HARDLY_ANY = PORTION // 20
