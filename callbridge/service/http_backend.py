@@ -92,7 +92,7 @@ class HttpBackend:
 
     def closures(self) -> list[dict[str, object]]:
         """Every closure by date."""
-        return closures(self._term.world)
+        return closures(self._term.world, masked=self._term.board.masked)
 
     def closable(self) -> list[str]:
         """All that can be closed."""

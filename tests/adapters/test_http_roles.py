@@ -499,7 +499,7 @@ async def test_a_closure_that_cannot_be_is_refused(client: Client, wrong: dict[s
 async def test_a_closure_holds_is_listed_explained_and_ended(desk: ToyDesk, client: Client) -> None:
     wanted = {"target": "queue:q0", "begins": desk.now(), "ends": desk.now() + 3600.0, "reason": "call me at +442079460123"}
     made = await (await client.post("/api/closures", json=wanted, headers=bearer(TokenRole.SUPERVISOR))).json()
-    assert made == wanted | {"id": made["id"], "closed": True, "by": "boss", "made_at": ANY}
+    assert made == wanted | {"id": made["id"], "closed": True, "by": "boss", "made_at": ANY, "reason": "call me at +44*****123"}
     assert await (await client.get("/api/closures", headers=bearer(TokenRole.VIEWER))).json() == [made]
     told = await (await client.get("/api/explain/queues/q0", headers=bearer(TokenRole.VIEWER))).json()
     (line,) = [one["text"] for one in told["lines"] if one["code"] == "closed"]

@@ -3,45 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
 from aiohttp import web
-from pydantic import BeforeValidator, Field
 
 from callbridge.adapters.http.auth import caller
 from callbridge.adapters.http.backend import Backend
 from callbridge.adapters.http.limited import OUTSIDE, Limited
 from callbridge.adapters.http.problems import Problem, check_granted
-from callbridge.adapters.http.request_bodies import PLAIN_TEXT, Body, body_of, dialled
+from callbridge.adapters.http.request_bodies import Body, CallbackBody, CallbackNumberBody, CallbackTimeBody, body_of
 from callbridge.adapters.http.response_bodies import CallbackView, ResponseBody
 from callbridge.adapters.http.route import SUPERVISORS, WATCHERS, get, post
 from callbridge.core.model.events import CallbackChange, CallbackChangeRequested
-
-Number = Annotated[str, BeforeValidator(dialled), Field(pattern=r"^\+?[0-9]{1,15}$", examples=["+442079460000"])]
-
-
-class CallbackBody(Body):
-    """The number to call back and its queue. ``tier``: else looked up by number; ``agent``: only this agent; ``not_before``:
-    epoch seconds."""
-
-    queue: str = Field(min_length=1, max_length=64, pattern=PLAIN_TEXT)
-    number: Number
-    name: str = Field(default="", max_length=80, pattern=PLAIN_TEXT)
-    tier: str = Field(default="", max_length=64, pattern=PLAIN_TEXT)
-    agent: str = Field(default="", max_length=64, pattern=PLAIN_TEXT)
-    not_before: float = Field(default=0.0, ge=0, le=1e11, allow_inf_nan=False, strict=False)
-
-
-class CallbackTimeBody(Body):
-    """``not_before``: the new time, epoch seconds; it lies ahead."""
-
-    not_before: float = Field(gt=0, le=1e11, allow_inf_nan=False, strict=False)
-
-
-class CallbackNumberBody(Body):
-    """The number to call from now on."""
-
-    number: Number
 
 
 class CallbackEndedView(ResponseBody):

@@ -9,28 +9,16 @@ from __future__ import annotations
 from typing import Any
 
 from aiohttp import web
-from pydantic import Field
 
 from callbridge.adapters.http.auth import caller
 from callbridge.adapters.http.backend import Backend
 from callbridge.adapters.http.limited import OUTSIDE, Limited
 from callbridge.adapters.http.problems import Problem, check_granted
-from callbridge.adapters.http.request_bodies import PLAIN_TEXT, Body, ClosedBody, body_of
+from callbridge.adapters.http.request_bodies import Body, ClosedBody, ClosureBody, body_of
 from callbridge.adapters.http.response_bodies import CalendarView, ResponseBody
 from callbridge.adapters.http.route import SUPERVISORS, WATCHERS, get, post
 from callbridge.core.model.events import ClosureRequested, ReopeningRequested, SwitchTurned
 from callbridge.core.model.switch import closing
-
-MAX_REASON = 200
-
-
-class ClosureBody(Body):
-    """``target``: what is closed. ``begins`` and ``ends``: epoch seconds; without ``begins`` at once."""
-
-    target: str = Field(max_length=80, pattern=r"^(calendar|queue|entry):[^\x00-\x1f\x7f]{1,64}$", examples=["calendar:office"])
-    begins: float | None = Field(default=None, ge=0, le=1e11, allow_inf_nan=False, strict=False)
-    ends: float = Field(gt=0, le=1e11, allow_inf_nan=False, strict=False)
-    reason: str = Field(default="", max_length=MAX_REASON, pattern=PLAIN_TEXT, examples=["staff meeting"])
 
 
 class ClosureView(ResponseBody):

@@ -121,6 +121,30 @@ class SwitchBody(Body):
     on: bool
 
 
+class CallbackBody(Body):
+    """The number to call back and its queue. ``tier``: else looked up by number; ``agent``: only this agent; ``not_before``:
+    epoch seconds."""
+
+    queue: str = Field(min_length=1, max_length=64, pattern=PLAIN_TEXT)
+    number: Annotated[str, BeforeValidator(dialled)] = Field(pattern=r"^\+?[0-9]{1,15}$", examples=["+442079460000"])
+    name: str = Field(default="", max_length=80, pattern=PLAIN_TEXT)
+    tier: str = Field(default="", max_length=64, pattern=PLAIN_TEXT)
+    agent: str = Field(default="", max_length=64, pattern=PLAIN_TEXT)
+    not_before: float = Field(default=0.0, ge=0, le=1e11, allow_inf_nan=False, strict=False)
+
+
+class CallbackTimeBody(Body):
+    """``not_before``: the new time, epoch seconds; it lies ahead."""
+
+    not_before: float = Field(gt=0, le=1e11, allow_inf_nan=False, strict=False)
+
+
+class CallbackNumberBody(Body):
+    """The number to call from now on."""
+
+    number: Annotated[str, BeforeValidator(dialled)] = Field(pattern=r"^\+?[0-9]{1,15}$", examples=["+442079460000"])
+
+
 class NoteBody(Body):
     """What the agent writes about the call; it may have several lines."""
 
@@ -167,6 +191,15 @@ class UnblockBody(Body):
 
 class ClosedBody(Body):
     closed: bool
+
+
+class ClosureBody(Body):
+    """``target``: what is closed. ``begins`` and ``ends``: epoch seconds; without ``begins`` at once."""
+
+    target: str = Field(max_length=80, pattern=r"^(calendar|queue|entry):[^\x00-\x1f\x7f]{1,64}$", examples=["calendar:office"])
+    begins: float | None = Field(default=None, ge=0, le=1e11, allow_inf_nan=False, strict=False)
+    ends: float = Field(gt=0, le=1e11, allow_inf_nan=False, strict=False)
+    reason: str = Field(default="", max_length=200, pattern=PLAIN_TEXT, examples=["staff meeting"])
 
 
 Some = TypeVar("Some", bound=Body)

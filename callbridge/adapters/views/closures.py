@@ -18,9 +18,10 @@ SOON = 86_400.0
 """Seconds ahead for which explanations mention a closure that has not begun."""
 
 
-def closures(world: WorldView) -> list[dict[str, object]]:
+def closures(world: WorldView, *, masked: bool = True) -> list[dict[str, object]]:
     """Every closure, the next to begin first."""
-    return [_row(world, one) for one in sorted(world.closures.values(), key=lambda one: (one.begins, one.target, one.id))]
+    show = scrub if masked else str
+    return [_row(world, one, show) for one in sorted(world.closures.values(), key=lambda one: (one.begins, one.target, one.id))]
 
 
 def closable(world: WorldView) -> list[str]:
@@ -56,14 +57,14 @@ def _by(name: str) -> str:
     return f", by {name}" if name else ""
 
 
-def _row(world: WorldView, one: Closure) -> dict[str, object]:
+def _row(world: WorldView, one: Closure, show: Show) -> dict[str, object]:
     return {
         "id": one.id,
         "target": one.target,
         "begins": one.begins,
         "ends": one.ends,
         "closed": one.holds(wall(world)),
-        "reason": one.reason,
+        "reason": show(one.reason),
         "by": one.by,
         "made_at": one.made_at,
     }
