@@ -356,10 +356,11 @@ def _closures(options: argparse.Namespace) -> int:
 
 def parsed(options: argparse.Namespace, kind: Callable[[str], float], text: str) -> float:
     """An argument that is of this type only beside some others. Ends the command when it is no such thing."""
+    parser: argparse.ArgumentParser = options.parser
     try:
         return kind(text)
     except argparse.ArgumentTypeError as wrong:
-        options.parser.error(str(wrong))
+        parser.error(str(wrong))
 
 
 def _reload(options: argparse.Namespace) -> int:
