@@ -24,7 +24,7 @@ from callbridge.core.model.events import (
 )
 from callbridge.core.model.facts import ClosureEnded, ClosureMade, FlowStepped, RequestRefused, VisitEnded
 from callbridge.core.model.flow import BranchNode, Condition, FlowNode, GoodbyeNode, HoursNode, QueueNode
-from callbridge.core.model.plan import CallbackTerms, OverflowRule, Plan, ToFlow, ToQueue
+from callbridge.core.model.plan import CallbackTerms, Entry, OverflowRule, Plan, ToFlow, ToQueue
 from callbridge.core.model.switch import closing
 from callbridge.core.model.world import World
 from tests.core.flows import flow
@@ -204,7 +204,7 @@ def test_a_closure_goes_with_the_new_name_of_its_queue_or_entry() -> None:
     close(story, "entry:welcome")
     renamed = replace(made.queues["support"], name="helpdesk", renamed_from="support")
     queues = {name: one for name, one in made.queues.items() if name != "support"} | {"helpdesk": renamed}
-    entries = {"helpdesk": ToQueue("helpdesk"), "hello": ToFlow("welcome")}
+    entries: dict[str, Entry] = {"helpdesk": ToQueue("helpdesk"), "hello": ToFlow("welcome")}
     coming = replace(made, queues=queues, entries=entries, renamed_entries={"welcome": "hello"})
     story.happens(PlanChanged(at=story.now, plan=coming, force=True))
     assert sorted(one.target for one in story.world.closures.values()) == ["entry:hello", "queue:helpdesk"]
@@ -227,7 +227,7 @@ def test_callbacks_rest_while_their_queue_is_closed_and_go_on_soon_after_it_is_o
 
 
 @pytest.mark.parametrize("how", ["closure", "switch"])
-def test_a_campaign_is_held_back_while_its_calendar_is_closed_by_hand(how: str) -> None:
+def test_a_campaign_is_held_back_while_its_calendar_is_closed_manually(how: str) -> None:
     toy = begin(campaigns_of(spring(limits=replace(LIMITS, calendar=ALWAYS)), calendars={"office": ALWAYS}), start=False)
     if how == "closure":
         toy.tell(ClosureRequested(at=START, kind="calendar", name="office", begins=START, ends=START + 50.0))
@@ -236,7 +236,7 @@ def test_a_campaign_is_held_back_while_its_calendar_is_closed_by_hand(how: str) 
     toy.tell(CampaignRequested(at=START, campaign="spring", to=Running.RUNNING))
     toy.run(START + 40.0)
     assert rings(toy) == []
-    assert toy.story.world.campaign_states["spring"].held_back == "calendar office was closed by hand"
+    assert toy.story.world.campaign_states["spring"].held_back == "calendar office was closed manually"
     if how == "switch":
         toy.tell(SwitchTurned(at=toy.story.now, switch=closing("office"), on=False))
     toy.run(START + 60.0)

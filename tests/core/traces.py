@@ -227,8 +227,8 @@ class Trace:
                 yield
             case [who, "closes", target, "from", begins, "to", ends]:
                 kind, _, name = target.partition(":")
-                times = {"begins": START + float(begins), "ends": START + float(ends)}
-                story.happens(ClosureRequested(at=now, kind=kind, name=name, by=who, **times))
+                first, last = START + float(begins), START + float(ends)
+                story.happens(ClosureRequested(at=now, kind=kind, name=name, begins=first, ends=last, by=who))
                 yield
             case [who, "reopens", target]:
                 closure = next(one.id for one in story.world.closures.values() if one.target == target)

@@ -34,13 +34,13 @@ def closable(world: WorldView) -> list[str]:
 
 
 def explain_closed(world: WorldView, queue: str, entry: str = "", show: Show = scrub) -> Iterator[ExplainedLine]:
-    """What is closed by hand, now or within a day, for callers in this queue who came by this entry."""
+    """What is closed manually, now or within a day, for callers in this queue who came by this entry."""
     plan, now = world.plan, wall(world)
     calendars = calendars_asked.of_queue(plan, queue) | (calendars_asked.of_entry(plan, entry) if entry else frozenset())
     for name in sorted(calendars):
         switch = world.switches.get(closing(name))
         if switch is not None and is_on(world, switch.id):
-            yield ExplainedLine(code="closed", text=f"calendar {name} was closed by hand{_by(switch.by)}")
+            yield ExplainedLine(code="closed", text=f"calendar {name} was closed manually{_by(switch.by)}")
     concerned = {*(("calendar", name) for name in calendars), ("queue", queue), ("entry", plan.entry_named(entry))}
     for one in sorted(world.closures.values(), key=lambda one: one.begins):
         if (one.kind, one.name) in concerned and one.begins < now + SOON:

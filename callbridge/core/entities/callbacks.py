@@ -21,7 +21,7 @@ from callbridge.core.model.world import World
 CLOSED_CHECK = 3600.0
 """Seconds until the next check whether customers may be called, if no calendar says when."""
 REOPENED_CHECK = 60.0
-"""The same while the calendar is closed by hand."""
+"""The same while the calendar is closed manually."""
 UNSENT_CALLBACK_REST = 5.0
 """Seconds until the next try when the dialling never left us."""
 
@@ -298,7 +298,7 @@ def _opens(world: World, queue: str) -> float:
     terms = terms_of(world, queue)
     if terms is None or not terms.calendar:
         return world.now + CLOSED_CHECK
-    most = REOPENED_CHECK if hours.closed_by_hand(world, terms.calendar, queue=queue) else CLOSED_CHECK
+    most = REOPENED_CHECK if hours.closed_manually(world, terms.calendar, queue=queue) else CLOSED_CHECK
     opens = hours.opens_after(world, terms.calendar, queue=queue)
     wait = opens - hours.wall(world) if opens is not None else 0.0
     return world.now + (wait if 0 < wait < most else most)

@@ -13,6 +13,9 @@ from callbridge.core.model.world import World
 MOST = 500
 """Closures at a time, so that a program that goes wrong does not fill the world."""
 
+ROUNDING = 1e-3
+"""Seconds after the moment at which it is due: then the clock on the wall shows that moment for sure."""
+
 
 def requested(world: World, event: ClosureRequested) -> None:
     """Close a calendar, a queue or an entry from ``begins`` until ``ends``; one that has begun holds at once."""
@@ -99,7 +102,7 @@ def _refusal(world: World, event: ClosureRequested) -> tuple[str, bool]:
 
 def _put(world: World, closure: Closure) -> None:
     due = closure.begins if closure.begins > wall(world) else closure.ends
-    world.closures.put(closure.id, evolve(closure, deadline=due - world.wall_offset))
+    world.closures.put(closure.id, evolve(closure, deadline=due - world.wall_offset + ROUNDING))
 
 
 def _end(world: World, closure: Closure, by: str) -> None:

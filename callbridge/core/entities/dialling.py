@@ -113,8 +113,8 @@ def held_back(world: World, campaign: str) -> str:
         return "the link to the PBX is down"
     plan = world.plan.campaigns.get(campaign)
     calendar = plan.limits.calendar if plan is not None else None
-    if calendar is not None and hours.closed_by_hand(world, calendar.name, queue=plan.queue if plan is not None else ""):
-        return f"calendar {calendar.name} was closed by hand"
+    if calendar is not None and hours.closed_manually(world, calendar.name, queue=plan.queue if plan is not None else ""):
+        return f"calendar {calendar.name} was closed manually"
     return ""
 
 

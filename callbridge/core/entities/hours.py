@@ -11,7 +11,7 @@ from callbridge.core.model.world_view import WorldView
 
 def is_open(world: WorldView, calendar: str, *, queue: str = "", entry: str = "") -> bool:
     """Is the calendar open now, for callers in ``queue`` who came by ``entry``? One that was removed counts as open."""
-    if closed_by_hand(world, calendar, queue=queue, entry=entry):
+    if closed_manually(world, calendar, queue=queue, entry=entry):
         return False
     hours = world.plan.calendars.get(calendar)
     return hours is None or hours.is_open(wall(world))
@@ -22,7 +22,7 @@ def is_open_to(world: WorldView, call: Call, calendar: str) -> bool:
     return is_open(world, calendar, queue=queue_of(call), entry=call.entry)
 
 
-def closed_by_hand(world: WorldView, calendar: str, *, queue: str = "", entry: str = "") -> bool:
+def closed_manually(world: WorldView, calendar: str, *, queue: str = "", entry: str = "") -> bool:
     """Has somebody closed it, whatever its hours say?"""
     if is_on(world, closing(calendar)):
         return True
