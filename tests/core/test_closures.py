@@ -162,7 +162,7 @@ def test_the_same_is_not_closed_twice_from_one_moment_and_one_may_follow_another
     assert "already" in story.fact(RequestRefused).reason
     close(story, "calendar:office", 60.0, 90.0)
     assert hours.opens_after(story.world, "office") == START
-    story.wait(10.0)
+    story.wait(11.0)
     assert hours.opens_after(story.world, "office") == START + 90.0
 
 

@@ -21,7 +21,7 @@ ALWAYS = {"office": {"week": {"mon-sun": "00:00-24:00"}}}
 
 def office() -> dict[str, Any]:
     """Callers of support are served by ann, and while it is closed by ben of the night."""
-    queues = {
+    queues: dict[str, dict[str, Any]] = {
         "support": {
             "steps": [{"skills": "support"}],
             "overflow": [{"when": {"closed": "office"}, "queue": "night", "reason": "closed"}],
