@@ -137,7 +137,7 @@ def _add_closures(commands: Commands) -> None:
         "what", nargs="?", metavar="TARGET|CLOSURE", help="add: such as calendar:office; reopen: the closure ID"
     )
     closures.add_argument("begins", nargs="?", help="add: a time such as 2026-12-01T12:00, or now")
-    closures.add_argument("ends", nargs="?", type=moment, help="add: a time such as 2026-12-01T18:00")
+    closures.add_argument("ends", nargs="?", help="add: a time such as 2026-12-01T18:00")
     closures.add_argument("--reason", default="", help="add: why")
     closures.set_defaults(run=_closures, parser=closures)
 
@@ -338,11 +338,12 @@ def _hours(options: argparse.Namespace) -> int:
 def _closures(options: argparse.Namespace) -> int:
     client = client_of(options)
     match options.act:
-        case "add" if options.ends is not None:
-            more = {"reason": options.reason} if options.reason else {}
+        case "add" if options.ends:
+            more: dict[str, object] = {"reason": options.reason} if options.reason else {}
             if options.begins != "now":
                 more["begins"] = parsed(options, moment, options.begins)
-            return show(options, client.close_for(options.what, options.ends, **more), lambda row: closures_table([row]))
+            made = client.close_for(options.what, parsed(options, moment, options.ends), **more)
+            return show(options, made, lambda row: closures_table([row]))
         case "add":
             options.parser.error("add needs what to close, from when and until when: add TARGET BEGINS ENDS")
         case "reopen" if options.what and not options.begins:

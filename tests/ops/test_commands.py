@@ -97,6 +97,7 @@ def test_each_act_asks_the_server_for_exactly_that(toy: Toy, words: tuple[str, .
         ("callbacks", "number", "cb-1"),
         ("closures", "add", "queue:q", "now"),
         ("closures", "add", "queue:q", "soon", "2026-11-30T15:00"),
+        ("closures", "add", "queue:q", "now", "soon"),
         ("closures", "reopen"),
         ("closures", "list", "queue:q"),
         ("bypass", "maybe"),

@@ -10,7 +10,7 @@ from callbridge.core.model.facts import ClosureEnded, ClosureMade, RequestRefuse
 from callbridge.core.model.rows import evolve
 from callbridge.core.model.world import World
 
-MOST = 500
+MOST_CLOSURES = 500
 """Closures at a time, so that a program that goes wrong does not fill the world."""
 
 ROUNDING = 1e-3
@@ -97,7 +97,7 @@ def _refusal(world: World, event: ClosureRequested) -> tuple[str, bool]:
         return "it would be over already", False
     if any((one.kind, one.name, one.begins) == (event.kind, name, event.begins) for one in world.closures.values()):
         return f"{what} is closed from that moment on already: reopen that first", False
-    return ("too many closures" if len(world.closures) >= MOST else ""), False
+    return ("too many closures" if len(world.closures) >= MOST_CLOSURES else ""), False
 
 
 def _put(world: World, closure: Closure) -> None:
