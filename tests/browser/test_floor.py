@@ -98,10 +98,13 @@ async def test_an_agent_consults_a_colleague_and_completes_the_transfer(house: H
     assert len(ben.records()) == 1
 
 
-async def test_a_supervisor_finds_out_why_a_caller_waits_and_moves_the_call(house: House, pbx: Pbx, opened: Open) -> None:
+async def test_a_supervisor_explains_moves_listens_and_sends_to_lunch(house: House, pbx: Pbx, opened: Open) -> None:
     bridge = await opened_floor(house)
     boss = await sign_in_boss(opened, bridge)
-    async with Phone(pbx, "1001", PhoneScript.answers(talk=1.0)):
+    async with (
+        Phone(pbx, "1001", PhoneScript.answers(talk=8.0)),
+        Phone(pbx, "1013", PhoneScript.answers(talk=2.0)) as ear,
+    ):
         async with Callers(pbx, [Call(dialled="sales", number="+442079460102")], rate=5) as callers:
             row = boss.get_by_role("row", name=re.compile("460102"))
             await row.get_by_role("button", name="Explain").click()
@@ -112,32 +115,20 @@ async def test_a_supervisor_finds_out_why_a_caller_waits_and_moves_the_call(hous
             await boss.get_by_role("dialog").get_by_label("Queue").select_option("support")
             await boss.get_by_role("dialog").get_by_role("button", name="Move").click()
             await expect(boss.get_by_role("dialog")).to_have_count(0)
+            await boss.get_by_role("button", name="Listen").click()
+            await boss.get_by_label("At this phone").fill("PJSIP/1013")
+            await boss.keyboard.press("Enter")
+            await expect(boss.get_by_role("dialog")).to_have_count(0)
+            await bridge.until("supervision_started")
+            row = boss.get_by_role("row", name=re.compile("Agent 1001.*Not ready"))
+            await row.get_by_role("button", name="Not ready").click()
+            await boss.get_by_label("Reason").fill("lunch")
+            await boss.keyboard.press("Enter")
             (made,) = await callers.wait()
         await bridge.until("call_ended")
+        await expect(row.locator(".state")).to_have_text("Not ready · lunch")  # after the call
     assert made.ended_by == "pbx"
     assert bridge.facts("request_granted", request="move")
-
-
-async def test_a_supervisor_listens_at_a_phone_and_sends_an_agent_to_lunch(house: House, pbx: Pbx, opened: Open) -> None:
-    bridge = await opened_floor(house)
-    boss = await sign_in_boss(opened, bridge)
-    async with (
-        Phone(pbx, "1001", PhoneScript.answers(talk=8.0)),
-        Phone(pbx, "1013", PhoneScript.answers(talk=2.0)) as ear,
-        Callers(pbx, [Call(dialled="support", number="+442079460105")], rate=5) as callers,
-    ):
-        await boss.get_by_role("button", name="Listen").click()
-        await boss.get_by_label("At this phone").fill("PJSIP/1013")
-        await boss.keyboard.press("Enter")
-        await expect(boss.get_by_role("dialog")).to_have_count(0)
-        await bridge.until("supervision_started")
-        row = boss.get_by_role("row", name=re.compile("Agent 1001.*Not ready"))
-        await row.get_by_role("button", name="Not ready").click()
-        await boss.get_by_label("Reason").fill("lunch")
-        await boss.keyboard.press("Enter")
-        await callers.wait()
-        await bridge.until("call_ended")
-        await expect(row.locator(".state")).to_have_text("Not ready · lunch")  # after the call
     assert len(ear.records()) == 1
 
 

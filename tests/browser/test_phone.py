@@ -31,7 +31,11 @@ from tests.live.https import serve_https
 
 pytestmark = [pytest.mark.live, pytest.mark.browser, pytest.mark.timeout(120), pytest.mark.asyncio(loop_scope="module")]
 
-ON_16 = ("test_caller_and_page_hear_each_other",)
+ON_16 = (
+    "test_caller_and_page_hear_each_other",
+    "test_an_agent_consults_from_the_page_and_transfers",
+    "test_a_supervisor_listens_with_the_own_page",
+)
 PJSIP = (build.ROOT / "dialplan/samples/pjsip-browser.conf").read_text()
 VOICE, REPLY, MUSIC = sounds.TONES["caller"], sounds.TONES["agent"], sounds.TONES["music"]
 TOKENS = [{"name": "boss", "role": "admin", "token": "token-of-the-boss"}]
