@@ -36,7 +36,7 @@ def signed(folder: Path, name: str) -> Authority:
     _openssl("req", "-x509", *_KEY, "-days", "30", "-subj", "/CN=Authority of the tests", "-keyout", own_key, "-out", own)
     names = f"subjectAltName=DNS:{name},IP:127.0.0.1"
     _openssl("req", *_KEY, "-subj", f"/CN={name}", "-addext", names, "-keyout", files.key, "-out", asked)
-    by = ["-CA", own, "-CAkey", own_key, "-CAcreateserial", "-copy_extensions", "copy"]
+    by = ("-CA", own, "-CAkey", own_key, "-CAcreateserial", "-copy_extensions", "copy")
     _openssl("x509", "-req", "-in", asked, *by, "-days", "30", "-out", files.certificate)
     files.certificate.write_text(files.certificate.read_text() + own.read_text())
     return Authority(own, files)
@@ -50,6 +50,6 @@ def self_signed(folder: Path, name: str = "localhost") -> TlsFiles:
     """Overwrites what is there."""
     files = TlsFiles(folder / "cert.pem", folder / "key.pem")
     names = "subjectAltName=DNS:localhost,IP:127.0.0.1"
-    made = ["-days", "30", "-subj", f"/CN={name}", "-addext", names, "-keyout", files.key, "-out", files.certificate]
-    _openssl("req", "-x509", *_KEY, *made)
+    out = ("-keyout", files.key, "-out", files.certificate)
+    _openssl("req", "-x509", *_KEY, "-days", "30", "-subj", f"/CN={name}", "-addext", names, *out)
     return files
