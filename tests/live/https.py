@@ -16,5 +16,5 @@ async def serve_https(bridge: Callbridge, files: TlsFiles, token: str | None = N
     whole["http"]["tls"] = {"certificate": files.certificate.name, "key": files.key.name}
     bridge.path.write_text(json.dumps(whole))
     bridge.url = f"https://127.0.0.1:{bridge.port}"
-    bridge.client = type(bridge.client)(bridge.url, token)
+    bridge.client = type(bridge.client)(bridge.url, token or "")
     await bridge.launch()
