@@ -233,5 +233,5 @@ async def test_what_a_displaced_version_still_notes_holds_nothing_up(redis_serve
 
 def test_every_former_name_leads_to_a_table_and_is_none() -> None:
     assert set(FORMER_TABLES.values()) <= set(TABLES) and not set(FORMER_TABLES) & set(TABLES)
-    later = {"score_cursors", "observed_tallies", "observed_agents", "observed_calls", "script_answers"}
+    later = {"score_cursors", "observed_tallies", "observed_agents", "observed_calls", "script_answers", "closures"}
     assert {FORMER_TABLES.get(table, table) for table in WORLD} == set(TABLES) - later

@@ -51,10 +51,12 @@ _REQUESTED = (
     "set_disposition",
     "note",
     "script_answer",
+    "close",
+    "reopen",
     *(f"callback_{change}" for change in CallbackChange),
     *(f"campaign_{to}" for to in Running),
 )
-"""Of the configuration, of callbacks and of campaigns; those of agents and calls have types of their own."""
+"""Of the configuration, of closures, of callbacks and of campaigns; those of agents and calls have types of their own."""
 _FORCED = ("rona", "fault")
 """Reasons for being not ready that we give ourselves."""
 
