@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import partial
 from random import Random
+from typing import Any
 
 from callbridge.core.engine import step
 from callbridge.core.model.agent import Work
@@ -35,6 +36,7 @@ from callbridge.core.model.ids import LegId
 from callbridge.core.model.orders import Order
 from callbridge.core.model.plan import ConsultQueue, Plan, Target, ToAgent, ToNumber, ToQueue
 from callbridge.core.model.switch import BYPASS
+from callbridge.core.model.table import Table
 from callbridge.core.model.world import World
 from callbridge.core.recovery import snapshots
 from tests.sim.agenda import Agenda
@@ -130,6 +132,8 @@ class Day:
         spring = self.plan.campaigns.get("spring")
         self.dialler = Dialler(spring, self.scene.leads, self.agenda, self.rng, self.hear) if spring is not None else None
         self.saved: Saved = defaultdict(dict)
+        self.tables: dict[str, Table[Any]] = {}
+        """Those of the present life that are saved."""
         self.lives: list[Life] = []
         self.killed_after_step = False
         self.closed: frozenset[str] = frozenset()
@@ -363,7 +367,7 @@ class Day:
         return self.together is not None and channel is not None and channel.phone == DESK
 
     def _saved_all(self) -> None:
-        for name, table in self.world.saved_tables().items():
+        for name, table in self.tables.items():
             must(self.saved[name] == table.rows(), "saved", name, "differ from the world's")
 
     def _trip(self, event: AnyEvent) -> None:
@@ -416,6 +420,7 @@ class Day:
         """Restore, then say what a fresh process is told before anything else."""
         life = new_life(self.plan, self.saved, len(self.lives), self.agenda.now)
         self.lives.append(life)
+        self.tables = life.world.saved_tables()
         for connection in self.connections:
             self.hear(PbxLost(at=self.agenda.now, pbx=connection.toy.name))
         while (due := life.world.take_due(self.agenda.now)) is not None:

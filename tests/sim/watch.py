@@ -127,9 +127,9 @@ class Watch:
         self._rows(world)
         self._agents(world)
         self._figures(world)
-        rings = Counter(order.phone for order in outcome.orders if isinstance(order, Ring) and order.agent)
-        must(all(count == 1 for count in rings.values()), "one phone was rung twice in one step")
-        rung_for = {(order.agent, order.call) for order in outcome.orders if isinstance(order, Ring) and order.agent}
+        rings = [order for order in outcome.orders if isinstance(order, Ring) and order.agent]
+        must(len(rings) == len({order.phone for order in rings}), "one phone was rung twice in one step")
+        rung_for = {(order.agent, order.call) for order in rings}
         must(len(rung_for) == len({agent for agent, _ in rung_for}), "one agent was rung for two calls in one step")
         if (due := world.next_deadline()) is not None and due <= world.now:
             return  # another step of this very moment may change what the rules say of it
@@ -301,12 +301,14 @@ class Watch:
 
     def _intents(self, world: World, before: dict[str, Agent], event: AnyEvent, facts: list[AnyFact]) -> None:
         """An intent changes because somebody asked, because an offer came to nothing, or because a pause is over."""
+        if isinstance(event, PlanChanged):
+            return
+        refused = any(isinstance(fact, RequestRefused) for fact in facts)
         for agent in world.agents.values():
             old = before.get(agent.id)
-            if old is None or isinstance(event, PlanChanged):
+            if old is None:
                 continue
             wanted = old.intent
-            refused = any(isinstance(fact, RequestRefused) for fact in facts)
             if isinstance(event, AgentRequested) and event.agent == agent.id:
                 # Whose phone somebody else has taken cannot log in without naming another.
                 wanted = old.intent if refused and not old.phone else self._wanted(old, event.request)
@@ -443,10 +445,13 @@ class Watch:
             must(known[:2] == published(agent), "a state that nobody was told:", agent)
 
     def _figures(self, world: World) -> None:
-        counted = [call for call in world.calls.values() if not call.placed]
-        waiting = Counter((call.visit.queue, call.visit.day) for call in counted if call.visit is not None)
+        waiting: dict[tuple[str, str], int] = {}
+        for call in world.calls.values():
+            if call.visit is not None and not call.placed:
+                place = call.visit.queue, call.visit.day
+                waiting[place] = waiting.get(place, 0) + 1
         for tally in world.tallies.values():
-            here = waiting[tally.queue, tally.day]
+            here = waiting.get((tally.queue, tally.day), 0)
             must(tally.offered == tally.ended + here, "figures do not add up:", tally, "waiting", here)
             counts = self.counts[tally.queue, tally.day]
             must(_FIGURES_OF(tally) == tuple([counts[name] for name in _FIGURES]), "figures of", tally, "counted", counts)
