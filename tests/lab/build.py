@@ -39,6 +39,8 @@ CHINESE = "fonts-wqy-microhei"
 """Brings Chinese characters, for the pictures of the guide: without them there are boxes."""
 APT_SOURCES = Path("/etc/apt")
 POLICY = Path("/usr/sbin/policy-rc.d")
+APT_BUSY = 300.0
+"""Seconds for which another apt may be waited for."""
 
 
 class BuildError(Exception):
@@ -108,8 +110,8 @@ def _install_tools() -> None:
         POLICY.write_text("#!/bin/sh\nexit 101\n")
         POLICY.chmod(0o755)
     try:
-        _run(["apt-get", "update", "-q"], env=quiet)
-        _run(["apt-get", "install", "-q", "-y", "--no-install-recommends", *missing], env=quiet)
+        _apt(["update", "-q"], quiet)
+        _apt(["install", "-q", "-y", "--no-install-recommends", *missing], quiet)
     finally:
         if ours:
             POLICY.unlink()
@@ -224,6 +226,20 @@ def _deb822_uris(text: str) -> list[str]:
         if values.get("enabled", ["yes"]) != ["no"]:
             uris += values.get("uris", [])
     return uris
+
+
+def _apt(words: list[str], env: dict[str, str]) -> None:
+    """Another apt may be at work, as after a machine has started: wait for it."""
+    limit = time.monotonic() + APT_BUSY
+    while True:
+        try:
+            _run(["apt-get", *words], env=env)
+            return
+        except BuildError as trouble:
+            if "Could not get lock" not in str(trouble) or time.monotonic() > limit:
+                raise
+        print("lab: another apt is at work; waiting for it", flush=True)
+        time.sleep(5.0)
 
 
 def _run(command: list[str], env: dict[str, str] | None = None) -> None:

@@ -115,16 +115,27 @@ class LiveFloor:
                 crowds.create_task(self._call(pbx, crowd(rng, number)))
                 await asyncio.sleep(CROWD / RATE)
                 await asyncio.to_thread(_bring_back, bridge)
+                if not bridge.pids():
+                    raise SystemExit(f"callbridge has ended; its log: {bridge.log}")
 
     async def _call(self, pbx: Pbx, calls: list[Call]) -> None:
-        async with Callers(pbx, calls, rate=RATE, script=CallerScript(audio="caller")) as callers:
-            with suppress(TimeoutError):
-                await callers.wait(CROWD / RATE + 240.0)
+        callers = Callers(pbx, calls, rate=RATE, script=CallerScript(audio="caller"))
+        try:
+            async with callers:
+                with suppress(TimeoutError):
+                    await callers.wait(CROWD / RATE + 240.0)
+        except (TimeoutError, RuntimeError) as trouble:
+            print(f"{len(calls)} callers less: {trouble or 'SIPp did not start in time'}", flush=True)
 
 
 def _bring_back(bridge: Callbridge) -> None:
     """Who missed a call is sent back to work; who is not ready for another reason was put there by somebody in a browser."""
-    for row in bridge.client.agents():
+    try:
+        agents = bridge.client.agents()
+    except ApiError as slow:
+        print(f"agents were not sent back to work: {slow}", flush=True)
+        return
+    for row in agents:
         if row["state"] == "not_ready" and row["reason"] == "rona":
             with suppress(ApiError):
                 bridge.client.act(row["id"], "ready")
