@@ -28,6 +28,7 @@ NAMES = (
     "steps",
     "takeover",
     "throughput",
+    "viewers",
     "waiting",
 )
 
