@@ -27,6 +27,7 @@ GONE = {"Authorization": "Bearer gone"}
 SETTINGS = HttpSettings(
     tokens=[
         ApiToken(name="front", role=TokenRole.SUPERVISOR, token="front", teams=("front",)),
+        ApiToken(name="ann", role=TokenRole.AGENT, token="ann", agent="a0", teams=("front",)),
         ApiToken(name="gone", role=TokenRole.SUPERVISOR, token="gone", teams=("gone",)),
         ApiToken(name="boss", role=TokenRole.SUPERVISOR, token="boss"),
         ApiToken(name="ops", role=TokenRole.ADMIN, token="ops", teams=("front",)),
@@ -223,7 +224,7 @@ async def test_what_is_in_the_path_belongs_to_the_team(still: tuple[ToyDesk, Cli
     for path, call, expected in (
         (ours, desk.made.agents["a0"].call, {200, 400}),
         (theirs, desk.made.agents["a1"].call, {403}),
-        (unknown, "nobody", {403}),
+        (unknown, "nobody", {404}),
     ):
         params = {query.name: call for query in route.query if query.required}
         answer = await client.request(route.method, path, json=body, headers=FRONT, params=params)
@@ -267,6 +268,7 @@ async def test_lists_have_the_teams_queues_agents_and_calls_only(desk: ToyDesk, 
     assert len(calls) == 2
     assert len(await get(client, "/api/calls", ALL)) == 5
     assert await get(client, "/api/calls?queue=q1") == 403
+    assert await get(client, "/api/calls?queue=nobody") == 404
     assert {row["queue"] for row in await get(client, "/api/callbacks")} == {"q0"}
     assert [row["name"] for row in await get(client, "/api/campaigns")] == ["spring"]
 
@@ -278,6 +280,29 @@ async def test_a_call_of_another_queue_is_the_teams_while_one_of_its_agents_has_
     desk.people = Accounts(teams={"front": team})
     assert call in [row["id"] for row in await get(client, "/api/calls")]
     assert (await get(client, f"/api/calls/{call}"))["agent"] == "a3"
+
+
+@pytest.mark.parametrize(("queue", "agent", "status"), [("q0", "", 200), ("q1", "a3", 200), ("q1", "a1", 403)])
+async def test_whose_an_archived_call_was_is_told_by_its_facts(
+    desk: ToyDesk, client: Client, monkeypatch: pytest.MonkeyPatch, queue: str, agent: str, status: int
+) -> None:
+    async def explain(_kind: str, name: str) -> dict[str, Any]:
+        return {"id": name, "state": "ended", "lines": [], "timeline": [{"queue": queue, "agent": agent}]}
+
+    monkeypatch.setattr(desk, "explain", explain)
+    assert (await client.get("/api/explain/calls/cb-call-old-1", headers=FRONT)).status == status
+    assert (await client.get("/api/explain/calls/cb-call-old-1", headers=ALL)).status == 200
+
+
+async def test_an_agent_does_not_learn_what_there_is(client: Client) -> None:
+    async def refused(path: str) -> tuple[int, Any]:
+        answer = await client.get(path, headers={"Authorization": "Bearer ann"})
+        return answer.status, await answer.json()
+
+    for path in ("/api/agents/{}", "/api/calls/{}", "/api/queues/{}"):
+        answers = [await refused(path.format(name)) for name in ("nobody", path.split("/")[2][0] + "1")]
+        assert answers[0] == answers[1]
+        assert answers[0][0] == 403
 
 
 async def test_waiting_callers_and_alerts_are_the_teams(desk: ToyDesk, client: Client) -> None:
@@ -303,14 +328,22 @@ async def test_callbacks_are_made_changed_and_cancelled_in_the_teams_queues(desk
         "number": {"number": "+442079469998"},
     }
     for act, body in changes.items():
-        assert [await post(f"/api/callbacks/{one}/{act}", body) for one in (other, "none")] == [403, 403]
+        assert [await post(f"/api/callbacks/{one}/{act}", body) for one in (other, "none")] == [403, 404]
+    desk.asked.clear()
     assert await post("/api/callbacks", {"queue": "q1", "number": "+442079469999"}) == 403
     assert await post(f"/api/callbacks/{other}/cancel", {}) == 403
-    assert await post("/api/callbacks/none/cancel", {}) == 403
     assert desk.asked == []
+    assert await post("/api/callbacks", {"queue": "nobody", "number": "+442079469999"}) == 404
     assert await post("/api/callbacks", {"queue": "q0", "number": "+442079469999"}) == 200
     for act, body in (*changes.items(), ("cancel", {})):
         assert await post(f"/api/callbacks/{own}/{act}", body) == 200, act
+
+    async def cancel_again(headers: dict[str, str]) -> tuple[int, Any]:
+        answer = await client.post(f"/api/callbacks/{own}/cancel", json={}, headers=headers)
+        return answer.status, await answer.json()
+
+    assert await cancel_again(FRONT) == await cancel_again(ALL)
+    assert (await cancel_again(FRONT))[1]["detail"] == "no such callback, or it is over"
 
 
 async def test_a_supervisor_of_a_team_closes_and_opens_the_teams_queues_only(desk: ToyDesk, client: Client) -> None:
@@ -327,10 +360,14 @@ async def test_a_supervisor_of_a_team_closes_and_opens_the_teams_queues_only(des
     whole = [(await post("/api/closures", ALL, target=target, ends=9e9))[1] for target in ("calendar:q0", "entry:q0", "queue:q0")]
     assert [row["target"] for row in await get(client, "/api/closures", GONE)] == ["calendar:q0", "entry:q0"]
     assert len(await get(client, "/api/closures")) == 4
-    for row in (*whole[:2], {"id": "none"}):
+    for row in whole[:2]:
         assert (await post(f"/api/closures/{row['id']}/reopen"))[0] == 403
     assert await post(f"/api/closures/{whole[2]['id']}/reopen") == (200, {"id": whole[2]["id"], "target": "queue:q0"})
-    assert (await post("/api/closures/none/reopen", ALL))[0] == 404
+    for over in ("none", whole[2]["id"]):
+        assert await post(f"/api/closures/{over}/reopen") == await post(f"/api/closures/{over}/reopen", ALL)
+        assert (await post(f"/api/closures/{over}/reopen"))[0] == 404
+    unknown = await post("/api/closures", target="queue:nobody", ends=9e9)
+    assert (unknown[0], unknown) == (404, await post("/api/closures", ALL, target="queue:nobody", ends=9e9))
 
 
 async def test_campaigns_are_those_for_the_teams_queues(desk: ToyDesk, client: Client) -> None:
@@ -338,8 +375,10 @@ async def test_campaigns_are_those_for_the_teams_queues(desk: ToyDesk, client: C
     desk.people = Accounts(teams={"front": team})
     assert await get(client, "/api/campaigns") == []
     assert await get(client, "/api/campaigns/spring") == 403
+    assert await get(client, "/api/campaigns/none") == 404
     for act in ("start", "pause", "stop"):
         assert (await client.post(f"/api/campaigns/spring/{act}", json={}, headers=FRONT)).status == 403
+        assert (await client.post(f"/api/campaigns/none/{act}", json={}, headers=FRONT)).status == 404
     leads = {"leads": [{"number": "+442079460000"}]}
     assert (await client.post("/api/campaigns/spring/leads", json=leads, headers=FRONT)).status == 403
     assert desk.asked == []
@@ -349,6 +388,8 @@ async def test_a_caller_is_pulled_by_an_agent_of_the_team(desk: ToyDesk, client:
     (waiting,) = [row["id"] for row in await get(client, "/api/calls") if row["state"] == "waiting"]
     answer = await client.post(f"/api/calls/{waiting}/pull", json={"to": "agent:a1"}, headers=FRONT)
     assert (answer.status, desk.asked) == (403, [])
+    unknown = await client.post(f"/api/calls/{waiting}/pull", json={"to": "agent:nobody"}, headers=FRONT)
+    assert unknown.status == 404
     answer = await client.post(f"/api/calls/{waiting}/pull", json={"to": "agent:a3"}, headers=FRONT)
     assert answer.status == 409  # the agent is not available
 

@@ -9,7 +9,7 @@ from aiohttp import web
 
 from callbridge.adapters.http.auth import caller
 from callbridge.adapters.http.backend import Backend
-from callbridge.adapters.http.limited import OUTSIDE, Limited
+from callbridge.adapters.http.limited import OUTSIDE, Limited, check_queue
 from callbridge.adapters.http.problems import Problem, check_granted
 from callbridge.adapters.http.request_bodies import Body, CallbackBody, CallbackNumberBody, CallbackTimeBody, body_of
 from callbridge.adapters.http.response_bodies import CallbackView, ResponseBody
@@ -78,8 +78,7 @@ class CallbackHandlers:
 
     async def make_callback(self, request: web.Request) -> web.Response:
         body = await body_of(request, CallbackBody)
-        if not caller().scope.queue(body.queue):
-            raise Problem(403, OUTSIDE)
+        check_queue(body.queue, caller(), self._backend.board())
         asked = CallbackChangeRequested(at=self._backend.now(), change=CallbackChange.MAKE, by=caller().by, **body.model_dump())
         asked = replace(asked, tier=asked.tier or self._backend.tier_of(body.number))
         check_granted(await self._backend.submit(asked), queue=body.queue)
@@ -110,9 +109,9 @@ class CallbackHandlers:
 
     async def _ask(self, request: web.Request, change: CallbackChange, body: type[Body]) -> str:
         """Submit the change of the callback in the path. Returns its id. Raises Problem."""
-        name, scope = request.match_info["id"], caller().scope
+        name = request.match_info["id"]
         known = self._found(name)
-        if not scope.whole and (known is None or not scope.queue(str(known["queue"]))):
+        if known is not None and not caller().scope.queue(str(known["queue"])):
             raise Problem(403, OUTSIDE)
         more: dict[str, Any] = (await body_of(request, body)).model_dump()
         asked = CallbackChangeRequested(at=self._backend.now(), change=change, callback=name, by=caller().by, **more)

@@ -22,7 +22,7 @@ from callbridge.adapters.http.events import Readers, stream
 from callbridge.adapters.http.explain_routes import MAX_WAITING_SHOWN
 from callbridge.adapters.http.feed import EventFeed, Wanted
 from callbridge.adapters.http.hours_routes import HoursHandlers
-from callbridge.adapters.http.limited import OUTSIDE
+from callbridge.adapters.http.limited import OUTSIDE, check_queue
 from callbridge.adapters.http.limits import Refusals
 from callbridge.adapters.http.log_in import LogIns
 from callbridge.adapters.http.oidc import Oidc
@@ -230,6 +230,9 @@ class _Handlers(ProbeHandlers):
         found = await self._backend.explain(kind, name)
         if found is None:
             raise Problem(404, f"no such {kind.removesuffix('s')}")
+        scope = caller().scope
+        if kind == "calls" and not (scope.row(found) or scope.timeline(found["timeline"])):
+            raise Problem(403, OUTSIDE)  # of an archived call only its facts tell whose it was
         return web.json_response(found)
 
     async def facts(self, request: web.Request) -> web.Response:
@@ -253,10 +256,10 @@ class _Handlers(ProbeHandlers):
 
     def _queue_filter(self, request: web.Request, board: Board) -> str:
         queue = request.query.get("queue")
-        if queue is not None and not caller().scope.queue(queue):
-            raise Problem(403, OUTSIDE)
-        if queue is not None and board.queue(queue) is None:
-            raise Problem(404, "no such queue")
+        if queue is not None:
+            check_queue(queue, caller(), board)
+            if board.queue(queue) is None:
+                raise Problem(404, "no such queue")
         return queue or ""
 
     def _known_agent(self, request: web.Request) -> str:
@@ -267,6 +270,9 @@ class _Handlers(ProbeHandlers):
         if name not in self._backend.board().agents:
             raise Problem(404, f"no such agent: {name}")
         return name
+
+    def _is_of_another_team(self, agent: str) -> bool:
+        return agent in self._backend.board().agents and not caller().scope.agent(agent)
 
     def _own_call(self, who: Caller, call: str) -> None:
         """An agent token may access only the agent's current call; it does not even learn whether other calls exist."""
@@ -312,7 +318,7 @@ class _Handlers(ProbeHandlers):
             raise Problem(404, "no such call, or it has ended")
         body = await body_of(request, route.body or Body)
         to = body.target() if isinstance(body, TargetBody) else None
-        if isinstance(to, ToAgent) and wanted is CallRequest.PULL and not who.scope.agent(to.agent):
+        if isinstance(to, ToAgent) and wanted is CallRequest.PULL and self._is_of_another_team(to.agent):
             raise Problem(403, OUTSIDE)
         seconds = body.seconds if isinstance(body, SecondsBody) else 0.0
         phone = body.phone if isinstance(body, PhoneBody) else ""
@@ -444,8 +450,11 @@ class _Handlers(ProbeHandlers):
 
     def _known_campaign(self, request: web.Request) -> str:
         name = request.match_info["name"]
-        if all(row["name"] != name for row in self._campaigns()):
-            raise Problem(404, "no such campaign") if caller().scope.whole else Problem(403, OUTSIDE)
+        found = next((row for row in self._backend.ledger().campaigns() if row["name"] == name), None)
+        if found is None:
+            raise Problem(404, "no such campaign")
+        if not caller().scope.queue(str(found["queue"])):
+            raise Problem(403, OUTSIDE)
         return name
 
     async def bypass(self, _request: web.Request) -> web.Response:

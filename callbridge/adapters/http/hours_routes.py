@@ -12,7 +12,7 @@ from aiohttp import web
 
 from callbridge.adapters.http.auth import caller
 from callbridge.adapters.http.backend import Backend
-from callbridge.adapters.http.limited import OUTSIDE, Limited
+from callbridge.adapters.http.limited import OUTSIDE, Limited, is_queue
 from callbridge.adapters.http.problems import Problem, check_granted
 from callbridge.adapters.http.request_bodies import Body, ClosedBody, ClosureBody, body_of
 from callbridge.adapters.http.response_bodies import CalendarView, ResponseBody
@@ -117,9 +117,9 @@ class HoursHandlers:
 
     async def close_for_a_time(self, request: web.Request) -> web.Response:
         body = await body_of(request, ClosureBody)
-        if not _may_close(body.target):
-            raise Problem(403, OUTSIDE)
         kind, _, name = body.target.partition(":")
+        if not _may_close(body.target) and (kind != "queue" or is_queue(name, self._backend.board())):
+            raise Problem(403, OUTSIDE)
         begins = self._backend.wall() if body.begins is None else body.begins
         known = {row["id"] for row in self._backend.closures()}
         asked = ClosureRequested(
@@ -134,7 +134,7 @@ class HoursHandlers:
     async def reopen(self, request: web.Request) -> web.Response:
         name = request.match_info["id"]
         found: dict[str, Any] = next((row for row in self._backend.closures() if row["id"] == name), {})
-        if not _may_close(str(found.get("target", ""))):
+        if found and not _may_close(str(found["target"])):
             raise Problem(403, OUTSIDE)
         await body_of(request, Body)
         check_granted(await self._backend.submit(ReopeningRequested(at=self._backend.now(), closure=name, by=caller().by)))

@@ -1,6 +1,7 @@
 """How each route keeps to the teams of the client: one rule per route, checked before its handler runs.
 
-A route without a rule is closed to clients with teams: a new one cannot show them the whole floor by mistake.
+A route without a rule is closed to clients with teams: a new one cannot show them the whole floor by mistake. What does not
+exist belongs to nobody: a supervisor of a team is answered as one of the whole floor, 404.
 """
 
 from __future__ import annotations
@@ -42,7 +43,7 @@ class Floor(Protocol):
 def check_limited(rule: Limited | None, request: web.Request, who: Caller, floor: Floor | None) -> None:
     """Raises Problem when the client's teams have nothing to do with what is asked for. ``floor``: None on a standby, which
     cannot tell whose a call is."""
-    scope, path = who.scope, request.match_info
+    scope, path, known = who.scope, request.match_info, True
     if scope.whole:
         return
     if floor is None and rule is not Limited.OPEN:
@@ -52,13 +53,27 @@ def check_limited(rule: Limited | None, request: web.Request, who: Caller, floor
             fits = True
         case Limited.QUEUE:
             fits = scope.queue(path["name"])
+            known = floor is None or is_queue(path["name"], floor.board())
         case Limited.AGENT:
             fits = scope.agent(path["id"])
+            known = floor is None or path["id"] in floor.board().agents
         case Limited.CALL:
-            fits = floor is not None and call_fits(path.get("id") or request.query.get("call", ""), who, floor)
+            call = path.get("id") or request.query.get("call", "")
+            fits = floor is not None and call_fits(call, who, floor)
+            known = floor is None or floor.board().call(call) is not None or floor.timeline(call) is not None
         case _:
             fits = False
-    if not fits:
+    if not fits and (known or who.agent):  # an agent does not learn what there is
+        raise Problem(403, OUTSIDE)
+
+
+def is_queue(name: str, board: Board) -> bool:
+    return board.queue(name) is not None
+
+
+def check_queue(name: str, who: Caller, board: Board) -> None:
+    """Raises Problem when the queue is another team's."""
+    if is_queue(name, board) and not who.scope.queue(name):
         raise Problem(403, OUTSIDE)
 
 
