@@ -9,6 +9,7 @@ import pytest
 from callbridge.adapters.views.explain_agent import explain_agent
 from callbridge.adapters.views.explain_queue import MAX_SHOWN, explain_queue
 from callbridge.adapters.views.phrasing import lacking, some, span
+from callbridge.adapters.views.waiters import Show
 from callbridge.core.model.events import (
     AgentRequest,
     CallRequest,
@@ -84,7 +85,10 @@ def test_an_agent_who_let_it_ring_hears_when_the_pause_ends() -> None:
     story.caller()
     story.happens(LegRinging(at=story.now, leg=story.ring().leg))
     story.wait(20)
-    assert said(story, "ann", "not_ready") == "not ready for 5 s, reason rona; returns to ready automatically in 4 min 55 s"
+    assert (
+        said(story, "ann", "not_ready")
+        == "not ready for 5 s, reason did not answer (rona); returns to ready automatically in 4 min 55 s"
+    )
 
 
 def test_wrap_up_is_told_with_what_is_left() -> None:
@@ -150,12 +154,12 @@ def test_a_free_agent_hears_that_nobody_waits_and_who_comes_first() -> None:
     story = one_queue(agent("ann"), agent("bob"))
     story.wait(60)
     assert codes(story, "ann") == ["free", "nobody_waits", "next"]
-    assert said(story, "bob", "others_first") == "queue support: behind 1 other matching agent (idle longer): ann"
+    assert said(story, "bob", "others_first") == "queue support: behind 1 other matching agent (idle longer): Ann (ann)"
 
 
 def test_with_highest_level_first_the_better_come_first() -> None:
     story = one_queue(agent("ann", {"support": 2}), agent("bob", {"support": 5}), pick=AgentOrder.HIGHEST_LEVEL)
-    assert said(story, "ann", "others_first").endswith("(higher level, or idle longer): bob")
+    assert said(story, "ann", "others_first").endswith("(higher level, or idle longer): Bob (bob)")
     assert "next" in codes(story, "bob")
 
 
@@ -190,10 +194,10 @@ def test_the_first_caller_hears_who_is_busy_and_who_does_not_fit() -> None:
     story.caller("y")
     story.wait(5)
     assert of_queue(story, "waiter") == [
-        f"1. {story.call('y').id}, standard, waiting for 5 s; step 1 of 2, needs support >= 4; widens in 15 s"
+        f"1. ***** ({story.call('y').id}), standard, waiting for 5 s; step 1 of 2, needs support >= 4; widens in 15 s"
     ]
-    assert of_queue(story, "none_free") == ["   not offered: no matching agent is available: bob talking for 5 s"]
-    assert of_queue(story, "free_but_unfit") == ["   available but not matching: ann lacks support >= 4 (has 3)"]
+    assert of_queue(story, "none_free") == ["   not offered: no matching agent is available: Bob (bob) talking for 5 s"]
+    assert of_queue(story, "free_but_unfit") == ["   available but not matching: Ann (ann) lacks support >= 4 (has 3)"]
 
 
 def test_callers_stand_in_the_order_in_which_they_are_served() -> None:
@@ -216,6 +220,21 @@ def test_a_head_start_given_by_hand_is_told_as_such() -> None:
     assert "(head start 1 min, set manually)" in of_queue(story, "waiter")[0]
 
 
+def test_people_are_named_as_on_the_board_and_masked_as_there() -> None:
+    story = one_queue(agent("ann"), no_answer=Penalty(not_ready="rona", return_after=300.0))
+    story.happens(replace(story.arrival("y"), number="+442079460123"))
+    ringing = story.call("y")
+    assert said(story, "ann", "ringing") == f"ringing for +44*****123 ({ringing.id}) in queue support"
+    story.happens(LegRinging(at=story.now, leg=story.ring().leg))
+    story.wait(20)
+    plain = explain_queue(story.world, "support", story.now, show=Show(masked=False)) or []
+    masked = explain_queue(story.world, "support", story.now) or []
+    assert [line.text.split(",")[0] for line in plain if line.code == "waiter"] == [f"1. +442079460123 ({ringing.id})"]
+    assert [line.text.split(",")[0] for line in masked if line.code == "waiter"] == [f"1. +44*****123 ({ringing.id})"]
+    (busy,) = [line.text for line in masked if line.code == "none_free"]
+    assert busy.endswith("is available: Ann (ann) not ready, did not answer (rona), for 5 s")
+
+
 def test_a_step_that_nobody_logged_in_could_serve_is_told_as_skipped() -> None:
     story = floor(queue("support", WIDENING), agent("ann", {"support": 3}), agent("bob", {"support": 4}, login=False))
     story.talk("x")
@@ -227,7 +246,7 @@ def test_a_caller_being_offered_names_the_agent() -> None:
     story = one_queue(agent("ann"))
     story.caller()
     story.wait(3)
-    assert of_queue(story, "offered") == ["   being offered to ann for 3 s"]
+    assert of_queue(story, "offered") == ["   being offered to Ann (ann) for 3 s"]
 
 
 def test_leaving_the_queue_is_told_ahead() -> None:
@@ -311,7 +330,10 @@ def test_of_many_who_come_first_the_first_are_named_and_nothing_is_worked_out_tw
     crew = [agent(f"a{n}", {"support": 1 + n % 3}) for n in range(9)]
     story = floor(queue("support", routing(("support", None)), pick=AgentOrder.LONGEST_IDLE), *crew)
     first = said(story, "a8", "others_first")
-    assert first == "queue support: behind 8 other matching agents (idle longer): a0, a1, a2, a3, a4 and 3 more"
+    assert (
+        first
+        == "queue support: behind 8 other matching agents (idle longer): A0 (a0), A1 (a1), A2 (a2), A3 (a3), A4 (a4) and 3 more"
+    )
     worked_out: list[str] = []
     monkeypatch.setattr(Requirement, "strength", lambda self, skills: worked_out.append(self.text))
     assert said(story, "a8", "others_first") == first

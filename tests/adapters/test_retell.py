@@ -68,12 +68,12 @@ def test_the_ordinary_story_reads_from_arrival_to_end() -> None:
         "arrived at entry support, number *****; tier standard (the number is in no tier list)",
         "waits in queue support; ranked as if due 20 s after its arrival",
         "step 1: can be offered to agents with support >= 1",
-        "offered to bob (Bob) after waiting 0 s: matches support >= 1; of the matching available agents, the one idle longest; "
+        "offered to Bob (bob) after waiting 0 s: matches support >= 1; of the matching available agents, the one idle longest; "
         "became free 0 s earlier",
-        "bob (Bob): answered after 0 s",
+        "Bob (bob): answered after 0 s",
         "queue support: answered after 0 s, within the target",
-        "connected to bob (Bob)",
-        "conversation with bob (Bob) ended after 42 s: the caller hung up",
+        "connected to Bob (bob)",
+        "conversation with Bob (bob) ended after 42 s: the caller hung up",
         "call ended after 42 s: answered, 1 agent talked to the caller",
     ]
 
@@ -81,7 +81,7 @@ def test_the_ordinary_story_reads_from_arrival_to_end() -> None:
 @pytest.mark.parametrize(
     ("party", "said"),
     [
-        ("agent", "transferred blind to 4711@out by bob (Bob)"),
+        ("agent", "transferred blind to 4711@out by Bob (bob)"),
         ("customer", "transferred blind to 4711@out by the caller's own phone; from here on the call is with that party"),
         ("outside", "transferred blind to 4711@out by the party that it had been transferred to"),
     ],
@@ -101,7 +101,7 @@ def test_widening_a_rejection_and_the_next_agent_are_told() -> None:
     text = "\n".join(words(story, "vip"))
     assert "tier diamond (from the tier lists, by number)" in text
     assert "rejected the call after 0 s (cause 21)" in text
-    assert text.index("offered to ann") < text.index("offered to bob")
+    assert text.index("offered to Ann (ann)") < text.index("offered to Bob (bob)")
 
 
 def test_a_pulled_call_says_who_pulled_it() -> None:

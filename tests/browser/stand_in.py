@@ -288,7 +288,8 @@ class StandIn:
         if path.startswith("explain/"):
             lines = [
                 {"code": "waiting", "text": "the caller needs support >= 2; the next step is in 12 s", "at": self.now},
-                {"code": "nobody", "text": "1002 is ready but has support 1", "at": self.now},
+                {"code": "waiter", "text": "1. +44*****101 (cb-call-1), standard, waiting for 4 s"},
+                {"code": "nobody", "text": "   available but not matching: Jonas Weber (1002) lacks support >= 2 (has 1)"},
             ]
             return web.json_response({"lines": lines})
         if path == "reports/agents":

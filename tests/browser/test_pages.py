@@ -339,7 +339,7 @@ async def test_an_explanation_is_one_click_away_and_escape_gives_the_focus_back(
     page = await shown(opened, server, "supervisor")
     button = page.get_by_role("row", name=re.compile("460204")).get_by_role("button", name="Explain")
     await button.click()
-    await expect(page.get_by_role("dialog")).to_contain_text("1002 is ready but has support 1")
+    await expect(page.get_by_role("dialog")).to_contain_text("Jonas Weber (1002) lacks support >= 2")
     await page.keyboard.press("Escape")
     await expect(page.get_by_role("dialog")).to_have_count(0)
     await expect(button).to_be_focused()
@@ -381,6 +381,16 @@ async def test_a_queue_that_is_chosen_limits_the_tables(opened: Open, server: St
 
 
 # -- every page ---------------------------------------------------------------------------------------------------------------
+
+
+async def test_an_explanation_has_the_servers_numbers_and_indents_what_belongs_to_a_caller(opened: Open, server: StandIn) -> None:
+    page = await shown(opened, server, "supervisor")
+    await page.get_by_role("row", name=re.compile("460204")).get_by_role("button", name="Explain").click()
+    lines = page.get_by_role("dialog").get_by_role("listitem")
+    await expect(lines.nth(2)).to_contain_text("Jonas Weber (1002)")
+    assert await lines.evaluate_all("all => all.map(one => getComputedStyle(one.parentElement).listStyleType)") == ["none"] * 3
+    left = "all => all.map(one => parseFloat(getComputedStyle(one).paddingInlineStart) > 0)"
+    assert await lines.evaluate_all(left) == [False, False, True]
 
 
 async def test_whatever_a_caller_calls_himself_is_text(opened: Open, server: StandIn) -> None:

@@ -168,10 +168,10 @@ def test_it_is_explained_who_is_left_out_and_why() -> None:
     story = opened(house())
     story.ask("amy", AgentRequest.NOT_READY)
     arrives(story)
-    assert "not offered to ben (named by the caller's value avoid)" in why(story)
+    assert "not offered to Ben (ben): named by the caller's value avoid" in why(story)
     assert "available now" not in why(story)
     lines = [line.text for line in explain_agent(story.world, "ben", story.now) or []]
-    assert f"queue support: is not offered 1 caller; {story.call().id}: named by the caller's value avoid" in lines
+    assert f"queue support: is not offered 1 caller; ***** ({story.call().id}): named by the caller's value avoid" in lines
 
 
 def test_a_caller_whom_only_avoided_agents_fit_counts_as_without_agent() -> None:
@@ -215,7 +215,7 @@ def test_who_goes_to_lunch_keeps_nobody_waiting() -> None:
     rejects(story)  # amy
     story.wait(5.0)
     assert story.state("amy") == "ready", "ben may be free soon"
-    assert "not offered to amy (rejected this call, and another ready agent fits)" in why(story)
+    assert "not offered to Amy (amy): rejected this call, and another ready agent fits" in why(story)
     story.ask("ben", AgentRequest.NOT_READY)
     assert story.rung() == ["amy"]
 

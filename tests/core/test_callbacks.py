@@ -448,7 +448,7 @@ def test_the_timeline_says_that_the_customer_is_being_called() -> None:
     story = keeping()
     (call,) = story.world.calls
     said = [line.text for line in in_words([plain_fact(fact) for fact in story.told if fact.call == call], story.world.plan)]
-    assert said[-1] == "amy (Amy) has picked up; the customer is being called"
+    assert said[-1] == "Amy (amy) has picked up; the customer is being called"
 
 
 def asks(story: Story, ask: CallbackChange = CallbackChange.MAKE, **more: object) -> CallbackChangeRequested:

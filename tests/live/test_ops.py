@@ -69,7 +69,7 @@ async def test_why_an_agent_gets_no_calls_and_a_caller_waits(pbx: Pbx, house: Ho
     assert "logged out: gets no calls until the next login" in ann
     assert "no step of any queue matches the agent's skills: other 1" in bob
     assert "the phone PJSIP/2002 cannot be reached" in tom
-    assert "not offered: no matching agent is available: tom offline" in queue
+    assert "not offered: no matching agent is available: Agent 2002 (tom) offline" in queue
     assert "1 logged out" in queue
     assert "links up" in board
     assert "logged out" in board

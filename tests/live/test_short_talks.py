@@ -125,7 +125,7 @@ async def test_a_talk_that_begins_while_the_link_is_down_is_told_as_estimated(ho
     assert (began["estimated"], ended["estimated"], bridge.facts("visit_ended")[0]["estimated"]) == (True, True, True)
     told = await asyncio.to_thread(bridge.client.explain, "calls", began["call"])
     assert [line["text"] for line in told["lines"] if line["text"].startswith("connected to")] == [
-        "connected to ann (Agent 1001) (time estimated)"
+        "connected to Agent 1001 (ann) (time estimated)"
     ]
 
     def kept() -> list[tuple[int]]:

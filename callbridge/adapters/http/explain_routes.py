@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from callbridge.adapters.facts.privacy import scrub
 from callbridge.adapters.http.scope import WHOLE_FLOOR, Scope
 from callbridge.adapters.redis.timeline_archive import TimelineArchive
 from callbridge.adapters.views.board import Board
@@ -21,7 +20,7 @@ from callbridge.adapters.views.explain_queue import explain_queue, explain_waite
 from callbridge.adapters.views.phrasing import ExplainedLine, count, span
 from callbridge.adapters.views.timeline import in_words
 from callbridge.adapters.views.timelines import Timelines
-from callbridge.adapters.views.waiters import Lines, Show, Waiter, by_queue, first_of, in_order
+from callbridge.adapters.views.waiters import Lines, Show, Waiter, agent_named, by_queue, first_of, in_order
 from callbridge.adapters.views.without_agent import without_agent
 from callbridge.core.entities.switches import is_on
 from callbridge.core.model.call import Call
@@ -75,7 +74,7 @@ class Explainer:
         self._timelines = timelines
         self._now = now
         self._archive = archive
-        self._show: Show = scrub if board.masked else str
+        self._show = Show(board.masked)
 
     async def explain(self, kind: str, name: str) -> dict[str, Any] | None:
         """``kind``: ``agents``, ``queues`` or ``calls``. None when it does not exist."""
@@ -191,7 +190,11 @@ class Explainer:
         lines = list[ExplainedLine]()
         if call.segment is not None:
             talked = span(now - call.segment.began_at)
-            lines.append(ExplainedLine(code="talking", text=f"now talking with {call.segment.agent} for {talked}", at=now))
+            lines.append(
+                ExplainedLine(
+                    code="talking", text=f"now talking with {agent_named(self._world, call.segment.agent)} for {talked}", at=now
+                )
+            )
         if call.standing is not None:
             line = in_order(self._world, by_queue(self._world.calls.rows().values())[call.standing.queue])
             (found,) = (one for one in line if one.call.id == name)

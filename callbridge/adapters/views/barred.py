@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from collections.abc import Set as AbstractSet
 
-from callbridge.adapters.views.phrasing import ExplainedLine, count, some
+from callbridge.adapters.views.phrasing import ExplainedLine, count
+from callbridge.adapters.views.waiters import Show, agent_named
 from callbridge.core.model import waiting_groups
 from callbridge.core.model.call import Call
 from callbridge.core.model.world_view import WorldView
@@ -26,14 +27,16 @@ def explain_caller(world: WorldView, call: Call) -> Iterator[ExplainedLine]:
     """Of a waiting caller: who is left out."""
     names = sorted(barred_from(world, call))
     if names:
-        told = some((f"{name} ({_why(world, call, name)})" for name in names[:MAX_BARRED_NAMED]), MAX_BARRED_NAMED, len(names))
+        told = "; ".join(f"{agent_named(world, name)}: {_why(world, call, name)}" for name in names[:MAX_BARRED_NAMED])
+        told += f"; and {len(names) - MAX_BARRED_NAMED} more" if len(names) > MAX_BARRED_NAMED else ""
         yield ExplainedLine(code="barred", text=f"   not offered to {told}")
 
 
-def explain_agent(world: WorldView, agent: str, queue: str, calls: Sequence[Call]) -> Iterator[ExplainedLine]:
+def explain_agent(world: WorldView, agent: str, queue: str, calls: Sequence[Call], show: Show) -> Iterator[ExplainedLine]:
     """Of an agent: callers of the queue whom this agent would be offered otherwise."""
     if calls:
-        text = f"queue {queue}: is not offered {count(len(calls), 'caller')}; {calls[0].id}: {_why(world, calls[0], agent)}"
+        why = f"{show.caller(calls[0])}: {_why(world, calls[0], agent)}"
+        text = f"queue {queue}: is not offered {count(len(calls), 'caller')}; {why}"
         yield ExplainedLine(code="barred", text=text)
 
 

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from callbridge.adapters.facts.privacy import scrub
 from callbridge.adapters.views.phrasing import ExplainedLine, span
-from callbridge.adapters.views.waiters import Show
+from callbridge.adapters.views.waiters import SHOW_MASKED, Show
 from callbridge.core.entities.hours import wall
 from callbridge.core.entities.switches import is_on
 from callbridge.core.model import calendars_asked
@@ -20,7 +19,7 @@ SOON = 86_400.0
 
 def closures(world: WorldView, *, masked: bool = True) -> list[dict[str, object]]:
     """Every closure, the next to begin first."""
-    show = scrub if masked else str
+    show = Show(masked)
     return [_row(world, one, show) for one in sorted(world.closures.values(), key=lambda one: (one.begins, one.target, one.id))]
 
 
@@ -33,7 +32,7 @@ def closable(world: WorldView) -> list[str]:
     return [*calendars, *queues, *entries]
 
 
-def explain_closed(world: WorldView, queue: str, entry: str = "", show: Show = scrub) -> Iterator[ExplainedLine]:
+def explain_closed(world: WorldView, queue: str, entry: str = "", show: Show = SHOW_MASKED) -> Iterator[ExplainedLine]:
     """What is closed manually, now or within a day, for callers in this queue who came by this entry."""
     plan, now = world.plan, wall(world)
     calendars = calendars_asked.of_queue(plan, queue) | (calendars_asked.of_entry(plan, entry) if entry else frozenset())

@@ -10,10 +10,22 @@ from bisect import bisect_left
 from collections.abc import Iterator, Mapping, Sequence
 from heapq import nsmallest
 
-from callbridge.adapters.facts.privacy import scrub
 from callbridge.adapters.views import barred
-from callbridge.adapters.views.phrasing import PHONE_FAULTS, ExplainedLine, count, lacking, some, span
-from callbridge.adapters.views.waiters import MAX_AGENTS_NAMED, Lines, Show, Waiter, by_queue, in_force, in_order, system_state
+from callbridge.adapters.views.board import queue_of
+from callbridge.adapters.views.phrasing import PHONE_FAULTS, ExplainedLine, count, lacking, named, some, span
+from callbridge.adapters.views.waiters import (
+    MAX_AGENTS_NAMED,
+    SHOW_MASKED,
+    Lines,
+    Show,
+    Waiter,
+    agent_named,
+    by_queue,
+    in_force,
+    in_order,
+    reason_shown,
+    system_state,
+)
 from callbridge.core.model.agent import SILENT, Agent, Device, Intent, Work, eligible, published
 from callbridge.core.model.call import Phase
 from callbridge.core.model.phones import pbx_of_phone
@@ -27,13 +39,18 @@ MAX_LOOKED_AT = 200
 
 
 def explain_agent(
-    world: WorldView, name: str, now: float, calls: Lines | None = None, show: Show = scrub
+    world: WorldView, name: str, now: float, calls: Lines | None = None, show: Show = SHOW_MASKED
 ) -> list[ExplainedLine] | None:
     """Why this agent does or does not get calls; None for an unknown agent. ``calls``: sorted by queue, if already known."""
     agent = world.agents.get(name)
     if agent is None:
         return None
-    reasons = [*_intent(agent, now, show), *_work(agent, now), *_phone(world, agent, show), *_pauses(agent, now)]
+    reasons = [
+        *_intent(world, agent, now, show),
+        *_work(world, agent, now, show),
+        *_phone(world, agent, show),
+        *_pauses(agent, now),
+    ]
     reasons += alerting(world, agent, now)
     lines = (
         [*reasons] if reasons else [ExplainedLine(code="free", text=f"free for a call, idle for {span(now - agent.idle_since)}")]
@@ -46,29 +63,32 @@ def explain_agent(
     free = _free_agents(world, now) if eligible(agent, now) else {}
     for queue in world.plan.queues.values():
         if queue.name in names:
-            lines += _about_queue(world, agent, queue, in_order(world, calls.get(queue.name, ()), MAX_LOOKED_AT), now, free)
+            lines += _about_queue(world, agent, queue, in_order(world, calls.get(queue.name, ()), MAX_LOOKED_AT), now, free, show)
         else:
             lines.append(_not_of(agent, queue))
     return lines
 
 
-def _intent(agent: Agent, now: float, show: Show) -> Iterator[ExplainedLine]:
+def _intent(world: WorldView, agent: Agent, now: float, show: Show) -> Iterator[ExplainedLine]:
     if agent.intent is Intent.LOGGED_OUT:
         yield ExplainedLine(code="logged_out", text="logged out: gets no calls until the next login")
     elif agent.intent is Intent.NOT_READY:
         since = f" for {span(now - agent.since)}" if published(agent)[0] == "not_ready" else ""
         back = f"; returns to ready automatically in {span(agent.return_at - now)}" if agent.return_at is not None else ""
-        yield ExplainedLine(code="not_ready", text=f"not ready{since}, reason {show(agent.reason) or 'not given'}{back}")
+        yield ExplainedLine(
+            code="not_ready", text=f"not ready{since}, reason {reason_shown(world, agent.reason, show) or 'not given'}{back}"
+        )
 
 
-def _work(agent: Agent, now: float) -> Iterator[ExplainedLine]:
+def _work(world: WorldView, agent: Agent, now: float, show: Show) -> Iterator[ExplainedLine]:
+    call = _call_of(world, agent, show)
     match agent.work:
         case Work.OFFERED if agent.connecting:
-            yield ExplainedLine(code="connecting", text=f"has picked up for call {agent.call}; the customer is being called")
+            yield ExplainedLine(code="connecting", text=f"has picked up for {call}; the customer is being called")
         case Work.OFFERED:
-            yield ExplainedLine(code="ringing", text=f"ringing for call {agent.call}")
+            yield ExplainedLine(code="ringing", text=f"ringing for {call}")
         case Work.TALKING:
-            yield ExplainedLine(code="talking", text=f"talking on call {agent.call} for {span(now - agent.since)}")
+            yield ExplainedLine(code="talking", text=f"talking with {call} for {span(now - agent.since)}")
         case Work.WRAP_UP:
             left = f"{span(agent.wrap_until - now)} left" if agent.wrap_until > now else "until the phone hangs up"
             yield ExplainedLine(code="wrap_up", text=f"in wrap-up for queue {agent.wrap_queue or '?'}, {left}")
@@ -79,10 +99,21 @@ def _work(agent: Agent, now: float) -> Iterator[ExplainedLine]:
         yield ExplainedLine(code="pause_later", text="not ready takes effect when this call ends")
 
 
+def _call_of(world: WorldView, agent: Agent, show: Show) -> str:
+    """The agent's call: who calls, and in which queue."""
+    call = world.calls.get(agent.call)
+    if call is None:
+        return f"call {agent.call}"
+    queue = queue_of(call, agent.id)
+    return f"{show.caller(call)}{f' in queue {queue}' if queue else ''}"
+
+
 def _phone(world: WorldView, agent: Agent, show: Show) -> Iterator[ExplainedLine]:
     if not agent.phone:
         holder = world.agent_at(agent.next_phone or agent.home)
-        whose = f": {show(agent.next_phone or agent.home)} is used by {holder.id}" if holder is not None else ""
+        whose = (
+            f": {show(agent.next_phone or agent.home)} is used by {named(holder.id, holder.name)}" if holder is not None else ""
+        )
         yield ExplainedLine(code="no_phone", text=f"has no phone{whose}")
     elif agent.next_phone:
         yield ExplainedLine(code="phone_later", text=f"moves to {show(agent.next_phone)} as soon as that phone is free")
@@ -164,7 +195,7 @@ def _not_of(agent: Agent, queue: QueuePlan) -> ExplainedLine:
 
 
 def _about_queue(
-    world: WorldView, agent: Agent, queue: QueuePlan, line: list[Waiter], now: float, free: FreeAgents
+    world: WorldView, agent: Agent, queue: QueuePlan, line: list[Waiter], now: float, free: FreeAgents, show: Show
 ) -> Iterator[ExplainedLine]:
     """Whether a caller is waiting in the queue who could be offered to the agent, and which agents come first."""
     inside = [one for one in line if one.call.phase is Phase.WAITING]
@@ -185,11 +216,11 @@ def _about_queue(
         yield ExplainedLine(
             code="would_get",
             text=f"queue {queue.name}: matches {len(fitting)} of {count(len(waiters), 'caller')} waiting; "
-            f"the first is {fitting[0].call.id}, waiting for {span(fitting[0].waited(now))}",
+            f"the first is {show.caller(fitting[0].call)}, waiting for {span(fitting[0].waited(now))}",
         )
     elif not without:
         yield ExplainedLine(code="waiters_need_more", text=f"queue {queue.name}: {_too_early(world, agent, waiters, now)}")
-    yield from barred.explain_agent(world, agent.id, queue.name, without)
+    yield from barred.explain_agent(world, agent.id, queue.name, without, show)
 
 
 def _too_early(world: WorldView, agent: Agent, waiters: list[Waiter], now: float) -> str:
@@ -252,8 +283,10 @@ def _before(world: WorldView, agent: Agent, queue: QueuePlan, free: FreeAgents) 
         first += [(-theirs if by_level else 0, *one) for one in alike[: min(ahead, MAX_AGENTS_NAMED)]]
     if earlier:
         why = "idle longer" if not by_level else "higher level, or idle longer"
-        named = some([who for *_, who in nsmallest(MAX_AGENTS_NAMED, first)], MAX_AGENTS_NAMED, earlier)
-        text = f"queue {queue.name}: behind {count(earlier, 'other matching agent')} ({why}): {named}"
+        first_of_all = some(
+            [agent_named(world, who) for *_, who in nsmallest(MAX_AGENTS_NAMED, first)], MAX_AGENTS_NAMED, earlier
+        )
+        text = f"queue {queue.name}: behind {count(earlier, 'other matching agent')} ({why}): {first_of_all}"
         yield ExplainedLine(code="others_first", text=text)
     else:
         yield ExplainedLine(code="next", text=f"queue {queue.name}: is next for a caller who needs {need.text}")

@@ -5,11 +5,22 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator
 
-from callbridge.adapters.facts.privacy import scrub
 from callbridge.adapters.views import barred
 from callbridge.adapters.views.closures import explain_closed
-from callbridge.adapters.views.phrasing import ExplainedLine, count, lacking, some, span
-from callbridge.adapters.views.waiters import MAX_AGENTS_NAMED, Lines, Show, Waiter, by_queue, in_force, in_order, system_state
+from callbridge.adapters.views.phrasing import ExplainedLine, count, lacking, named, some, span
+from callbridge.adapters.views.waiters import (
+    MAX_AGENTS_NAMED,
+    SHOW_MASKED,
+    Lines,
+    Show,
+    Waiter,
+    agent_named,
+    by_queue,
+    in_force,
+    in_order,
+    reason_shown,
+    system_state,
+)
 from callbridge.core.model.agent import Agent, Intent, eligible, published
 from callbridge.core.model.ids import pbx_of
 from callbridge.core.model.plan import AgentOrder, QueuePlan
@@ -21,7 +32,7 @@ MAX_SHOWN = 10
 
 
 def explain_queue(
-    world: WorldView, name: str, now: float, calls: Lines | None = None, show: Show = scrub
+    world: WorldView, name: str, now: float, calls: Lines | None = None, show: Show = SHOW_MASKED
 ) -> list[ExplainedLine] | None:
     """Who is waiting, which agents match now, and why the first caller is not offered; None for an unknown queue."""
     queue = world.plan.queues.get(name)
@@ -56,18 +67,21 @@ def _staff(world: WorldView, queue: QueuePlan) -> Iterator[ExplainedLine]:
 
 
 def explain_waiter(
-    world: WorldView, waiter: Waiter, now: float, told: set[str] | None = None, show: Show = scrub
+    world: WorldView, waiter: Waiter, now: float, told: set[str] | None = None, show: Show = SHOW_MASKED
 ) -> Iterator[ExplainedLine]:
     """One caller: place, step, and whom the caller may be offered to now. ``told``: requirements explained above."""
     call, visit = waiter.call, waiter.call.visit
     assert visit is not None
     transfer = call.transfer if call.consults_queue else None
-    consult = f", consult by {transfer.by}" if transfer is not None else ""
-    head = f"{waiter.position}. {call.id}, {call.tier}{consult}, waiting for {span(waiter.waited(now))}{_advantage(waiter)}"
+    consult = f", consult by {agent_named(world, transfer.by)}" if transfer is not None else ""
+    head = f"{waiter.position}. {show.caller(call)}, {call.tier}{consult}"
+    head += f", waiting for {span(waiter.waited(now))}{_advantage(waiter)}"
     yield ExplainedLine(code="waiter", text=f"{head}; {_step(waiter, now)}")
     offer = call.offer or (transfer.offer if transfer is not None else None)
     if offer is not None:
-        yield ExplainedLine(code="offered", text=f"   being offered to {offer.agent} for {span(now - offer.at)}")
+        yield ExplainedLine(
+            code="offered", text=f"   being offered to {agent_named(world, offer.agent)} for {span(now - offer.at)}"
+        )
     elif pbx_of(call.leg) in world.down:
         yield ExplainedLine(code="pbx_down", text=f"   not offered: there is no link to {pbx_of(call.leg)}")
     elif call.audio_until is not None:
@@ -115,9 +129,10 @@ def _whom(world: WorldView, waiter: Waiter, now: float, show: Show) -> Iterator[
     if visit is not None and visit.prefers:
         left = span(max(0.0, (visit.steps_from or now) - now))
         own = world.agents.get(visit.prefers)
-        busy = _busy_with(own, now, show) if own is not None else "unknown"
+        busy = _busy_with(world, own, now, show) if own is not None else "unknown"
         yield ExplainedLine(
-            code="prefers", text=f"   waits for {visit.prefers} ({busy}) for another {left}, then for any matching agent"
+            code="prefers",
+            text=f"   waits for {agent_named(world, visit.prefers)}, {busy}, for another {left}, then for any matching agent",
         )
         return
     if need is None:
@@ -129,14 +144,16 @@ def _whom(world: WorldView, waiter: Waiter, now: float, show: Show) -> Iterator[
     fitting = [agent for agent in agents if agent.id not in without and strength(need, agent.profile) is not None]
     free = [agent for agent in fitting if eligible(agent, now)]
     if free:
-        yield ExplainedLine(code="due", text=f"   available now: {some(agent.id for agent in free)}; an offer is imminent")
+        yield ExplainedLine(
+            code="due", text=f"   available now: {some(named(agent.id, agent.name) for agent in free)}; an offer is imminent"
+        )
     elif not fitting:
         nobody = "no other agent" if without else "no agent"
         yield ExplainedLine(code="nobody_fits", text=f"   not offered: {nobody} has the required skills")
     else:
         here = [agent for agent in fitting if agent.intent is not Intent.LOGGED_OUT]
         away = len(fitting) - len(here)
-        states = [f"{agent.id} {_busy_with(agent, now, show)}" for agent in here[:MAX_AGENTS_NAMED]]
+        states = [f"{named(agent.id, agent.name)} {_busy_with(world, agent, now, show)}" for agent in here[:MAX_AGENTS_NAMED]]
         told = [*([some(states, MAX_AGENTS_NAMED, len(here))] if states else []), *([f"{away} logged out"] if away else [])]
         yield ExplainedLine(code="none_free", text=f"   not offered: no matching agent is available: {'; '.join(told)}")
     others = [agent for agent in agents if eligible(agent, now) and strength(need, agent.profile) is None]
@@ -147,10 +164,10 @@ def _whom(world: WorldView, waiter: Waiter, now: float, show: Show) -> Iterator[
 
 
 def _unfit(agents: Iterable[Agent], need: Requirement) -> Iterator[str]:
-    return (f"{agent.id} lacks {lacking(need, agent.profile)}" for agent in agents)
+    return (f"{named(agent.id, agent.name)} lacks {lacking(need, agent.profile)}" for agent in agents)
 
 
-def _busy_with(agent: Agent, now: float, show: Show) -> str:
+def _busy_with(world: WorldView, agent: Agent, now: float, show: Show) -> str:
     state, reason = published(agent)
     if state == "ready":
         if agent.rest_until > now:
@@ -158,4 +175,5 @@ def _busy_with(agent: Agent, now: float, show: Show) -> str:
         return "being released by the phone"
     if state == "wrap_up" and agent.wrap_until > now:
         return f"in wrap-up, {span(agent.wrap_until - now)} left"
-    return f"{state.value.replace('_', ' ')}{f' ({show(reason)})' if reason else ''} for {span(now - agent.since)}"
+    why = f", {reason_shown(world, reason, show)}," if reason else ""
+    return f"{state.value.replace('_', ' ')}{why} for {span(now - agent.since)}"

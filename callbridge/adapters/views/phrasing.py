@@ -90,4 +90,9 @@ def agent_in(fact: FactFields, plan: Plan) -> str:
     """The agent of a fact, with the name."""
     agent = str(fact.get("agent", ""))
     known = plan.agents.get(agent)
-    return f"{agent} ({known.name})" if known is not None and known.name != agent else agent or "somebody"
+    return named(agent, known.name if known is not None else "") or "somebody"
+
+
+def named(agent: str, name: str) -> str:
+    """An agent as people know them, and as the configuration does: ``Alice Morgan (1001)``."""
+    return f"{name} ({agent})" if name not in ("", agent) else agent

@@ -104,7 +104,7 @@ def _arrived(fact: FactFields, plan: Plan, arrived: float) -> str:
 
 
 def _adopted(fact: FactFields, plan: Plan, arrived: float) -> str:
-    whom = f"agent {fact['agent']}" if fact.get("agent") else "an unknown party"
+    whom = f"agent {agent_in(fact, plan)}" if fact.get("agent") else "an unknown party"
     return f"found in a conversation with {whom} after the saved state was lost; it continues, and counts for no queue"
 
 

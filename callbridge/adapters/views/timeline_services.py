@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from callbridge.adapters.views.phrasing import FactFields, Sentences, count, span
+from callbridge.adapters.views.phrasing import FactFields, Sentences, agent_in, count, span
 from callbridge.core.model.attempt import OUTCOMES
 from callbridge.core.model.plan import Plan
 
@@ -72,7 +72,7 @@ def _survey_answered(fact: FactFields, plan: Plan, arrived: float) -> str:
 def _script_answered(fact: FactFields, plan: Plan, arrived: float) -> str:
     answer = fact["answer"]
     text = f"{fact['field']} = {answer}" if answer else f"{fact['field']} cleared"
-    return f"{fact['agent']}, script {fact['script']}: {text}"
+    return f"{agent_in(fact, plan)}, script {fact['script']}: {text}"
 
 
 def _survey_alerted(fact: FactFields, plan: Plan, arrived: float) -> str:
@@ -93,7 +93,7 @@ def _voicemail_left(fact: FactFields, plan: Plan, arrived: float) -> str:
 
 def _callback_requested(fact: FactFields, plan: Plan, arrived: float) -> str:
     by = f", requested by {fact['by']}" if fact.get("by") else ""
-    who = f" by agent {fact['agent']}" if fact.get("agent") else ""
+    who = f" by agent {agent_in(fact, plan)}" if fact.get("agent") else ""
     return f"callback scheduled{who} from queue {fact['queue']}, keeping the caller's place in line{by}: {fact['callback']}"
 
 
@@ -130,14 +130,14 @@ def _call_quality(fact: FactFields, plan: Plan, arrived: float) -> str:
     packets = int(fact["received"]) + int(fact["lost"])
     lost = 100 * int(fact["lost"]) / packets if packets else 0.0
     scores = f"MOS {fact['mos']:.1f}, at worst {fact['worst_mos']:.1f}"
-    return f"voice quality at {fact['agent']}: {scores}, {lost:.1f} % of packets lost"
+    return f"voice quality at {agent_in(fact, plan)}: {scores}, {lost:.1f} % of packets lost"
 
 
 def _call_scored(fact: FactFields, plan: Plan, arrived: float) -> str:
     score = "nothing applied" if fact["score"] is None else f"{float(fact['score']):.1%}"
     failed = f"; failed: {str(fact['failed']).replace(',', ', ')}" if fact["failed"] else ""
     again = " again" if fact["rescored"] else ""
-    whose = f"the conversation with {fact['agent']}" if fact.get("agent") else "the conversation"
+    whose = f"the conversation with {agent_in(fact, plan)}" if fact.get("agent") else "the conversation"
     callback, outcome = fact.get("callback"), fact.get("callback_outcome")
     how = "the customer is called back" if outcome == "entered" else f"the customer is not called back, {outcome}"
     called = f"; campaign {callback}: {how}" if callback else ""

@@ -2,22 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from heapq import nsmallest
 
-from callbridge.adapters.views.phrasing import ExplainedLine
+from callbridge.adapters.facts.privacy import mask, scrub
+from callbridge.adapters.views.phrasing import ExplainedLine, named
 from callbridge.core.entities.switches import is_on
 from callbridge.core.model import waiting_groups
 from callbridge.core.model.call import Call
 from callbridge.core.model.matcher import GroupKey
+from callbridge.core.model.numbers import WITHHELD
 from callbridge.core.model.plan import TierRouting
 from callbridge.core.model.skills import Requirement
 from callbridge.core.model.switch import BYPASS
 from callbridge.core.model.world_view import WorldView
 
-Show = Callable[[str], str]
-"""How free text (phones, not-ready reasons) is shown: ``scrub``, or ``str`` where nothing is masked."""
+
+@dataclass(frozen=True, slots=True)
+class Show:
+    """How free text (phones, not-ready reasons) and callers are shown: with their numbers masked, as on the board, or not."""
+
+    masked: bool = True
+
+    def __call__(self, text: str) -> str:
+        return scrub(text) if self.masked else text
+
+    def caller(self, call: Call) -> str:
+        """The number, as everywhere else, and the id that commands take."""
+        number = mask(call.number) if self.masked else call.number
+        return f"{number or WITHHELD} ({call.id})"
+
+
+SHOW_MASKED = Show()
+
 
 MAX_AGENTS_NAMED = 5
 """Agents who are named individually where there are more."""
@@ -86,6 +104,18 @@ def in_force(waiter: Waiter) -> Requirement | None:
     """The requirement that the caller's offer must meet now."""
     steps = waiter.routing.steps if waiter.routing is not None else ()
     return next((step.needs for step in steps if step.needs.text == waiter.needs), None)
+
+
+def agent_named(world: WorldView, name: str) -> str:
+    """An agent by id, with the name, also one who is no longer configured."""
+    agent = world.agents.get(name)
+    return named(name, agent.name if agent is not None else "")
+
+
+def reason_shown(world: WorldView, reason: str, show: Show) -> str:
+    """Why an agent is not ready. The reason of an agent who let a phone ring, ``rona`` in most places, is explained."""
+    missed = {queue.no_answer.not_ready for queue in world.plan.queues.values()}
+    return f"did not answer ({show(reason)})" if reason and reason in missed else show(reason)
 
 
 def system_state(world: WorldView) -> Iterator[ExplainedLine]:

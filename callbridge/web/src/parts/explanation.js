@@ -1,4 +1,5 @@
-// Why a caller waits, an agent gets no calls, or what happened to a call: the server's own sentences.
+// Why a caller waits, an agent gets no calls, or what happened to a call: the server's own sentences. They number the callers
+// themselves, and what belongs to a caller is indented.
 
 import { useEffect, useState } from "preact/hooks";
 import { get, segment } from "../net/api.js";
@@ -20,9 +21,9 @@ export function Explanation({ kind, name, label, close }) {
     ${problem && html`<p class="problem" role="alert">${problemText(t, problem)}</p>`}
     ${!found && !problem && html`<${Empty}>${t("stale.connecting")}<//>`}
     ${found &&
-    html`<ol class="lines">${found.lines.map(
-      (line, index) => html`<li key=${index}>${line.at ? html`<time>${time(line.at)}</time> ` : ""}${line.text}</li>`,
-    )}</ol>`}
+    html`<ul class="plain lines">${found.lines.map(
+      (line, index) => html`<li key=${index} class=${line.text.startsWith(" ") ? "inner" : ""}>${line.at ? html`<time>${time(line.at)}</time> ` : ""}${line.text}</li>`,
+    )}</ul>`}
     ${found && found.lines.length === 0 && html`<${Empty}>${t("explain.nothing")}<//>`}
   <//>`;
 }
