@@ -321,6 +321,8 @@ def test_a_pause_beyond_its_limit_is_told_as_long_as_it_lasts() -> None:
     assert "reason_limit" not in codes(story, "ann")
     story.wait(45)
     assert said(story, "ann", "reason_limit") == "lunch for 1 min 15 s, 15 s over its limit"
+    (values,) = [line.values for line in explain_agent(story.world, "ann", story.now) or [] if line.code == "reason_limit"]
+    assert values == {"reason": "lunch", "lasted": 75, "over": 15}
     story.ask("ann", AgentRequest.READY)
     assert "reason_limit" not in codes(story, "ann")
 

@@ -173,6 +173,7 @@ async def test_callbacks_campaigns_and_alerts_follow_too(desk: ToyDesk, client: 
         first = min(call.arrived_at for call in desk.board().calls.values() if call.standing and call.standing.queue == "q2")
         assert (told["queue"], told["severity"], told["since"]) == ("q2", "critical", first)
         assert told["text"].startswith("q2: ")
+        assert told["values"]["count"] >= 1
 
 
 async def test_a_team_sees_its_own(desk: ToyDesk, client: Client) -> None:

@@ -7,8 +7,8 @@ A live call is explained from memory, an ended one from memory or, after a resta
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from callbridge.adapters.http.scope import WHOLE_FLOOR, Scope
@@ -17,7 +17,7 @@ from callbridge.adapters.views.board import Board
 from callbridge.adapters.views.closures import explain_closed
 from callbridge.adapters.views.explain_agent import MAX_LOOKED_AT, alerting, explain_agent
 from callbridge.adapters.views.explain_queue import explain_queue, explain_waiter
-from callbridge.adapters.views.phrasing import ExplainedLine, count, span
+from callbridge.adapters.views.phrasing import ExplainedLine, count, named, span
 from callbridge.adapters.views.timeline import in_words
 from callbridge.adapters.views.timelines import Timelines
 from callbridge.adapters.views.waiters import Lines, Show, Waiter, agent_named, by_queue, first_of, in_order
@@ -38,7 +38,8 @@ _PHONE_FAILS = ("phone_silent", "phone_misconfigured")
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FloorAlert:
     """A sentence, and the queue or the agent that it is about. ``code``: what it says, for programs. ``since``: when it began, of
-    a queue the arrival of its first caller; None where nobody knows. ``critical``: callers may be lost by it."""
+    a queue the arrival of its first caller; None where nobody knows. ``critical``: callers may be lost by it. ``values``: what
+    the sentence says, for screens in another language."""
 
     code: str
     text: str
@@ -46,16 +47,17 @@ class FloorAlert:
     agent: str = ""
     since: float | None = None
     critical: bool = False
+    values: Mapping[str, str | float] = field(default_factory=dict)
 
     @property
     def key(self) -> str:
         """The same for as long as it lasts."""
         return f"{self.code}:{self.queue or self.agent}"
 
-    def plain(self) -> dict[str, str | float]:
+    def plain(self) -> dict[str, str | float | dict[str, str | float]]:
         severity = "critical" if self.critical else "warning"
         known = {"code": self.code, "text": self.text, "queue": self.queue, "agent": self.agent, "severity": severity}
-        return {**known, "since": "" if self.since is None else self.since}
+        return {**known, "values": dict(self.values), "since": "" if self.since is None else self.since}
 
 
 class Explainer:
@@ -146,16 +148,18 @@ class Explainer:
                 queue=queue,
                 since=min((call.arrived_at for call in calls if call.standing and call.standing.queue == queue), default=None),
                 critical=True,
+                values={"count": number},
             )
             for queue, number in unserved
         ]
         return waiting + [
             FloorAlert(
                 code=line.code,
-                text=f"{agent.id}: {line.text}",
+                text=f"{named(agent.id, agent.name)}: {line.text}",
                 agent=agent.id,
                 since=agent.since if line.code == "reason_limit" else None,
                 critical=line.code in _PHONE_FAILS,
+                values={"name": named(agent.id, agent.name), **line.values},
             )
             for agent in self._world.agents.values()
             for line in alerting(self._world, agent, now)

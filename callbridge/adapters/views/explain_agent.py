@@ -169,18 +169,22 @@ def alerting(world: WorldView, agent: Agent, now: float) -> Iterator[ExplainedLi
     reason = world.plan.reasons.get(agent.reason) if agent.intent is Intent.NOT_READY else None
     if reason is not None and reason.limit is not None and now - agent.since > reason.limit:
         text = f"{agent.reason} for {span(now - agent.since)}, {span(now - agent.since - reason.limit)} over its limit"
-        yield ExplainedLine(code="reason_limit", text=text)
+        lasted = now - agent.since
+        values: dict[str, str | float] = {"reason": agent.reason, "lasted": round(lasted), "over": round(lasted - reason.limit)}
+        yield ExplainedLine(code="reason_limit", text=text, values=values)
     if agent.misses >= world.plan.alert_after_misses:
-        yield ExplainedLine(code="offers_missed", text=f"{count(agent.misses, 'offer')} missed in a row")
+        text = f"{count(agent.misses, 'offer')} missed in a row"
+        yield ExplainedLine(code="offers_missed", text=text, values={"count": agent.misses})
     if agent.trouble_until and agent.trouble == SILENT:
         yield ExplainedLine(code="phone_silent", text="the phone does not reply to calls")
     if agent.trouble_until and agent.trouble in PHONE_FAULTS:
-        yield ExplainedLine(code="phone_misconfigured", text=f"the phone cannot be called: {agent.trouble.replace('_', ' ')}")
+        text = f"the phone cannot be called: {agent.trouble.replace('_', ' ')}"
+        yield ExplainedLine(code="phone_misconfigured", text=text, values={"trouble": agent.trouble})
     if agent.pin_locked_until > now:
         text = (
             f"login at other phones than the own is locked for another {span(agent.pin_locked_until - now)}: too many wrong PINs"
         )
-        yield ExplainedLine(code="pin_locked", text=text)
+        yield ExplainedLine(code="pin_locked", text=text, values={"left": round(agent.pin_locked_until - now)})
 
 
 def _skills(agent: Agent) -> str:

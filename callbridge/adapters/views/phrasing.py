@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from callbridge.core.model.plan import Plan
@@ -17,11 +17,13 @@ Sentences = Mapping[str, Callable[[FactFields, Plan, float], str]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExplainedLine:
-    """One sentence of an explanation. ``code`` names its kind for programs; ``at`` is when it happened, in epoch seconds."""
+    """One sentence of an explanation. ``code`` names its kind for programs; ``at`` is when it happened, in epoch seconds.
+    ``values``: what an alert says, for screens that say it in another language; lengths are in seconds."""
 
     code: str
     text: str
     at: float | None = None
+    values: Mapping[str, str | float] = field(default_factory=dict)
 
     def plain(self) -> dict[str, object]:
         """The line as a JSON object."""

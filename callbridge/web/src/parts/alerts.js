@@ -1,6 +1,6 @@
 // What needs a supervisor's attention now: since when, how bad it is, and what helps.
 
-import { SIGNS } from "../pure/format.js";
+import { alertText, SIGNS } from "../pure/format.js";
 import { html } from "./html.js";
 import { useText } from "./preferences.js";
 import { Since } from "./time.js";
@@ -23,7 +23,7 @@ function Alert({ row, explain }) {
   const [kind, name] = row.queue ? ["queues", row.queue] : ["agents", row.agent];
   const help = t(`alert.${row.code}`);
   return html`<li class="row"><span class=${`graded ${isCritical(row) ? "missed" : "near"}`}><span aria-hidden="true">${isCritical(row) ? SIGNS.missed : SIGNS.near}</span> ${t(isCritical(row) ? "alert.critical" : "alert.warning")}</span>
-    <span class="grow">${row.text} ${row.since !== "" && html`<small>${t("alert.since")} <${Since} at=${row.since} /></small>`}
+    <span class="grow">${alertText(t, row)} ${row.since !== "" && html`<small>${t("alert.since")} <${Since} at=${row.since} /></small>`}
       ${!help.startsWith("alert.") && html`<small class="soft help">${help}</small>`}</span>
     ${name && html`<button type="button" class="small" onClick=${() => explain(kind, name)}>${t("explain")}</button>`}</li>`;
 }

@@ -80,3 +80,16 @@ export function numberTarget(text) {
   const plain = text.replace(/[\s().\/-]/g, "");
   return /^\+?[0-9*#]{1,32}$/.test(plain) ? `number:${plain}` : "";
 }
+
+/** What an alert says, in the reader's language; one without a text of its own as the server says it. */
+export function alertText(t, row) {
+  const key = `alert.says.${row.code}`;
+  const values = { queue: row.queue, ...row.values };
+  for (const length of ["lasted", "over", "left"]) if (length in values) values[length] = clock(values[length]);
+  if (values.trouble) {
+    const known = t(`alert.trouble.${values.trouble}`);
+    values.trouble = known.startsWith("alert.") ? values.trouble : known;
+  }
+  const said = row.values ? t(key, values) : key;
+  return said === key ? row.text : said;
+}
