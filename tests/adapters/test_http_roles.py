@@ -540,6 +540,7 @@ async def test_a_callback_has_another_time_and_number_and_is_made_now(desk: ToyD
         ({"tier": "diamond"}, 404),
         ({"agent": "zoe"}, 404),
         ({"not_before": -1}, 400),
+        ({"not_before": 1.0}, 409),
     ],
 )
 async def test_a_callback_that_cannot_be_is_refused(client: Client, wrong: dict[str, object], status: int) -> None:

@@ -51,6 +51,7 @@ from callbridge.core.model.ids import leg_id
 from callbridge.core.model.leg import LegRole
 from callbridge.core.model.orders import Bridge, DropBridge, HangUp, Play, Probe, Ring, StartMusic, StartRinging, StopRinging
 from callbridge.core.model.plan import CallbackTerms, CallFirst, ConnectMode, Plan, QueuePlan, ToAgent, ToQueue
+from callbridge.core.outbound.callback_requests import CLOCK_TOLERANCE
 from callbridge.wire.phone_numbers import PhoneNumbers
 from tests.core.flows import floor, flow, stage
 from tests.core.story import PBX, START, Story, agent, plan, queue
@@ -462,6 +463,21 @@ def test_somebody_else_may_ask_for_a_callback_at_a_time() -> None:
     story.wait(101.0)
     assert story.state("amy") == "ringing"
     assert story.all_told(CallbackRequested)[0].by == "crm"
+
+
+def test_a_callback_at_a_time_that_has_passed_is_refused_and_nobody_is_called() -> None:
+    story = Story(house(agents={"amy": True}))
+    story.wait(86_400.0)
+    story.happens(asks(story, not_before=story.now - CLOCK_TOLERANCE - 1.0))
+    assert story.fact(RequestRefused).reason == "the time has passed: choose a later one"
+    assert not story.world.callbacks and not story.rung()
+
+
+def test_a_callback_for_now_by_a_clock_that_is_a_little_slow_is_made_at_once() -> None:
+    story = Story(house(agents={"amy": True}))
+    story.wait(86_400.0)
+    story.happens(asks(story, not_before=story.now - CLOCK_TOLERANCE))
+    assert story.state("amy") == "ringing"
 
 
 def test_a_callback_for_one_agent_waits_for_this_agent() -> None:

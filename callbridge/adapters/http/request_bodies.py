@@ -123,7 +123,7 @@ class SwitchBody(Body):
 
 class CallbackBody(Body):
     """The number to call back and its queue. ``tier``: else looked up by number; ``agent``: only this agent; ``not_before``:
-    epoch seconds."""
+    epoch seconds, 0 for at once; a time that has passed is refused."""
 
     queue: str = Field(min_length=1, max_length=64, pattern=PLAIN_TEXT)
     number: Annotated[str, BeforeValidator(dialled)] = Field(pattern=r"^\+?[0-9]{1,15}$", examples=["+442079460000"])

@@ -17,6 +17,9 @@ from callbridge.core.outbound import callback_calls
 
 AHEAD_OF_ALL = 365 * 86_400.0
 """Seconds: nobody has waited for so long, whatever head start a tier has."""
+CLOCK_TOLERANCE = 300.0
+"""Seconds. A client whose clock is slow may ask for a new callback "now" with a time that is a little past here."""
+_PASSED = "the time has passed: choose a later one"
 
 
 def requested(world: World, event: CallbackChangeRequested) -> None:
@@ -80,7 +83,7 @@ def _reschedule(world: World, event: CallbackChangeRequested) -> None:
     if terms is None:
         _refuse(world, event, f"queue {callback.queue} offers no callbacks")
     elif event.not_before <= world.now:
-        _refuse(world, event, "the time has passed: choose a later one")
+        _refuse(world, event, _PASSED)
     else:
         rank = callbacks.place(world, callback.queue, callback.tier, event.not_before)
         changed = evolve(
@@ -173,6 +176,8 @@ def _not_now(world: World, event: CallbackChangeRequested) -> str:
         return f"no such agent: {event.agent}"
     if event.tier and event.tier not in world.plan.queues[event.queue].routings:
         return f"no such tier: {event.tier}"
+    if 0.0 < event.not_before < world.now - CLOCK_TOLERANCE:
+        return _PASSED
     return _number_taken(world, event.queue, who)
 
 
