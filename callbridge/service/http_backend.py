@@ -20,7 +20,7 @@ from callbridge.adapters.reports.contacts import ContactService
 from callbridge.adapters.system.threads import Threads
 from callbridge.adapters.views.board import Board
 from callbridge.adapters.views.calendars import hours
-from callbridge.adapters.views.callbacks import callback_to, callbacks
+from callbridge.adapters.views.callbacks import callback_queues, callback_to, callbacks
 from callbridge.adapters.views.closures import closable, closures
 from callbridge.core.model.events import PinEntered, QualityMeasured, RequestCarriedOut, SubmittedEvent, TokenUsed
 from callbridge.core.model.facts import RequestRefused
@@ -101,6 +101,10 @@ class HttpBackend:
     def callbacks(self) -> list[dict[str, object]]:
         """Every open callback."""
         return callbacks(self._term.world, masked=self._term.board.masked)
+
+    def callback_queues(self) -> list[str]:
+        """The queues in which a callback can be made."""
+        return callback_queues(self._term.world)
 
     def ledger(self) -> LedgerRequests:
         """Campaigns and their figures in the database."""

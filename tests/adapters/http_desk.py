@@ -28,7 +28,7 @@ from callbridge.adapters.report_forms.service import ReportService
 from callbridge.adapters.reports.contacts import ContactService
 from callbridge.adapters.views.board import Board
 from callbridge.adapters.views.calendars import hours
-from callbridge.adapters.views.callbacks import callback_to, callbacks
+from callbridge.adapters.views.callbacks import callback_queues, callback_to, callbacks
 from callbridge.adapters.views.closures import closable, closures
 from callbridge.adapters.views.reload_report import reload_report
 from callbridge.adapters.views.timelines import Timelines
@@ -166,6 +166,9 @@ class ToyDesk:
 
     def closable(self) -> list[str]:
         return closable(self.busy.world)
+
+    def callback_queues(self) -> list[str]:
+        return callback_queues(self.busy.world)
 
     def callbacks(self) -> list[dict[str, object]]:
         return callbacks(self.busy.world)

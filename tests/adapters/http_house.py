@@ -38,7 +38,7 @@ from callbridge.adapters.store import MemoryStore
 from callbridge.adapters.system.tasks import end
 from callbridge.adapters.views.board import Board
 from callbridge.adapters.views.calendars import hours
-from callbridge.adapters.views.callbacks import callback_to, callbacks
+from callbridge.adapters.views.callbacks import callback_queues, callback_to, callbacks
 from callbridge.adapters.views.closures import closable, closures
 from callbridge.adapters.views.reload_report import reload_report
 from callbridge.adapters.views.timelines import Timelines
@@ -172,6 +172,9 @@ class House:
 
     def closable(self) -> list[str]:
         return closable(self.world)
+
+    def callback_queues(self) -> list[str]:
+        return callback_queues(self.world)
 
     def callbacks(self) -> list[dict[str, object]]:
         return callbacks(self.world)

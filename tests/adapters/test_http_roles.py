@@ -131,6 +131,7 @@ MATRIX = {
     "POST /api/hours/{name}": "sA",
     "GET /api/closures": "vsA",
     "GET /api/closures/targets": "sA",
+    "GET /api/callbacks/queues": "sA",
     "POST /api/closures": "sA",
     "POST /api/closures/{id}/reopen": "sA",
     "GET /api/bypass": "vsA",

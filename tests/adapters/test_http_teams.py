@@ -128,6 +128,7 @@ RULES = {
     "POST /api/hours/{name}": WHOLE,
     "GET /api/closures": ROWS,
     "GET /api/closures/targets": ROWS,
+    "GET /api/callbacks/queues": ROWS,
     "POST /api/closures": ROWS,
     "POST /api/closures/{id}/reopen": ROWS,
     "GET /api/bypass": OPEN,
@@ -334,6 +335,8 @@ async def test_callbacks_are_made_changed_and_cancelled_in_the_teams_queues(desk
     assert await post(f"/api/callbacks/{other}/cancel", {}) == 403
     assert desk.asked == []
     assert await post("/api/callbacks", {"queue": "nobody", "number": "+442079469999"}) == 404
+    assert await get(client, "/api/callbacks/queues") == ["q0"]
+    assert await get(client, "/api/callbacks/queues", ALL) == sorted(desk.busy.world.plan.queues)
     assert await post("/api/callbacks", {"queue": "q0", "number": "+442079469999"}) == 200
     for act, body in (*changes.items(), ("cancel", {})):
         assert await post(f"/api/callbacks/{own}/{act}", body) == 200, act

@@ -316,6 +316,8 @@ class StandIn:
             return web.json_response([closed | {"reason": "staff meeting", "by": "maria", "made_at": self.now}])
         if path == "closures/targets":
             return web.json_response(["calendar:office", "queue:support"])
+        if path == "callbacks/queues":
+            return web.json_response(["sales", "support"])
         if path == "hours":
             rows = [{"name": "office", "open": True, "closed": False, "by": "", "since": "", "opens": ""}]
             return web.json_response(rows)

@@ -317,6 +317,22 @@ async def test_a_supervisor_acts_on_callers_agents_calls_and_callbacks(opened: O
     assert bodies == [{"to": "queue:sales"}, {"to": "agent:1002"}, {}, {"phone": "PJSIP/1013"}, *changes, {}]
 
 
+async def test_a_new_callback_is_for_a_queue_that_offers_them_and_a_refusal_is_shown(opened: Open, server: StandIn) -> None:
+    server.answers["callbacks"] = (409, {"detail": "the time has passed: choose a later one"})
+    page = await shown(opened, server, "supervisor")
+    button, dialog = page.get_by_role("button", name="New callback"), page.get_by_role("dialog")
+    await button.click()
+    await expect(dialog.get_by_label("Queue").get_by_role("option")).to_have_text(["sales", "support"])  # "general" offers none
+    await dialog.get_by_label("Number").fill("+44 20 7946 0199")
+    await dialog.get_by_label("Not before").fill("2020-01-02T10:00")
+    await dialog.get_by_role("button", name="Save").click()
+    await expect(dialog.get_by_role("alert")).to_have_text("the time has passed: choose a later one")
+    await page.keyboard.press("Escape")
+    server.answers["callbacks/queues"] = (200, [])
+    await button.click()
+    await expect(dialog).to_contain_text("No queue of yours offers callbacks.")
+
+
 async def test_a_supervisor_closes_a_queue_for_a_time_and_reopens_it(opened: Open, server: StandIn) -> None:
     page = await shown(opened, server, "supervisor")
     site = page.get_by_role("region", name="Opening hours and configuration")

@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from callbridge.adapters.views.callbacks import callback_queues
 from callbridge.adapters.views.timeline import in_words
 from callbridge.adapters.views.timelines import plain_fact
 from callbridge.core.model.calendar import Calendar
@@ -478,6 +479,12 @@ def test_a_callback_for_now_by_a_clock_that_is_a_little_slow_is_made_at_once() -
     story.wait(86_400.0)
     story.happens(asks(story, not_before=story.now - CLOCK_TOLERANCE))
     assert story.state("amy") == "ringing"
+
+
+def test_callbacks_are_made_for_queues_that_offer_them_if_numbers_outside_can_be_called() -> None:
+    both = [queue("support", callback=TERMS), queue("fallback")]
+    assert callback_queues(Story(floor(queues=both, agents={"amy": True}, outside="PJSIP/{number}@trunk")).world) == ["support"]
+    assert callback_queues(Story(floor(queues=both, agents={"amy": True})).world) == []
 
 
 def test_a_callback_for_one_agent_waits_for_this_agent() -> None:

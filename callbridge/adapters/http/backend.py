@@ -84,6 +84,9 @@ class Backend(Protocol):
     def callbacks(self) -> list[dict[str, object]]:
         """Every open callback, in the order in which they will be made."""
 
+    def callback_queues(self) -> list[str]:
+        """The queues in which a callback can be made."""
+
     def ledger(self) -> LedgerRequests:
         """Campaigns and their figures in the database."""
 

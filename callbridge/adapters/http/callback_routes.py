@@ -26,6 +26,14 @@ _CHANGES = {"roles": SUPERVISORS, "faults": (404, 409, 504), "limited": Limited.
 
 CALLBACK_ROUTES = (
     get("/api/callbacks", "callbacks", "list open callbacks", list[CallbackView], roles=WATCHERS, limited=Limited.ROWS),
+    get(
+        "/api/callbacks/queues",
+        "callback_queues",
+        "list the queues in which the client may make a callback: those that offer them",
+        list[str],
+        roles=SUPERVISORS,
+        limited=Limited.ROWS,
+    ),
     post(
         "/api/callbacks",
         "make_callback",
@@ -75,6 +83,9 @@ class CallbackHandlers:
 
     async def callbacks(self, _request: web.Request) -> web.Response:
         return web.json_response([row for row in self._backend.callbacks() if caller().scope.queue(str(row["queue"]))])
+
+    async def callback_queues(self, _request: web.Request) -> web.Response:
+        return web.json_response([name for name in self._backend.callback_queues() if caller().scope.queue(name)])
 
     async def make_callback(self, request: web.Request) -> web.Response:
         body = await body_of(request, CallbackBody)

@@ -20,6 +20,12 @@ def in_order(rows: Iterable[Callback], *, masked: bool = True) -> list[dict[str,
     return [dict(_row(callback, masked)) for callback in ordered]
 
 
+def callback_queues(world: WorldView) -> list[str]:
+    """The queues in which a callback can be made: those that have ``callbacks``, if numbers outside can be called at all."""
+    plan = world.plan
+    return sorted(name for name, queue in plan.queues.items() if queue.callback is not None) if plan.outside else []
+
+
 def callback_to(world: WorldView, queue: str, number: str, *, masked: bool = True) -> dict[str, object] | None:
     """The one that this number is owed in this queue."""
     callback = world.callback_for(queue, world.plan.numbers.identity(number))

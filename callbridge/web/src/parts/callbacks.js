@@ -1,11 +1,11 @@
 // Callbacks that are owed: make one; have one made now, at another time or to another number; cancel one.
 
 import { useState } from "preact/hooks";
-import { post, segment } from "../net/api.js";
+import { get, post, segment } from "../net/api.js";
 import { count, moment } from "../pure/format.js";
 import { may } from "../pure/routes.js";
 import { rowsOf } from "../pure/views.js";
-import { ActDialog } from "./dialog.js";
+import { ActDialog, Dialog } from "./dialog.js";
 import { html } from "./html.js";
 import { Empty } from "./marks.js";
 import { attempt } from "./notices.js";
@@ -18,11 +18,15 @@ export function Callbacks({ known, session, queue }) {
   const close = () => setAsked(null);
   const now = useNow();
   const speaks = useRegion();
+  async function askNew() {
+    const queues = await attempt(() => get("/api/callbacks/queues"));
+    if (queues) setAsked({ queues });
+  }
   if (!known.parts.callbacks) return null;
   const rows = rowsOf(known, "callbacks", "made_at").filter((row) => !queue || row.queue === queue);
   return html`<section class="card" aria-label=${t("callbacks")}>
     <header class="row"><h2>${t("callbacks")} <small>${rows.length}</small></h2>
-      ${may.supervise(session) && html`<button type="button" onClick=${() => setAsked("new")}>${t("callbacks.make")}</button>`}</header>
+      ${may.supervise(session) && html`<button type="button" onClick=${askNew}>${t("callbacks.make")}</button>`}</header>
     ${rows.length === 0 && html`<${Empty}>${t("callbacks.none")}<//>`}
     ${rows.length > 0 &&
     html`<div class="scroll" tabindex="0" role="group" aria-label=${t("callbacks")}><table>
@@ -34,7 +38,8 @@ export function Callbacks({ known, session, queue }) {
           <td>${moment(row.made_at, now, speaks)}</td><td>${moment(row.due, now, speaks)}</td><td>${count(row.attempts)}</td><td>${row.agent}</td>
           <td class="acts">${may.supervise(session) && html`<${Acts} row=${row} ask=${(verb) => setAsked({ verb, row })} />`}</td></tr>`,
       )}</tbody></table></div>`}
-    ${asked === "new" && html`<${NewCallback} known=${known} queue=${queue} close=${close} />`}
+    ${asked?.queues?.length === 0 && html`<${Dialog} title=${t("callbacks.make")} close=${close}><p>${t("callbacks.no_queues")}</p><//>`}
+    ${asked?.queues?.length > 0 && html`<${NewCallback} known=${known} queues=${asked.queues} queue=${queue} close=${close} />`}
     ${asked?.row && html`<${Change} ...${asked} close=${close} />`}
   </section>`;
 }
@@ -61,7 +66,8 @@ function Change({ verb, row, close }) {
   <//>`;
 }
 
-function NewCallback({ known, queue, close }) {
+/** Only for the queues that offer callbacks. */
+function NewCallback({ known, queues, queue, close }) {
   const t = useText();
   const send = ({ at, agent, name, ...form }) =>
     post("/api/callbacks", {
@@ -73,8 +79,8 @@ function NewCallback({ known, queue, close }) {
   return html`<${ActDialog} title=${t("callbacks.make")} verb=${t("save")} close=${close} send=${send}>
     <label>${t("callbacks.number")}<input name="number" type="tel" required autocomplete="off" /></label>
     <label>${t("callbacks.name")}<input name="name" maxlength="80" autocomplete="off" /></label>
-    <label>${t("queue")}<select name="queue" required value=${queue || undefined}>
-      ${rowsOf(known, "queues").map((row) => html`<option key=${row.name} value=${row.name}>${row.name}</option>`)}</select></label>
+    <label>${t("queue")}<select name="queue" required value=${queues.includes(queue) ? queue : undefined}>
+      ${queues.map((name) => html`<option key=${name} value=${name}>${name}</option>`)}</select></label>
     <label>${t("callbacks.agent")}<select name="agent"><option value="">${t("callbacks.anybody")}</option>
       ${rowsOf(known, "agents").map((row) => html`<option key=${row.id} value=${row.id}>${row.name || row.id}</option>`)}</select></label>
     <label>${t("callbacks.not_before")}<input type="datetime-local" name="at" /></label>

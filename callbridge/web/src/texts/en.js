@@ -93,6 +93,7 @@ export default {
   "callbacks.made": "Requested",
   "callbacks.make": "New callback",
   "callbacks.name": "Name",
+  "callbacks.no_queues": "No queue of yours offers callbacks.",
   "callbacks.none": "No open callbacks",
   "callbacks.not_before": "Not before",
   "callbacks.number": "Number",

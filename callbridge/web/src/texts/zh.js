@@ -93,6 +93,7 @@ export default {
   "callbacks.made": "登记时间",
   "callbacks.make": "新建回拨",
   "callbacks.name": "姓名",
+  "callbacks.no_queues": "您的队列均未提供回拨。",
   "callbacks.none": "没有未完成的回拨",
   "callbacks.not_before": "不早于",
   "callbacks.number": "号码",
