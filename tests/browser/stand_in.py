@@ -247,8 +247,8 @@ class StandIn:
         if not self._signed_in:
             return _problem(401, "log in first")
         return web.json_response(
-            self.users[self._signed_in]
-            | {"teams": [], "language": None, "expires_in": 3600, "reasons": REASONS, "phone": self.phone}
+            {"teams": [], "language": None, "expires_in": 3600, "reasons": REASONS, "phone": self.phone}
+            | self.users[self._signed_in]
         )
 
     async def _sign_in(self, request: web.Request) -> web.Response:

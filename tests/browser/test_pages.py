@@ -351,6 +351,51 @@ async def test_a_supervisor_closes_a_queue_for_a_time_and_reopens_it(opened: Ope
     assert bodies == [{}, {"target": "queue:support", "ends": ends, "reason": "<b>party</b>"}]
 
 
+async def test_a_calendar_says_why_it_is_closed_and_is_closed_after_a_confirmation(opened: Open, server: StandIn) -> None:
+    calendar = {"open": False, "closed": False, "by": "", "since": "", "opens": server.now + 7 * 86_400}
+    open_now = calendar | {"open": True, "opens": ""}
+    by_hand = calendar | {"closed": True, "by": "maria", "since": server.now, "opens": ""}
+    rows = [
+        open_now | {"name": "day"},
+        calendar | {"name": "holiday"},
+        calendar | {"name": "night"},
+        by_hand | {"name": "office"},
+    ]
+    server.answers["hours"] = (200, rows)
+    closure = {"id": "cb-closure-1", "target": "calendar:holiday", "begins": server.now, "ends": server.now + 3600.0}
+    server.answers["closures"] = (200, [closure | {"closed": True, "reason": "", "by": "zoe", "made_at": server.now}])
+    page = await shown(opened, server, "supervisor")
+    site, dialog = page.get_by_role("region", name="Opening hours and configuration"), page.get_by_role("dialog")
+    for said in (r"day: open", r"holiday: closed · for a time \(zoe\) · opens \d", r"office: closed · by hand \(maria\)"):
+        await expect(site.get_by_text(re.compile(f"^{said}"))).to_be_visible()
+    await expect(site.get_by_text(re.compile(r"^night: closed · by its opening hours · opens \d.*\d:\d\d$"))).to_be_visible()
+    row = site.get_by_role("listitem").filter(has_text="day: open")
+    await row.get_by_role("button", name="Close now").click()
+    await expect(dialog).to_contain_text("callers are treated as outside opening hours")
+    await dialog.get_by_role("button", name="Cancel").click()
+    await row.get_by_role("button", name="Close now").click()
+    await dialog.get_by_role("button", name="Close now").click()
+    await expect(dialog).to_have_count(0)
+    await site.get_by_role("button", name="Back to opening hours").click()
+    assert await until_asked(server, "hours/day", "hours/office") == [{"closed": True}, {"closed": False}]
+
+
+async def test_a_supervisor_of_a_team_is_offered_only_what_the_team_may_close(opened: Open, server: StandIn) -> None:
+    server.users["boss"] |= {"role": "supervisor", "teams": ["front"]}
+    server.answers["closures/targets"] = (200, [])
+    row = {"begins": server.now, "ends": server.now + 3600.0, "closed": True, "reason": "", "by": "zoe", "made_at": server.now}
+    targets = ("calendar:office", "queue:support")
+    server.answers["closures"] = (200, [row | {"id": name, "target": name} for name in targets])
+    page = await shown(opened, server, "supervisor")
+    site = page.get_by_role("region", name="Opening hours and configuration")
+    await expect(site.get_by_role("button", name="Reopen")).to_have_count(1)
+    await expect(site.get_by_role("button", name="Reopen: Queue support")).to_be_visible()
+    await expect(site.get_by_role("button", name="Close now")).to_have_count(0)
+    await site.get_by_role("button", name="Close for a time").click()
+    await expect(page.get_by_role("dialog")).to_contain_text("none of your team's queues depends on a calendar")
+    await expect(page.get_by_role("dialog").get_by_role("textbox")).to_have_count(0)
+
+
 async def test_an_explanation_is_one_click_away_and_escape_gives_the_focus_back(opened: Open, server: StandIn) -> None:
     page = await shown(opened, server, "supervisor")
     button = page.get_by_role("row", name=re.compile("460204")).get_by_role("button", name="Explain")

@@ -46,8 +46,8 @@ test("every text is used", () => {
 });
 
 test("blanks are filled in, and a value is never read as a key", () => {
-  assert.equal(text("en", "site.by_hand", { by: "{by}" }), "closed by {by}");
-  assert.equal(text("zh", "site.by_hand", { by: "Li" }), "由 Li 关闭");
+  assert.equal(text("en", "site.by_hand", { by: "{by}" }), "by hand ({by})");
+  assert.equal(text("zh", "site.by_hand", { by: "Li" }), "由 Li 手动关闭");
   assert.deepEqual([languageFor(["fr", "zh-CN", "en"]), languageFor([])], ["zh", "en"]);
 });
 

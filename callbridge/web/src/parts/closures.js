@@ -1,40 +1,27 @@
 // What is closed for a time: calendars, queues and entries, with who closed them and why; close and open again.
 
-import { useEffect, useState } from "preact/hooks";
+import { useState } from "preact/hooks";
 import { get, post, segment } from "../net/api.js";
 import { moment } from "../pure/format.js";
+import { mayClose } from "../pure/hours.js";
 import { may } from "../pure/routes.js";
-import { ActDialog } from "./dialog.js";
+import { ActDialog, Dialog } from "./dialog.js";
 import { html } from "./html.js";
 import { Empty } from "./marks.js";
 import { attempt } from "./notices.js";
 import { useRegion, useText } from "./preferences.js";
-import { useStore } from "./store.js";
 import { useNow } from "./time.js";
 
-const EVERY = 15_000;
-
-export function Closures({ session, changed }) {
+export function Closures({ session, rows, changed }) {
   const t = useText();
   const now = useNow();
   const speaks = useRegion();
-  const [rows, setRows] = useState([]);
   const [asked, setAsked] = useState(null);
-  const look = () => get("/api/closures").then(setRows, () => {});
-  const done = () => {
-    look();
-    changed();
-  };
-  useEffect(() => {
-    look();
-    const again = setInterval(look, EVERY);
-    return () => clearInterval(again);
-  }, []);
   async function ask() {
     const targets = await attempt(() => get("/api/closures/targets"));
     if (targets) setAsked(targets);
   }
-  const reopen = (row) => attempt(() => post(`/api/closures/${segment(row.id)}/reopen`)).then(done);
+  const reopen = (row) => attempt(() => post(`/api/closures/${segment(row.id)}/reopen`)).then(changed);
   return html`<h3>${t("closures")}</h3>
     ${rows.length === 0 && html`<${Empty}>${t("closures.none")}<//>`}
     <ul class="plain">
@@ -43,12 +30,16 @@ export function Closures({ session, changed }) {
             ${` · ${moment(row.begins, now, speaks)} – ${moment(row.ends, now, speaks)}`}
             ${[row.closed && t("closures.now"), row.reason, row.by].filter(Boolean).map((one) => ` · ${one}`)}</span>
           ${may.supervise(session) &&
+          mayClose(session, row.target) &&
           html`<button type="button" class="small" aria-label=${`${t("closures.reopen")}: ${targetText(t, row.target)}`}
             onClick=${() => reopen(row)}>${t("closures.reopen")}</button>`}</li>`,
       )}
     </ul>
     ${may.supervise(session) && html`<div class="row"><button type="button" onClick=${ask}>${t("closures.close")}</button></div>`}
-    ${asked && html`<${CloseDialog} targets=${asked} close=${() => setAsked(null)} done=${done} />`}`;
+    ${asked?.length === 0 &&
+    html`<${Dialog} title=${t("closures.close")} close=${() => setAsked(null)}>
+      <p>${t(session.teams?.length ? "closures.nothing.team" : "closures.nothing")}</p><//>`}
+    ${asked?.length > 0 && html`<${CloseDialog} targets=${asked} close=${() => setAsked(null)} done=${changed} />`}`;
 }
 
 function CloseDialog({ targets, close, done }) {

@@ -2,23 +2,29 @@
 
 import { useEffect, useState } from "preact/hooks";
 import { get, post, segment } from "../net/api.js";
+import { moment } from "../pure/format.js";
+import { closureOf, mayClose, whyClosed } from "../pure/hours.js";
 import { may } from "../pure/routes.js";
 import { Closures } from "./closures.js";
 import { ActDialog, Dialog, problemText } from "./dialog.js";
 import { html } from "./html.js";
 import { attempt, say } from "./notices.js";
-import { useText } from "./preferences.js";
+import { useRegion, useText } from "./preferences.js";
+import { useNow } from "./time.js";
 
 const EVERY = 15_000;
 
 export function Site({ session }) {
   const t = useText();
   const [hours, setHours] = useState([]);
+  const [closures, setClosures] = useState([]);
+  const [closing, setClosing] = useState(null);
   const [bypass, setBypass] = useState(null);
   const [walls, setWalls] = useState([]);
   const [asked, setAsked] = useState("");
   const look = () => {
     get("/api/hours").then(setHours, () => {});
+    get("/api/closures").then(setClosures, () => {});
     get("/api/bypass").then(setBypass, () => {});
   };
   useEffect(() => {
@@ -27,21 +33,20 @@ export function Site({ session }) {
     const again = setInterval(look, EVERY);
     return () => clearInterval(again);
   }, []);
-  async function close(row) {
-    await attempt(() => post(`/api/hours/${segment(row.name)}`, { closed: !row.closed }));
-    look();
-  }
+  const close = (row, closed) => post(`/api/hours/${segment(row.name)}`, { closed }).then(look);
   return html`<section class="card" aria-label=${t("site")}>
     <h2>${t("site")}</h2>
     <ul class="plain">
       ${hours.map(
-        (row) => html`<li key=${row.name} class="row"><span>${row.name}: <strong>${t(row.open ? "site.open" : "site.closed")}</strong>
-          ${row.closed ? ` · ${t("site.by_hand", { by: row.by })}` : ""}</span>
+        (row) => html`<li key=${row.name} class="row"><${Calendar} row=${row} closures=${closures} />
           ${may.supervise(session) &&
-          html`<button type="button" class="small" onClick=${() => close(row)}>${t(row.closed ? "site.follow_hours" : "site.close_now")}</button>`}</li>`,
+          mayClose(session, `calendar:${row.name}`) &&
+          (row.closed
+            ? html`<button type="button" class="small" onClick=${() => attempt(() => close(row, false))}>${t("site.follow_hours")}</button>`
+            : html`<button type="button" class="small" onClick=${() => setClosing(row)}>${t("site.close_now")}</button>`)}</li>`,
       )}
     </ul>
-    <${Closures} session=${session} changed=${look} />
+    <${Closures} session=${session} rows=${closures} changed=${look} />
     <div class="row">
       ${bypass && html`<span>${t(bypass.on ? "bypass.is_on" : "bypass.is_off")}</span>`}
       ${bypass &&
@@ -52,12 +57,30 @@ export function Site({ session }) {
     ${walls.length > 0 &&
     html`<nav class="row" aria-label=${t("walls")}><span>${t("walls")}:</span>
       ${walls.map((one) => html`<a key=${one.name} href=${`/wall/${segment(one.name)}`}>${one.title || one.name}</a>`)}</nav>`}
+    ${closing &&
+    html`<${ActDialog} title=${`${t("site.close_now")} – ${closing.name}`} verb=${t("site.close_now")} danger close=${() => setClosing(null)}
+      send=${() => close(closing, true)}><p>${t("site.close_now.sure")}</p><//>`}
     ${asked === "reload" && html`<${ReloadDialog} close=${() => setAsked("")} />`}
     ${asked === "bypass" &&
     html`<${ActDialog} title=${t(bypass.on ? "bypass.off" : "bypass.on")} verb=${t(bypass.on ? "bypass.off" : "bypass.on")} danger
       close=${() => setAsked("")}
       send=${async () => setBypass(await post("/api/bypass", { on: !bypass.on }))}><p>${t("bypass.what")}</p><//>`}
   </section>`;
+}
+
+/** Whether a calendar is open; if not, why, and when it opens. */
+function Calendar({ row, closures }) {
+  const t = useText();
+  const now = useNow();
+  const speaks = useRegion();
+  const why = whyClosed(row, closures);
+  const said = [
+    row.closed && t(row.by ? "site.by_hand" : "site.by_hand.nobody", { by: row.by }),
+    why === "closure" && t("site.by_closure", { by: closureOf(row, closures).by }),
+    why === "hours" && t("site.by_hours"),
+    why && row.opens !== "" && t("site.opens", { at: moment(row.opens, now, speaks) }),
+  ];
+  return html`<span>${row.name}: <strong>${t(row.open ? "site.open" : "site.closed")}</strong>${said.filter(Boolean).map((one) => ` · ${one}`)}</span>`;
 }
 
 /** Shows what a reload would change, or every fault that keeps it from being applied. */
