@@ -83,6 +83,35 @@ async def test_a_session_that_ended_leads_to_the_log_in(opened: Open, server: St
     await server.stop()
     await server.start()
     await expect(page.get_by_label("Password or PIN")).to_be_visible()
+    await expect(page.get_by_role("alert")).to_have_text("Your log-in has ended.")
+
+
+@pytest.mark.parametrize(
+    ("locale", "button", "said"),
+    [
+        ("en-GB", "End wrap-up", "Your log-in has ended, and the last action was not carried out."),
+        ("zh-CN", "结束话后处理", "您的登录已失效,上一个操作未执行。"),
+    ],
+)
+async def test_an_action_after_the_session_ended_says_that_it_was_not_carried_out(
+    opened: Open, server: StandIn, locale: str, button: str, said: str
+) -> None:
+    page = await shown(opened, server, "supervisor", locale=locale)
+    server.sign_in("")
+    server.answers["agents/1004/end-wrap-up"] = (401, {"detail": "log in first"})
+    await page.get_by_role("row", name=re.compile("Aisha Khan")).get_by_role("button", name=button).click()
+    await expect(page.get_by_role("alert")).to_have_text(said)
+    await page.get_by_role("textbox").first.fill("boss")
+    await page.locator("[type=password]").fill("wrong")
+    await page.keyboard.press("Enter")
+    await expect(page.get_by_role("alert")).to_have_count(1)
+    await expect(page.get_by_role("alert")).not_to_have_text(said)
+    await page.locator("[type=password]").fill("4711")
+    await page.keyboard.press("Enter")
+    await page.locator("table").first.wait_for()
+    await page.get_by_role("banner").get_by_role("button").last.click()  # signs out
+    await page.locator("[type=password]").wait_for()
+    await expect(page.get_by_role("alert")).to_have_count(0)
 
 
 # -- wallboard ----------------------------------------------------------------------------------------------------------------

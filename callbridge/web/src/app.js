@@ -1,7 +1,7 @@
 // Which page is shown, and to whom.
 
-import { useEffect, useState } from "preact/hooks";
-import { get, request } from "./net/api.js";
+import { useEffect, useRef, useState } from "preact/hooks";
+import { get, onSessionEnd, request } from "./net/api.js";
 import { AgentPage } from "./pages/agent.js";
 import { LoginPage } from "./pages/login.js";
 import { SupervisorPage } from "./pages/supervisor.js";
@@ -24,8 +24,12 @@ function SignedIn({ page, name }) {
   const [session, setSession] = useState(undefined);
   const [away, setAway] = useState(false);
   const [signOn, setSignOn] = useState("");
+  const [ended, setEnded] = useState("");
+  const known = useRef(false); // whether somebody is logged in, as far as this page knows
 
   function signedIn(next) {
+    known.current = true;
+    setEnded("");
     suggestLanguage(next.language);
     setSession(next);
   }
@@ -38,6 +42,8 @@ function SignedIn({ page, name }) {
     } catch (problem) {
       if (problem.status === 401) {
         setSignOn(localPath(problem.body.sign_on));
+        if (known.current) setEnded((said) => said || "login.ended");
+        known.current = false;
         setSession(null);
       }
       setAway(problem.status !== 401);
@@ -45,6 +51,10 @@ function SignedIn({ page, name }) {
   }
 
   useEffect(() => {
+    onSessionEnd(() => {
+      setEnded((said) => (known.current || said ? "login.ended.action" : "")); // nothing after signing out here
+      look();
+    });
     look();
   }, []);
   useEffect(() => {
@@ -55,12 +65,13 @@ function SignedIn({ page, name }) {
 
   async function signOut() {
     await request("DELETE", "/api/session").catch(() => {});
+    known.current = false;
     setSession(null);
     go("/", { replace: true });
     look();
   }
 
-  if (session === null) return html`<${LoginPage} signedIn=${signedIn} signOn=${signOn} />`;
+  if (session === null) return html`<${LoginPage} signedIn=${signedIn} signOn=${signOn} ended=${ended} />`;
   if (!session) return html`<p class="please-wait" role="status">${t(away ? "problem.unreachable" : "stale.connecting")}</p>`;
   if (!pagesOf(session).includes(page)) return html`<${Redirect} to=${homeOf(session)} />`;
   const Page = { agent: AgentPage, supervisor: SupervisorPage }[page] || LaterPage;

@@ -13,6 +13,12 @@ export class ApiProblem extends Error {
   }
 }
 
+let whenEnded = () => {};
+/** `follower()` is called when an action was refused because nobody is logged in any more. */
+export const onSessionEnd = (follower) => {
+  whenEnded = follower;
+};
+
 /** `patience`: milliseconds within which the answer must be complete. */
 export async function request(method, path, body, patience = PATIENCE) {
   const stop = new AbortController();
@@ -25,6 +31,7 @@ export async function request(method, path, body, patience = PATIENCE) {
   try {
     const answer = await fetch(path, options);
     const text = await answer.text();
+    if (answer.status === 401 && method !== "GET" && path !== "/api/session") whenEnded();
     if (!answer.ok) throw problemOf(answer, text);
     return text ? JSON.parse(text) : null;
   } catch (error) {

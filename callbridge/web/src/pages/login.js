@@ -7,7 +7,7 @@ import { Switches } from "../parts/frame.js";
 import { html } from "../parts/html.js";
 import { useText } from "../parts/preferences.js";
 
-export function LoginPage({ signedIn, signOn }) {
+export function LoginPage({ signedIn, signOn, ended }) {
   const t = useText();
   const [byToken, setByToken] = useState(false);
   const [problem, setProblem] = useState(null);
@@ -40,6 +40,7 @@ export function LoginPage({ signedIn, signOn }) {
 
   return html`<main class="login" id="main">
     <h1>callbridge</h1>
+    ${ended && !problem && html`<p class="problem" role="alert">${t(ended)}</p>`}
     <form onSubmit=${submit}>
       ${byToken
         ? html`<label key="token">${t("login.token")}<input name="token" ref=${first} type="password" required autocomplete="off" /></label>`

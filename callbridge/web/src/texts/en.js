@@ -225,6 +225,8 @@ export default {
   "interval.whole": "whole period",
   "interval.year": "year",
   language: "Language",
+  "login.ended": "Your log-in has ended.",
+  "login.ended.action": "Your log-in has ended, and the last action was not carried out.",
   "login.password": "Password or PIN",
   "login.sign_in": "Sign in",
   "login.sign_on": "Sign in with the organisation's log-in",

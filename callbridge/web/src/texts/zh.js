@@ -225,6 +225,8 @@ export default {
   "interval.whole": "整个期间",
   "interval.year": "年",
   language: "语言",
+  "login.ended": "您的登录已失效。",
+  "login.ended.action": "您的登录已失效,上一个操作未执行。",
   "login.password": "密码或 PIN",
   "login.sign_in": "登录",
   "login.sign_on": "使用单位账号登录",
