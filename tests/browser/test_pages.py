@@ -274,7 +274,7 @@ async def test_an_agents_states_with_reasons_and_a_refusal_in_the_servers_words(
     server.answers["agents/1001/logout"] = (409, {"detail": "not while a call is being transferred"})
     await page.keyboard.press("Alt+KeyN")
     await page.keyboard.press("l")  # lunch, by its first letter
-    await page.get_by_role("button", name="Not ready").click()
+    await page.keyboard.press("Enter")
     await page.keyboard.press("Alt+KeyR")
     await page.get_by_role("button", name="Log out").click()
     bodies = await until_asked(server, *(f"agents/1001/{verb}" for verb in ("not-ready", "ready", "logout")))
@@ -307,7 +307,7 @@ async def test_a_supervisor_acts_on_callers_agents_calls_and_callbacks(opened: O
     waiter = page.get_by_role("row", name=re.compile("460203"))
     await waiter.get_by_role("button", name="Move").click()
     await page.get_by_role("dialog").get_by_label("Queue").select_option("sales")
-    await page.get_by_role("dialog").get_by_role("button", name="Move").click()
+    await page.get_by_role("dialog").get_by_label("Queue").press("Enter")
     await expect(page.get_by_role("dialog")).to_have_count(0)
     await waiter.get_by_role("button", name="Give to agent").click()
     await page.get_by_role("dialog").get_by_role("button", name="Give to agent").click()
