@@ -7,9 +7,11 @@ import time
 
 from callbridge.adapters.http import Account, AccountKind, Accounts, BrowserPhone, Sessions, SessionTerms, Team, TokenRole, Wall
 from callbridge.adapters.redis.sessions import RedisSessions
+from callbridge.core.model.reasons import chosen_by_people
 from callbridge.service.adapter_settings import redis_settings
 from callbridge.settings.browser_phone import BrowserPhoneConfig, OwnPhoneConfig
 from callbridge.settings.models import Settings
+from callbridge.settings.resolve import reasons
 from callbridge.settings.values import endpoint_of
 from callbridge.wire.passwords import read_hash
 
@@ -62,7 +64,7 @@ def accounts(settings: Settings) -> Accounts:
         agents=agents,
         teams=teams,
         walls=walls,
-        reasons=tuple(settings.reasons),
+        reasons=chosen_by_people(reasons(settings).values()),
         agent_phones={
             name: _browser_phone(settings, agent.browser_phone.phone or agent.first_phone, agent.browser_phone)
             for name, agent in settings.agents.items()

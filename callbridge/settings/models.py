@@ -178,7 +178,8 @@ class Settings(ConfigSection):
     walls: dict[Name, WallConfig] = {}
     """Wallboards by name."""
     reasons: dict[Name, ReasonConfig] = {}
-    """Reasons for which an agent may be not ready, by name."""
+    """Reasons for which an agent may be not ready, by name; of those that callbridge sets itself, `rona`, `fault` and `dnd`,
+    people can choose only one that has a `digit`."""
     reason_required: bool = False
     """Whether a request to be not ready must give one of `reasons`; pauses that callbridge sets itself have their own reasons."""
     phones: PhonesConfig = PhonesConfig()

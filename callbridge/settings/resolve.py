@@ -165,7 +165,7 @@ def plan(settings: models.Settings) -> core.Plan:
         | {core.SURVEY + name: ONCE_WITHIN for name in settings.surveys}
         | ({core.MEMORY: REMEMBERED_WITHIN} if memory_of(settings) > 0 else {}),
         agents={id: _agent(settings, id, agent) for id, agent in settings.agents.items()},
-        reasons={name: core.Reason(name, reason.limit, reason.digit or "") for name, reason in settings.reasons.items()},
+        reasons=reasons(settings),
         reason_required=settings.reason_required,
         phones=_phones(settings),
         alert_after_misses=settings.alert_after_misses,
@@ -265,6 +265,11 @@ def _phones(settings: models.Settings) -> core.PhoneRules:
     own = (user.browser_phone.phone for user in settings.users.values() if user.browser_phone is not None)
     allowed = (*phones.allowed, *map(endpoint_of, own))
     return core.PhoneRules(*timing, pause_on_dnd=pause, auto_answer=headers, domains=phones.domains, allowed=allowed)
+
+
+def reasons(settings: models.Settings) -> dict[str, core.Reason]:
+    """The reasons for being not ready by name, in the order of the configuration."""
+    return {name: core.Reason(name, reason.limit, reason.digit or "") for name, reason in settings.reasons.items()}
 
 
 def _agent(settings: models.Settings, id: str, agent: AgentConfig) -> core.AgentPlan:

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 from callbridge.core.model import skills
 from callbridge.core.model.plan import Plan, ToQueue
+from callbridge.core.model.reasons import RONA, chosen_by_people
 from callbridge.settings import (
     agent_page_rules,
     alert_rules,
@@ -34,7 +35,7 @@ from callbridge.settings.durations import duration_text
 from callbridge.settings.faults import Fault, did_you_mean, nearest
 from callbridge.settings.instance import DEFAULT_APP, DEFAULT_PREFIX, default_prefix
 from callbridge.settings.queues import PenaltyConfig, QueueConfig, QueueTierConfig, TierRoutingConfig
-from callbridge.settings.resolve import Resolved, queue_plan, resolve
+from callbridge.settings.resolve import Resolved, queue_plan, reasons, resolve
 from callbridge.settings.values import ANYBODY, is_loopback
 from callbridge.wire.phone_numbers import is_region
 from callbridge.wire.webhooks import placeholders
@@ -320,10 +321,6 @@ def _tier_names(settings: models.Settings, document: Document) -> Iterator[Fault
             yield document.at(path, f"no such tier: {name!r}", did_you_mean(name, known), key=True)
 
 
-RONA = "rona"
-"""The reason that needs no entry of its own: queues use it by default."""
-
-
 def _reasons(settings: models.Settings, document: Document) -> Iterator[Fault]:
     """One key, one reason; and a penalty's reason is one of them, once there is a list."""
     keys: dict[str, str] = {}
@@ -332,10 +329,10 @@ def _reasons(settings: models.Settings, document: Document) -> Iterator[Fault]:
             yield document.at(("reasons", name, "digit"), f"{reason.digit} is already the key of {keys[reason.digit]!r}")
     if ("reasons",) in document.unclear:
         return
+    if settings.reason_required and not chosen_by_people(reasons(settings).values()):
+        yield document.at(("reason_required",), "there are no reasons to choose from", "list them below 'reasons'")
     known = {*mapping(document.values.get("reasons")), RONA}
     if known == {RONA}:
-        if settings.reason_required:
-            yield document.at(("reason_required",), "there are no reasons to choose from", "list them below 'reasons'")
         return
     for at, queue in _written_routings(settings):
         if not isinstance(queue, QueueConfig):

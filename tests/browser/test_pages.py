@@ -313,6 +313,10 @@ async def test_a_supervisor_acts_on_callers_agents_calls_and_callbacks(opened: O
     await page.get_by_role("dialog").get_by_role("button", name="Give to agent").click()
     await expect(page.get_by_role("dialog")).to_have_count(0)
     await page.get_by_role("row", name=re.compile("Aisha Khan")).get_by_role("button", name="End wrap-up").click()
+    await page.get_by_role("row", name=re.compile("Jonas Weber")).get_by_role("button", name="Not ready").click()
+    await page.get_by_role("dialog").get_by_label("Reason").select_option("training")
+    await page.get_by_role("dialog").get_by_label("Reason").press("Enter")
+    await expect(page.get_by_role("dialog")).to_have_count(0)
     await page.get_by_role("row", name=re.compile("460101")).get_by_role("button", name="Listen").click()
     await page.get_by_label("At this phone").fill("PJSIP/1013")
     await page.keyboard.press("Enter")
@@ -334,6 +338,7 @@ async def test_a_supervisor_acts_on_callers_agents_calls_and_callbacks(opened: O
         "calls/cb-call-3/move",
         "calls/cb-call-3/pull",
         "agents/1004/end-wrap-up",
+        "agents/1002/not-ready",
         "calls/cb-call-1/listen",
         "callbacks/cb-callback-1/reschedule",
         "callbacks/cb-callback-1/number",
@@ -343,7 +348,15 @@ async def test_a_supervisor_acts_on_callers_agents_calls_and_callbacks(opened: O
     )
     at = await page.evaluate("() => new Date('2030-01-02T15:30').getTime() / 1000")
     changes = [{"not_before": at}, {"number": "+44 20 7946 0199"}, {}, {}]
-    assert bodies == [{"to": "queue:sales"}, {"to": "agent:1002"}, {}, {"phone": "PJSIP/1013"}, *changes, {}]
+    assert bodies == [
+        {"to": "queue:sales"},
+        {"to": "agent:1002"},
+        {},
+        {"reason": "training"},
+        {"phone": "PJSIP/1013"},
+        *changes,
+        {},
+    ]
 
 
 async def test_a_new_callback_is_for_a_queue_that_offers_them_and_a_refusal_is_shown(opened: Open, server: StandIn) -> None:

@@ -344,6 +344,25 @@ def test_a_reason_that_is_not_configured_is_refused_with_the_list() -> None:
     assert story.state("bob") == "not_ready"
 
 
+@pytest.mark.parametrize("reason", ["rona", "fault", "dnd"])
+@pytest.mark.parametrize("listed", [{}, {"lunch": None}, {"lunch": None, "rona": 600.0, "fault": None, "dnd": None}], ids=len)
+def test_a_person_cannot_ask_for_a_reason_that_callbridge_sets(reason: str, listed: dict[str, float | None]) -> None:
+    story = one_queue(agent("bob"))
+    with_reasons(story, **listed)
+    story.happens(AgentRequested(at=story.now, agent="bob", request=AgentRequest.NOT_READY, reason=reason, by="eva"))
+    others = "; the reasons are lunch" if listed else ""
+    assert story.fact(RequestRefused).reason == f"reason {reason!r} is set by callbridge only{others}"
+    assert story.state("bob") == "ready"
+
+
+def test_a_reason_of_callbridge_with_a_key_of_the_phone_can_be_chosen() -> None:
+    story = one_queue(agent("bob"))
+    reasons = {"lunch": Reason("lunch"), "rona": Reason("rona", digit="7")}
+    story.happens(PlanChanged(at=story.now, plan=replace(story.world.plan, reasons=reasons)))
+    story.ask("bob", AgentRequest.NOT_READY, reason="rona")
+    assert story.state("bob") == "not_ready rona"
+
+
 def test_where_a_reason_is_required_no_request_goes_without_one_and_our_own_pauses_do() -> None:
     story = one_queue(agent("bob"), no_answer=Penalty(not_ready="rona"))
     with_reasons(story, lunch=None, training=None)

@@ -57,6 +57,7 @@ WRONG = [
     ("limit", ("skills: [", "reasons: {lunch: {limit: 0}}\nskills: ["), "cb.yaml:5: reasons.lunch.limit: must be longer than 0 s"),
     ("reason", ("skills: [", "reasons: {lunch: {}}\nqueue_defaults: {no_answer: {not_ready: lunhc}}\nskills: ["), "cb.yaml:6: queue_defaults.no_answer.not_ready: no such reason: 'lunhc' (hint: did you mean 'lunch'?)"),
     ("wrap-up", ("  general:\n", "  general:\n    wrap_up: 20s\n    wrap_up_most: 10s\n"), "cb.yaml:16: queues.general.wrap_up_most: 10s is shorter than the wrap-up of queue 'general', 20s"),
+    ("own reasons", ("skills: [", "reason_required: yes\nreasons: {rona: {limit: 10m}}\nskills: ["), "cb.yaml:5: reason_required: there are no reasons to choose from (hint: list them below 'reasons')"),
     ("no reasons", ("skills: [", "reason_required: yes\nskills: ["), "cb.yaml:5: reason_required: there are no reasons to choose from (hint: list them below 'reasons')"),
     ("misses", ("skills: [", "alert_after_misses: 0\nskills: ["), "cb.yaml:5: alert_after_misses: must be 1 or more, not '0'"),
     ("preset", ("connect: nailed_up", "auto_answer: {preset: yelink}"), "cb.yaml:18: agents.ann.auto_answer.preset: must be 'generic', 'audiocodes', 'gigaset', 'grandstream', 'microsip', 'mitel', 'polycom', 'snom', 'yealink' or 'zoiper', not 'yelink' (hint: did you mean 'yealink'?)"),

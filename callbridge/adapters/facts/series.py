@@ -29,6 +29,7 @@ from callbridge.core.model.flow import (
     VoicemailNode,
 )
 from callbridge.core.model.plan import MEMORY, SURVEY, Plan, QueuePlan, Then, ToDialplan, ToFlow, ToQueue
+from callbridge.core.model.reasons import FAULT, RONA
 from callbridge.core.recovery import quarantine
 
 _FLOW_RESULTS = ("queue", "flow", "dialplan", "goodbye", "hung_up", "moved", "failed")
@@ -57,8 +58,6 @@ _REQUESTED = (
     *(f"campaign_{to}" for to in Running),
 )
 """Of the configuration, of closures, of callbacks and of campaigns; those of agents and calls have types of their own."""
-_FORCED = ("rona", "fault")
-"""Reasons for being not ready that we give ourselves."""
 
 
 def series(plan: Plan) -> Iterator[Series]:
@@ -234,7 +233,7 @@ def _states(plan: Plan) -> Iterator[tuple[str, str]]:
     forced = {one.not_ready for one in penalties if one.not_ready}
     if plan.phones.pause_on_dnd:
         forced.add(DND)
-    for reason in sorted({"", *_FORCED, *forced, *plan.reasons}):
+    for reason in sorted({"", RONA, FAULT, *forced, *plan.reasons}):
         yield State.NOT_READY, reason
 
 

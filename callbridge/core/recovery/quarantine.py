@@ -17,6 +17,7 @@ from callbridge.core.model.ids import pbx_of
 from callbridge.core.model.leg import Leg, LegRole
 from callbridge.core.model.orders import DropBridge, HangUp, LeaveToDialplan
 from callbridge.core.model.plan import SAFE_HARBOUR_CONTEXT
+from callbridge.core.model.reasons import FAULT
 from callbridge.core.model.saved_tables import SAVED_TABLES
 from callbridge.core.model.world import World
 from callbridge.core.outbound import campaigns
@@ -118,7 +119,7 @@ def _give_up_agent(world: World, agent: Agent) -> None:
         world,
         agent,
         intent=Intent.LOGGED_OUT if out else Intent.NOT_READY,
-        reason="" if out else "fault",
+        reason="" if out else FAULT,
         work=Work.IDLE,
         call="",
         leg=None,

@@ -10,6 +10,7 @@ from callbridge.core.model.call import OfferResult, Phase
 from callbridge.core.model.events import AgentRequest, AgentRequested
 from callbridge.core.model.facts import RequestGranted, RequestRefused
 from callbridge.core.model.plan import Plan
+from callbridge.core.model.reasons import SET_BY_CALLBRIDGE, chosen_by_people
 from callbridge.core.model.world import World
 from callbridge.core.outbound import callback_calls
 from callbridge.core.routing import offers
@@ -64,11 +65,15 @@ def _carry_out(world: World, agent: Agent, event: AgentRequested) -> str:
 
 
 def _reason_refused(plan: Plan, reason: str) -> str:
-    """Why nobody may be not ready for this reason; without a list of reasons any is accepted."""
-    if not reason and plan.reason_required:
-        return f"a reason is required; the reasons are {', '.join(plan.reasons)}"
-    if reason and plan.reasons and reason not in plan.reasons:
-        return f"unknown reason {reason!r}; the reasons are {', '.join(plan.reasons)}"
+    """Why nobody may request this reason; without a list of reasons any but callbridge's own is accepted."""
+    chosen = chosen_by_people(plan.reasons.values())
+    listed = f"; the reasons are {', '.join(chosen)}" if chosen else ""
+    if not reason:
+        return f"a reason is required{listed}" if plan.reason_required else ""
+    if reason in SET_BY_CALLBRIDGE and reason not in chosen:
+        return f"reason {reason!r} is set by callbridge only{listed}"
+    if chosen and reason not in chosen:
+        return f"unknown reason {reason!r}{listed}"
     return ""
 
 

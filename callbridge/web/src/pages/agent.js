@@ -8,6 +8,7 @@ import { Empty, StaleBanner, State } from "../parts/marks.js";
 import { attempt } from "../parts/notices.js";
 import { PhonePanel, usePhone, useQuality } from "../parts/phone.js";
 import { useText } from "../parts/preferences.js";
+import { ReasonField } from "../parts/reason.js";
 import { announce, askPermission, mayNotify } from "../parts/ringing.js";
 import { Script } from "../parts/script.js";
 import { useShortcuts, ShortcutList } from "../parts/shortcuts.js";
@@ -110,11 +111,7 @@ function NotReady({ reasons, field, ask }) {
     ask("not-ready", { reason: new FormData(event.target).get("reason") || "" });
   };
   return html`<form class="row joined" onSubmit=${submit}>
-    <label><span class="unseen">${t("agent.reason")}</span>
-      ${reasons.length
-        ? html`<select name="reason" ref=${field}><option value="">${t("agent.no_reason")}</option>
-            ${reasons.map((one) => html`<option key=${one} value=${one}>${one}</option>`)}</select>`
-        : html`<input name="reason" ref=${field} maxlength="64" placeholder=${t("agent.reason")} />`}</label>
+    <${ReasonField} reasons=${reasons} field=${field} unseen />
     <button type="submit">${t("agent.not_ready")}</button>
   </form>`;
 }

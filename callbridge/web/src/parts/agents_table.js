@@ -11,6 +11,7 @@ import { keep } from "./keep.js";
 import { Empty, State } from "./marks.js";
 import { attempt } from "./notices.js";
 import { useText } from "./preferences.js";
+import { ReasonField } from "./reason.js";
 import { Since } from "./time.js";
 
 const MOST = 200;
@@ -42,7 +43,7 @@ export function AgentsTable({ known, session, queue, explain }) {
         (row) => html`<${AgentRow} key=${row.id} row=${row} acts=${may.supervise(session)} ask=${setAsked} explain=${explain} />`,
       )}</tbody></table></div>`}
     ${found.length > MOST && html`<${Empty}>${t("agents.more", { count: found.length - MOST })}<//>`}
-    ${asked && html`<${NotReadyDialog} row=${asked} close=${() => setAsked(null)} />`}
+    ${asked && html`<${NotReadyDialog} row=${asked} reasons=${session.reasons} close=${() => setAsked(null)} />`}
   </section>`;
 }
 
@@ -64,10 +65,10 @@ function Acts({ row, ask }) {
     .map((verb) => html`<button type="button" class="small" key=${verb} onClick=${() => act(verb)}>${t(`force.${verb}`)}</button>`);
 }
 
-function NotReadyDialog({ row, close }) {
+function NotReadyDialog({ row, reasons, close }) {
   const t = useText();
   return html`<${ActDialog} title=${`${t("force.not-ready")} – ${row.name || row.id}`} verb=${t("force.not-ready")} close=${close}
     send=${(form) => post(`/api/agents/${segment(row.id)}/not-ready`, form)}>
-    <label>${t("agent.reason")}<input name="reason" maxlength="64" /></label>
+    <${ReasonField} reasons=${reasons} />
   <//>`;
 }
