@@ -85,7 +85,7 @@ async def test_an_agent_gets_the_contacts_of_the_own_call(client: Client, desk: 
     assert [(one["call"], one["note"]) for one in body["contacts"]] == [("c1", "call +442079461111")]
     _, watched = await asked(client, in_hand(desk), "boss")
     assert [one["note"] for one in watched["contacts"]] == ["call +44*****111"], "only the agent who has the call"
-    assert body["repeated"] == {"at": 2.0, "agent": "a1", "after": 60.0}
+    assert body["repeated"] == {"at": 2.0, "agent": "a1", "agent_name": "Agent 1", "after": 60.0}
     call = desk.made.calls[in_hand(desk)]
     question = earlier.asked[0]
     assert (question.number, question.call, question.queue) == (call.number, call.id, "q0")

@@ -286,7 +286,7 @@ async def test_calls_are_moved_pulled_and_put_ahead(desk: ToyDesk, client: Clien
 
     assert await ask(waiting[0], "head-start", {"seconds": 600}) == (200, "")
     assert desk.made.calls[waiting[0]].visit.head_start == 600.0  # type: ignore[union-attr]
-    assert await ask(waiting[1], "pull", {"to": "agent:a0"}) == (409, "agent a0 is not available")
+    assert await ask(waiting[1], "pull", {"to": "agent:a0"}) == (409, "Agent 0 (a0) is not available")
     assert await ask(waiting[1], "pull", {"to": "agent:nobody"}) == (404, "no such agent: nobody")
     assert await ask(waiting[1], "move", {"to": "queue:nowhere"}) == (404, "no such queue: nowhere")
     assert await ask(waiting[1], "move", {"to": "queue:q1"}) == (200, "")

@@ -52,12 +52,13 @@ def known(server: StandIn, said: str = "") -> None:
         one |= {
             "queue": said or queue,
             "agent": said or agent,
+            "agent_name": said or {"1002": "Jonas Weber"}.get(agent, ""),
             "outcome": said or outcome,
             "disposition": said or code,
             "note": said,
         }
         contacts.append(one)
-    repeated = {"at": now - DAY / 2, "agent": said or "Jonas Weber", "after": 7260.0}
+    repeated = {"at": now - DAY / 2, "agent": said or "1002", "agent_name": said or "Jonas Weber", "after": 7260.0}
     callback = {"id": "cb-callback-7", "queue": said or "support", "number": said or "+44*****203", "due": now + 3600.0}
     lead = {"id": 17, "campaign": said or "renewals", "number": said or "+44*****881", "name": said or "Zoe Winter"}
     server.answers |= {
@@ -86,8 +87,9 @@ async def test_the_last_contacts_and_who_calls_again(opened: Open, server: Stand
     known(server)
     page = await shown(opened, server, "agent")
     contacts = page.get_by_role("region", name="Last contacts")
-    await expect(contacts).to_contain_text("Called again: talked to Jonas Weber 2:01:00 ago")
+    await expect(contacts).to_contain_text("Called again: talked to Jonas Weber (1002) 2:01:00 ago")
     await expect(contacts.locator("tbody tr")).to_have_count(3)
+    await expect(contacts.locator("tbody tr").nth(0)).to_contain_text("Jonas Weber (1002)")
     await expect(contacts.locator("tbody tr").nth(2)).to_contain_text("answered · sold")
     await expect(contacts.locator("tbody tr").nth(1)).to_contain_text("gave up")
 

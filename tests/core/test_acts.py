@@ -210,7 +210,7 @@ def test_a_pulled_call_that_is_not_answered_waits_on() -> None:
     ("to", "reason", "unknown"),
     [
         (ToAgent("nobody"), "no such agent: nobody", True),
-        (ToAgent("cid"), "agent cid is not available", False),
+        (ToAgent("cid"), "Cid (cid) is not available", False),
         (ToQueue("sales"), "a call can be pulled only to an agent", False),
         (None, "a call can be pulled only to an agent", False),
     ],

@@ -469,8 +469,8 @@ def test_a_nailed_up_agent_hears_a_beep_and_takes_the_call() -> None:
 @pytest.mark.parametrize(
     ("to", "reason"),
     [
-        (ToAgent("bob"), "the call is already with agent bob"),
-        (ToAgent("nan"), "agent nan is logged_out"),
+        (ToAgent("bob"), "the call is already with Bob (bob)"),
+        (ToAgent("nan"), "Nan (nan) is logged out"),
         (ToAgent("zoe"), "no such agent: zoe"),
         (ToQueue("nowhere"), "no such queue: nowhere"),
         (None, "the target is missing"),

@@ -29,15 +29,16 @@ NO_LEAD = "no such lead of this agent that waits to be called"
 
 
 class ContactView(ResponseBody):
-    """An earlier call. ``queue`` and ``agent``: of its last talk, or of the last wait where nobody talked; ``talked``: seconds
-    with agents; ``outcome``: empty while the call goes on; ``disposition``: the code that an agent gave it; ``note``: the
-    last one about it."""
+    """An earlier call. ``queue`` and ``agent``: of its last talk, or of the last wait where nobody talked; ``agent_name``: empty
+    when there is no such agent any more; ``talked``: seconds with agents; ``outcome``: empty while the call goes on;
+    ``disposition``: the code that an agent gave it; ``note``: the last one about it."""
 
     call: str
     at: float
     direction: str
     queue: str
     agent: str
+    agent_name: str
     outcome: str
     talked: float
     disposition: str
@@ -49,6 +50,7 @@ class RepeatedView(ResponseBody):
 
     at: float
     agent: str
+    agent_name: str
     after: float
 
 
@@ -223,8 +225,10 @@ class CustomerHandlers:
             found = await self._backend.contacts().of(question)
         except NoHistory as trouble:
             raise unavailable(trouble) from None
-        data = found.as_data()
-        if self._backend.board().masked and not (who.agent and self._backend.views().shows_numbers):
+        data, board = found.as_data(), self._backend.board()
+        for one in [*data["contacts"], *([data["repeated"]] if data["repeated"] else [])]:
+            one["agent_name"] = (board.agent(one["agent"]) or {}).get("name", "")
+        if board.masked and not (who.agent and self._backend.views().shows_numbers):
             for one in data["contacts"]:
                 one["note"] = scrub(one["note"])
         return web.json_response(data)

@@ -6,7 +6,7 @@ from typing import assert_never
 
 from callbridge.core.entities import legs, recordings
 from callbridge.core.flows import interpreter, surveys
-from callbridge.core.model.agent import eligible
+from callbridge.core.model.agent import eligible, named
 from callbridge.core.model.call import Call, Move, OfferResult, Phase, SupervisionMode, TransferKind, VisitOutcome, after
 from callbridge.core.model.events import CallRequest, CallRequested
 from callbridge.core.model.facts import RequestGranted, RequestRefused
@@ -227,7 +227,7 @@ def _pull(world: World, call: Call, event: CallRequested) -> None:
     elif pbx_of(call.leg) in world.down:
         _refuse(world, event, f"PBX {pbx_of(call.leg)} cannot be reached")
     elif not eligible(agent, world.now):
-        _refuse(world, event, f"agent {name} is not available")
+        _refuse(world, event, f"{named(agent)} is not available")
     else:
         _grant(world, event)
         offers.make(world, Pair(call.id, agent.id, f"pulled by {event.by}"))

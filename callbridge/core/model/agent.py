@@ -138,6 +138,11 @@ class Agent:
         return (self.phone, *self.also) if self.phone else ()
 
 
+def named(agent: Agent) -> str:
+    """How people are told which agent is meant."""
+    return f"{agent.name} ({agent.id})" if agent.name and agent.name != agent.id else f"agent {agent.id}"
+
+
 def published(agent: Agent) -> tuple[State, str]:
     """The published state and reason."""
     if agent.work is Work.TALKING:

@@ -14,7 +14,7 @@ from __future__ import annotations
 from typing import assert_never
 
 from callbridge.core.entities import agent_states, recordings
-from callbridge.core.model.agent import Work, published
+from callbridge.core.model.agent import Work, named, published
 from callbridge.core.model.call import (
     Call,
     Move,
@@ -72,8 +72,8 @@ def _agent_refusal(world: World, segment: Segment, name: str) -> str:
     if agent is None:
         return f"no such agent: {name}"
     if agent.id == segment.agent:
-        return f"the call is already with agent {name}"
-    return "" if targets.can_take(agent) else f"agent {name} is {published(agent)[0]}"
+        return f"the call is already with {named(agent)}"
+    return "" if targets.can_take(agent) else f"{named(agent)} is {published(agent)[0].replace('_', ' ')}"
 
 
 def begin(world: World, call: Call, to: Target, kind: TransferKind, how: ConsultQueue | None = None) -> None:

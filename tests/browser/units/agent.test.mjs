@@ -40,13 +40,17 @@ test("only the acts that make sense are offered", () => {
   assert.deepEqual(actsOf({ ...talk, transfer: "consulting" }, { id: "ben", state: "talking" }), []); // who is consulted
 });
 
-test("transfer targets: a number that was typed, queues, agents who are ready first, never oneself", () => {
+test("transfer targets: queues, agents who are ready first, never oneself, and last a number that was typed", () => {
   const rows = [["a", "Ada", "talking"], ["b", "Bob", "ready"], ["c", "Cy", "logged_out"], ["me", "Me", "talking"]];
   const listed = { queues: [{ name: "sales" }], agents: rows.map(([id, name, state]) => ({ id, name, state })) };
   const found = (search) => targetsFor(listed, "me", search, matches, numberTarget).map((one) => one.to);
   assert.deepEqual(found(""), ["queue:sales", "agent:b", "agent:a"]);
   assert.deepEqual(found("030 1"), ["number:0301"]);
   assert.deepEqual(found("sal"), ["queue:sales"]);
+  const ben = { queues: [], agents: [{ id: "1003", name: "Ben Carter", state: "ready" }, { id: "1004", name: "", state: "ready" }] };
+  const labels = (search) => targetsFor(ben, "me", search, matches, numberTarget).map((one) => one.label);
+  assert.deepEqual(labels("1003"), ["Ben Carter (1003)", "1003"]); // Enter takes the first
+  assert.deepEqual(labels("1004"), ["1004", "1004"]);
 });
 
 test("addresses name pages, and a broken one none", () => {

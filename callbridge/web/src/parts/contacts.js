@@ -2,6 +2,7 @@
 
 import { useEffect, useState } from "preact/hooks";
 import { get, segment } from "../net/api.js";
+import { agentNamed } from "../pure/agent.js";
 import { clock, moment } from "../pure/format.js";
 import { html } from "./html.js";
 import { useRegion, useText } from "./preferences.js";
@@ -38,7 +39,7 @@ function Earlier({ found }) {
   const { repeated, contacts } = found;
   return html`
     ${repeated &&
-    html`<p class="repeated"><strong>${t("contact.repeated", { agent: repeated.agent || "–", ago: clock(repeated.after) })}</strong></p>`}
+    html`<p class="repeated"><strong>${t("contact.repeated", { agent: agentNamed(repeated) || "–", ago: clock(repeated.after) })}</strong></p>`}
     ${contacts.length === 0 && html`<p class="quiet">${t("contact.none")}</p>`}
     ${contacts.length > 0 &&
     html`<div class="scroll" tabindex="0" role="group" aria-label=${t("contacts")}><table>
@@ -46,7 +47,7 @@ function Earlier({ found }) {
         <th scope="col">${t("contact.outcome")}</th><th scope="col">${t("contact.talked")}</th></tr></thead>
       <tbody>${contacts.map(
         (one) => html`<tr key=${one.call}><th scope="row">${one.direction === "out" ? "↗ " : ""}${moment(one.at, now, speaks)}</th>
-          <td>${one.queue || "–"}</td><td>${one.agent || "–"}</td>
+          <td>${one.queue || "–"}</td><td>${agentNamed(one) || "–"}</td>
           <td>${[outcome(t, one.outcome), one.disposition].filter(Boolean).join(" · ")}
             ${one.note && html`<p class="note">${one.note}</p>`}</td><td>${clock(one.talked)}</td></tr>`,
       )}</tbody></table></div>`}`;

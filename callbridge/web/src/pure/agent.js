@@ -34,7 +34,16 @@ export function actsOf(call, agent, can = {}) {
   return ["complete", "return", ...(call.transfer === "consulting" ? ["conference"] : []), ...recording];
 }
 
-/** Who a call may be given to, by what was typed: queues with their waits, agents with their states, a number. */
+/** An agent as the server's refusals name one: "Ben Carter (1003)", or the id where no name is known. */
+export const nameWithId = (id, name) => (name && name !== id ? `${name} (${id})` : id);
+
+/** The agent of a row that is about something else. */
+export const agentNamed = (row) => nameWithId(row.agent, row.agent_name);
+
+/**
+ * Who a call may be given to, by what was typed: colleagues and queues that fit, and last an outside number, which what was typed may
+ * be, too.
+ */
 export function targetsFor(listed, own, search, fits, numberTarget) {
   const queues = listed.queues
     .filter((row) => fits(row.name, search))
@@ -42,7 +51,7 @@ export function targetsFor(listed, own, search, fits, numberTarget) {
   const agents = listed.agents
     .filter((row) => row.id !== own && row.state !== "logged_out" && fits(`${row.id} ${row.name}`, search))
     .sort((a, b) => Number(b.state === "ready") - Number(a.state === "ready") || a.name.localeCompare(b.name))
-    .map((row) => ({ to: `agent:${row.id}`, kind: "agent", label: row.name || row.id, row }));
+    .map((row) => ({ to: `agent:${row.id}`, kind: "agent", label: nameWithId(row.id, row.name), row }));
   const number = numberTarget(search);
-  return [...(number ? [{ to: number, kind: "number", label: search.trim(), row: null }] : []), ...queues, ...agents];
+  return [...queues, ...agents, ...(number ? [{ to: number, kind: "number", label: search.trim(), row: null }] : [])];
 }
