@@ -11,7 +11,6 @@ from __future__ import annotations
 import logging
 import sys
 import threading
-import time
 from collections import deque
 from collections.abc import Iterable
 from typing import Any, TextIO, cast
@@ -50,11 +49,6 @@ _TIME = structlog.processors.TimeStamper(fmt="iso", utc=True, key="time")
 _JSON = structlog.processors.JSONRenderer(ensure_ascii=True, default=str)
 
 
-GATHER = 0.01
-"""Seconds after a line in which more may come: one waking of the thread for many lines, instead of one for each. Each one takes
-the interpreter from the event loop."""
-
-
 class Drain:
     """Takes log lines without ever blocking: a bounded queue that a thread empties into ``out``.
 
@@ -78,8 +72,7 @@ class Drain:
                 self.lost += 1
                 return 0
             self._lines.append(text)
-            if len(self._lines) == 1:
-                self._changed.notify_all()
+            self._changed.notify_all()
         return len(text)
 
     def flush(self) -> None:
@@ -96,8 +89,6 @@ class Drain:
                 self._writing = False
                 self._changed.notify_all()
                 self._changed.wait_for(lambda: self._lines)
-            time.sleep(GATHER)
-            with self._changed:
                 lines = [self._lines.popleft() for _ in range(len(self._lines))]
                 self._writing = True
             try:
