@@ -189,3 +189,18 @@ def test_a_ratio_of_nothing_is_nothing() -> None:
 def _piece(pieces: list[Interval], at: float) -> Interval:
     (found,) = (piece for piece in pieces if piece.began <= at < piece.ended)
     return found
+
+
+def test_a_talk_that_goes_on_is_counted_and_not_part_of_the_average(store: HistoryStore) -> None:
+    over: dict[str, Any] = {"talked": 38.0, "hold": 0.0, "wrap_up": 8.0}
+    with store.database.engine.begin() as link:
+        for number, times in enumerate((over, over | {"talked": None, "wrap_up": None})):
+            call, at = f"c{number}", 100.0 + number
+            link.execute(tables.calls.insert().values(call=call, arrived_at=at, direction="in"))
+            said = {"segment": f"1-{number}", "call": call, "visit": None, "agent": "ann", "queue": "support", "kind": "talk"}
+            link.execute(tables.segments.insert().values(**said, began_at=at, **times))
+    pieces = intervals(0, 1000, By.WHOLE, LONDON)
+    (agent,) = report_agents(store.database.engine, pieces, 200.0).values()
+    (queue,) = report_queues(store.database.engine, pieces).values()
+    assert (agent.handled, agent.aht) == (2, 46.0)
+    assert (queue.segments, queue.aht) == (2, 46.0)

@@ -25,6 +25,8 @@ class ClippedFigures:
     seconds: dict[str, float] = field(default_factory=dict)
     reasons: dict[str, float] = field(default_factory=dict)
     handled: int = 0
+    ended: int = 0
+    """Of these, the talks that are over."""
     talked: float = 0.0
     hold: float = 0.0
     wrap_up: float = 0.0
@@ -50,8 +52,8 @@ class ClippedFigures:
 
     @property
     def aht(self) -> float | None:
-        """Average handle time: (talk with hold + wrap-up) / handled, in seconds."""
-        return (self.talked + self.wrap_up) / self.handled if self.handled else None
+        """Average handle time: (talk with hold + wrap-up) / talks that are over, in seconds."""
+        return (self.talked + self.wrap_up) / self.ended if self.ended else None
 
     def _sum(self, *states: str) -> float:
         return sum(self.seconds.get(state, 0.0) for state in states)
@@ -65,7 +67,9 @@ AGENT_COLUMNS = (
     ReportColumn("wrap_up", _SECONDS, "wrap-up", "time of after-call work"),
     ReportColumn("not_ready", _SECONDS, "not ready", "time not ready, for any reason"),
     ReportColumn("handled", _COUNT, "handled", "talks that began in the interval"),
-    ReportColumn("aht", _SECONDS, "AHT", "average handle time: (talk with hold + wrap-up) / handled, of the talks that began"),
+    ReportColumn("aht", _SECONDS, "AHT", "average handle time: (talk with hold + wrap-up) / talks that began here and are over"),
+        "aht", _SECONDS, "AHT", "average handle time: (talk with hold + wrap-up) / talks, of those that began and are over"
+    ),
     ReportColumn("missed", _COUNT, "missed", "offers that the agent did not answer"),
     ReportColumn("occupancy", _SHARE, "occup.", "(talk + wrap-up) / (talk + wrap-up + ready + ringing)"),
     ReportColumn("utilisation", _SHARE, "util.", "(talk + wrap-up + ready) / logged in", brief=False),
@@ -143,6 +147,7 @@ def report_agents(engine: Engine, pieces: list[Interval], now: float, only: Coll
         for row in link.execute(_segments(begin, end, only)):
             figures = found.setdefault((labels[row.slot], row.agent), ClippedFigures())
             figures.handled += row.number
+            figures.ended += row.ended
             figures.talked += row.talked or 0.0
             figures.hold += row.hold or 0.0
             figures.wrap_up += row.wrap_up or 0.0
@@ -206,6 +211,7 @@ def _segments(begin: float, end: float, only: Collection[str]) -> Executable:
         slot.label("slot"),
         own.agent,
         func.count().label("number"),
+        func.count(own.talked).label("ended"),
         func.sum(own.talked).label("talked"),
         func.sum(own.hold).label("hold"),
         func.sum(own.wrap_up).label("wrap_up"),

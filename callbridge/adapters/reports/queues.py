@@ -37,6 +37,7 @@ class CohortFigures:
     longest_answered: float = 0.0
     longest_abandoned: float = 0.0
     segments: int = 0
+    segments_ended: int = 0
     talked: float = 0.0
     hold: float = 0.0
     wrap_up: float = 0.0
@@ -63,8 +64,8 @@ class CohortFigures:
 
     @property
     def aht(self) -> float | None:
-        """Average handle time: (talk with hold + wrap-up) / segments, in seconds."""
-        return _ratio(self.talked + self.wrap_up, self.segments)
+        """Average handle time: (talk with hold + wrap-up) / segments that are over, in seconds."""
+        return _ratio(self.talked + self.wrap_up, self.segments_ended)
 
 
 _COUNT, _SECONDS, _SHARE = ValueKind.COUNT, ValueKind.SECONDS, ValueKind.SHARE
@@ -86,7 +87,7 @@ QUEUE_COLUMNS = (
     ReportColumn("waiting", _COUNT, "wait", "of these: not ended yet", brief=False),
     ReportColumn("service_level", _SHARE, "SL", "answered within the target / (answered + abandoned)"),
     ReportColumn("asa", _SECONDS, "ASA", "average speed of answer: wait of the answered / answered"),
-    ReportColumn("aht", _SECONDS, "AHT", "average handle time: (talk with hold + wrap-up) / talks"),
+    ReportColumn("aht", _SECONDS, "AHT", "average handle time: (talk with hold + wrap-up) / talks that are over"),
     ReportColumn("abandon_rate", _SHARE, "ab. rate", "abandoned / (answered + abandoned)", brief=False),
     ReportColumn("longest_wait", _SECONDS, "longest", "longest wait of the answered", brief=False),
     ReportColumn("mean_abandoned", _SECONDS, "wait ab.", "mean wait of the abandoned", brief=False),
@@ -179,6 +180,7 @@ def report_queues(
         for row in chain.from_iterable(map(link.execute, _segments(begin, end, of, chosen or {}))):
             figures = found.setdefault((labels[row.slot], row.name or ""), CohortFigures())
             figures.segments += row.number
+            figures.segments_ended += row.ended
             figures.talked += row.talked or 0.0
             figures.hold += row.hold or 0.0
             figures.wrap_up += row.wrap_up or 0.0
@@ -236,7 +238,7 @@ def _segments(begin: float, end: float, of: Of, chosen: Chosen) -> Iterator[Exec
     yield _talks(segments.c.began_at, of, chosen, begin, end).where(without_visit, calls.c.arrived_at.is_(None))
 
 
-def _talks(began: Column[float], of: Of, chosen: Chosen, begin: float, end: float) -> Select[int, str, int, Any, Any, Any]:
+def _talks(began: Column[float], of: Of, chosen: Chosen, begin: float, end: float) -> Select[int, str, int, int, Any, Any, Any]:
     names: dict[Of, Column[str]] = {"queue": segments.c.queue, "tier": calls.c.tier, "entry": calls.c.entry}
     name = names[of]
     slot = slot_of(began).label("slot")
@@ -246,6 +248,7 @@ def _talks(began: Column[float], of: Of, chosen: Chosen, begin: float, end: floa
             slot,
             name.label("name"),
             func.count().label("number"),
+            func.count(segments.c.talked).label("ended"),
             func.sum(segments.c.talked).label("talked"),
             func.sum(segments.c.hold).label("hold"),
             func.sum(segments.c.wrap_up).label("wrap_up"),
