@@ -103,3 +103,26 @@ def test_a_call_says_how_far_its_transfer_is_and_whether_it_is_recorded() -> Non
         shown = call_view(replace(call, transfer=transfer, segment=now), Stamp())
         seen.append((shown["transfer"], shown["recording"]))
     assert seen == [("ringing", "on"), ("consulting", "paused"), ("conference", "on")]
+
+
+def test_what_was_requested_for_the_end_of_the_talk_is_shown_until_it_is_taken_back() -> None:
+    story = one_queue(agent("bob"), wrap_up=10.0)
+    _, bob = story.talk()
+
+    def shown() -> tuple[object, ...]:
+        view = Board.of(story.world).agent("bob") or {}
+        return view["state"], view["reason"], view["next_state"], view["next_reason"]
+
+    assert shown() == ("talking", "", "", "")
+    story.ask("bob", AgentRequest.NOT_READY, "break")
+    assert shown() == ("talking", "", "not_ready", "break")
+    story.ask("bob", AgentRequest.READY)
+    assert shown() == ("talking", "", "", "")
+    story.ask("bob", AgentRequest.LOGOUT)
+    assert shown() == ("talking", "", "logged_out", "")
+    story.ask("bob", AgentRequest.LOGIN)
+    story.ask("bob", AgentRequest.NOT_READY, "break")
+    story.gone(bob)
+    assert shown() == ("wrap_up", "", "not_ready", "break")
+    story.wait(11.0)
+    assert shown() == ("not_ready", "break", "", "")

@@ -47,7 +47,8 @@ QUEUE_FIELDS = {
     "agents_logged_in",
 }
 QUEUE_FIELDS |= OUTCOMES | {f"agents_{state}" for state in STATES}
-AGENT_FIELDS = {"name", "state", "reason", "since", "queue", "call", "phone", "device", "until", "updated_at", "seq"}
+AGENT_FIELDS = {"name", "state", "reason", "since", "queue", "call", "phone", "device", "until", "next_state"}
+AGENT_FIELDS |= {"next_reason", "updated_at", "seq"}
 CALL_FIELDS = {
     "state",
     "queue",

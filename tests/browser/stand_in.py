@@ -40,6 +40,7 @@ def queue(name: str, now: float, *, waiting: int = 0, oldest: float = 0.0, level
 
 def agent(name: str, now: float, state: str, *, id: str, lasted: float = 60.0, **more: Any) -> Row:
     row = {"id": id, "name": name, "state": state, "reason": "", "since": now - lasted, "until": "", "queue": "", "call": ""}
+    row |= {"next_state": "", "next_reason": ""}
     return row | {"phone": f"PJSIP/{id}", "device": "available", "updated_at": now, "seq": 1} | more
 
 

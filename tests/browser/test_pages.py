@@ -275,9 +275,15 @@ async def test_an_agents_states_with_reasons_and_a_refusal_in_the_servers_words(
     await page.keyboard.press("Alt+KeyN")
     await page.keyboard.press("l")  # lunch, by its first letter
     await page.keyboard.press("Enter")
+    own = server.parts["me"]["me"]
+    assert own is not None
+    server.change({"me": {"me": own | {"agent": own["agent"] | {"next_state": "not_ready", "next_reason": "lunch"}}}})
+    await expect(page.locator(".statebar .now")).to_contain_text("then: Not ready · lunch")
     await page.keyboard.press("Alt+KeyR")
     await page.get_by_role("button", name="Log out").click()
     bodies = await until_asked(server, *(f"agents/1001/{verb}" for verb in ("not-ready", "ready", "logout")))
+    server.change({"me": {"me": own}})
+    await expect(page.locator(".statebar .now")).not_to_contain_text("then:")
     assert bodies[0] == {"reason": "lunch"}
     await expect(page.get_by_role("status")).to_have_text("not while a call is being transferred")
 

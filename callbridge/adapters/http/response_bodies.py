@@ -53,7 +53,8 @@ class QueueView(ResponseBody):
 
 class AgentView(ResponseBody):
     """An agent's current state. ``queue`` and ``call``: those of the current call; in wrap-up, the queue of the last call.
-    ``until``: when wrap-up ends, or the reason for being not ready is over its limit."""
+    ``until``: when wrap-up ends, or the reason for being not ready is over its limit. ``next_state``: ``not_ready`` or
+    ``logged_out`` where that was requested for the end of the talk or wrap-up, with ``next_reason``; else empty."""
 
     id: str
     name: str
@@ -61,6 +62,8 @@ class AgentView(ResponseBody):
     reason: str
     since: float
     until: float | Absent
+    next_state: str
+    next_reason: str
     queue: str
     call: str
     phone: str

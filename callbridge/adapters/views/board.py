@@ -14,7 +14,7 @@ from typing import Literal
 from callbridge.adapters.facts.privacy import mask, scrub
 from callbridge.adapters.views.without_agent import without_agent
 from callbridge.core.entities.estimates import at_pace
-from callbridge.core.model.agent import Agent, State, Work, published
+from callbridge.core.model.agent import Agent, State, Work, follows, published
 from callbridge.core.model.call import Call
 from callbridge.core.model.callback import Callback
 from callbridge.core.model.pace import Pace
@@ -90,6 +90,7 @@ def _recording_state(call: Call) -> str:
 def agent_view(agent: Agent, call: Call | None, stamp: Stamp, *, masked: bool = True) -> View:
     """An agent's published fields; ``call`` is the current call. During wrap-up ``queue`` is the queue of the call just ended."""
     state, reason = published(agent)
+    next_state, next_reason = follows(agent)
     queue = agent.wrap_queue if agent.work is Work.WRAP_UP else queue_of(call, agent.id) if call is not None else ""
     return {
         "name": agent.name,
@@ -97,6 +98,8 @@ def agent_view(agent: Agent, call: Call | None, stamp: Stamp, *, masked: bool = 
         "reason": scrub(reason) if masked else reason,
         "since": agent.since,
         "until": _until(agent),
+        "next_state": next_state.value if next_state is not None else "",
+        "next_reason": scrub(next_reason) if masked else next_reason,
         "queue": queue,
         "call": agent.call,
         "phone": scrub(agent.phone) if masked else agent.phone,

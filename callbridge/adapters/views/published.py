@@ -15,7 +15,9 @@ from callbridge.core.model.call import Phase
 from callbridge.core.model.plan import Plan, TierRouting
 from callbridge.core.model.rank import rank_of
 
-_TEXTS = frozenset({"name", "state", "reason", "queue", "call", "phone", "device", "tier", "number", "agent"})
+_TEXTS = frozenset(
+    {"name", "state", "reason", "next_state", "next_reason", "queue", "call", "phone", "device", "tier", "number", "agent"}
+)
 """All other fields are numbers, as Python writes them: what has no point or exponent is a whole one."""
 
 

@@ -143,6 +143,13 @@ def named(agent: Agent) -> str:
     return f"{agent.name} ({agent.id})" if agent.name and agent.name != agent.id else f"agent {agent.id}"
 
 
+def follows(agent: Agent) -> tuple[State | None, str]:
+    """The state, and its reason, that was requested for the end of the talk or wrap-up. None: the agent stays available."""
+    if agent.work not in (Work.TALKING, Work.WRAP_UP) or agent.intent is Intent.READY:
+        return None, ""
+    return (State.NOT_READY, agent.reason) if agent.intent is Intent.NOT_READY else (State.LOGGED_OUT, "")
+
+
 def published(agent: Agent) -> tuple[State, str]:
     """The published state and reason."""
     if agent.work is Work.TALKING:

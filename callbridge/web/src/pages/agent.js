@@ -85,6 +85,7 @@ function StateBar({ agent, reasons, ask, shortcuts }) {
     <div class="now">
       <${State} state=${agent.state} reason=${agent.reason} />
       <span class="big"><${Since} at=${agent.since} /></span>
+      ${agent.next_state && html`<span class="then">${t("agent.then")} <${State} state=${agent.next_state} reason=${agent.next_reason} /></span>`}
       ${agent.until !== "" && agent.until !== undefined && html`<span class="left">${t("agent.left")} <${Left} at=${agent.until} /></span>`}
     </div>
     <div class="row">

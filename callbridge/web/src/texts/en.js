@@ -39,6 +39,7 @@ export default {
   "agent.ready": "Ready",
   "agent.reason": "Reason",
   "agent.state": "State",
+  "agent.then": "then:",
   "agent.today": "My day",
   "agent.unknown": "There is no agent {agent} at present.",
   "agent.wrapping_up": "Wrap-up after the call",

@@ -39,6 +39,7 @@ export default {
   "agent.ready": "就绪",
   "agent.reason": "原因",
   "agent.state": "状态",
+  "agent.then": "之后：",
   "agent.today": "我的今日",
   "agent.unknown": "目前没有坐席 {agent}。",
   "agent.wrapping_up": "通话结束，话后处理中",
