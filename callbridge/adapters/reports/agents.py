@@ -68,8 +68,6 @@ AGENT_COLUMNS = (
     ReportColumn("not_ready", _SECONDS, "not ready", "time not ready, for any reason"),
     ReportColumn("handled", _COUNT, "handled", "talks that began in the interval"),
     ReportColumn("aht", _SECONDS, "AHT", "average handle time: (talk with hold + wrap-up) / talks that began here and are over"),
-        "aht", _SECONDS, "AHT", "average handle time: (talk with hold + wrap-up) / talks, of those that began and are over"
-    ),
     ReportColumn("missed", _COUNT, "missed", "offers that the agent did not answer"),
     ReportColumn("occupancy", _SHARE, "occup.", "(talk + wrap-up) / (talk + wrap-up + ready + ringing)"),
     ReportColumn("utilisation", _SHARE, "util.", "(talk + wrap-up + ready) / logged in", brief=False),
