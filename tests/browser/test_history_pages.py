@@ -91,6 +91,14 @@ async def test_a_recording_that_cannot_be_played_says_why(opened: Open, server: 
     await expect(page.get_by_role("alert")).to_have_text("the file of the recording is gone")
 
 
+async def test_a_site_without_reviews_says_so_and_gives_nobody_advice_on_its_configuration(opened: Open, server: StandIn) -> None:
+    server.answers["quality/reviews"] = server.answers["quality/samples"] = (501, {"detail": "add the sections"})
+    server.sign_in("boss")
+    page = await opened(f"{server.url}/quality")
+    await expect(page.get_by_text("Calls are not reviewed here.")).to_be_visible()
+    await expect(page.get_by_text("add the sections")).to_have_count(0)
+
+
 async def test_a_recording_is_drawn_heard_marked_and_scored(opened: Open, server: StandIn) -> None:
     page = await shown(opened, server, "quality")
     await page.get_by_role("button", name="Next recording").click()

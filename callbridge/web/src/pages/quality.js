@@ -12,6 +12,8 @@ import { ABSENT, clock } from "../pure/format.js";
 import { valueOf } from "../pure/report.js";
 import { may } from "../pure/routes.js";
 
+const NOT_SET_UP = 501;
+
 export default function QualityPage({ session }) {
   const t = useText();
   const [reviews, setReviews] = useState(null);
@@ -40,7 +42,8 @@ export default function QualityPage({ session }) {
   };
   return html`<div class="page">
     <h1 class="unseen">${t("page.quality")}</h1>
-    ${problem && html`<p class="problem" role="alert">${problemText(t, problem)}</p>`}
+    ${problem && problem.status === NOT_SET_UP && html`<p>${t("quality.off")}</p>`}
+    ${problem && problem.status !== NOT_SET_UP && html`<p class="problem" role="alert">${problemText(t, problem)}</p>`}
     ${samples.length > 0 && html`<${Samples} samples=${samples} next=${next} />`}
     ${open && mine && html`<${ScoreForm} key=${open.id} review=${open} done=${done} />`}
     ${open && !mine && html`<${Scored} key=${open.id} review=${open} session=${session} done=${done} />`}

@@ -351,6 +351,7 @@ export default {
   "quality.missing": "{count} criteria without a mark",
   "quality.next": "Next recording",
   "quality.none": "No reviews",
+  "quality.off": "Calls are not reviewed here.",
   "quality.only": "Show",
   "quality.only_all": "all",
   "quality.only_disputed": "disputed",

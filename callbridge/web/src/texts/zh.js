@@ -351,6 +351,7 @@ export default {
   "quality.missing": "还有 {count} 项未评分",
   "quality.next": "下一条录音",
   "quality.none": "没有评分",
+  "quality.off": "本站点未设置通话质检。",
   "quality.only": "显示",
   "quality.only_all": "全部",
   "quality.only_disputed": "有申诉",
