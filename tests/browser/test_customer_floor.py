@@ -48,7 +48,7 @@ async def test_a_customer_who_calls_again_is_known_and_answers_are_stored(
         async with Callers(pbx, [Call(dialled="support", number=NUMBER)], rate=5) as callers:
             contacts = page.get_by_role("region", name="Last contacts")
             await expect(contacts.locator("tbody tr")).to_have_count(1)
-            await expect(contacts).to_contain_text("Called again: talked to ann")
+            await expect(contacts).to_contain_text("Called again: talked to Agent 1001 (ann)")
             await expect(page.locator(".statebar .state")).to_have_text("Talking")
             link = page.get_by_role("link", name="Open the customer's record")
             href = re.compile(r"^http://127\.0\.0\.1:9/find\?phone=%2B442079460171&call=[\w.-]+&queue=support$")
