@@ -122,8 +122,9 @@ async def test_a_supervisor_explains_moves_listens_and_sends_to_lunch(house: Hou
             await bridge.until("supervision_started")
             row = boss.get_by_role("row", name=re.compile("Agent 1001.*Not ready"))
             await row.get_by_role("button", name="Not ready").click()
-            await boss.get_by_label("Reason").fill("lunch")
-            await boss.keyboard.press("Enter")
+            reason = boss.get_by_role("dialog").get_by_label("Reason")
+            await reason.select_option("lunch")
+            await reason.press("Enter")
             (made,) = await callers.wait()
         await bridge.until("call_ended")
         await expect(row.locator(".state")).to_have_text("Not ready · lunch")  # after the call

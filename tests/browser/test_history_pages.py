@@ -81,7 +81,7 @@ async def test_a_recording_goes_to_the_moment_of_a_line_and_follows_what_is_hear
     await expect(page.locator(".marks [aria-current]")).to_contain_text("Transfer")
     await expect(page.get_by_text("the disk was full")).to_be_visible()
     await page.get_by_role("button", name="Explain").click()
-    await expect(page.get_by_role("dialog")).to_contain_text("1002 is ready but has support 1")
+    await expect(page.get_by_role("dialog")).to_contain_text("Jonas Weber (1002) lacks support >= 2 (has 1)")
 
 
 async def test_a_recording_that_cannot_be_played_says_why(opened: Open, server: StandIn) -> None:
