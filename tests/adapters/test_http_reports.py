@@ -20,10 +20,12 @@ from openpyxl import load_workbook
 from callbridge.adapters.history import HistoryStore, People
 from callbridge.adapters.http import ApiToken, HttpSettings, TokenRole
 from callbridge.adapters.ledger import LedgerRequests
+from callbridge.adapters.outbox.envelope import Stamper
 from callbridge.adapters.report_forms import service as services
 from callbridge.adapters.report_forms.forms import ReportForm
 from callbridge.adapters.report_forms.service import ReportService
 from callbridge.adapters.reports.asking import NoHistory, ReportRequest, make_report
+from callbridge.core.model.facts import CallQuality
 from callbridge.wire.reports import CATALOGUE, ReportOption
 from tests.adapters.days import facts_of
 from tests.adapters.http_desk import Client, ToyDesk, client_of
@@ -134,6 +136,13 @@ async def test_an_agents_token_gets_the_agents_own_figures(client: Client) -> No
     await got(client, "/api/reports/queues", "view")
 
 
+def _measured(at: float, seq: int, agent: str) -> CallQuality:
+    """By a browser's phone: nobody on a simulated day has one."""
+    return CallQuality(
+        seq=seq, at=at, call=f"of-{agent}", agent=agent, queue="q0", mos=4.2, worst_mos=4.0, codec="opus", received=900, lost=1
+    )
+
+
 @pytest.mark.parametrize("name", [name for name, one in CATALOGUE.items() if one.own])
 async def test_a_report_that_agents_may_have_tells_of_the_one_agent_only(tmp_path: Path, name: str) -> None:
     """Of a simulated day on which several agents worked."""
@@ -141,6 +150,8 @@ async def test_a_report_that_agents_may_have_tells_of_the_one_agent_only(tmp_pat
     with closing(HistoryStore(url, People())) as store:
         store.open()
         store.write(facts, 0.0)
+        measured = [_measured(facts[-1].at, seq, agent) for seq, agent in enumerate(("a0", "a1"), 1)]
+        store.write(tuple(Stamper().stamp(99, measured)), 0.0)
     service = ReportService(url, lambda: SITE, lambda: facts[-1].at + 1)
     rows: dict[bool, Any] = {}
     for narrowed in (False, True):
