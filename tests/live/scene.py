@@ -230,9 +230,13 @@ class Scene:
         """Neither side has heard anything of the interruption, and both are in one bridge."""
         for number in numbers:
             assert self.record(number).ended_at is None, number
-        shown = await self.pbx.cli("bridge show all")
-        two = re.findall(r"^cb-bridge\S+ .* 2 +stasis ", shown, re.MULTILINE)
-        talking = [one for one in await self.bridge.calls() if one["state"] == "talking"]
+        for _ in range(10):  # a caller who was waiting may be put through between the two lists
+            shown = await self.pbx.cli("bridge show all")
+            two = re.findall(r"^cb-bridge\S+ .* 2 +stasis ", shown, re.MULTILINE)
+            talking = [one for one in await self.bridge.calls() if one["state"] == "talking"]
+            if len(two) == len(talking):
+                break
+            await asyncio.sleep(0.1)
         assert len(two) == len(talking) >= len(numbers), shown
 
     async def places_kept(self) -> None:
