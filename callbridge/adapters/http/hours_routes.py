@@ -1,7 +1,7 @@
 """Routes about opening hours: calendars, and what is closed at once or for a time.
 
 A calendar and an entry concern the whole floor, so only clients without teams close them; a supervisor of a team closes, and
-reopens, the team's queues, whoever closed them.
+reopens, the team's queues, no matter who closed them.
 """
 
 from __future__ import annotations
