@@ -33,23 +33,6 @@ _TRANSFER_TEXTS = {
 }
 _MODES = {"listen": "listens to", "whisper": "whispers to", "barge": "barges in on", "take_over": "takes over from"}
 _SUPERVISED = {"listen": "listening", "whisper": "whispering", "barge": "barging in", "take_over": "taking over"}
-_OFFER_ENDED = {
-    "no_answer": "did not answer within {rang}",
-    "rejected": "rejected the call after {rang}",
-    "offline": "the phone could not be reached",
-    "unavailable": "the phone refused at once: do not disturb",
-    "cancelled": "withdrawn after {rang}: the caller left, was moved or was connected elsewhere",
-    "answered": "answered after {rang}",
-}
-_SUPERVISED = {"listen": "listening", "whisper": "whispering", "barge": "barging in", "take_over": "taking over"}
-_OFFER_ENDED = {
-    "no_answer": "did not answer within {rang}",
-    "rejected": "rejected the call after {rang}",
-    "offline": "the phone could not be reached",
-    "unavailable": "the phone refused at once: do not disturb",
-    "cancelled": "withdrawn after {rang}: the caller left, was moved or was connected elsewhere",
-    "answered": "answered after {rang}",
-}
 
 
 def _talk_began(fact: FactFields, plan: Plan, arrived: float) -> str:

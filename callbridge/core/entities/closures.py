@@ -37,7 +37,7 @@ def requested(world: World, event: ClosureRequested) -> None:
         ClosureMade(
             seq=world.next_seq(),
             at=world.now,
-            queue=closure.name if closure.kind == "queue" else "",
+            queue=closure.queue,
             closure=closure.id,
             target=closure.target,
             begins=closure.begins,
@@ -111,7 +111,7 @@ def _end(world: World, closure: Closure, by: str) -> None:
         ClosureEnded(
             seq=world.next_seq(),
             at=world.now,
-            queue=closure.name if closure.kind == "queue" else "",
+            queue=closure.queue,
             closure=closure.id,
             target=closure.target,
             outcome="reopened" if closure.ends > wall(world) else "over",

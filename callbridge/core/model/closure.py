@@ -31,5 +31,10 @@ class Closure:
         """What is closed, as people write it: ``calendar:office``."""
         return f"{self.kind}:{self.name}"
 
+    @property
+    def queue(self) -> str:
+        """The queue, if it is one that is closed."""
+        return self.name if self.kind == "queue" else ""
+
     def holds(self, wall: float) -> bool:
         return self.begins <= wall < self.ends
