@@ -197,7 +197,7 @@ def test_a_talk_that_goes_on_is_counted_and_not_part_of_the_average(store: Histo
         for number, times in enumerate((over, over | {"talked": None, "wrap_up": None})):
             call, at = f"c{number}", 100.0 + number
             link.execute(tables.calls.insert().values(call=call, arrived_at=at, direction="in"))
-            said = {"segment": f"1-{number}", "call": call, "visit": None, "agent": "ann", "queue": "support", "kind": "talk"}
+            said = {"segment": number, "call": call, "visit": None, "agent": "ann", "queue": "support", "kind": "talk"}
             link.execute(tables.segments.insert().values(**said, began_at=at, **times))
     pieces = intervals(0, 1000, By.WHOLE, LONDON)
     (agent,) = report_agents(store.database.engine, pieces, 200.0).values()

@@ -116,7 +116,7 @@ LESS: dict[str, tuple[str, tuple[str, str], str, str]] = {
 async def test_one_right_less_is_one_clear_line_of_the_log(missing: str) -> None:
     file, change, event, why = LESS[missing]
     async with pbx_with(22, {file: (change,)}) as pbx:
-        bridge = Callbridge(pbx, FLOOR)
+        bridge = Callbridge(pbx, FLOOR, warm=True)
         try:
             with pytest.raises(TimeoutError):
                 await bridge.start(limit=4)
