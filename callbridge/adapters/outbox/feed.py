@@ -49,7 +49,13 @@ class Feed:
         self.live = False
         self.lost = 0
         """Facts that the reader will never be handed, since this was last looked at."""
+        self._reading = False
         self._wake = asyncio.Event()
+
+    @property
+    def behind(self) -> bool:
+        """Is there more for the reader, or may there be more in the store?"""
+        return bool(self.queue) or not self.live or self._reading
 
     def seek(self, place: Place) -> None:
         """Go on after this place."""
@@ -85,20 +91,20 @@ class Feed:
 
     def begin_page(self) -> Place:
         """The store is about to be read from here on. What is saved meanwhile is added already: it may be in the page or not."""
-        self.live = True
+        self.live = self._reading = True
         return self.end
 
     def no_page(self, began: Place) -> None:
         """Reading failed."""
         self.queue.clear()
-        self.live, self.end = False, began
+        self.live, self.end, self._reading = False, began, False
 
     def page(self, facts: Sequence[Envelope], end: Place, *, more: bool) -> None:
         """What the store had, up to ``end``; ``more``: it may have more."""
         later = [] if more else [fact for fact in self.queue if place_of(fact.id) > end]
         self.queue = deque((*self._wanted(facts), *later))
         self.end = end if more else max(self.end, end)
-        self.live = self.live and not more
+        self.live, self._reading = self.live and not more, False
 
     async def wait(self, seconds: float) -> None:
         """Until something was saved, or for so long."""

@@ -137,7 +137,7 @@ class _AtWork:
 
     async def caught_up(self) -> None:
         """Until it has taken what waits for it; at once when it fails, has no room or is done."""
-        while self._feed.queue and self._begun and not self._fails and self.reader.has_room and not self.reader.done:
+        while self._feed.behind and self._begun and not self._fails and self.reader.has_room and not self.reader.done:
             self._turned.clear()
             await self._turned.wait()
 
