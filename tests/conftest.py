@@ -23,7 +23,7 @@ settings.register_profile("callbridge", deadline=None, max_examples=ALL)
 settings.register_profile("few", settings.get_profile("callbridge"), max_examples=FEW)  # make check
 settings.load_profile("callbridge")
 
-pytest.register_assert_rewrite("tests.core.laws", "tests.core.story", "tests.core.toy", "tests.lab", "tests.live")
+pytest.register_assert_rewrite("tests.core.laws", "tests.core.story", "tests.core.toy", "tests.live")
 
 # Drawing a traceback with rich took 0.2 s of each test in which something raises. This is the renderer of structlog's defaults
 # (so it is still plain after reset_defaults).

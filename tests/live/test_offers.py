@@ -69,7 +69,7 @@ async def test_a_pause_for_no_answer_ends_by_itself_where_that_is_configured(hou
     defaults = NOW | {"ring_for": 0.5, "no_answer": penalty}
     bridge = await house.open(floor({"ann": agent("1001", {"support": 1})}, queue_defaults=defaults))
     async with Phone(pbx, "1001", PhoneScript.rings_out()):
-        await call(pbx, Call(dialled="support", hang_up_after=0.8))
+        await call(pbx, Call(dialled="support", hang_up_after=1.3))
     paused = await bridge.until("agent_changed", agent="ann", state="not_ready")
     back = await bridge.until("agent_changed", agent="ann", state="ready", previous="not_ready")
     assert back["at"] - paused["at"] == pytest.approx(1.0, abs=0.1 + house.slack)

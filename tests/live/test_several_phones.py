@@ -100,11 +100,14 @@ async def test_when_all_reject_the_offer_is_rejected_and_the_caller_waits(house:
     assert results(bridge) == ["rejected"]
 
 
+BRIEFLY = PhoneScript.answers(0.3, talk=0.3)
+
+
 async def test_two_that_answer_at_the_same_moment_make_one_talk(house: House, pbx: Pbx) -> None:
     bridge = await at_work(house, "1001", "1002")
-    async with Phone(pbx, "1001", PhoneScript.answers(0.3)) as first, Phone(pbx, "1002", PhoneScript.answers(0.3)) as second:
+    async with Phone(pbx, "1001", BRIEFLY) as first, Phone(pbx, "1002", BRIEFLY) as second:
         for _ in range(5):
-            await call(pbx, Call(dialled="support", hang_up_after=0.5))
+            await call(pbx, Call(dialled="support"))
             await bridge.until_state("ann", "ready")
         records = [*first.records(), *second.records()]
     assert len(records) == 10

@@ -85,7 +85,7 @@ async def test_a_talk_of_which_beginning_and_end_are_heard_in_one_moment_was_a_t
 async def test_a_caller_who_hangs_up_at_once_was_answered(house: House, pbx: Pbx) -> None:
     bridge = await both(house)
     async with Phone(pbx, "1001", PhoneScript.answers(0.05)):
-        made = await call(pbx, Call(dialled="support", hang_up_after=0.5))
+        made = await call(pbx, Call(dialled="support", hang_up_after=1.0))
         await bridge.until("call_ended")
     assert made.ended_by == "caller"
     (visit,) = bridge.facts("visit_ended")

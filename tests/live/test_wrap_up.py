@@ -104,7 +104,7 @@ async def test_a_phone_that_talks_elsewhere_gets_no_call_until_it_is_free(house:
 async def test_a_private_call_during_wrap_up_is_seen_when_it_is_over(house: House, pbx: Pbx) -> None:
     bridge = await house.open(two_queues(wrap_up=1.0))
     async with Phone(pbx, "1001", PhoneScript.answers(ring=0.1, talk=2.0)):
-        await call(pbx, Call(dialled="support", hang_up_after=0.5))
+        await call(pbx, Call(dialled="support", hang_up_after=1.5))
         await call(pbx, Call(dialled="dial-1001"))
         await bridge.until_state("ann", "ready")
     states = [(fact["previous"], fact["state"]) for fact in bridge.facts("agent_changed", agent="ann")]
