@@ -6,7 +6,7 @@ from __future__ import annotations
 import contextlib
 import json
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import replace
 from itertools import pairwise
@@ -33,7 +33,6 @@ from tests.examples import cases, seeds
 from tests.sim.drive import Day
 
 from .days import facts_of, rows
-from .postgres import new_database
 
 upsert = history_store._upsert
 ROWS = [table for table in tables.HISTORY_TABLES if table is not tables.cursors]
@@ -42,23 +41,15 @@ SEEDS = (0, 1, 2, 203, 204, 205)
 """Days with callers, with flows and surveys, with callbacks, and with a campaign."""
 
 
-@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.slow)])
-def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[HistoryStore]:
-    url = f"sqlite:///{tmp_path}/history.db" if request.param == "sqlite" else new_database()
-    with closing(HistoryStore(url, People())) as made:
-        made.open()
-        yield made
-
-
-def whole(store: HistoryStore) -> dict[str, list[dict[str, Any]]]:
-    return {table.name: rows(store, table) for table in ROWS}
+def whole(history: HistoryStore) -> dict[str, list[dict[str, Any]]]:
+    return {table.name: rows(history, table) for table in ROWS}
 
 
 class Crash(Exception):
     pass
 
 
-def tell_badly(store: HistoryStore, facts: Sequence[Envelope], rng: Random) -> None:
+def tell_badly(history: HistoryStore, facts: Sequence[Envelope], rng: Random) -> None:
     """In batches of any size, some again, and with crashes in the middle of a transaction."""
     at = 0
     while at < len(facts):
@@ -67,8 +58,8 @@ def tell_badly(store: HistoryStore, facts: Sequence[Envelope], rng: Random) -> N
         if rng.random() < 0.3:
             with pytest.MonkeyPatch.context() as patch, contextlib.suppress(Crash):
                 patch.setattr(history_store, "_upsert", _all_but_the_place)
-                store.write(batch, 0.0)
-        store.write(batch, 0.0)
+                history.write(batch, 0.0)
+        history.write(batch, 0.0)
         at += size
 
 
@@ -79,7 +70,7 @@ def _all_but_the_place(link: Connection, table: Table, rows: list[dict[str, Any]
 
 
 @pytest.mark.parametrize("seed", cases(SEEDS, fast=[0, 203, 205]))
-def test_however_facts_are_told_the_rows_are_the_same(store: HistoryStore, tmp_path: Path, seed: int) -> None:
+def test_however_facts_are_told_the_rows_are_the_same(history: HistoryStore, tmp_path: Path, seed: int) -> None:
     facts = facts_of(seed)
     with closing(HistoryStore(f"sqlite:///{tmp_path}/at_once.db", People())) as at_once:
         at_once.open()
@@ -87,32 +78,32 @@ def test_however_facts_are_told_the_rows_are_the_same(store: HistoryStore, tmp_p
         assert at_once.write(facts, 0.0) == 0
         expected = whole(at_once)
     assert sum(map(len, expected.values())) > 30
-    tell_badly(store, facts, Random(seed))
-    assert whole(store) == expected
+    tell_badly(history, facts, Random(seed))
+    assert whole(history) == expected
 
 
 @pytest.mark.parametrize("seed", seeds(4, fast=2))
-def test_the_rows_add_up_to_the_facts(store: HistoryStore, seed: int) -> None:
+def test_the_rows_add_up_to_the_facts(history: HistoryStore, seed: int) -> None:
     facts = facts_of(seed)
-    store.write(facts, 0.0)
+    history.write(facts, 0.0)
     data = [(fact, json.loads(fact.data)) for fact in facts]
     told = Counter((said["queue"], said["outcome"]) for fact, said in data if fact.type == "visit_ended")
-    visits = rows(store, tables.visits)
+    visits = rows(history, tables.visits)
     assert Counter((row["queue"], row["outcome"]) for row in visits if row["ended_at"] is not None) == told
     talked = sum(said["talked"] for fact, said in data if fact.type == "talk_ended")
-    segments = rows(store, tables.segments)
+    segments = rows(history, tables.segments)
     assert sum(row["talked"] or 0.0 for row in segments if row["kind"] == "talk") == pytest.approx(talked)
-    calls = {row["call"] for row in rows(store, tables.calls)}
-    assert {row["call"] for row in (*visits, *segments, *rows(store, tables.offers))} <= calls
+    calls = {row["call"] for row in rows(history, tables.calls)}
+    assert {row["call"] for row in (*visits, *segments, *rows(history, tables.offers))} <= calls
     numbers = {(row["call"], row["visit"]) for row in visits}
     assert {(row["call"], row["visit"]) for row in segments if row["visit"]} <= numbers
 
 
 @pytest.mark.parametrize("seed", seeds(4, fast=2))
-def test_an_agents_states_follow_one_upon_the_other_without_a_gap(store: HistoryStore, seed: int) -> None:
-    store.write(facts_of(seed), 0.0)
+def test_an_agents_states_follow_one_upon_the_other_without_a_gap(history: HistoryStore, seed: int) -> None:
+    history.write(facts_of(seed), 0.0)
     states: dict[str, list[dict[str, Any]]] = {}
-    for row in rows(store, tables.agent_states):
+    for row in rows(history, tables.agent_states):
         states.setdefault(row["agent"], []).append(row)
     assert states
     for those in states.values():
@@ -122,28 +113,30 @@ def test_an_agents_states_follow_one_upon_the_other_without_a_gap(store: History
         assert [row["fact"] for row in those if row["ended_at"] is None] == ["now"]
 
 
-def test_what_is_too_old_is_deleted_and_what_has_not_ended_is_kept(store: HistoryStore, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_too_old_is_deleted_and_what_has_not_ended_is_kept(
+    history: HistoryStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("callbridge.adapters.history.retention.ROWS_AT_ONCE", 3)
     facts = facts_of(2)
-    store.write(facts, 0.0)
-    before, last = whole(store), max(fact.at for fact in facts)
-    assert prune(store.database, Retention(days=1, flow_days=1), last) == 0
+    history.write(facts, 0.0)
+    before, last = whole(history), max(fact.at for fact in facts)
+    assert prune(history.database, Retention(days=1, flow_days=1), last) == 0
     ended = sorted(row["ended_at"] for row in before["calls"] if row["ended_at"] is not None)
     middle = ended[len(ended) // 2]
-    assert prune(store.database, Retention(days=1, flow_days=1), middle + 86_400.0) > 10
-    after = whole(store)
+    assert prune(history.database, Retention(days=1, flow_days=1), middle + 86_400.0) > 10
+    after = whole(history)
     for name in ("calls", "visits", "segments", "agent_states"):
         assert after[name] == [row for row in before[name] if row["ended_at"] is None or row["ended_at"] >= middle]
-    prune(store.database, Retention(days=1, flow_days=1), last + 3 * 86_400.0)
-    assert all(row.get("ended_at") is None and "at" not in row for left in whole(store).values() for row in left)
+    prune(history.database, Retention(days=1, flow_days=1), last + 3 * 86_400.0)
+    assert all(row.get("ended_at") is None and "at" not in row for left in whole(history).values() for row in left)
 
 
 def test_without_numbers_neither_the_number_nor_the_name_is_anywhere(tmp_path: Path) -> None:
     people = People(key=b"secret")
-    with closing(HistoryStore(f"sqlite:///{tmp_path}/x.db", people)) as store:
-        store.open()
-        store.write([_arrived(1, "a", "+442079460123", "Ann Smith"), _arrived(2, "b", "+442079460123", "Ann Smith")], 0.0)
-        kept = rows(store, tables.calls)
+    with closing(HistoryStore(f"sqlite:///{tmp_path}/x.db", people)) as history:
+        history.open()
+        history.write([_arrived(1, "a", "+442079460123", "Ann Smith"), _arrived(2, "b", "+442079460123", "Ann Smith")], 0.0)
+        kept = rows(history, tables.calls)
     assert "2079460" not in str(kept) and "Ann" not in str(kept)
     first, second = kept
     assert first["person"] == second["person"] == people.identity("+442079460123")
@@ -153,12 +146,12 @@ def test_without_numbers_neither_the_number_nor_the_name_is_anywhere(tmp_path: P
 
 @pytest.mark.parametrize("key", [b"", b"secret"])
 def test_callers_without_a_number_are_not_one_person(tmp_path: Path, key: bytes) -> None:
-    with closing(HistoryStore(f"sqlite:///{tmp_path}/x.db", People(key=key))) as store:
-        store.open()
-        store.write(
+    with closing(HistoryStore(f"sqlite:///{tmp_path}/x.db", People(key=key))) as history:
+        history.open()
+        history.write(
             [_arrived(1, "a", "withheld", "withheld"), _arrived(2, "b", "anonymous", ""), _arrived(3, "c", "1001", "")], 0.0
         )
-        kept = rows(store, tables.calls)
+        kept = rows(history, tables.calls)
     assert [bool(row["person"]) for row in kept] == [False, False, True]
 
 
@@ -170,14 +163,14 @@ def _arrived(seq: int, call: str, number: str, name: str) -> Envelope:
     return Stamper().stamp(1, [who])[0]
 
 
-def test_positions_at_entry_and_at_the_end_are_kept(store: HistoryStore) -> None:
+def test_positions_at_entry_and_at_the_end_are_kept(history: HistoryStore) -> None:
     facts = facts_of(1)
-    store.write(facts, 0.0)
+    history.write(facts, 0.0)
     told = {(fact.call, fact.seq): json.loads(fact.data)["position"] for fact in facts if fact.type == "visit_began"}
-    kept = {(row["call"], row["visit"]): row["entered_at_position"] for row in rows(store, tables.visits)}
+    kept = {(row["call"], row["visit"]): row["entered_at_position"] for row in rows(history, tables.visits)}
     assert told and max(told.values()) > 1
     assert {key: kept[key] for key in told} == told
-    ended = [row for row in rows(store, tables.visits) if row["ended_at"] is not None and not row["estimated"]]
+    ended = [row for row in rows(history, tables.visits) if row["ended_at"] is not None and not row["estimated"]]
     assert ended and all(row["left_at_position"] >= 1 for row in ended)
 
 
@@ -205,10 +198,10 @@ def _fact_full_of_numbers(kind: type, seq: int) -> AnyFact:
 
 def test_without_numbers_no_kind_of_fact_leaves_one_in_any_table(tmp_path: Path) -> None:
     told = [_fact_full_of_numbers(FACT_KINDS[kind], seq) for seq, kind in enumerate(sorted(WANTED), 1)]
-    with closing(HistoryStore(f"sqlite:///{tmp_path}/x.db", People(key=b"secret"))) as store:
-        store.open()
-        store.write(Stamper().stamp(1, told), 0.0)
-        kept = whole(store)
+    with closing(HistoryStore(f"sqlite:///{tmp_path}/x.db", People(key=b"secret"))) as history:
+        history.open()
+        history.write(Stamper().stamp(1, told), 0.0)
+        kept = whole(history)
     assert sum(map(len, kept.values())) >= 20
     leaking = {name for name, held in kept.items() if "2079460" in str(held) or "Smith" in str(held)}
     assert leaking == set()
@@ -219,13 +212,13 @@ def test_without_numbers_no_kind_of_fact_leaves_one_in_any_table(tmp_path: Path)
 @pytest.mark.parametrize("seed", cases(SEEDS, fast=[0, 205]))
 def test_talks_of_calls_that_we_made_are_apart_in_metrics_as_in_the_history(seed: int, tmp_path: Path) -> None:
     metrics, calls, talks = Totals(), tables.calls.c, tables.segments.c
-    with closing(HistoryStore(f"sqlite:///{tmp_path}/history.db", People())) as store:
-        store.open()
-        store.write(facts_of(seed), 0.0)
+    with closing(HistoryStore(f"sqlite:///{tmp_path}/history.db", People())) as history:
+        history.open()
+        history.write(facts_of(seed), 0.0)
         made = func.coalesce(calls.callback, "") + func.coalesce(calls.campaign, "") != ""
         wanted = select(made, talks.talked, talks.hold, talks.wrap_up, talks.queue).join(tables.calls, calls.call == talks.call)
         wanted = wanted.where(talks.ended_at.is_not(None), talks.agent != "", func.coalesce(talks.ended_by, "") != "short")
-        with store.database.engine.connect() as link:
+        with history.database.engine.connect() as link:
             found = [tuple(row) for row in link.execute(wanted)]
     for life in Day(seed).run().lives:
         metrics.count([fact for _, _, facts in life.steps for fact in facts])
@@ -242,15 +235,15 @@ def test_talks_of_calls_that_we_made_are_apart_in_metrics_as_in_the_history(seed
     assert {bool(row[0]) for row in found} == {seed == 205}
 
 
-def test_each_call_that_was_diverted_on_arrival_is_a_row(store: HistoryStore) -> None:
+def test_each_call_that_was_diverted_on_arrival_is_a_row(history: HistoryStore) -> None:
     told = [
         CallDiverted(seq=seq, at=100.0 + seq, leg=f"lab/17000.{seq}", entry="sales", reason=DiversionReason.BYPASS)
         for seq in (1, 2)
     ]
-    store.write(tuple(Stamper().stamp(1, told)), 0.0)
+    history.write(tuple(Stamper().stamp(1, told)), 0.0)
     kept = [
         (row["call"], row["pbx"], row["entry"], row["arrived_at"], row["ended_at"], row["outcome"])
-        for row in rows(store, tables.calls)
+        for row in rows(history, tables.calls)
     ]
     assert kept == [
         ("lab/17000.1", "lab", "sales", 101.0, 101.0, "diverted"),
@@ -266,11 +259,11 @@ def test_every_table_has_an_age_at_which_its_rows_go() -> None:
 @pytest.mark.parametrize("name", sorted(set(TIMES) - {"callback_attempts"}))
 def test_what_is_too_old_is_found_by_an_index(tmp_path: Path, name: str) -> None:
     """Without one every hour would read a whole history."""
-    with closing(HistoryStore(f"sqlite:///{tmp_path}/x.db", People())) as store:
-        store.open()
+    with closing(HistoryStore(f"sqlite:///{tmp_path}/x.db", People())) as history:
+        history.open()
         wanted = old(next(table for table in ROWS if table.name == name), TIMES[name], 1000.0)
-        sql = str(wanted.compile(store.database.engine, compile_kwargs={"literal_binds": True}))
-        with store.database.engine.connect() as link:
+        sql = str(wanted.compile(history.database.engine, compile_kwargs={"literal_binds": True}))
+        with history.database.engine.connect() as link:
             plan = [row[-1] for row in link.exec_driver_sql(f"EXPLAIN QUERY PLAN {sql}")]
     assert not [line for line in plan if line.startswith("SCAN")], plan
 
@@ -312,9 +305,9 @@ def test_terms_that_die_in_the_middle_write_the_same_rows(tmp_path: Path, seed: 
         survivors = replace(survivors, calls=survivors.calls | known)
         upto = max(at for at, fact in enumerate(facts, 1) if place_of(fact.id)[0] <= token)
         upto = upto if token == tokens[-1] else rng.randint(unwritten, upto)
-        with closing(HistoryStore(f"sqlite:///{tmp_path}/history.db", People(), survivors=survivors)) as store:
-            store.open()
-            tell_badly(store, facts[unwritten:upto], rng)
-            found = whole(store)
+        with closing(HistoryStore(f"sqlite:///{tmp_path}/history.db", People(), survivors=survivors)) as history:
+            history.open()
+            tell_badly(history, facts[unwritten:upto], rng)
+            found = whole(history)
         unwritten = upto
     assert found == expected

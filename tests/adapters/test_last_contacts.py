@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -15,7 +14,7 @@ from sqlalchemy import insert
 
 from callbridge.adapters.database.history_tables import call_notes, calls, segments, visits
 from callbridge.adapters.database.ledger_tables import attempts
-from callbridge.adapters.history import HistoryStore, People
+from callbridge.adapters.history import HistoryStore
 from callbridge.adapters.http import Accounts, Team
 from callbridge.adapters.reports import contacts as reading
 from callbridge.adapters.reports.asking import HistoryNotConfigured, NoHistory
@@ -23,7 +22,6 @@ from callbridge.adapters.reports.contacts import ContactQuestion, ContactService
 from callbridge.service.agent_pages import known_as
 from tests.settings.conftest import RIGHT
 
-from .postgres import new_database
 from .waiting import HANGS
 
 NOW = 1_795_856_400.0
@@ -32,21 +30,13 @@ ANN = "+442079460001"
 WHO = KnownAs(persons={ANN}, numbers={ANN})
 
 
-@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.slow)])
-def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[HistoryStore]:
-    url = f"sqlite:///{tmp_path}/history.db" if request.param == "sqlite" else new_database()
-    with closing(HistoryStore(url, People())) as made:
-        made.open()
-        yield made
-
-
-def called(store: HistoryStore, call: str, ago: float, **more: Any) -> None:
+def called(history: HistoryStore, call: str, ago: float, **more: Any) -> None:
     """A call that amy answered after 5 s, in support; without an agent it was abandoned then."""
     said = {"person": ANN, "queue": "support", "agent": "amy", "direction": "in", "ended_by": "agent"} | more
     at, agent = NOW - ago, said["agent"]
     outcome = "answered" if agent else "abandoned"
     caller = {name: said[name] for name in ("person", "direction")}
-    with store.database.engine.begin() as link:
+    with history.database.engine.begin() as link:
         link.execute(insert(calls).values(call=call, arrived_at=at, outcome=outcome, **caller))
         visit = {"call": call, "visit": 1, "queue": said["queue"], "began_at": at, "ended_at": at + 5, "outcome": outcome}
         link.execute(insert(visits).values(**visit))
@@ -59,18 +49,18 @@ def question(**more: Any) -> ContactQuestion:
     return replace(ContactQuestion(number=ANN, call="now", queue="support", before=NOW), **more)
 
 
-def found(store: HistoryStore, **more: Any) -> LastContacts:
-    return read_contacts(store.database.engine, WHO, question(**more))
+def found(history: HistoryStore, **more: Any) -> LastContacts:
+    return read_contacts(history.database.engine, WHO, question(**more))
 
 
-def test_the_last_five_come_the_latest_first_and_nobody_elses(store: HistoryStore) -> None:
+def test_the_last_five_come_the_latest_first_and_nobody_elses(history: HistoryStore) -> None:
     for number in range(7):
-        called(store, f"c{number}", ago=10 * DAY + number * HOUR)
-    called(store, "other", ago=HOUR, person="+442079460002")
-    called(store, "now", ago=0.0)
-    called(store, "later", ago=-60.0)
-    assert [one.call for one in found(store).contacts] == ["c0", "c1", "c2", "c3", "c4"]
-    first = found(store).contacts[0]
+        called(history, f"c{number}", ago=10 * DAY + number * HOUR)
+    called(history, "other", ago=HOUR, person="+442079460002")
+    called(history, "now", ago=0.0)
+    called(history, "later", ago=-60.0)
+    assert [one.call for one in found(history).contacts] == ["c0", "c1", "c2", "c3", "c4"]
+    first = found(history).contacts[0]
     assert (first.at, first.queue, first.agent, first.outcome, first.talked) == (
         NOW - 10 * DAY,
         "support",
@@ -80,36 +70,36 @@ def test_the_last_five_come_the_latest_first_and_nobody_elses(store: HistoryStor
     )
 
 
-def test_a_call_that_nobody_answered_has_its_queue_and_no_agent(store: HistoryStore) -> None:
-    called(store, "c1", ago=DAY, agent="")
-    called(store, "c2", ago=2 * DAY, ended_by="short")
-    shown = [(one.call, one.queue, one.agent, one.outcome, one.talked) for one in found(store).contacts]
+def test_a_call_that_nobody_answered_has_its_queue_and_no_agent(history: HistoryStore) -> None:
+    called(history, "c1", ago=DAY, agent="")
+    called(history, "c2", ago=2 * DAY, ended_by="short")
+    shown = [(one.call, one.queue, one.agent, one.outcome, one.talked) for one in found(history).contacts]
     assert shown == [("c1", "support", "", "abandoned", 0.0), ("c2", "support", "", "answered", 0.0)]
 
 
-def test_the_disposition_of_a_campaigns_call_is_there(store: HistoryStore) -> None:
-    called(store, "c1", ago=DAY, direction="out")
-    with store.database.engine.begin() as link:
+def test_the_disposition_of_a_campaigns_call_is_there(history: HistoryStore) -> None:
+    called(history, "c1", ago=DAY, direction="out")
+    with history.database.engine.begin() as link:
         link.execute(
             insert(attempts).values(id="a1", campaign="x", lead=1, number=ANN, at=NOW - DAY, call="c1", disposition="sold")
         )
-    assert [one.disposition for one in found(store).contacts] == ["sold"]
+    assert [one.disposition for one in found(history).contacts] == ["sold"]
 
 
-def test_the_code_of_a_queues_call_and_the_last_note_are_there(store: HistoryStore) -> None:
-    called(store, "c1", ago=DAY)
-    called(store, "c2", ago=2 * DAY)
-    with store.database.engine.begin() as link:
+def test_the_code_of_a_queues_call_and_the_last_note_are_there(history: HistoryStore) -> None:
+    called(history, "c1", ago=DAY)
+    called(history, "c2", ago=2 * DAY)
+    with history.database.engine.begin() as link:
         link.execute(segments.update().where(segments.c.call == "c1").values(disposition="resolved"))
         for fact, text in enumerate(("first", "<b>last</b>")):
             link.execute(insert(call_notes).values(fact=str(fact), call="c1", at=NOW - DAY + fact, text=text))
-    assert [(one.disposition, one.note) for one in found(store).contacts] == [("resolved", "<b>last</b>"), ("", "")]
+    assert [(one.disposition, one.note) for one in found(history).contacts] == [("resolved", "<b>last</b>"), ("", "")]
 
 
-def test_others_contacts_are_left_out_and_the_next_ones_take_their_place(store: HistoryStore) -> None:
+def test_others_contacts_are_left_out_and_the_next_ones_take_their_place(history: HistoryStore) -> None:
     for number in range(8):
-        called(store, f"c{number}", ago=DAY + number * HOUR, queue="sales" if number % 2 else "support")
-    mine = found(store, sees=lambda queue, agent: queue == "sales").contacts
+        called(history, f"c{number}", ago=DAY + number * HOUR, queue="sales" if number % 2 else "support")
+    mine = found(history, sees=lambda queue, agent: queue == "sales").contacts
     assert [one.call for one in mine] == ["c1", "c3", "c5", "c7"]
 
 
@@ -126,16 +116,18 @@ def test_others_contacts_are_left_out_and_the_next_ones_take_their_place(store: 
         (HOUR, {"person": "+442079460002"}, False),
     ],
 )
-def test_a_repeat_is_what_the_report_counts_as_one(store: HistoryStore, ago: float, more: dict[str, Any], repeats: bool) -> None:
-    called(store, "c1", ago=ago, **more)
-    again = found(store).repeated
+def test_a_repeat_is_what_the_report_counts_as_one(
+    history: HistoryStore, ago: float, more: dict[str, Any], repeats: bool
+) -> None:
+    called(history, "c1", ago=ago, **more)
+    again = found(history).repeated
     assert (again is not None) is repeats
     assert again is None or (again.at, again.agent, again.after) == (NOW - ago + 5, "amy", ago - 5)
 
 
-def test_a_repeat_does_not_name_an_agent_whom_one_may_not_see(store: HistoryStore) -> None:
-    called(store, "c1", ago=HOUR)
-    again = found(store, sees=lambda queue, agent: False)
+def test_a_repeat_does_not_name_an_agent_whom_one_may_not_see(history: HistoryStore) -> None:
+    called(history, "c1", ago=HOUR)
+    again = found(history, sees=lambda queue, agent: False)
     assert again.contacts == ()
     assert again.repeated is not None
     assert again.repeated.agent == ""
@@ -160,11 +152,11 @@ async def test_a_database_that_cannot_be_read_is_said() -> None:
         await service.of(question())
 
 
-async def test_a_database_that_says_nothing_is_not_waited_for(store: HistoryStore, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_database_that_says_nothing_is_not_waited_for(history: HistoryStore, monkeypatch: pytest.MonkeyPatch) -> None:
     stuck = threading.Event()
     monkeypatch.setattr(reading, "CONTACTS_WITHIN", 0.05)
     monkeypatch.setattr(reading, "read_contacts", lambda *_: stuck.wait(10 * HANGS))
-    url = store.database.engine.url.render_as_string(hide_password=False)
+    url = history.database.engine.url.render_as_string(hide_password=False)
     with closing(ContactService(url, lambda number: WHO)) as service:
         async with asyncio.timeout(HANGS):
             with pytest.raises(NoHistory, match="does not answer in time"):

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import closing
-from pathlib import Path
 from random import Random
 from typing import Any
 
@@ -13,26 +10,17 @@ import pytest
 from sqlalchemy import insert
 
 from callbridge.adapters.database import history_tables as tables
-from callbridge.adapters.history import HistoryStore, People
+from callbridge.adapters.history import HistoryStore
 from callbridge.adapters.reports.callbacks import callbacks_report
 from callbridge.core.model.facts import AnyFact, CallbackEnded, CallbackRequested, CallbackTried
 from tests.examples import seeds
 
 from .days import facts_of, rows
-from .postgres import new_database
 from .told import DAY, MORNING, adds_up, arrival, asked, read, tell
 
 pytestmark = pytest.mark.slow
 
 ENDS = ("kept", "failed", "expired", "cancelled")
-
-
-@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.slow)])
-def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[HistoryStore]:
-    url = f"sqlite:///{tmp_path}/history.db" if request.param == "sqlite" else new_database()
-    with closing(HistoryStore(url, People())) as made:
-        made.open()
-        yield made
 
 
 def owed(name: str, at: float, outcome: str = "", waited: float = 0.0, tries: tuple[str, ...] = (), **more: str) -> list[AnyFact]:
@@ -48,13 +36,13 @@ def owed(name: str, at: float, outcome: str = "", waited: float = 0.0, tries: tu
     return facts
 
 
-def refuse(store: HistoryStore, call: str, at: float, queue: str = "support") -> None:
-    with store.database.engine.begin() as link:
+def refuse(history: HistoryStore, call: str, at: float, queue: str = "support") -> None:
+    with history.database.engine.begin() as link:
         row = {"fact": f"9-{call}", "at": at, "kind": "callback_refused", "call": call, "queue": queue}
         link.execute(insert(tables.changes).values(**row))
 
 
-def test_what_became_of_callbacks(store: HistoryStore) -> None:
+def test_what_became_of_callbacks(history: HistoryStore) -> None:
     at = MORNING + 60
     facts = [*owed("a", at, "kept", 600.0, ("busy", "answered")), *owed("b", at, "kept", 300.0, ("answered",))]
     facts += [*owed("c", at, "failed", 900.0, ("busy", "no_answer", "abandoned")), *owed("d", at, "expired", 3600.0)]
@@ -64,9 +52,9 @@ def test_what_became_of_callbacks(store: HistoryStore) -> None:
         *owed("g", at, tier="silver", queue="sales"),
         arrival("x", at, tier="gold"),
     ]
-    tell(store, facts)
-    refuse(store, "x", at)
-    gold, silver = sorted(read(callbacks_report(store.database.engine, asked())), key=lambda row: -row["requested"])
+    tell(history, facts)
+    refuse(history, "x", at)
+    gold, silver = sorted(read(callbacks_report(history.database.engine, asked())), key=lambda row: -row["requested"])
     assert {name: gold[name] for name in ("requested", *ENDS, "waiting", "refused", "attempts")} == {
         "requested": 6,
         "kept": 2,
@@ -82,25 +70,25 @@ def test_what_became_of_callbacks(store: HistoryStore) -> None:
     assert (silver["kept_share"], silver["mean_wait"], silver["longest_wait"], silver["attempts_each"]) == (None, None, None, 0.0)
 
 
-def test_only_refusals_divide_by_nothing_and_names_choose(store: HistoryStore) -> None:
-    tell(store, [arrival("x", MORNING, tier="gold"), *owed("a", MORNING, tier="silver", queue="sales")])
-    refuse(store, "x", MORNING + 5)
-    (row,) = read(callbacks_report(store.database.engine, asked(queues=frozenset({"support"}))))
+def test_only_refusals_divide_by_nothing_and_names_choose(history: HistoryStore) -> None:
+    tell(history, [arrival("x", MORNING, tier="gold"), *owed("a", MORNING, tier="silver", queue="sales")])
+    refuse(history, "x", MORNING + 5)
+    (row,) = read(callbacks_report(history.database.engine, asked(queues=frozenset({"support"}))))
     assert (row["requested"], row["refused"], row["attempts_each"], row["kept_share"]) == (0, 1, None, None)
-    (row,) = read(callbacks_report(store.database.engine, asked(tiers=frozenset({"silver"}))))
+    (row,) = read(callbacks_report(history.database.engine, asked(tiers=frozenset({"silver"}))))
     assert (row["queue"], row["requested"]) == ("sales", 1)
 
 
-def test_a_callback_counts_with_its_attempts_where_it_was_requested(store: HistoryStore) -> None:
+def test_a_callback_counts_with_its_attempts_where_it_was_requested(history: HistoryStore) -> None:
     noon = MORNING + DAY / 2
-    tell(store, owed("a", noon - 1, "kept", 7200.0, ("busy", "answered")))
-    (row,) = read(callbacks_report(store.database.engine, asked(MORNING, noon)))
+    tell(history, owed("a", noon - 1, "kept", 7200.0, ("busy", "answered")))
+    (row,) = read(callbacks_report(history.database.engine, asked(MORNING, noon)))
     assert (row["kept"], row["attempts"], row["mean_wait"]) == (1, 2, 7200.0)
-    assert read(callbacks_report(store.database.engine, asked(noon, noon + DAY))) == []
+    assert read(callbacks_report(history.database.engine, asked(noon, noon + DAY))) == []
 
 
 @pytest.mark.parametrize("seed", seeds(3, fast=0))
-def test_the_sums_over_intervals_are_those_of_the_day(store: HistoryStore, seed: int) -> None:
+def test_the_sums_over_intervals_are_those_of_the_day(history: HistoryStore, seed: int) -> None:
     rng, facts, ends = Random(seed), list[AnyFact](), Counter[str]()
     for number in range(150):
         outcome = rng.choice((*ENDS, ""))
@@ -108,8 +96,8 @@ def test_the_sums_over_intervals_are_those_of_the_day(store: HistoryStore, seed:
         tries = tuple(rng.choice(("busy", "answered", "no_answer")) for _ in range(rng.randrange(4)))
         about = {"queue": rng.choice(("support", "sales")), "tier": rng.choice(("gold", "silver"))}
         facts += owed(f"c{number}", MORNING + rng.random() * DAY, outcome, rng.random() * 9000, tries, **about)
-    tell(store, facts)
-    engine = store.database.engine
+    tell(history, facts)
+    engine = history.database.engine
     adds_up(lambda query: callbacks_report(engine, query))
     found = read(callbacks_report(engine, asked()))
     assert {name: sum(row[name] for row in found) for name in ENDS} == {name: ends[name] for name in ENDS}
@@ -117,12 +105,12 @@ def test_the_sums_over_intervals_are_those_of_the_day(store: HistoryStore, seed:
     assert all(row["requested"] == sum(row[name] for name in (*ENDS, "waiting")) for row in found)
 
 
-def test_the_callbacks_of_a_day_of_the_simulator(store: HistoryStore) -> None:
+def test_the_callbacks_of_a_day_of_the_simulator(history: HistoryStore) -> None:
     facts = facts_of(205)
-    store.write(facts, 0.0)
-    made = rows(store, tables.callbacks)
-    found = read(callbacks_report(store.database.engine, asked(facts[0].at, facts[-1].at + 1)))
+    history.write(facts, 0.0)
+    made = rows(history, tables.callbacks)
+    found = read(callbacks_report(history.database.engine, asked(facts[0].at, facts[-1].at + 1)))
     assert made
     assert sum(row["requested"] for row in found) == len(made)
     assert sum(row["kept"] for row in found) == sum(row["outcome"] == "kept" for row in made)
-    assert sum(row["attempts"] for row in found) == len(rows(store, tables.callback_attempts))
+    assert sum(row["attempts"] for row in found) == len(rows(history, tables.callback_attempts))

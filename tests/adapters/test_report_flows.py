@@ -3,29 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import closing
-from pathlib import Path
 from random import Random
 
 import pytest
 
-from callbridge.adapters.history import HistoryStore, People
+from callbridge.adapters.history import HistoryStore
 from callbridge.adapters.reports.flows import flows_report
 from callbridge.adapters.reports.intervals import By
 from callbridge.core.model.facts import AnyFact, CallEnded, FlowBegan, FlowEnded, FlowStepped, TalkBegan
 from tests.examples import seeds
 
-from .postgres import new_database
 from .told import DAY, MORNING, adds_up, arrival, asked, read, tell
-
-
-@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.slow)])
-def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[HistoryStore]:
-    url = f"sqlite:///{tmp_path}/history.db" if request.param == "sqlite" else new_database()
-    with closing(HistoryStore(url, People())) as made:
-        made.open()
-        yield made
 
 
 def came(call: str, at: float, *nodes: str, result: str, to: str = "", flow: str = "menu", lasted: float = 30.0) -> list[AnyFact]:
@@ -47,7 +35,7 @@ def talk(call: str, at: float) -> TalkBegan:
     return TalkBegan(seq=0, at=at, call=call, agent="amy", queue="sales", leg="lab/2", waited=1.0)
 
 
-def test_a_flow_is_a_funnel_with_its_nodes_keys_and_exits(store: HistoryStore) -> None:
+def test_a_flow_is_a_funnel_with_its_nodes_keys_and_exits(history: HistoryStore) -> None:
     at = MORNING + 600
     facts: list[AnyFact] = [arrival(call, at) for call in ("a", "b", "c", "d", "e")]
     facts += [
@@ -59,9 +47,10 @@ def test_a_flow_is_a_funnel_with_its_nodes_keys_and_exits(store: HistoryStore) -
     facts += [*came("c", at, "hello", "ask", "ask", result="hung_up", lasted=20.0), over("c", at + 20, "left_flow")]
     facts += [*came("d", at, "hello", "ask", "3>message", result="goodbye"), over("d", at + 30, "voicemail")]
     facts += came("e", at, "hello", result="")
-    tell(store, facts)
+    tell(history, facts)
     found = {
-        (row["flow"], row["node"], row["key"], row["went_to"]): row for row in read(flows_report(store.database.engine, asked()))
+        (row["flow"], row["node"], row["key"], row["went_to"]): row
+        for row in read(flows_report(history.database.engine, asked()))
     }
     flow = found["menu", "", "", ""]
     assert (flow["passages"], flow["contained"], flow["containment"], flow["mean_time"]) == (5, 2, 0.5, 22.5)
@@ -84,7 +73,7 @@ def test_a_flow_is_a_funnel_with_its_nodes_keys_and_exits(store: HistoryStore) -
     assert found["menu", "ask", "1", "to sales"]["times_share"] == 0.2
 
 
-def test_an_agent_after_the_flow_or_a_callback_owed_is_no_containment_and_a_survey_has_none(store: HistoryStore) -> None:
+def test_an_agent_after_the_flow_or_a_callback_owed_is_no_containment_and_a_survey_has_none(history: HistoryStore) -> None:
     at = MORNING + 600
     facts: list[AnyFact] = [arrival(call, at) for call in ("a", "b", "c")]
     facts += [*came("a", at, "ask", result="queue"), talk("a", at + 40)]
@@ -92,8 +81,8 @@ def test_an_agent_after_the_flow_or_a_callback_owed_is_no_containment_and_a_surv
     facts += [*came("b", at, "call me", result="goodbye"), over("b", at + 30, "callback")]
     facts += [*came("c", at, "ask", result="flow", to="flow:late"), *came("c", at + 30, "bye", result="goodbye", flow="late")]
     facts += [over("c", at + 60, "flow")]
-    tell(store, facts)
-    rows = [row for row in read(flows_report(store.database.engine, asked())) if not row["node"]]
+    tell(history, facts)
+    rows = [row for row in read(flows_report(history.database.engine, asked())) if not row["node"]]
     assert {row["flow"]: (row["contained"], row["containment"]) for row in rows} == {
         "menu": (1, 0.3333),
         "late": (1, 1.0),
@@ -101,20 +90,20 @@ def test_an_agent_after_the_flow_or_a_callback_owed_is_no_containment_and_a_surv
     }
 
 
-def test_a_passage_counts_where_it_began_also_when_it_ends_after_the_period(store: HistoryStore) -> None:
+def test_a_passage_counts_where_it_began_also_when_it_ends_after_the_period(history: HistoryStore) -> None:
     end = MORNING + 900
     tell(
-        store,
+        history,
         [
             arrival("a", end - 5),
             *came("a", end - 5, "ask", "1>bye", result="goodbye"),
             *came("a", end + 40, "ask", result="hung_up"),
         ],
     )
-    rows = read(flows_report(store.database.engine, asked(MORNING, end)))
+    rows = read(flows_report(history.database.engine, asked(MORNING, end)))
     assert [row["passages"] for row in rows if not row["node"]] == [1]
     assert sum(row["exits"] or 0 for row in rows) == 1
-    later = read(flows_report(store.database.engine, asked(end, end + 900)))
+    later = read(flows_report(history.database.engine, asked(end, end + 900)))
     assert [row["passages"] for row in later if not row["node"]] == [1]
 
 
@@ -137,10 +126,10 @@ def made_up(seed: int) -> tuple[list[AnyFact], Counter[tuple[str, str]]]:
 
 
 @pytest.mark.parametrize("seed", seeds(3, fast=0))
-def test_each_visit_goes_one_way_on_and_any_intervals_add_up(store: HistoryStore, seed: int) -> None:
+def test_each_visit_goes_one_way_on_and_any_intervals_add_up(history: HistoryStore, seed: int) -> None:
     facts, visits = made_up(seed)
-    tell(store, facts)
-    engine = store.database.engine
+    tell(history, facts)
+    engine = history.database.engine
     adds_up(lambda query: flows_report(engine, query))
     rows = read(flows_report(engine, asked(by=By.HOUR)))
     counted: Counter[tuple[str, str]] = Counter()
@@ -158,10 +147,10 @@ def test_each_visit_goes_one_way_on_and_any_intervals_add_up(store: HistoryStore
     assert -sum(went.values()) <= sum(left.values())
 
 
-def test_only_the_callers_of_an_entry(store: HistoryStore) -> None:
+def test_only_the_callers_of_an_entry(history: HistoryStore) -> None:
     at = MORNING + 60
     tell(
-        store,
+        history,
         [
             arrival("a", at),
             arrival("b", at, entry="shop"),
@@ -169,5 +158,5 @@ def test_only_the_callers_of_an_entry(store: HistoryStore) -> None:
             *came("b", at, "y", result="goodbye"),
         ],
     )
-    rows = read(flows_report(store.database.engine, asked(entries=frozenset({"shop"}))))
+    rows = read(flows_report(history.database.engine, asked(entries=frozenset({"shop"}))))
     assert {row["node"] for row in rows} == {"", "y"}

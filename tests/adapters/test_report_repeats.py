@@ -3,31 +3,19 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import closing
-from pathlib import Path
 from random import Random
 from typing import Any
 
 import pytest
 
-from callbridge.adapters.history import HistoryStore, People
+from callbridge.adapters.history import HistoryStore
 from callbridge.adapters.reports.repeats import repeats_report
 from callbridge.core.model.facts import AnyFact, TalkBegan, TalkEnded, VisitBegan, VisitEnded
 from tests.examples import seeds
 
-from .postgres import new_database
 from .told import DAY, MORNING, adds_up, arrival, asked, read, tell
 
 HOUR = 3600.0
-
-
-@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.slow)])
-def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[HistoryStore]:
-    url = f"sqlite:///{tmp_path}/history.db" if request.param == "sqlite" else new_database()
-    with closing(HistoryStore(url, People())) as made:
-        made.open()
-        yield made
 
 
 def called(
@@ -61,34 +49,34 @@ def called(
     return facts
 
 
-def figures(store: HistoryStore, **more: Any) -> dict[tuple[str, str], tuple[Any, ...]]:
-    rows = read(repeats_report(store.database.engine, asked(**more)))
+def figures(history: HistoryStore, **more: Any) -> dict[tuple[str, str], tuple[Any, ...]]:
+    rows = read(repeats_report(history.database.engine, asked(**more)))
     return {(row["queue"], row["agent"]): (row["answered"], row["repeats"], row["fcr"], row["repeat_calls"]) for row in rows}
 
 
-def test_who_calls_the_same_queue_again_within_a_day_was_not_helped(store: HistoryStore) -> None:
+def test_who_calls_the_same_queue_again_within_a_day_was_not_helped(history: HistoryStore) -> None:
     at = MORNING + HOUR
     facts = [*called("a", at, "+441"), *called("b", at + HOUR, "+441", "bob"), *called("c", at + 2 * HOUR, "+441", "")]
     facts += [*called("d", at, "+442"), *called("e", at + HOUR, "+442", "amy", "sales")]
     facts += [*called("f", at, "+443"), *called("g", at + DAY + 6, "+443")]
-    tell(store, facts)
-    assert figures(store) == {
+    tell(history, facts)
+    assert figures(history) == {
         ("support", "amy"): (3, 1, 0.6667, 1),
         ("support", "bob"): (1, 1, 0.0, 1),
         ("sales", "amy"): (1, 0, 1.0, 0),
     }
 
 
-def test_a_caller_who_tries_three_times_is_one_unresolved_talk_and_three_calls(store: HistoryStore) -> None:
+def test_a_caller_who_tries_three_times_is_one_unresolved_talk_and_three_calls(history: HistoryStore) -> None:
     at = MORNING + HOUR
     facts = called("a", at, "+441")
     for number in range(3):
         facts += called(f"b{number}", at + 100 + number, "+441", "")
-    tell(store, facts)
-    assert figures(store) == {("support", "amy"): (1, 1, 0.0, 3)}
+    tell(history, facts)
+    assert figures(history) == {("support", "amy"): (1, 1, 0.0, 3)}
 
 
-def test_calls_before_the_talk_withheld_numbers_and_calls_that_we_made_are_no_repeats(store: HistoryStore) -> None:
+def test_calls_before_the_talk_withheld_numbers_and_calls_that_we_made_are_no_repeats(history: HistoryStore) -> None:
     at = MORNING + HOUR
     facts = [*called("a", at, "+441", "", wait=5.0), *called("b", at + 60, "+441")]
     facts += [
@@ -100,26 +88,26 @@ def test_calls_before_the_talk_withheld_numbers_and_calls_that_we_made_are_no_re
     facts += [*called("g", at, "+442"), *called("h", at + 60, "+442", direction="out", callback="cb-1")]
     facts += [*called("i", at, "+443", wait=300.0), *called("j", at + 100, "+443", "")]
     facts += called("k", at, "+444", ended_by="short")
-    tell(store, facts)
-    assert figures(store) == {("support", "amy"): (3, 0, 1.0, 0)}
+    tell(history, facts)
+    assert figures(history) == {("support", "amy"): (3, 0, 1.0, 0)}
 
 
-def test_a_repeat_after_the_period_is_found_and_counts_with_the_talk(store: HistoryStore) -> None:
-    tell(store, [*called("a", MORNING + DAY - 60, "+441"), *called("b", MORNING + DAY + 23 * HOUR, "+441", "bob")])
-    assert figures(store) == {("support", "amy"): (1, 1, 0.0, 1)}
-    (note,) = repeats_report(store.database.engine, asked(now=MORNING + 2 * DAY)).notes
+def test_a_repeat_after_the_period_is_found_and_counts_with_the_talk(history: HistoryStore) -> None:
+    tell(history, [*called("a", MORNING + DAY - 60, "+441"), *called("b", MORNING + DAY + 23 * HOUR, "+441", "bob")])
+    assert figures(history) == {("support", "amy"): (1, 1, 0.0, 1)}
+    (note,) = repeats_report(history.database.engine, asked(now=MORNING + 2 * DAY)).notes
     assert note == "A visit counts in the interval in which it began; a repeat with the talk before it."
-    assert "may still change" in repeats_report(store.database.engine, asked()).notes[1]
+    assert "may still change" in repeats_report(history.database.engine, asked()).notes[1]
 
 
-def test_only_an_agent_of_a_queue(store: HistoryStore) -> None:
+def test_only_an_agent_of_a_queue(history: HistoryStore) -> None:
     at = MORNING + HOUR
-    tell(store, [*called("a", at, "+441"), *called("b", at + 60, "+441", "bob"), *called("c", at, "+442", queue="sales")])
-    assert figures(store, agents=frozenset({"amy"}), queues=frozenset({"support"})) == {("support", "amy"): (1, 1, 0.0, 1)}
+    tell(history, [*called("a", at, "+441"), *called("b", at + 60, "+441", "bob"), *called("c", at, "+442", queue="sales")])
+    assert figures(history, agents=frozenset({"amy"}), queues=frozenset({"support"})) == {("support", "amy"): (1, 1, 0.0, 1)}
 
 
 @pytest.mark.parametrize("seed", seeds(3, fast=0))
-def test_the_report_is_the_definition_and_any_intervals_add_up(store: HistoryStore, seed: int) -> None:
+def test_the_report_is_the_definition_and_any_intervals_add_up(history: HistoryStore, seed: int) -> None:
     rng, facts = Random(seed), list[AnyFact]()
     made: list[tuple[float, str, str, str, float]] = []
     for number in range(220):
@@ -127,7 +115,7 @@ def test_the_report_is_the_definition_and_any_intervals_add_up(store: HistorySto
         agent, queue, wait = rng.choice(("amy", "bob", "")), rng.choice(("support", "sales")), rng.random() * 900
         facts += called(f"c{number}", at, who, agent, queue, wait=wait)
         made.append((at, who, agent, queue, at + wait))
-    tell(store, facts)
+    tell(history, facts)
     answered, repeats = Counter[tuple[str, str]](), Counter[tuple[str, str]]()
     for at, who, agent, queue, talked_at in made:
         if agent and at < MORNING + DAY:
@@ -135,8 +123,8 @@ def test_the_report_is_the_definition_and_any_intervals_add_up(store: HistorySto
             again = (b for b, one, _, of, _ in made if one == who and of == queue)
             repeats[queue, agent] += any(talked_at <= later <= talked_at + DAY for later in again)
     assert +repeats
-    assert {key: (one[0], one[1]) for key, one in figures(store).items()} == {
+    assert {key: (one[0], one[1]) for key, one in figures(history).items()} == {
         key: (answered[key], repeats[key]) for key in answered
     }
-    engine = store.database.engine
+    engine = history.database.engine
     adds_up(lambda query: repeats_report(engine, query))

@@ -3,31 +3,19 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import closing
-from pathlib import Path
 from random import Random
 
 import pytest
 
-from callbridge.adapters.history import HistoryStore, People
+from callbridge.adapters.history import HistoryStore
 from callbridge.adapters.reports.surveys import surveys_report, wilson
 from callbridge.adapters.reports.terms import ReportTerms
 from callbridge.core.model.facts import AnyFact, SurveyAnswered, SurveyEnded, SurveyMissed, TalkBegan, VoicemailLeft
 from tests.examples import seeds
 
-from .postgres import new_database
 from .told import DAY, MORNING, adds_up, arrival, asked, read, tell
 
 TERMS = ReportTerms(scales={("service", "friendly"): (1, 2, 3, 4, 5), ("service", "solved"): ()})
-
-
-@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.slow)])
-def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[HistoryStore]:
-    url = f"sqlite:///{tmp_path}/history.db" if request.param == "sqlite" else new_database()
-    with closing(HistoryStore(url, People())) as made:
-        made.open()
-        yield made
 
 
 def survey(
@@ -53,15 +41,15 @@ def survey(
     return [*facts, end]
 
 
-def test_who_was_asked_and_what_was_answered(store: HistoryStore) -> None:
+def test_who_was_asked_and_what_was_answered(history: HistoryStore) -> None:
     at = MORNING + 100
     results = ("refused", "no_answer", "skipped", "missed", "missed")
     facts = [fact for number, result in enumerate(results) for fact in survey(f"x{number}", at, result)]
     for number, key in enumerate("5544321"):
         facts += survey(f"y{number}", at, "complete", f"friendly={key}", "solved=1", comment=number < 2)
     facts += survey("z", at, "partial", "friendly=1")
-    tell(store, facts)
-    rows = {row["question"]: row for row in read(surveys_report(store.database.engine, asked(terms=TERMS)))}
+    tell(history, facts)
+    rows = {row["question"]: row for row in read(surveys_report(history.database.engine, asked(terms=TERMS)))}
     whole = {
         name: rows[""][name] for name in ("asked", "responded", "hung_up_first", "refused", "no_answer", "skipped", "comments")
     }
@@ -75,37 +63,37 @@ def test_who_was_asked_and_what_was_answered(store: HistoryStore) -> None:
     assert (solved["answers"], solved["mean_score"], solved["csat"], solved["distribution"]) == (7, None, None, "1: 7")
 
 
-def test_a_question_whose_scale_is_not_known_is_counted_and_named(store: HistoryStore) -> None:
-    tell(store, survey("a", MORNING, "complete", "friendly=5", "quick=2"))
-    report = surveys_report(store.database.engine, asked(terms=TERMS))
+def test_a_question_whose_scale_is_not_known_is_counted_and_named(history: HistoryStore) -> None:
+    tell(history, survey("a", MORNING, "complete", "friendly=5", "quick=2"))
+    report = surveys_report(history.database.engine, asked(terms=TERMS))
     assert report.notes[1] == "No longer configured, so without a mean, CSAT and DSAT: quick (service)"
-    without = surveys_report(store.database.engine, asked())
+    without = surveys_report(history.database.engine, asked())
     assert {row["question"]: (row["answers"], row["csat"]) for row in read(without) if row["question"]} == {
         "friendly": (1, None),
         "quick": (1, None),
     }
 
 
-def test_nobody_asked_is_no_response_rate_and_a_message_before_the_talk_no_comment(store: HistoryStore) -> None:
+def test_nobody_asked_is_no_response_rate_and_a_message_before_the_talk_no_comment(history: HistoryStore) -> None:
     at = MORNING
     early = VoicemailLeft(seq=0, at=at + 1, call="a", recording="before.wav", lasted=9.0, number="")
     of_a_queue = VoicemailLeft(seq=0, at=at + 40, call="a", queue="support", recording="queue.wav", lasted=9.0, number="")
-    tell(store, [*survey("a", at, "skipped"), *survey("b", at, "missed", agent="bob"), early, of_a_queue])
-    rows = {row["agent"]: row for row in read(surveys_report(store.database.engine, asked()))}
+    tell(history, [*survey("a", at, "skipped"), *survey("b", at, "missed", agent="bob"), early, of_a_queue])
+    rows = {row["agent"]: row for row in read(surveys_report(history.database.engine, asked()))}
     assert (rows["bob"]["asked"], rows["bob"]["response_rate"]) == (0, None)
     assert (rows["amy"]["skipped"], rows["amy"]["comments"]) == (1, 0)
 
 
-def test_a_survey_counts_where_its_call_arrived(store: HistoryStore) -> None:
+def test_a_survey_counts_where_its_call_arrived(history: HistoryStore) -> None:
     noon = MORNING + DAY / 2
-    tell(store, [*survey("a", noon - 50, "complete", "friendly=5", comment=True)])
-    morning = read(surveys_report(store.database.engine, asked(MORNING, noon, terms=TERMS)))
+    tell(history, [*survey("a", noon - 50, "complete", "friendly=5", comment=True)])
+    morning = read(surveys_report(history.database.engine, asked(MORNING, noon, terms=TERMS)))
     assert [(row["asked"], row["comments"], row["answers"]) for row in morning] == [(1, 1, None), (None, None, 1)]
-    assert read(surveys_report(store.database.engine, asked(noon, noon + DAY, terms=TERMS))) == []
+    assert read(surveys_report(history.database.engine, asked(noon, noon + DAY, terms=TERMS))) == []
 
 
 @pytest.mark.parametrize("seed", seeds(3, fast=0))
-def test_the_sums_over_intervals_are_those_of_the_day(store: HistoryStore, seed: int) -> None:
+def test_the_sums_over_intervals_are_those_of_the_day(history: HistoryStore, seed: int) -> None:
     rng, facts, results = Random(seed), list[AnyFact](), Counter[str]()
     for number in range(150):
         result = rng.choice(("complete", "partial", "refused", "no_answer", "skipped", "missed"))
@@ -115,8 +103,8 @@ def test_the_sums_over_intervals_are_those_of_the_day(store: HistoryStore, seed:
         more = {"agent": rng.choice(("amy", "bob")), "queue": rng.choice(("support", "sales"))}
         comment = bool(given) and rng.random() < 0.5
         facts += survey(f"c{number}", MORNING + rng.random() * DAY, result, *given, comment=comment, **more)
-    tell(store, facts)
-    engine = store.database.engine
+    tell(history, facts)
+    engine = history.database.engine
     adds_up(lambda query: surveys_report(engine, query))
     rows = read(surveys_report(engine, asked(terms=TERMS)))
     assert sum(row["responded"] or 0 for row in rows) == results["complete"] + results["partial"]

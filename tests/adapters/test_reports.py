@@ -5,11 +5,8 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import closing
 from dataclasses import fields
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -18,14 +15,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from callbridge.adapters.database import history_tables as tables
-from callbridge.adapters.history import HistoryStore, People
+from callbridge.adapters.history import HistoryStore
 from callbridge.adapters.reports.agents import ClippedFigures, report_agents
 from callbridge.adapters.reports.intervals import BadPeriod, By, Interval, intervals, moment_of
 from callbridge.adapters.reports.queues import CohortFigures, report_queues
 from tests.examples import seeds
 
 from .days import facts_of, rows
-from .postgres import new_database
 
 LONDON, BERLIN, SHANGHAI = ZoneInfo("Europe/London"), ZoneInfo("Europe/Berlin"), ZoneInfo("Asia/Shanghai")
 ZONES = ("Europe/London", "Europe/Berlin", "Asia/Shanghai", "Asia/Kathmandu", "Australia/Lord_Howe", "America/St_Johns")
@@ -92,21 +88,13 @@ def test_a_period_that_ends_before_it_begins_and_one_of_too_many_intervals_are_s
 # -- figures ----------------------------------------------------------------------------------------------------------
 
 
-@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.slow)])
-def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[HistoryStore]:
-    url = f"sqlite:///{tmp_path}/history.db" if request.param == "sqlite" else new_database()
-    with closing(HistoryStore(url, People())) as made:
-        made.open()
-        yield made
-
-
-def spread(store: HistoryStore, seed: int) -> tuple[float, float]:
+def spread(history: HistoryStore, seed: int) -> tuple[float, float]:
     """A day of the simulator, pulled apart to eleven hours around the end of a month; its begin and end."""
     facts = facts_of(seed)
-    store.write(facts, 0.0)
+    history.write(facts, 0.0)
     first, last = facts[0].at, facts[-1].at
     origin, stretch = datetime(2026, 10, 31, 17, 3, tzinfo=UTC).timestamp(), 11 * 3600 / (last - first)
-    with store.database.engine.begin() as link:
+    with history.database.engine.begin() as link:
         for table in tables.HISTORY_TABLES:
             moments = [column for column in table.c if column.name.endswith("_at") or column.name == "at"]
             if moments:
@@ -124,13 +112,13 @@ def total(found: dict[tuple[str, str], CohortFigures]) -> dict[str, Counter[str]
 
 
 @pytest.mark.parametrize("seed", seeds(3, fast=0))
-def test_a_report_of_queues_is_what_the_rows_say(store: HistoryStore, seed: int) -> None:
-    begin, end = spread(store, seed)
+def test_a_report_of_queues_is_what_the_rows_say(history: HistoryStore, seed: int) -> None:
+    begin, end = spread(history, seed)
     for by in FINE:
         pieces = intervals(begin, end + 1, by, BERLIN)
-        found = report_queues(store.database.engine, pieces)
+        found = report_queues(history.database.engine, pieces)
         expected: Counter[tuple[str, str, str]] = Counter()
-        for visit in rows(store, tables.visits):
+        for visit in rows(history, tables.visits):
             piece = _piece(pieces, visit["began_at"])
             expected[piece.label, visit["queue"], visit["outcome"] or "waiting"] += 1
             expected[piece.label, visit["queue"], "offered"] += 1
@@ -145,9 +133,9 @@ def test_a_report_of_queues_is_what_the_rows_say(store: HistoryStore, seed: int)
 
 @pytest.mark.parametrize("seed", seeds(3, fast=0))
 @pytest.mark.parametrize("of", ["queue", "tier", "entry"])
-def test_the_sum_over_any_intervals_is_that_of_the_whole(store: HistoryStore, seed: int, of: Any) -> None:
-    begin, end = spread(store, seed)
-    whole = total(report_queues(store.database.engine, intervals(begin, end + 1, By.WHOLE, LONDON), of))
+def test_the_sum_over_any_intervals_is_that_of_the_whole(history: HistoryStore, seed: int, of: Any) -> None:
+    begin, end = spread(history, seed)
+    whole = total(report_queues(history.database.engine, intervals(begin, end + 1, By.WHOLE, LONDON), of))
     assert sum(sums["offered"] for sums in whole.values()) > 0
     for by, zone in (
         (By.QUARTER_HOUR, BERLIN),
@@ -156,18 +144,18 @@ def test_the_sum_over_any_intervals_is_that_of_the_whole(store: HistoryStore, se
         (By.HOUR_OF_DAY, BERLIN),
         (By.WEEKDAY, BERLIN),
     ):
-        found = total(report_queues(store.database.engine, intervals(begin, end + 1, by, zone), of))
+        found = total(report_queues(history.database.engine, intervals(begin, end + 1, by, zone), of))
         assert {name: {key: pytest.approx(value, abs=50) for key, value in sums.items()} for name, sums in whole.items()} == found
 
 
 @pytest.mark.parametrize("seed", seeds(3, fast=0))
-def test_an_agents_seconds_are_cut_at_the_borders_and_sum_to_the_time_logged_in(store: HistoryStore, seed: int) -> None:
-    begin, end = spread(store, seed)
+def test_an_agents_seconds_are_cut_at_the_borders_and_sum_to_the_time_logged_in(history: HistoryStore, seed: int) -> None:
+    begin, end = spread(history, seed)
     now = end + 1
     pieces = intervals(begin, now, By.HOUR, BERLIN)
-    found = report_agents(store.database.engine, pieces, now)
+    found = report_agents(history.database.engine, pieces, now)
     logged_in: Counter[str] = Counter()
-    for row in rows(store, tables.agent_states):
+    for row in rows(history, tables.agent_states):
         if row["state"] != "logged_out":
             logged_in[row["agent"]] += round(1000 * ((row["ended_at"] or now) - row["began_at"]))
     assert logged_in
@@ -177,7 +165,7 @@ def test_an_agents_seconds_are_cut_at_the_borders_and_sum_to_the_time_logged_in(
         assert one.staffed <= 3600.001
         assert one.occupancy is None or 0.0 <= one.occupancy <= 1.0
     assert {agent: pytest.approx(value, abs=100) for agent, value in logged_in.items()} == +sums
-    talks = [row for row in rows(store, tables.segments) if row["agent"] and row["ended_by"] != "short"]
+    talks = [row for row in rows(history, tables.segments) if row["agent"] and row["ended_by"] != "short"]
     assert sum(one.handled for one in found.values()) == len(talks)
 
 
@@ -191,16 +179,16 @@ def _piece(pieces: list[Interval], at: float) -> Interval:
     return found
 
 
-def test_a_talk_that_goes_on_is_counted_and_not_part_of_the_average(store: HistoryStore) -> None:
+def test_a_talk_that_goes_on_is_counted_and_not_part_of_the_average(history: HistoryStore) -> None:
     over: dict[str, Any] = {"talked": 38.0, "hold": 0.0, "wrap_up": 8.0}
-    with store.database.engine.begin() as link:
+    with history.database.engine.begin() as link:
         for number, times in enumerate((over, over | {"talked": None, "wrap_up": None})):
             call, at = f"c{number}", 100.0 + number
             link.execute(tables.calls.insert().values(call=call, arrived_at=at, direction="in"))
             said = {"segment": number, "call": call, "visit": None, "agent": "ann", "queue": "support", "kind": "talk"}
             link.execute(tables.segments.insert().values(**said, began_at=at, **times))
     pieces = intervals(0, 1000, By.WHOLE, LONDON)
-    (agent,) = report_agents(store.database.engine, pieces, 200.0).values()
-    (queue,) = report_queues(store.database.engine, pieces).values()
+    (agent,) = report_agents(history.database.engine, pieces, 200.0).values()
+    (queue,) = report_queues(history.database.engine, pieces).values()
     assert (agent.handled, agent.aht) == (2, 46.0)
     assert (queue.segments, queue.aht) == (2, 46.0)

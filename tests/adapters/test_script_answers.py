@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import closing
-from pathlib import Path
-
 import pytest
 from sqlalchemy import select
 
@@ -15,18 +11,9 @@ from callbridge.adapters.history.persons import PersonRows
 from callbridge.adapters.views.timelines import Timelines
 from callbridge.core.model.facts import ScriptAnswered
 
-from .postgres import new_database
 from .told import MORNING, arrival, tell
 
 NUMBER = "+442079460001"
-
-
-@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.slow)])
-def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[HistoryStore]:
-    url = f"sqlite:///{tmp_path}/history.db" if request.param == "sqlite" else new_database()
-    with closing(HistoryStore(url, People())) as made:
-        made.open()
-        yield made
 
 
 def answered(field: str, answer: str, at: float = MORNING) -> ScriptAnswered:
@@ -34,27 +21,27 @@ def answered(field: str, answer: str, at: float = MORNING) -> ScriptAnswered:
     return ScriptAnswered(seq=0, at=at, field=field, answer=answer, **about)
 
 
-def kept(store: HistoryStore) -> dict[str, tuple[str, str, float]]:
+def kept(history: HistoryStore) -> dict[str, tuple[str, str, float]]:
     own = script_answers.c
-    with store.database.engine.connect() as link:
+    with history.database.engine.connect() as link:
         return {
             row.field: (row.agent, row.answer, row.at) for row in link.execute(select(own.field, own.agent, own.answer, own.at))
         }
 
 
-def test_the_history_has_the_last_answer_of_each_field(store: HistoryStore) -> None:
+def test_the_history_has_the_last_answer_of_each_field(history: HistoryStore) -> None:
     facts = [answered("period", "monthly"), answered("note", "x", MORNING + 1), answered("period", "yearly", MORNING + 2)]
-    tell(store, [arrival("c1", MORNING, number=NUMBER), *facts, answered("note", "", MORNING + 3)])
-    assert kept(store) == {"period": ("amy", "yearly", MORNING + 2), "note": ("amy", "", MORNING + 3)}
+    tell(history, [arrival("c1", MORNING, number=NUMBER), *facts, answered("note", "", MORNING + 3)])
+    assert kept(history) == {"period": ("amy", "yearly", MORNING + 2), "note": ("amy", "", MORNING + 3)}
 
 
-def test_erasing_the_person_empties_the_answers(store: HistoryStore) -> None:
-    tell(store, [arrival("c1", MORNING, number=NUMBER), answered("note", "Ann, of Leeds")])
-    person = PersonRows(store.database.engine, People(), NUMBER)
+def test_erasing_the_person_empties_the_answers(history: HistoryStore) -> None:
+    tell(history, [arrival("c1", MORNING, number=NUMBER), answered("note", "Ann, of Leeds")])
+    person = PersonRows(history.database.engine, People(), NUMBER)
     assert [row["answer"] for row in person.export()["script_answers"]] == ["Ann, of Leeds"]
     (place,) = [one for one in person.erase("ops", MORNING + 60).places if one.place == "script_answers"]
     assert (place.found, place.erased) == (1, 1)
-    assert kept(store)["note"][1] == ""
+    assert kept(history)["note"][1] == ""
 
 
 @pytest.mark.parametrize(
