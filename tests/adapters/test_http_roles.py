@@ -419,6 +419,14 @@ async def test_a_callback_has_the_tier_of_the_number_however_it_is_written(clien
     assert (await odd.json())["faults"] == [{"field": "number", "problem": "expected a phone number such as +442079460000"}]
 
 
+@pytest.mark.parametrize("phone", ["1013", "PJSIP 1013", "sip:1013@pbx.example"])
+async def test_what_is_no_phone_is_refused_with_an_example_of_one(desk: ToyDesk, client: Client, phone: str) -> None:
+    call = desk.made.agents["a0"].call
+    answer = await client.post(f"/api/calls/{call}/listen", json={"phone": phone}, headers=bearer(TokenRole.SUPERVISOR))
+    expected = "expected a phone such as PJSIP/1001, or with several PBXs pbx2/PJSIP/1001"
+    assert (answer.status, (await answer.json())["faults"]) == (400, [{"field": "phone", "problem": expected}])
+
+
 @pytest.mark.parametrize("number", ["030123456.0", "030123457,0", "4.93012E+11", "49,301,234,567", 49301234567.0])
 async def test_a_number_of_a_spreadsheet_is_refused_by_name(desk: ToyDesk, client: Client, number: str | float) -> None:
     call = next(iter(desk.made.calls))

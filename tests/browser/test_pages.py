@@ -365,6 +365,31 @@ async def test_a_supervisor_acts_on_callers_agents_calls_and_callbacks(opened: O
     ]
 
 
+async def test_the_phone_of_a_supervisor_is_remembered_and_a_wrong_one_refused_in_plain_words(
+    opened: Open, server: StandIn
+) -> None:
+    page = await shown(opened, server, "supervisor")
+    dialog, field = page.get_by_role("dialog"), page.get_by_label("At this phone")
+    listen = page.get_by_role("row", name=re.compile("460101")).get_by_role("button", name="Listen")
+    fault = {"field": "phone", "problem": "expected a phone such as PJSIP/1001"}
+    server.answers["calls/cb-call-1/listen"] = (400, {"detail": "the request body is invalid", "faults": [fault]})
+    await listen.click()
+    await expect(field).to_have_value("")
+    await expect(field).to_have_attribute("placeholder", "such as PJSIP/1001")
+    await field.fill("1013")
+    await page.keyboard.press("Enter")
+    await expect(dialog.get_by_role("alert")).to_have_text("phone: expected a phone such as PJSIP/1001")
+    del server.answers["calls/cb-call-1/listen"]
+    await field.fill("PJSIP/1013 ")
+    await page.keyboard.press("Enter")
+    await expect(dialog).to_have_count(0)
+    await page.reload()
+    await listen.click()
+    await expect(field).to_have_value("PJSIP/1013")
+    bodies = await until_asked(server, "calls/cb-call-1/listen", "calls/cb-call-1/listen")
+    assert bodies == [{"phone": "1013"}, {"phone": "PJSIP/1013"}]
+
+
 async def test_a_new_callback_is_for_a_queue_that_offers_them_and_a_refusal_is_shown(opened: Open, server: StandIn) -> None:
     server.answers["callbacks"] = (409, {"detail": "the time has passed: choose a later one"})
     page = await shown(opened, server, "supervisor")

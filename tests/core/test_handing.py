@@ -943,7 +943,7 @@ def test_only_agents_phones_and_allowed_ones_are_used(phone: str) -> None:
     rules = replace(story.world.plan.phones, allowed=("PJSIP/20??", "SIP/lobby"))
     story.world.plan = replace(story.world.plan, phones=rules)
     before = story.world.agents["cid"].phone
-    refusal = f"{phone} is no agent's phone and not listed in phones.allowed"
+    refusal = f"{phone} may not be used: it is no agent's phone, and phones.allowed in the configuration does not list it"
     for by in ("local", ""):
         story.ask("cid", AgentRequest.LOGIN, phone=phone, by=by)
         assert (story.fact(RequestRefused).reason, story.world.agents["cid"].phone) == (refusal, before)

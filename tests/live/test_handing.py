@@ -255,7 +255,7 @@ async def test_only_agents_phones_and_allowed_ones_are_used(house: House, pbx: P
     bridge = await house.open(three_desks() | {"phones": {"allowed": ["PJSIP/20*"]}})
     async with talking(pbx, bridge) as (_, caller):
         for phone in ("PJSIP/1005", "SIP/203.0.113.9", "IAX2/host.example"):
-            refusal = f"{phone} is no agent's phone and not listed in phones.allowed"
+            refusal = f"{phone} may not be used: it is no agent's phone, and phones.allowed in the configuration does not list it"
             with pytest.raises(ApiError, match=refusal):
                 await bridge.ask("1007", "login", phone=phone)
             with pytest.raises(ApiError, match=refusal):
@@ -266,7 +266,8 @@ async def test_only_agents_phones_and_allowed_ones_are_used(house: House, pbx: P
     async with Callers(pbx, [Call(dialled="*111007", number="1005")], host=PHONES_HOST) as callers:
         await callers.wait(30)
     refused = await bridge.until("request_refused", agent="1007", request="login")
-    assert refused["reason"] == "PJSIP/1005 is no agent's phone and not listed in phones.allowed"
+    reason = "PJSIP/1005 may not be used: it is no agent's phone, and phones.allowed in the configuration does not list it"
+    assert refused["reason"] == reason
 
 
 async def test_supervision_ends_with_the_talk_and_taking_over_goes_on(house: House, pbx: Pbx) -> None:

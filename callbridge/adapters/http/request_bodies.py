@@ -229,7 +229,7 @@ def _invalid(error: ValidationError) -> NoReturn:
 
 _FORMS = {
     "number": "expected a phone number such as +442079460000",
-    "phone": "expected an endpoint such as PJSIP/1001, or of one of several PBXs pbx2/PJSIP/1001",
+    "phone": "expected a phone such as PJSIP/1001, or with several PBXs pbx2/PJSIP/1001",
     "to": "expected a target such as queue:support, agent:1001 or number:+493012345, as far as it makes sense here",
 }
 """A readable description of the expected value, in place of the regular expression."""

@@ -24,7 +24,7 @@ def refusal(world: World, phone: str) -> str:
         return ""
     if any(fnmatchcase(endpoint, pattern) for pattern in world.plan.phones.allowed):
         return ""
-    return f"{phone} is no agent's phone and not listed in phones.allowed"
+    return f"{phone} may not be used: it is no agent's phone, and phones.allowed in the configuration does not list it"
 
 
 def named_refusal(world: World, phone: str) -> str:

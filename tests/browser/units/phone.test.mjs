@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import test from "node:test";
-import { answersItself } from "../../../callbridge/web/src/pure/phone.js";
+import { answersItself, ownPhone } from "../../../callbridge/web/src/pure/phone.js";
 import { between, gradeOf, mosOf, sampleOf, totals } from "../../../callbridge/web/src/pure/quality.js";
 
 const asked = (headers) => answersItself((name) => headers[name]);
@@ -50,4 +50,13 @@ test("a conversation is the sum of its parts", () => {
 
 test("a browser that says nothing is no fault", () => {
   assert.deepEqual(sampleOf(new Map()), { received: 0, lost: 0, jitter: null, delay: 0, rtt: null, lostThere: null, codec: "" });
+});
+
+test("a supervisor joins calls at the phone that was chosen last, else at the own one", () => {
+  const agents = { 1001: { phone: "PJSIP/1001" } };
+  assert.equal(ownPhone({ phone: "PJSIP/boss", agent: "1001" }, agents, "PJSIP/1013"), "PJSIP/1013");
+  assert.equal(ownPhone({ phone: "PJSIP/boss", agent: "1001" }, agents, null), "PJSIP/boss");
+  assert.equal(ownPhone({ phone: null, agent: "1001" }, agents, null), "PJSIP/1001");
+  assert.equal(ownPhone({ phone: null, agent: null }, agents, null), "");
+  assert.equal(ownPhone({ phone: null, agent: "1002" }, undefined, null), "");
 });

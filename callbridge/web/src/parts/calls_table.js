@@ -3,23 +3,27 @@
 import { useState } from "preact/hooks";
 import { post, segment } from "../net/api.js";
 import { numberOf } from "../pure/format.js";
+import { ownPhone } from "../pure/phone.js";
 import { may } from "../pure/routes.js";
 import { rowsOf } from "../pure/views.js";
 import { ActDialog } from "./dialog.js";
 import { html } from "./html.js";
 import { keep } from "./keep.js";
+import { keepChoice, kept } from "./kept.js";
 import { Empty } from "./marks.js";
 import { attempt } from "./notices.js";
 import { useText } from "./preferences.js";
 import { Since } from "./time.js";
 
 const MOST = 100;
+/** People who share a browser do not share a phone. */
+const keyOf = (session) => `callbridge.supervision_phone.${session.user}`;
 const AT_PHONE = ["listen", "whisper", "barge", "take-over"];
 
 export function CallsTable({ known, session, queue, explain }) {
   const t = useText();
   const [asked, setAsked] = useState(null);
-  const [phone, setPhone] = useState(session.phone || "");
+  const [chosen, setChosen] = useState(kept(keyOf(session)));
   const rows = rowsOf(known, "calls", "arrived_at").filter((row) => row.state !== "waiting" && (!queue || row.queue === queue));
   return html`<section class="card" aria-label=${t("calls")}>
     <h2>${t("calls")} <small>${rows.length}</small></h2>
@@ -36,11 +40,14 @@ export function CallsTable({ known, session, queue, explain }) {
     ${asked &&
     html`<${ActDialog} title=${`${t(`act.${asked.verb}`)} – ${numberOf(asked.row, t("withheld"))}`} verb=${t(`act.${asked.verb}`)}
       close=${() => setAsked(null)}
-      send=${(form) => {
-        setPhone(form.phone);
-        return post(`/api/calls/${segment(asked.row.id)}/${asked.verb}`, form);
+      send=${async (form) => {
+        const phone = form.phone.trim();
+        await post(`/api/calls/${segment(asked.row.id)}/${asked.verb}`, { phone });
+        setChosen(phone);
+        keepChoice(keyOf(session), phone);
       }}>
-      <label>${t("act.at_phone")}<input name="phone" value=${phone} placeholder="PJSIP/1001" maxlength="80" required /></label>
+      <label>${t("act.at_phone")}<input name="phone" defaultValue=${ownPhone(session, known.parts.agents, chosen)} maxlength="145" required
+        placeholder=${t("act.at_phone.example", { phone: "PJSIP/1001" })} /></label>
     <//>`}
   </section>`;
 }

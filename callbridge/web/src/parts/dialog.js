@@ -55,5 +55,6 @@ export function problemText(t, problem) {
   if (problem.status === 401) return t("problem.signed_out");
   if (problem.status === undefined) return String(problem.message || problem);
   const faults = (problem.body?.faults || []).map((one) => (one.field ? `${one.field}: ${one.problem}` : String(one)));
-  return [problem.message || t("problem.refused"), ...faults].join(" · ");
+  const invalid = problem.status === 400 && faults.length > 0; // then each fault says more than the message
+  return [...(invalid ? [] : [problem.message || t("problem.refused")]), ...faults].join(" · ");
 }

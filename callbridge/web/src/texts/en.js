@@ -2,6 +2,7 @@
 
 export default {
   "act.at_phone": "At this phone",
+  "act.at_phone.example": "such as {phone}",
   "act.barge": "Barge in",
   "act.complete": "Complete transfer",
   "act.conference": "Conference",

@@ -2,6 +2,7 @@
 
 export default {
   "act.at_phone": "使用的话机",
+  "act.at_phone.example": "例如 {phone}",
   "act.barge": "强插",
   "act.complete": "完成转接",
   "act.conference": "三方通话",
