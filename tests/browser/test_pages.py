@@ -269,6 +269,46 @@ async def test_a_disposition_of_the_list_with_the_next_call(opened: Open, server
     assert body == {"code": "later", "call_back_at": 1_799_055_000, "own": True}
 
 
+async def test_the_list_of_shortcuts_has_only_those_that_do_something_now(opened: Open, server: StandIn) -> None:
+    page = await shown(opened, server, "agent")
+    listed, now = page.locator(".shortcuts dt"), server.now
+    call_keys = [f"Alt + {letter}" for letter in "RNTCHPSO"] + ["Ctrl + Enter", "Alt + I"]
+    await page.get_by_text("Keyboard shortcuts").click()
+    await expect(listed).to_have_text(call_keys)
+    for width in (1280, 900, 360):
+        await page.set_viewport_size({"width": width, "height": 900})
+        one_line = "all => all.every(one => one.firstElementChild.offsetTop === one.lastElementChild.offsetTop)"
+        assert await listed.evaluate_all(one_line), width
+    wrap_up = agent("Maria Lopez", now, "wrap_up", id="1001", queue="support")
+    server.change({"me": {"me": own_part(now, wrap_up, server.parts["calls"]["cb-call-1"])}})
+    await expect(listed).to_have_text(["Alt + R", "Alt + N", "Alt + W", "Alt + O", "Ctrl + Enter", "Alt + I"])
+    server.change({"me": {"me": own_part(now, agent("Maria Lopez", now, "ready", id="1001"), None)}})
+    await expect(listed).to_have_text(["Alt + N"])
+    server.change({"me": {"me": own_part(now, agent("Maria Lopez", now, "logged_out", id="1001"), None)}})
+    await expect(listed).to_have_text(["Alt + R"])
+    for key in "NWTIO":
+        await page.keyboard.press(f"Alt+Key{key}")
+    await page.keyboard.press("Alt+KeyR")
+    await until_asked(server, "agents/1001/login")
+
+
+async def test_a_dialog_stops_the_shortcuts_and_ends_with_its_call(opened: Open, server: StandIn) -> None:
+    page = await shown(opened, server, "agent")
+    now, ready = server.now, agent("Maria Lopez", server.now, "ready", id="1001")
+    for key in ("Alt+KeyT", "Alt+KeyI"):
+        talks = server.parts["me"]["me"]
+        await page.keyboard.press(key)
+        await expect(page.get_by_role("dialog")).to_be_visible()
+        await page.keyboard.press("Alt+KeyH")
+        server.change({"me": {"me": own_part(now, ready, None)}})
+        await expect(page.get_by_role("dialog")).to_have_count(0)
+        server.change({"me": {"me": talks}})
+        await expect(page.get_by_role("button", name="Transfer")).to_be_visible()
+        await expect(page.get_by_role("dialog")).to_have_count(0)
+    await page.keyboard.press("Alt+KeyH")
+    await until_asked(server, "calls/cb-call-1/hold")
+
+
 async def test_an_agents_states_with_reasons_and_a_refusal_in_the_servers_words(opened: Open, server: StandIn) -> None:
     page = await shown(opened, server, "agent")
     server.answers["agents/1001/logout"] = (409, {"detail": "not while a call is being transferred"})

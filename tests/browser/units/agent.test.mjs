@@ -3,6 +3,7 @@ import { test } from "node:test";
 import { actsOf, mineOf, newCall, targetsFor } from "../../../callbridge/web/src/pure/agent.js";
 import { matches, numberTarget } from "../../../callbridge/web/src/pure/format.js";
 import { homeOf, pageOf } from "../../../callbridge/web/src/pure/routes.js";
+import { pressed, SHORTCUTS } from "../../../callbridge/web/src/pure/shortcuts.js";
 import { pauseBefore, SILENCE, silent } from "../../../callbridge/web/src/pure/staleness.js";
 import { figuresOf, layoutOf, totalsOf } from "../../../callbridge/web/src/pure/wall.js";
 
@@ -51,6 +52,18 @@ test("transfer targets: queues, agents who are ready first, never oneself, and l
   const labels = (search) => targetsFor(ben, "me", search, matches, numberTarget).map((one) => one.label);
   assert.deepEqual(labels("1003"), ["Ben Carter (1003)", "1003"]); // Enter takes the first
   assert.deepEqual(labels("1004"), ["1004", "1004"]);
+});
+
+test("a shortcut is its keys and no others, on every layout", () => {
+  const NONE = { altKey: false, ctrlKey: false, metaKey: false, shiftKey: false };
+  const alt = (code, more = {}) => pressed({ ...NONE, altKey: true, code, ...more });
+  assert.deepEqual([alt("KeyN"), alt("KeyO"), alt("Enter"), alt("KeyZ"), alt("KeyEnter")], ["not_ready", "note", "", "", ""]);
+  assert.deepEqual(["ctrlKey", "metaKey", "shiftKey"].map((held) => alt("KeyN", { [held]: true })), ["", "", ""]); // AltGr is both
+  const control = ["Enter", "NumpadEnter", "KeyN"].map((code) => pressed({ ...NONE, ctrlKey: true, code }));
+  assert.deepEqual(control, ["save_note", "save_note", ""]);
+  assert.equal(pressed({ ...NONE, code: "KeyN" }), "");
+  const keys = Object.values(SHORTCUTS).map((one) => one.join());
+  assert.equal(new Set(keys).size, keys.length);
 });
 
 test("addresses name pages, and a broken one none", () => {

@@ -28,7 +28,6 @@ export function AgentPage({ session, expired }) {
   const { known, status, code } = useViews(`/api/views?parts=${parts}`, (refused) => refused === 401 && expired());
   const { agent, call, after, codes, can } = mineOf(known, session.agent);
   const pending = useRef(null);
-  const [asking, setAsking] = useState("");
   useRinging(agent, call);
   const phone = usePhone(session.phone);
   useQuality(phone, agent?.state === "talking" ? agent.call : "");
@@ -44,10 +43,10 @@ export function AgentPage({ session, expired }) {
   return html`<div class="agent-page">
     <h1 class="unseen">${t("page.agent")}</h1>
     <${StaleBanner} status=${status} code=${code} />
-    <${StateBar} agent=${agent} reasons=${session.reasons || []} ask=${ask} shortcuts=${!asking} />
+    <${StateBar} agent=${agent} reasons=${session.reasons || []} ask=${ask} />
     <div class=${session.phone ? "beside" : ""}>
       ${session.phone && html`<${PhonePanel} phone=${phone} />`}
-      <${CallCard} call=${call} after=${after} codes=${codes} can=${can} pending=${pending} agent=${agent} known=${known} asking=${asking} setAsking=${setAsking} />
+      <${CallCard} key=${(call || after)?.id} call=${call} after=${after} codes=${codes} can=${can} pending=${pending} agent=${agent} known=${known} />
     </div>
     <${Script} agent=${agent} call=${call?.script ? call.id : ""} />
     <div class="columns">
@@ -71,16 +70,15 @@ function useRinging(agent, call) {
   });
 }
 
-function StateBar({ agent, reasons, ask, shortcuts }) {
+function StateBar({ agent, reasons, ask }) {
   const t = useText();
   const reason = useRef(null);
   const out = agent.state === "logged_out";
-  const acts = {
-    KeyR: () => ask(out ? "login" : "ready"),
-    KeyN: () => reason.current?.focus(),
-    KeyW: () => agent.state === "wrap_up" && ask("end-wrap-up"),
-  };
-  useShortcuts(shortcuts ? acts : {});
+  useShortcuts({
+    ready: agent.state !== "ready" && (() => ask(out ? "login" : "ready")),
+    not_ready: !out && (() => reason.current?.focus()),
+    end_wrap_up: agent.state === "wrap_up" && (() => ask("end-wrap-up")),
+  });
   return html`<section class="card statebar" aria-label=${t("agent.state")}>
     <div class="now">
       <${State} state=${agent.state} reason=${agent.reason} />

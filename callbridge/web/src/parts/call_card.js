@@ -18,32 +18,32 @@ import { useShortcuts } from "./shortcuts.js";
 import { Since } from "./time.js";
 
 /** `after`: the call just ended, in wrap-up; `codes` and `can`: what the server offers for it. */
-export function CallCard({ call, after, codes, can, agent, known, asking, setAsking, pending }) {
+export function CallCard({ call, after, codes, can, agent, known, pending }) {
   const t = useText();
   const field = useRef(null);
+  const [asking, setAsking] = useState("");
   const [coding, setCoding] = useState(false);
   const acts = actsOf(call, agent, can);
   const shown = call || after;
   const ask = (verb, body) => attempt(() => post(`/api/calls/${segment(call.id)}/${verb}`, body));
   const act = (verb) => (verb === "transfer" || verb === "consult" ? setAsking(verb) : ask(verb));
-  const on = (...verbs) => () => {
+  const on = (...verbs) => {
     const verb = verbs.find((one) => acts.includes(one));
-    if (verb) act(verb);
+    return verb && (() => act(verb));
   };
-  const keys = {
-    KeyT: on("transfer"),
-    KeyC: on("consult"),
-    KeyG: on("complete"),
-    KeyB: on("return"),
-    KeyM: on("conference"),
-    KeyH: on("hold", "unhold"),
-    KeyP: on("record", "pause-recording", "resume-recording"),
-    KeyS: on("survey"),
-    KeyO: () => field.current?.focus(),
-    KeyI: () => codes.length && setCoding(true),
-  };
-  useShortcuts(asking || coding ? {} : keys);
   const writes = after || (call && call.agent === agent.id && agent.state === "talking");
+  useShortcuts({
+    transfer: on("transfer"),
+    consult: on("consult"),
+    complete: on("complete"),
+    return: on("return"),
+    conference: on("conference"),
+    hold: on("hold", "unhold"),
+    recording: on("record", "pause-recording", "resume-recording"),
+    survey: on("survey"),
+    note: writes && (() => field.current?.focus()),
+    disposition: writes && codes.length > 0 && (() => setCoding(true)),
+  });
   return html`<section class=${`card call ${call ? "live" : ""}`} aria-label=${t("call")}>
     ${!call && html`<${Empty}>${t(agent.state === "wrap_up" ? "agent.wrapping_up" : "agent.no_call")}<//>`}
     ${shown && html`<${CallFacts} call=${shown} />`}
@@ -51,9 +51,9 @@ export function CallCard({ call, after, codes, can, agent, known, asking, setAsk
       ${acts.map((verb) => html`<button type="button" key=${verb} onClick=${() => act(verb)}>${t(`act.${verb}`)}</button>`)}
       ${writes &&
       codes.length > 0 &&
-      html`<${Disposition} key=${shown.id} agent=${agent} call=${shown} codes=${codes} asked=${coding} ask=${setCoding} />`}
+      html`<${Disposition} agent=${agent} call=${shown} codes=${codes} asked=${coding} ask=${setCoding} />`}
     </div>
-    ${writes && html`<${Notes} key=${`notes ${shown.id}`} agent=${agent} pending=${pending} field=${field} />`}
+    ${writes && html`<${Notes} agent=${agent} pending=${pending} field=${field} />`}
     ${asking &&
     call &&
     html`<${TargetDialog} verb=${asking} known=${known} own=${agent.id} close=${() => setAsking("")}

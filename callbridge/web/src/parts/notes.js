@@ -5,6 +5,7 @@ import { post, segment } from "../net/api.js";
 import { problemText } from "./dialog.js";
 import { html } from "./html.js";
 import { useText } from "./preferences.js";
+import { useShortcuts } from "./shortcuts.js";
 import { serverNow } from "./time.js";
 
 const MOST = 2000;
@@ -45,14 +46,14 @@ export function Notes({ agent, pending, field }) {
     return () => clearTimeout(timer);
   }, [agent.state, agent.until]);
 
+  useShortcuts({ save_note: save });
   const submit = (event) => {
     event.preventDefault();
     save();
   };
   return html`<form class="notes" onSubmit=${submit}>
     <label>${t("notes")}
-      <textarea ref=${box} rows="2" maxlength=${MOST}
-        onKeyDown=${(event) => event.key === "Enter" && event.ctrlKey && submit(event)}></textarea></label>
+      <textarea ref=${box} rows="2" maxlength=${MOST}></textarea></label>
     ${problem && html`<p class="problem" role="alert">${problemText(t, problem)}</p>`}
     <div class="row"><button type="submit">${t("notes.save")}</button></div>
     ${saved.length > 0 && html`<ul class="saved" aria-label=${t("notes.saved")}>${saved.map((text, index) => html`<li key=${index}>${text}</li>`)}</ul>`}

@@ -1,31 +1,48 @@
-// Keys of the agent's page: always with Alt, so that no letter typed somewhere does anything.
+// Keyboard shortcuts: each part of a page says which of them do something at present, and only these are listed.
 
 import { useEffect, useRef } from "preact/hooks";
+import { pressed, SHORTCUTS } from "../pure/shortcuts.js";
 import { html } from "./html.js";
 import { useText } from "./preferences.js";
+import { store, useStore } from "./store.js";
 
-export const SHORTCUTS = { KeyR: "ready", KeyN: "not_ready", KeyW: "end_wrap_up", KeyT: "transfer", KeyC: "consult", KeyG: "complete", KeyB: "return", KeyM: "conference", KeyH: "hold", KeyP: "recording", KeyS: "survey", KeyO: "note", KeyI: "disposition" };
+const parts = new Set();
+const offered = store([]);
 
-/** `acts`: what the keys of SHORTCUTS do at present. By place on the keyboard, whatever the layout. */
+const actOf = (name) => [...parts].map((part) => part.current[name]).find(Boolean);
+
+function offer() {
+  const now = Object.keys(SHORTCUTS).filter(actOf);
+  if (now.join() !== offered.get().join()) offered.set(now);
+}
+
+window.addEventListener("keydown", (event) => {
+  if (event.repeat || event.isComposing || document.querySelector("dialog[open]")) return; // behind a dialog nothing is to happen
+  const act = actOf(pressed(event));
+  if (!act) return;
+  event.preventDefault();
+  act();
+});
+
+/** `acts`: what shortcuts do at present, by name; one without an act can do nothing now. */
 export function useShortcuts(acts) {
   const now = useRef(acts);
   now.current = acts;
   useEffect(() => {
-    function press(event) {
-      const act = event.altKey && !event.ctrlKey && !event.metaKey && !event.repeat ? now.current[event.code] : null;
-      if (!act) return;
-      event.preventDefault();
-      act();
-    }
-    window.addEventListener("keydown", press);
-    return () => window.removeEventListener("keydown", press);
+    parts.add(now);
+    return () => {
+      parts.delete(now);
+      offer();
+    };
   }, []);
+  useEffect(offer);
 }
 
 export function ShortcutList() {
   const t = useText();
   return html`<details class="shortcuts"><summary>${t("shortcuts")}</summary>
-    <dl class="pairs">${Object.entries(SHORTCUTS).map(
-      ([key, act]) => html`<div key=${key}><dt><kbd>Alt</kbd> + <kbd>${key.slice(3)}</kbd></dt><dd>${t(`shortcut.${act}`)}</dd></div>`,
+    <dl class="pairs">${useStore(offered).map(
+      (one) => html`<div key=${one}><dt>${SHORTCUTS[one].map((key, index) => html`${index ? " + " : ""}<kbd>${key}</kbd>`)}</dt>
+        <dd>${t(`shortcut.${one}`)}</dd></div>`,
     )}</dl></details>`;
 }

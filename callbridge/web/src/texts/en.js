@@ -428,6 +428,7 @@ export default {
   "shortcut.ready": "ready, or log in",
   "shortcut.recording": "record, pause, resume",
   "shortcut.return": "back to the caller",
+  "shortcut.save_note": "save the note",
   "shortcut.survey": "to the survey",
   "shortcut.transfer": "transfer",
   shortcuts: "Keyboard shortcuts",

@@ -428,6 +428,7 @@ export default {
   "shortcut.ready": "就绪或签入",
   "shortcut.recording": "录音、暂停、继续",
   "shortcut.return": "返回来电者",
+  "shortcut.save_note": "保存备注",
   "shortcut.survey": "转入满意度调查",
   "shortcut.transfer": "转接",
   shortcuts: "键盘快捷键",
