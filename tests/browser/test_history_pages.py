@@ -58,6 +58,7 @@ async def test_a_page_without_its_database_says_so(opened: Open, server: StandIn
 
 async def test_calls_are_searched_turned_over_and_found_again_after_a_look_at_one(opened: Open, server: StandIn) -> None:
     page = await shown(opened, server, "calls")
+    await expect(page.locator("tbody tr")).to_have_count(50)  # the newest, before anybody has asked
     await page.get_by_label("Outcome").select_option("answered")
     await page.get_by_role("button", name="Search").click()
     await expect(page.locator("tbody tr")).to_have_count(50)
@@ -70,6 +71,34 @@ async def test_calls_are_searched_turned_over_and_found_again_after_a_look_at_on
     await expect(page.locator("tbody tr")).to_have_count(10)
     await expect(page.get_by_text("Page 2")).to_be_visible()
     await expect(page.get_by_label("Outcome")).to_have_value("answered")
+
+
+async def test_a_search_is_in_its_address_for_reload_back_and_colleagues(opened: Open, server: StandIn) -> None:
+    page = await shown(opened, server, "calls")
+    number, rows = page.get_by_label("Number"), page.locator("tbody tr")
+    await expect(rows).to_have_count(50)
+    await number.fill("+4420794603")
+    await page.get_by_label("From").fill("2026-11-01")
+    await page.get_by_role("button", name="Search").click()
+    await page.wait_for_url(re.compile(r"/calls\?from=2026-11-01&to=[\d-]+&number=%2B4420794603$"))
+    await page.get_by_role("button", name="Older").click()
+    await expect(rows).to_have_count(10)
+    await number.fill("+442079460307")
+    await page.keyboard.press("Enter")
+    await expect(rows).to_have_count(1)
+    await page.reload()
+    await expect(rows).to_have_count(1)
+    await expect(number).to_have_value("+442079460307")
+    await page.go_back()
+    await expect(rows).to_have_count(10)
+    await expect(page.get_by_text("Page 2")).to_be_visible()
+    await expect(number).to_have_value("+4420794603")
+    await expect(page.get_by_label("From")).to_have_value("2026-11-01")
+    colleague = await opened(page.url)
+    await expect(colleague.locator("tbody tr")).to_have_count(10)
+    await page.get_by_role("link", name="Calls").click()
+    await expect(number).to_have_value("")
+    await expect(rows).to_have_count(50)
 
 
 async def test_a_recording_goes_to_the_moment_of_a_line_and_follows_what_is_heard(opened: Open, server: StandIn) -> None:

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { inRecording, presentOf, searchOf } from "../../../callbridge/web/src/pure/call.js";
+import { addressOf, inRecording, presentOf, searchedBy, searchOf } from "../../../callbridge/web/src/pure/call.js";
 import { bodyOf, choicesOf, missingOf, writtenOf } from "../../../callbridge/web/src/pure/review.js";
 import { columnsOf, MOST_SERIES, periodOf, plotOf, queryOf, valueOf } from "../../../callbridge/web/src/pure/report.js";
 import { localPath, pageOf, pagesOf } from "../../../callbridge/web/src/pure/routes.js";
@@ -49,6 +49,19 @@ test("a plot of many names shows the largest, and says how many it leaves out", 
 test("columns that are named after the site's reasons are times", () => {
   const found = columnsOf({ columns: COLUMNS }, [{ interval: "x", "not_ready: lunch": 60 }]);
   assert.deepEqual(found[1], { name: "not_ready: lunch", kind: "seconds", heading: "lunch", definition: "" });
+});
+
+test("the address of a search says all of it, and a broken one is the usual search", () => {
+  const usual = { from: "2026-11-24", to: "2026-11-30" };
+  const typed = { from: "2026-11-01", to: "2026-11-02", number: "+44 20", queue: "a&b", agent: "", tier: "", outcome: "busy", score: "" };
+  const address = addressOf(typed, 2);
+  assert.equal(address, "/calls?from=2026-11-01&to=2026-11-02&number=%2B44+20&queue=a%26b&outcome=busy&page=3");
+  assert.deepEqual(searchedBy(address.slice("/calls".length), usual), { typed, page: 2 });
+  assert.equal(addressOf({ queue: " " }), "/calls");
+  const empty = Object.fromEntries(Object.keys(typed).map((key) => [key, ""]));
+  for (const broken of ["", "?page=0", "?page=x&colour=red", "?page=1e9", "?page=1.5", "?from="]) {
+    assert.deepEqual(searchedBy(broken, usual), { typed: { ...empty, ...usual }, page: 0 }, broken);
+  }
 });
 
 test("values are read as what they are, and none is a dash", () => {

@@ -1,26 +1,25 @@
 // Calls of the past: searched, and one of them with its recordings and everything that happened.
 
-import { useEffect, useState } from "preact/hooks";
+import { useEffect, useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
 import { get, segment } from "../net/api.js";
 import { problemText } from "../parts/dialog.js";
 import { Explanation } from "../parts/explanation.js";
 import { html } from "../parts/html.js";
 import { Empty } from "../parts/marks.js";
 import { NamesField, useNames } from "../parts/names.js";
-import { go } from "../parts/navigation.js";
+import { go, query } from "../parts/navigation.js";
 import { Player } from "../parts/player.js";
 import { useRegion, useText } from "../parts/preferences.js";
-import { store, useStore } from "../parts/store.js";
-import { audible, keyOf, OUTCOMES, searchOf } from "../pure/call.js";
+import { useStore } from "../parts/store.js";
+import { addressOf, audible, keyOf, MOST_PAGES, OUTCOMES, searchedBy, searchOf } from "../pure/call.js";
 import { clock } from "../pure/format.js";
 import { periodOf, valueOf } from "../pure/report.js";
 
 const SIZE = 50;
-const MOST_PAGES = 200;
 const PATIENCE = 60_000;
 
-/** The last search, kept while a call is looked at. */
-const search = store(null);
+/** The address of the last search, for the way back from a call. */
+let last = "/calls";
 
 export default function CallsPage({ name }) {
   const t = useText();
@@ -36,28 +35,35 @@ export default function CallsPage({ name }) {
 function Search() {
   const t = useText();
   const names = useNames();
-  const asked = useStore(search);
-  const today = periodOf("today", new Date());
-  const first = asked?.typed || today;
+  const form = useRef(null);
+  const address = useStore(query);
+  const [again, setAgain] = useState(0);
+  const asked = useMemo(() => searchedBy(address, periodOf("last_7_days", new Date())), [address, again]);
+  useLayoutEffect(() => {
+    last = `/calls${address}`;
+    for (const field of form.current.elements) if (field.name) field.value = asked.typed[field.name];
+  }, [asked]);
   const submit = (event) => {
     event.preventDefault();
-    search.set({ typed: Object.fromEntries(new FormData(event.target)), page: 0 });
+    const to = addressOf(Object.fromEntries(new FormData(event.target)));
+    if (to === last) setAgain(again + 1);
+    else go(to);
   };
-  return html`<form class="card" onSubmit=${submit} aria-label=${t("search")}>
+  return html`<form class="card" ref=${form} onSubmit=${submit} aria-label=${t("search")}>
       <div class="fields">
-        <label>${t("callbacks.number")}<input name="number" type="tel" defaultValue=${first.number || ""} autocomplete="off" /></label>
-        <${NamesField} name="queue" names=${names.queue} value=${first.queue || ""} />
-        <${NamesField} name="agent" names=${names.agent} value=${first.agent || ""} />
-        <${NamesField} name="tier" value=${first.tier || ""} />
-        <label>${t("calls.outcome")}<select name="outcome" defaultValue=${first.outcome || ""}><option value="">${t("option.all")}</option>
-          ${OUTCOMES.map((one) => html`<option key=${one} value=${one} selected=${first.outcome === one}>${t(`outcome.${one}`)}</option>`)}</select></label>
-        <label>${t("reports.from")}<input type="date" name="from" defaultValue=${first.from} /></label>
-        <label>${t("reports.to")}<input type="date" name="to" defaultValue=${first.to} /></label>
-        <label>${t("reports.score")}<input name="score" placeholder="1-2" defaultValue=${first.score || ""} autocomplete="off" /></label>
+        <label>${t("callbacks.number")}<input name="number" type="tel" autocomplete="off" /></label>
+        <${NamesField} name="queue" names=${names.queue} />
+        <${NamesField} name="agent" names=${names.agent} />
+        <${NamesField} name="tier" />
+        <label>${t("calls.outcome")}<select name="outcome"><option value="">${t("option.all")}</option>
+          ${OUTCOMES.map((one) => html`<option key=${one} value=${one}>${t(`outcome.${one}`)}</option>`)}</select></label>
+        <label>${t("reports.from")}<input type="date" name="from" /></label>
+        <label>${t("reports.to")}<input type="date" name="to" /></label>
+        <label>${t("reports.score")}<input name="score" placeholder="1-2" autocomplete="off" /></label>
       </div>
       <footer class="row"><button type="submit" class="primary">${t("search")}</button></footer>
     </form>
-    ${asked && html`<${Found} asked=${asked} />`}`;
+    <${Found} asked=${asked} />`;
 }
 
 function Found({ asked }) {
@@ -79,7 +85,7 @@ function Found({ asked }) {
   }, [asked]);
   if (problem) return html`<p class="problem" role="alert">${problemText(t, problem)}</p>`;
   if (!rows) return html`<p role="status">${t("reports.reading")}</p>`;
-  const turn = (by) => () => search.set({ ...asked, page: asked.page + by });
+  const turn = (by) => () => go(addressOf(asked.typed, asked.page + by));
   const more = rows.length > SIZE && asked.page + 1 < MOST_PAGES;
   return html`<section class="card" aria-label=${t("calls")}>
     <header class="row"><h2>${t("calls")}</h2>
@@ -146,7 +152,7 @@ function OneCall({ id }) {
   return html`<section class="card" aria-label=${t("call")}>
       <header class="row"><h2>${t("call")} ${id} <small>${began}</small></h2>
         <div class="row"><button type="button" onClick=${() => setExplained(true)}>${t("explain")}</button>
-          <button type="button" onClick=${() => go("/calls")}>${t("calls.back")}</button></div></header>
+          <button type="button" onClick=${() => go(last)}>${t("calls.back")}</button></div></header>
       ${state.busy && html`<p role="status">${t("reports.reading")}</p>`}
       ${state.problem && html`<p class="problem" role="alert">${problemText(t, state.problem)}</p>`}
       ${events.length > 0 &&

@@ -18,9 +18,9 @@ export function useNames() {
   return names;
 }
 
-export function NamesField({ name, names = [], value = "" }) {
+export function NamesField({ name, names = [] }) {
   const t = useText();
   const id = `names-${name}`;
-  return html`<label>${t(`option.${name}`)}<input name=${name} list=${id} defaultValue=${value} placeholder=${t("option.all")} autocomplete="off" />
+  return html`<label>${t(`option.${name}`)}<input name=${name} list=${id} placeholder=${t("option.all")} autocomplete="off" />
     <datalist id=${id}>${names.map((one) => html`<option key=${one.value} value=${one.value}>${one.label}</option>`)}</datalist></label>`;
 }

@@ -1,13 +1,20 @@
-// The address in the browser, as a value.
+// The address in the browser, as values.
 
 import { store } from "./store.js";
 
 /** Without the query. */
 export const pathname = store(location.pathname);
+/** With its question mark; "" for none. */
+export const query = store(location.search);
 
-window.addEventListener("popstate", () => pathname.set(location.pathname));
+window.addEventListener("popstate", follow);
 
 export function go(to, { replace = false } = {}) {
   history[replace ? "replaceState" : "pushState"](null, "", to);
-  pathname.set(to.split("?")[0]);
+  follow();
+}
+
+function follow() {
+  query.set(location.search);
+  pathname.set(location.pathname);
 }

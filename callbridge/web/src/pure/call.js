@@ -22,12 +22,32 @@ export const audible = (recording) => Boolean(recording.file) && !recording.dele
 
 export const OUTCOMES = ["answered", "abandoned", "short_abandoned", "overflowed", "failed", "voicemail", "callback", "flow", "left_flow", "diverted", "lost", "busy", "machine", "no_answer"];
 
+const FIELDS = ["from", "to", "number", "queue", "agent", "tier", "outcome", "score"];
+export const MOST_PAGES = 200;
+/** Of the search: the server skips no more rows. */
+
+/** What a page of the search shows by its address: the fields, and which page, from 0. A field that is not there is `usual`. */
+export function searchedBy(query, usual) {
+  const there = new URLSearchParams(query);
+  const typed = Object.fromEntries(FIELDS.map((key) => [key, there.get(key) || usual[key] || ""]));
+  const page = Number(there.get("page")) - 1;
+  return { typed, page: Number.isInteger(page) && page >= 0 && page < MOST_PAGES ? page : 0 };
+}
+
+/** The address of a page of the search, with its period: it shows the same tomorrow. */
+export function addressOf(typed, page = 0) {
+  const query = filled(typed, new URLSearchParams());
+  if (page) query.set("page", String(page + 1));
+  return query.size ? `/calls?${query}` : "/calls";
+}
+
 /** The query of a page of the search. `page` counts from 0. */
 export function searchOf(asked, page, size) {
-  const query = new URLSearchParams({ newest: "true", limit: String(size + 1), offset: String(page * size) });
-  for (const key of ["from", "to", "number", "queue", "agent", "tier", "outcome", "score"]) {
-    if ((asked[key] || "").trim()) query.set(key, asked[key].trim());
-  }
+  return filled(asked, new URLSearchParams({ newest: "true", limit: String(size + 1), offset: String(page * size) }));
+}
+
+function filled(typed, query) {
+  for (const key of FIELDS) if ((typed[key] || "").trim()) query.set(key, typed[key].trim());
   return query;
 }
 

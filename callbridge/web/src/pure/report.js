@@ -24,7 +24,7 @@ export function queryOf(options, asked) {
 const two = (value) => String(value).padStart(2, "0");
 const dayOf = (date) => `${date.getFullYear()}-${two(date.getMonth() + 1)}-${two(date.getDate())}`;
 
-export const PERIODS = ["today", "yesterday", "week", "month", "last_month"];
+export const PERIODS = ["today", "yesterday", "last_7_days", "week", "month", "last_month"];
 
 /** First and last day of a period that ends today, or before. `now`: a Date. */
 export function periodOf(name, now) {
@@ -32,6 +32,7 @@ export function periodOf(name, now) {
   const begins = {
     today: [day(0), day(0)],
     yesterday: [day(-1), day(-1)],
+    last_7_days: [day(-6), day(0)],
     week: [day(-((now.getDay() + 6) % 7)), day(0)],
     month: [new Date(now.getFullYear(), now.getMonth(), 1), day(0)],
     last_month: [new Date(now.getFullYear(), now.getMonth() - 1, 1), new Date(now.getFullYear(), now.getMonth(), 0)],

@@ -282,6 +282,7 @@ export default {
   "page.reports": "Reports",
   "page.supervisor": "Supervisor",
   pages: "Pages",
+  "period.last_7_days": "Last 7 days",
   "period.last_month": "Last month",
   "period.month": "This month",
   "period.today": "Today",

@@ -282,6 +282,7 @@ export default {
   "page.reports": "报表",
   "page.supervisor": "班长",
   pages: "页面",
+  "period.last_7_days": "最近 7 天",
   "period.last_month": "上月",
   "period.month": "本月",
   "period.today": "今天",
