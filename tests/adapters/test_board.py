@@ -105,6 +105,20 @@ def test_a_call_says_how_far_its_transfer_is_and_whether_it_is_recorded() -> Non
     assert seen == [("ringing", "on"), ("consulting", "paused"), ("conference", "on")]
 
 
+def test_a_call_names_its_agent_also_after_the_agent_was_renamed() -> None:
+    story = one_queue(agent("bob"))
+    story.caller("ann")
+    (call,) = story.world.calls
+    board = Board.of(story.world)
+    bob = story.world.agents["bob"]
+    names = [(board.call(call) or {})["agent_name"]]
+    for name in ("Bob Baker", ""):
+        assert ("call", call) in board.note(story.world, {("agents", "bob"): replace(bob, name=name)})
+        names.append((board.call(call) or {})["agent_name"])
+    assert names == [bob.name, "Bob Baker", ""]
+    assert [name for *_, name in board.live_calls()] == [""]
+
+
 def test_what_was_requested_for_the_end_of_the_talk_is_shown_until_it_is_taken_back() -> None:
     story = one_queue(agent("bob"), wrap_up=10.0)
     _, bob = story.talk()

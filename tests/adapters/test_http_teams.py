@@ -387,6 +387,14 @@ async def test_campaigns_are_those_for_the_teams_queues(desk: ToyDesk, client: C
     assert desk.asked == []
 
 
+async def test_a_call_of_the_team_names_its_agent_of_another_team(desk: ToyDesk, client: Client) -> None:
+    desk.people = Accounts(teams={"front": Team(name="front", queues=frozenset({"q0"}), agents=frozenset({"a3"}))})
+    assert [row["id"] for row in await get(client, "/api/agents")] == ["a3"]
+    rows = [row for row in await get(client, "/api/calls") if row["agent"]]
+    assert [(row["agent"], row["agent_name"]) for row in rows] == [("a0", desk.made.agents["a0"].name)]
+    assert (await get(client, f"/api/calls/{rows[0]['id']}"))["agent_name"] == rows[0]["agent_name"] != ""
+
+
 async def test_a_caller_is_pulled_by_an_agent_of_the_team(desk: ToyDesk, client: Client) -> None:
     (waiting,) = [row["id"] for row in await get(client, "/api/calls") if row["state"] == "waiting"]
     answer = await client.post(f"/api/calls/{waiting}/pull", json={"to": "agent:a1"}, headers=FRONT)

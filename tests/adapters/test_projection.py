@@ -57,6 +57,7 @@ CALL_FIELDS = {
     "arrived_at",
     "step",
     "agent",
+    "agent_name",
     "transfer",
     "recording",
     "held_since",

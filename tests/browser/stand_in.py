@@ -48,7 +48,7 @@ def call(id: str, now: float, state: str, queue: str, number: str, *, waited: fl
     row = {"id": id, "state": state, "queue": queue, "tier": "gold", "number": number, "arrived_at": now - waited, "step": 0}
     return (
         row
-        | {"agent": "", "transfer": "", "recording": "", "held_since": "", "held_by": "", "updated_at": now}
+        | {"agent": "", "agent_name": "", "transfer": "", "recording": "", "held_since": "", "held_by": "", "updated_at": now}
         | {"seq": 1}
         | more
     )
@@ -74,8 +74,18 @@ def busy_floor(now: float) -> Parts:
         agent("Luis Ortega", now, "logged_out", id="1007", lasted=5000.0),
     ]
     calls = [
-        call("cb-call-1", now, "talking", "support", "+442079460101", waited=205.0, agent="1001", recording="on"),
-        call("cb-call-2", now, "offered", "support", "+442079460102", waited=22.0, agent="1005"),
+        call(
+            "cb-call-1",
+            now,
+            "talking",
+            "support",
+            "+442079460101",
+            waited=205.0,
+            agent="1001",
+            agent_name="Maria Lopez",
+            recording="on",
+        ),
+        call("cb-call-2", now, "offered", "support", "+442079460102", waited=22.0, agent="1005", agent_name="Tom Baker"),
         *(call(f"cb-call-{n}", now, "waiting", "support", f"+4420794602{n:02}", waited=40.0 - n) for n in range(3, 7)),
         call("cb-call-7", now, "waiting", "sales", "", waited=16.0, tier="standard"),
     ]

@@ -405,6 +405,14 @@ async def test_a_supervisor_acts_on_callers_agents_calls_and_callbacks(opened: O
     ]
 
 
+async def test_calls_and_callbacks_name_their_agents(opened: Open, server: StandIn) -> None:
+    del server.parts["agents"]["1005"]  # as for a supervisor of another team
+    page = await shown(opened, server, "supervisor")
+    calls = page.get_by_role("region", name="Calls", exact=True).get_by_role("row")
+    await expect(calls.filter(has_text="460102")).to_contain_text("Tom Baker (1005)")
+    await expect(page.get_by_role("region", name="Callbacks").get_by_role("row").last).to_contain_text("Maria Lopez (1001)")
+
+
 async def test_the_phone_of_a_supervisor_is_remembered_and_a_wrong_one_refused_in_plain_words(
     opened: Open, server: StandIn
 ) -> None:

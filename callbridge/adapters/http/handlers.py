@@ -199,7 +199,9 @@ class _Handlers(ProbeHandlers):
             ]
             chosen.sort(key=lambda row: (row[0].arrived_at, row[0].id))
             # One row at a time: a single long json.dumps would hold the GIL and so block the event loop.
-            views = ({"id": call.id, **call_view(call, stamp, masked=masked)} for call, stamp in chosen[:limit])
+            views = (
+                {"id": call.id, **call_view(call, stamp, agent_name=name, masked=masked)} for call, stamp, name in chosen[:limit]
+            )
             return f"[{','.join(map(json.dumps, views))}]".encode()
 
         return web.Response(body=await asyncio.to_thread(render), content_type="application/json")

@@ -73,9 +73,9 @@ class AgentView(ResponseBody):
 
 
 class CallView(ResponseBody):
-    """A call. ``queue`` and ``agent`` are the ones handling it now; ``step``: the current step of its queue, from 0;
-    ``transfer``: how far a transfer is; ``recording``: whether the conversation is recorded now; ``held_since``: on hold
-    since then, ``held_by`` a request or the agent's phone."""
+    """A call. ``queue`` and ``agent`` are the ones handling it now, ``agent_name`` is that agent's, empty where it is not known;
+    ``step``: the current step of its queue, from 0; ``transfer``: how far a transfer is; ``recording``: whether the conversation
+    is recorded now; ``held_since``: on hold since then, ``held_by`` a request or the agent's phone."""
 
     id: str
     state: str
@@ -85,6 +85,7 @@ class CallView(ResponseBody):
     arrived_at: float
     step: int | Absent
     agent: str
+    agent_name: str
     transfer: TransferState
     recording: RecordingState
     held_since: float | Absent
@@ -117,6 +118,7 @@ class CallTimeline(ResponseBody):
     arrived_at: float | None = None
     step: int | Absent | None = None
     agent: str | None = None
+    agent_name: str | None = None
     transfer: TransferState | None = None
     recording: RecordingState | None = None
     held_since: float | Absent | None = None

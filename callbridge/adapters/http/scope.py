@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from callbridge.adapters.views.board import queue_of
+from callbridge.adapters.views.board import agent_of, queue_of
 from callbridge.core.model.call import Call
 
 
@@ -37,8 +37,7 @@ class Scope:
         return self.either(str(row.get("queue") or ""), str(row.get("agent") or ""))
 
     def call(self, call: Call) -> bool:
-        holder = call.segment or call.offer or call.transfer
-        return self.either(queue_of(call), holder.agent if holder is not None else "")
+        return self.either(queue_of(call), agent_of(call))
 
     def timeline(self, facts: Iterable[Mapping[str, Any]]) -> bool:
         """A call of which only the facts are left."""

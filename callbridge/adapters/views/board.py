@@ -42,10 +42,9 @@ class Stamp:
     seq: int = 0
 
 
-def call_view(call: Call, stamp: Stamp, *, ended: bool = False, masked: bool = True) -> View:
-    """A call's published fields; ``queue`` and ``agent`` are the ones handling it now."""
+def call_view(call: Call, stamp: Stamp, *, agent_name: str = "", ended: bool = False, masked: bool = True) -> View:
+    """A call's published fields; ``queue`` and ``agent`` are the ones handling it now, ``agent_name`` is that agent's."""
     visit = call.visit
-    holder = call.segment or call.offer or call.transfer
     return {
         "state": ENDED if ended else call.phase.value,
         "queue": queue_of(call),
@@ -53,7 +52,8 @@ def call_view(call: Call, stamp: Stamp, *, ended: bool = False, masked: bool = T
         "number": mask(call.number) if masked else call.number,
         "arrived_at": call.arrived_at,
         "step": visit.window if visit is not None else "",
-        "agent": holder.agent if holder is not None else "",
+        "agent": agent_of(call),
+        "agent_name": agent_name,
         "transfer": _transfer_state(call),
         "recording": _recording_state(call),
         "held_since": _held(call)[0],
@@ -171,6 +171,12 @@ def queues_for(plan: Plan, profile: Profile) -> frozenset[str]:
         for name, queue in plan.queues.items()
         if any(step.needs.strength(profile) is not None for routing in queue.routings.values() for step in routing.steps)
     )
+
+
+def agent_of(call: Call) -> str:
+    """The agent who has the call, or is being called; empty for none."""
+    holder = call.segment or call.offer or call.transfer
+    return holder.agent if holder is not None else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -329,11 +335,15 @@ class Board:
         """The view of a live call, or of one that ended less than ``KEPT_ENDED`` seconds ago; else None."""
         call = self.calls.get(name)
         if call is not None:
-            return call_view(call, self._stamps["call", name], masked=self.masked)
+            return call_view(call, self._stamps["call", name], agent_name=self._agent_name(call), masked=self.masked)
         if name in self.ended:
             row, stamp = self.ended[name]
-            return call_view(row, stamp, ended=True, masked=self.masked)
+            return call_view(row, stamp, agent_name=self._agent_name(row), ended=True, masked=self.masked)
         return None
+
+    def _agent_name(self, call: Call) -> str:
+        agent = self.agents.get(agent_of(call))
+        return agent.name if agent is not None else ""
 
     def known_call(self, name: str) -> Call | None:
         """A live call, or one that ended less than ``KEPT_ENDED`` seconds ago, as it was then."""
@@ -361,9 +371,9 @@ class Board:
         call = self.known_call(name)
         return call.number if call is not None else ""
 
-    def live_calls(self) -> list[tuple[Call, Stamp]]:
-        """Every live call with its stamp, so that another thread can build the views."""
-        return [(call, self._stamps["call", name]) for name, call in self.calls.items()]
+    def live_calls(self) -> list[tuple[Call, Stamp, str]]:
+        """Every live call with its stamp and its agent's name, so that another thread can build the views."""
+        return [(call, self._stamps["call", name], self._agent_name(call)) for name, call in self.calls.items()]
 
     def figures(self) -> dict[str, QueueFigures]:
         """A copy of the figures shown by the metric gauges."""
@@ -469,6 +479,8 @@ class Board:
             self._stamps.pop(("agent", key), None)
         else:
             self.agents[key] = new
+            if new.call in self.calls and (old is None or old.name != new.name):
+                touched.add(("call", new.call))
         if old is not None and new is not None and (old.profile, published(old)[0]) == (new.profile, published(new)[0]):
             return
         for agent, change in ((old, -1), (new, +1)):

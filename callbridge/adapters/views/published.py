@@ -17,6 +17,7 @@ from callbridge.core.model.rank import rank_of
 
 _TEXTS = frozenset(
     {"name", "state", "reason", "next_state", "next_reason", "queue", "call", "phone", "device", "tier", "number", "agent"}
+    | {"agent_name"}
 )
 """All other fields are numbers, as Python writes them: what has no point or exponent is a whole one."""
 

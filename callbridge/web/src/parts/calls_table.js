@@ -2,6 +2,7 @@
 
 import { useState } from "preact/hooks";
 import { post, segment } from "../net/api.js";
+import { agentNamed } from "../pure/agent.js";
 import { numberOf } from "../pure/format.js";
 import { ownPhone } from "../pure/phone.js";
 import { may } from "../pure/routes.js";
@@ -33,7 +34,7 @@ export function CallsTable({ known, session, queue, explain }) {
       <thead><tr><th scope="col">${t("caller")}</th><th scope="col">${t("call.state")}</th><th scope="col">${t("agent")}</th>
         <th scope="col">${t("queue")}</th><th scope="col">${t("call.since")}</th><th scope="col"><span class="unseen">${t("acts")}</span></th></tr></thead>
       <tbody>${rows.slice(0, MOST).map(
-        (row) => html`<${CallRow} key=${row.id} row=${row} agent=${known.parts.agents?.[row.agent]?.name || row.agent} acts=${may.supervise(session)}
+        (row) => html`<${CallRow} key=${row.id} row=${row} acts=${may.supervise(session)}
           ask=${setAsked} explain=${explain} />`,
       )}</tbody></table></div>`}
     ${rows.length > MOST && html`<${Empty}>${t("agents.more", { count: rows.length - MOST })}<//>`}
@@ -52,10 +53,10 @@ export function CallsTable({ known, session, queue, explain }) {
   </section>`;
 }
 
-const CallRow = keep(({ row, agent, acts, ask, explain }) => {
+const CallRow = keep(({ row, acts, ask, explain }) => {
   const t = useText();
   const number = numberOf(row, t("withheld"));
-  return html`<tr><th scope="row">${number}</th><td>${t(`phase.${row.state}`)}</td><td>${agent}</td><td>${row.queue}</td>
+  return html`<tr><th scope="row">${number}</th><td>${t(`phase.${row.state}`)}</td><td>${agentNamed(row)}</td><td>${row.queue}</td>
     <td><${Since} at=${row.arrived_at} /></td>
     <td class="acts">${acts && row.state === "talking" && html`<${Supervision} row=${row} ask=${ask} />`}
       <button type="button" class="small" onClick=${() => explain("calls", row.id, number)}>${t("explain")}</button></td></tr>`;
