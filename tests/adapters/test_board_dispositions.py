@@ -38,6 +38,7 @@ def test_codes_are_those_of_the_own_call_and_of_nobody_elses() -> None:
     shown = asyncio.run(ViewFeed(board).whole(reader))[ME]
     me = json.loads(shown or b"")
     assert (me["call"], me["after"]["state"], me["after"]["number"]) == (None, "ended", "+44")
+    assert me["after"]["queue"] == "support"
     assert me["dispositions"] == [{"code": "solved", "label": "Solved at once"}]
     view = board.agent("bob")
     assert view is not None and view["until"] == story.now + 10.0

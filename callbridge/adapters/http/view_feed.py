@@ -186,22 +186,24 @@ class ViewFeed:
         return b'{"agent":%s,"call":%s,"after":%s,"dispositions":%s,"can":%s}' % (
             row,
             self._call_of(own.call, agent),
-            self._call_of(after, agent),
+            self._call_of(after, agent, own.wrap_queue),
             json.dumps(codes, separators=(",", ":")).encode(),
             json.dumps(can, separators=(",", ":")).encode(),
         )
 
-    def _call_of(self, name: str, agent: str) -> bytes:
-        """The call in hand, or the one just ended."""
+    def _call_of(self, name: str, agent: str, wrap_queue: str = "") -> bytes:
+        """The call in hand, or the one just ended, with the queue for which the agent had it."""
         call = self.board.known_call(name)
-        return b"null" if call is None else row_text(self._in_hand(call, agent))
+        return b"null" if call is None else row_text(self._in_hand(call, agent, wrap_queue))
 
-    def _in_hand(self, call: Call, agent: str) -> dict[str, Any]:
+    def _in_hand(self, call: Call, agent: str, wrap_queue: str) -> dict[str, Any]:
         """What the agent who has the call needs to know of it, besides what everybody sees."""
         masked = self.board.masked and not self.shows_numbers
-        known = in_hand(call, queue_of(call, agent), agent, self.pages, masked=masked)
+        known = in_hand(call, wrap_queue or queue_of(call, agent), agent, self.pages, masked=masked)
         if not masked:
             known["number"] = call.number
+        if wrap_queue:
+            known["queue"] = wrap_queue  # the caller may be in another one by now, or in none
         return {"id": call.id, **(self.board.call(call.id) or {}), **known}
 
 

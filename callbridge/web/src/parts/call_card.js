@@ -46,7 +46,7 @@ export function CallCard({ call, after, codes, can, agent, known, pending }) {
   });
   return html`<section class=${`card call ${call ? "live" : ""}`} aria-label=${t("call")}>
     ${!call && html`<${Empty}>${t(agent.state === "wrap_up" ? "agent.wrapping_up" : "agent.no_call")}<//>`}
-    ${shown && html`<${CallFacts} call=${shown} />`}
+    ${shown && html`<${CallFacts} call=${shown} over=${!call} />`}
     <div class="row">
       ${acts.map((verb) => html`<button type="button" key=${verb} onClick=${() => act(verb)}>${t(`act.${verb}`)}</button>`)}
       ${writes &&
@@ -61,7 +61,8 @@ export function CallCard({ call, after, codes, can, agent, known, pending }) {
   </section>`;
 }
 
-function CallFacts({ call }) {
+/** `over`: the agent has no part in it any more, though the caller may be with somebody else: what goes on there is not shown. */
+function CallFacts({ call, over }) {
   const t = useText();
   return html`<header>
       <p class="number">${numberOf(call, t("withheld"))}</p>
@@ -70,17 +71,23 @@ function CallFacts({ call }) {
     <dl class="pairs">
       <div><dt>${t("queue")}</dt><dd>${call.queue || "–"}</dd></div>
       <div><dt>${t("tier")}</dt><dd>${call.tier || "–"}</dd></div>
-      <div><dt>${t("call.state")}</dt><dd>${t(`phase.${call.state}`)}</dd></div>
-      ${call.transfer && html`<div><dt>${t("call.transfer")}</dt><dd>${t(`transfer.${call.transfer}`)}</dd></div>`}
-      ${call.recording && html`<div><dt>${t("call.recording")}</dt><dd>${t(`recording.${call.recording}`)}</dd></div>`}
-      ${call.held_since !== "" &&
-      call.held_since !== undefined &&
-      html`<div class="held"><dt>${t("call.on_hold")}</dt><dd><${Since} at=${call.held_since} /></dd></div>`}
-      <div><dt>${t("call.since")}</dt><dd><${Since} at=${call.arrived_at} /></dd></div>
+      ${!over && html`<${Progress} call=${call} />`}
       <${KnownValues} call=${call} />
     </dl>
     <${CrmLink} call=${call} />
     <${Contacts} call=${call.id} />`;
+}
+
+/** How far a call is that goes on. */
+function Progress({ call }) {
+  const t = useText();
+  return html`<div><dt>${t("call.state")}</dt><dd>${t(`phase.${call.state}`)}</dd></div>
+    ${call.transfer && html`<div><dt>${t("call.transfer")}</dt><dd>${t(`transfer.${call.transfer}`)}</dd></div>`}
+    ${call.recording && html`<div><dt>${t("call.recording")}</dt><dd>${t(`recording.${call.recording}`)}</dd></div>`}
+    ${call.held_since !== "" &&
+    call.held_since !== undefined &&
+    html`<div class="held"><dt>${t("call.on_hold")}</dt><dd><${Since} at=${call.held_since} /></dd></div>`}
+    <div><dt>${t("call.since")}</dt><dd><${Since} at=${call.arrived_at} /></dd></div>`;
 }
 
 /** Search and choose: arrows go through the list from the search field, Enter takes the marked one. */
