@@ -1,4 +1,5 @@
-"""What a reload changes, or would change: a line per item with the number of those affected, then the warnings."""
+"""What a reload changes, or would change: what is wrong with it, a line per item with the number of those affected, then each
+key with its old and new value."""
 
 from __future__ import annotations
 
@@ -17,11 +18,12 @@ MAX_SETTINGS = 6
 
 def reload_text(report: JsonRow, *, colour: bool | None = None) -> str:
     """The whole answer."""
-    lines = [printable(_headline(report))]
-    changes = report.get("changes", [])
+    lines = [printable(_headline(report)), *(printable(line) for line in _besides(report))]
+    changes, keys = report.get("changes", []), report.get("keys", [])
     if changes:
         lines.append(_changes_table(changes, colour=colour))
-    lines += [printable(line) for line in _besides(report)]
+    if keys:
+        lines.append(_keys_table(keys, colour=colour))
     return "\n".join(lines)
 
 
@@ -58,6 +60,13 @@ def _changes_table(changes: list[dict[str, Any]], *, colour: bool | None) -> str
         counts = [cell(len(row.get(kind) or ()) or "-") for kind in TOUCHED]
         shown = Text(printable(change + before), style=CHANGE_COLOURS.get(change, ""))
         table.add_row(cell(row.get("kind")), cell(row.get("name")), shown, *counts, cell("; ".join(_notes(row))))
+    return render(table, colour=colour, width=WIDTH)
+
+
+def _keys_table(keys: list[dict[str, Any]], *, colour: bool | None) -> str:
+    table = table_of("key", "old", "new")
+    for row in keys:
+        table.add_row(cell(row.get("key")), *(cell("-" if row.get(side) is None else row[side]) for side in ("old", "new")))
     return render(table, colour=colour, width=WIDTH)
 
 

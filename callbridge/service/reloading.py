@@ -25,7 +25,7 @@ from callbridge.core.model.plan import Plan
 from callbridge.core.reload.plan_diff import Difference, difference
 from callbridge.service.adapter_settings import hook_settings, ledger_terms
 from callbridge.service.callers import tier_file
-from callbridge.settings.differences import differences
+from callbridge.settings.differences import KeyChange, differences
 from callbridge.settings.faults import ConfigFaults
 from callbridge.settings.loading import load
 from callbridge.settings.models import Settings
@@ -60,8 +60,12 @@ class _Next:
     plan: Plan
     hooks: list[WebhookSettings]
     ledger: dict[str, LedgerTerms]
-    details: str
-    """The changed keys, as in ``ConfigReloaded``."""
+    keys: list[KeyChange]
+
+    @property
+    def details(self) -> str:
+        """The changed keys, as in ``ConfigReloaded``."""
+        return json.dumps([asdict(one) for one in self.keys], ensure_ascii=False)
 
 
 class Reloads:
@@ -95,22 +99,19 @@ class Reloads:
         term = self._process.term
         if term is None and not self._process.stands_by:
             raise ReloadRefused("still starting")
-        coming = await self._read()
+        coming, tiers = await self._read()
         if term is None:
             return self._of_a_standby(coming.settings, by)
-        tiers = tier_file(coming.settings)
-        if not await tiers.load():
-            raise ReloadRefused(f"tiers.csv: {coming.settings.tiers.csv} {tiers.fault}")
         if dry_run:
             found = difference(term.world, coming.plan)
-            return ReloadResult(report=self._report(found, coming.settings, dry_run=True, force=force))
+            return ReloadResult(report=self._report(found, coming, dry_run=True, force=force))
         recalled = await self._recall(term, coming.settings)
         sections = _other_sections(self._process.settings, coming.settings)
         event = PlanChanged(at=term.clock.now(), plan=coming.plan, force=force, by=by, details=coming.details)
         adopted = await term.runtime.adopt(event, lambda: self._switch_over(term, coming, tiers, recalled))
         if adopted is None:
             raise ReloadRefused("internal error while the configuration was applied; see the log")
-        report = self._report(adopted, coming.settings, dry_run=False, force=force, sections=sections)
+        report = self._report(adopted, coming, dry_run=False, force=force, sections=sections)
         if report["refused"]:
             _log_refused(report["refused"], by, hint=HOW_TO_FORCE)
             return ReloadResult(faults=report["refused"], report=report)
@@ -136,32 +137,38 @@ class Reloads:
         log.info("reloaded; in force when this instance leads", queues=len(settings.queues), agents=len(settings.agents), by=by)
         return ReloadResult()
 
-    async def _read(self) -> _Next:
-        """Raises ReloadRefused."""
+    async def _read(self) -> tuple[_Next, TierFile]:
+        """Raises ReloadRefused with everything that is wrong."""
 
         def read() -> _Next:
             settings = load(self._process.config, observed=self._process.observes)
-            if self._process.certificate is not None:
-                self._process.certificate.check()
-            details = json.dumps([asdict(one) for one in differences(self._process.settings, settings)], ensure_ascii=False)
             return _Next(
                 settings=settings,
                 plan=settings.plan(),
                 hooks=hook_settings(settings),
                 ledger=ledger_terms(settings),
-                details=details,
+                keys=differences(self._process.settings, settings),
             )
 
         try:
             coming = await asyncio.to_thread(read)
         except ConfigFaults as wrong:
             raise ReloadRefused(*map(str, wrong.faults)) from None
-        except BadCertificate as wrong:
-            raise ReloadRefused(str(wrong)) from None
+        faults = []
+        if self._process.certificate is not None:
+            try:
+                await asyncio.to_thread(self._process.certificate.check)
+            except BadCertificate as wrong:
+                faults.append(str(wrong))
         fixed = [name for name in RESTART_ONLY if getattr(coming.settings, name) != getattr(self._process.settings, name)]
         if fixed:
-            raise ReloadRefused(f"changes to {', '.join(fixed)} need a restart")
-        return coming
+            faults.append(f"changes to {', '.join(fixed)} need a restart")
+        tiers = tier_file(coming.settings)
+        if self._process.term is not None and not await tiers.load():
+            faults.append(f"tiers.csv: {coming.settings.tiers.csv} {tiers.fault}")
+        if faults:
+            raise ReloadRefused(*faults)
+        return coming, tiers
 
     async def _recall(self, term: Term, settings: Settings) -> list[CampaignRecalled]:
         """The recent attempts of campaigns that are new in this configuration."""
@@ -180,11 +187,11 @@ class Reloads:
             term.runtime.post(each)
 
     def _report(
-        self, found: Difference, settings: Settings, *, dry_run: bool, force: bool, sections: list[str] | None = None
+        self, found: Difference, coming: _Next, *, dry_run: bool, force: bool, sections: list[str] | None = None
     ) -> dict[str, Any]:
-        others = _other_sections(self._process.settings, settings) if sections is None else sections
-        warnings = map(str, settings.warnings)
-        return reload_report(found, dry_run=dry_run, force=force, sections=others, warnings=warnings)
+        others = _other_sections(self._process.settings, coming.settings) if sections is None else sections
+        warnings, keys = map(str, coming.settings.warnings), map(asdict, coming.keys)
+        return reload_report(found, dry_run=dry_run, force=force, sections=others, warnings=warnings, keys=keys)
 
 
 def _other_sections(old: Settings, new: Settings) -> list[str]:

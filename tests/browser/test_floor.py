@@ -170,6 +170,8 @@ async def test_a_reload_with_a_fault_is_refused_in_the_page_and_one_without_take
     await boss.keyboard.press("Escape")
     await expect(wall.locator(".board").first).to_be_visible()
     await try_reload(good | {"walls": {"floor": {"queues": ["support"], "key": "AnotherKeyForThisOne28"}}})
+    await expect(boss.get_by_role("row", name="walls.floor.key ***** *****")).to_be_visible()
+    assert "AnotherKeyForThisOne28" not in await boss.content()
     await boss.get_by_role("button", name="Apply").click()
     await expect(boss.get_by_role("dialog")).to_have_count(0)
     await expect(wall.get_by_role("alert")).to_contain_text("no longer valid")

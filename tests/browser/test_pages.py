@@ -539,10 +539,14 @@ async def test_a_reload_shows_its_difference_first_or_every_fault(opened: Open, 
         "note": "they keep their place",
     }
     report = {"reloaded": False, "dry_run": True, "forced": False, "refused": [], "warnings": [], "campaigns_stopped": []}
-    server.answers["reload"] = (200, report | {"changes": [change]})
+    keys = [{"key": "queues.support.target", "old": "80/20", "new": None}]
+    keys += [{"key": "log.level", "old": None, "new": "<b>debug</b>"}]
+    server.answers["reload"] = (200, report | {"changes": [change], "keys": keys})
     await page.get_by_role("button", name="Reload configuration").click()
     await expect(page.get_by_role("dialog")).to_contain_text("they keep their place")
     await expect(page.get_by_role("dialog")).to_contain_text("callers: 2")
+    await expect(page.get_by_role("row", name="queues.support.target 80/20 –")).to_be_visible()
+    await expect(page.get_by_role("row", name="log.level – <b>debug</b>")).to_be_visible()
     await page.get_by_role("button", name="Apply").click()
     assert await until_asked(server, "reload", "reload") == [{"dry_run": True}, {"force": False}]
     faults = ["queues.yaml:3: no such skill: 'suport'", "agents.yaml:9: no such phone"]

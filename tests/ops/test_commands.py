@@ -180,7 +180,7 @@ def report(**more: object) -> dict[str, object]:
 def test_a_dry_run_that_would_be_refused_says_so_and_ends_with_1(toy: Toy, capsys: pytest.CaptureFixture[str]) -> None:
     toy.knows("/api/reload", report(refused=["queue support has 2 waiting callers in it"]), method="POST")
     assert run(toy, "reload", "--dry-run") == 1
-    headline, names, row, refused = capsys.readouterr().out.splitlines()
+    headline, refused, names, row = capsys.readouterr().out.splitlines()
     assert headline == "dry run: would be refused; 1 queue gone"
     assert names.split() == ["what", "name", "change", "callers", "callbacks", "talks", "attempts", "details"]
     assert row.split(maxsplit=7) == ["queue", "support", "gone", "2", "1", "-", "-", "callers go to queue general"]
@@ -191,11 +191,20 @@ def test_a_dry_run_without_objections_ends_with_0(toy: Toy, capsys: pytest.Captu
     toy.knows("/api/reload", report(warnings=["no logged-in agent can serve queue x"]), method="POST")
     assert run(toy, "reload", "--dry-run", "--force") == 0
     said = capsys.readouterr().out
-    assert said.startswith("dry run: 1 queue gone\n")
-    assert said.endswith("warning: no logged-in agent can serve queue x\n")
+    assert said.startswith("dry run: 1 queue gone\nwarning: no logged-in agent can serve queue x\n")
     toy.knows("/api/reload", report(changes=[]), method="POST")
     assert run(toy, "reload", "--dry-run") == 0
     assert capsys.readouterr().out == "dry run: nothing would change\n"
+
+
+def test_a_dry_run_ends_with_each_key_and_both_values(toy: Toy, capsys: pytest.CaptureFixture[str]) -> None:
+    keys = [{"key": "walls.floor.title", "old": None, "new": "Floor"}, {"key": "log.level", "old": "info", "new": "\x1b[2Jdebug"}]
+    section = {"kind": "section", "name": "walls", "change": "changed"}
+    toy.knows("/api/reload", report(changes=[section], keys=keys), method="POST")
+    assert run(toy, "reload", "--dry-run") == 0
+    names, title, level = capsys.readouterr().out.splitlines()[-3:]
+    assert (names.split(), title.split()) == (["key", "old", "new"], ["walls.floor.title", "-", "Floor"])
+    assert level.split() == ["log.level", "info", "�[2Jdebug"]
 
 
 def test_a_reload_says_what_it_did(toy: Toy, capsys: pytest.CaptureFixture[str]) -> None:

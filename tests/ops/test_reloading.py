@@ -207,6 +207,30 @@ async def test_a_dry_run_says_the_same_and_does_nothing(rig: Rig) -> None:
     assert (len(tried.report["refused"]), forced.report["refused"]) == (1, [])
     done = await rig.reload(force=True)
     assert done.report["changes"] == tried.report["changes"] == forced.report["changes"]
+    assert done.report["keys"] == tried.report["keys"] == forced.report["keys"]
+
+
+async def test_a_dry_run_shows_each_key_with_both_values_and_no_secret(rig: Rig) -> None:
+    hook = {"name": "crm", "url": "http://127.0.0.1/x", "secret": "0123456789abcdef"}
+    rig.write(config(webhooks=[hook]))
+    tried = await rig.reload(dry_run=True)
+    keys = {row["key"]: (row["old"], row["new"]) for row in tried.report["keys"]}
+    assert keys["webhooks[crm].url"] == (None, "http://127.0.0.1/x")
+    assert keys["webhooks[crm].secret"] == (None, "*****")
+    assert [row["name"] for row in tried.report["changes"]] == ["webhooks"]
+    rig.write(config(queue={"steps": [{"skills": "support"}], "music": "jazz"}))
+    assert (await rig.reload(dry_run=True)).report["keys"] == [{"key": "queues.support.music", "old": None, "new": "jazz"}]
+
+
+async def test_all_that_is_wrong_beside_the_files_is_listed_at_once(rig: Rig, tmp_path: Path) -> None:
+    rig.process.certificate.fault = "http.tls: cert.pem and key.pem: key values mismatch"
+    book = tmp_path / "tiers.csv"
+    book.write_text("number,tier\nxx,gold\n")
+    rig.write(config(log={"level": "debug"}, tiers={"csv": str(book)}))
+    certificate, restart, tiers = (await rig.reload(dry_run=True)).faults
+    assert certificate == rig.process.certificate.fault
+    assert restart == "changes to log need a restart"
+    assert "has no usable row" in tiers
 
 
 async def test_callers_who_come_between_the_dry_run_and_the_reload_count(rig: Rig) -> None:

@@ -32,9 +32,19 @@ class PlanChange(ResponseBody):
     note: str
 
 
+class ChangedKey(ResponseBody):
+    """A key of the configuration whose value differs. ``old``, ``new``: as text, null where the key is not set; secrets are
+    hidden and long values cut."""
+
+    key: str
+    old: str | None
+    new: str | None
+
+
 class Reloaded(ResponseBody):
     """``reloaded`` is false after a dry run; ``refused``: why the reload would be refused without ``force``. ``warnings``: what
-    is valid but probably unintended. ``campaigns_stopped``: running or paused campaigns that were removed."""
+    is valid but probably unintended. ``campaigns_stopped``: running or paused campaigns that were removed. ``keys``: every
+    changed key, at most 200."""
 
     reloaded: bool
     dry_run: bool
@@ -43,3 +53,4 @@ class Reloaded(ResponseBody):
     warnings: list[str]
     campaigns_stopped: list[str]
     changes: list[PlanChange]
+    keys: list[ChangedKey]

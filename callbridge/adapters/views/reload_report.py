@@ -10,10 +10,16 @@ from callbridge.core.reload.plan_diff import CHANGED, ConfigChange, Difference
 
 
 def reload_report(
-    found: Difference, *, dry_run: bool, force: bool, sections: Iterable[str] = (), warnings: Iterable[str] = ()
+    found: Difference,
+    *,
+    dry_run: bool,
+    force: bool,
+    sections: Iterable[str] = (),
+    warnings: Iterable[str] = (),
+    keys: Iterable[Mapping[str, Any]] = (),
 ) -> dict[str, Any]:
     """The answer to the requester. ``sections``: changed parts of the configuration outside the plan; ``warnings``: of the
-    configuration itself."""
+    configuration itself; ``keys``: each changed key with its ``old`` and ``new`` value, without secrets."""
     refused = () if force else found.refusals
     others = [ConfigChange(kind="section", name=name, change=CHANGED) for name in sections]
     return {
@@ -24,6 +30,7 @@ def reload_report(
         "warnings": [*found.warnings, *warnings],
         "campaigns_stopped": sorted(found.stopped),
         "changes": [_row(change) for change in (*found.changes, *others)],
+        "keys": [dict(key) for key in keys],
     }
 
 

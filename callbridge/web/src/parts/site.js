@@ -129,5 +129,15 @@ function Changes({ report }) {
         (row) => html`<tr key=${`${row.kind}${row.name}`}><th scope="row">${row.kind} ${row.name}</th>
           <td>${t(`change.${row.change}`)} ${row.renamed_from} <small>${row.settings.join(", ")}</small></td>
           <td>${affected(row).join(" · ")} ${row.note}</td></tr>`,
-      )}</tbody></table>`;
+      )}</tbody></table>
+    <${ChangedKeys} keys=${report.keys} />`;
+}
+
+/** Every key with its old and new value, as the server tells them: without secrets. */
+function ChangedKeys({ keys }) {
+  const t = useText();
+  if (!keys.length) return null;
+  return html`<table><caption>${t("reload.keys")}</caption>
+    <thead><tr><th scope="col">${t("reload.key")}</th><th scope="col">${t("reload.old")}</th><th scope="col">${t("reload.new")}</th></tr></thead>
+    <tbody>${keys.map((row) => html`<tr key=${row.key}><th scope="row">${row.key}</th><td>${row.old ?? "–"}</td><td>${row.new ?? "–"}</td></tr>`)}</tbody></table>`;
 }
