@@ -17,6 +17,7 @@ from typing import Any, Self
 from aiohttp import web
 
 from callbridge.adapters.http.pages import PAGES
+from callbridge.adapters.views.phrasing import Number, line, say
 from tests.browser import stand_in_history
 
 DIST = Path(__file__).resolve().parents[2] / "callbridge" / "web" / "dist"
@@ -126,6 +127,10 @@ def own_part(now: float, agent: Row, call: Row | None) -> Row:
     if agent["state"] == "wrap_up":
         return own | {"agent": agent, "call": None, "after": call}
     return own | {"agent": agent, "call": call, "after": None}
+
+
+_LACKS = say("lacks_level", "{skill} >= {level} (has {has})", skill="support", level=Number(2), has=Number(1))
+_UNFIT = say("agent_lacks", "{agent} lacks {missing}", agent="Jonas Weber (1002)", missing=_LACKS)
 
 
 class StandIn:
@@ -300,7 +305,7 @@ class StandIn:
             lines = [
                 {"code": "waiting", "text": "the caller needs support >= 2; the next step is in 12 s", "at": self.now},
                 {"code": "waiter", "text": "1. +44*****101 (cb-call-1), standard, waiting for 4 s"},
-                {"code": "nobody", "text": "   available but not matching: Jonas Weber (1002) lacks support >= 2 (has 1)"},
+                line("free_but_unfit", "   available but not matching: {agents}", agents=_UNFIT).plain(),
             ]
             return web.json_response({"lines": lines})
         if path == "reports/agents":

@@ -580,6 +580,15 @@ async def test_an_explanation_has_the_servers_numbers_and_indents_what_belongs_t
     assert await lines.evaluate_all(left) == [False, False, True]
 
 
+async def test_an_explanation_speaks_chinese_and_what_has_no_translation_stays_english(opened: Open, server: StandIn) -> None:
+    page = await shown(opened, server, "supervisor", locale="zh-CN")
+    await page.get_by_role("row", name=re.compile("460204")).get_by_role("button", name="说明").click()
+    lines = page.get_by_role("dialog").locator("li")
+    await expect(lines.nth(2)).to_have_text("空闲但不符合：Jonas Weber (1002) 缺少 support >= 2（现为 1）")
+    await expect(lines.nth(2)).to_have_class("inner")
+    await expect(lines.first).to_contain_text("the caller needs support >= 2")
+
+
 async def test_whatever_a_caller_calls_himself_is_text(opened: Open, server: StandIn) -> None:
     now = server.now
     bad = {"queue": HOSTILE, "reason": HOSTILE, "phone": HOSTILE}

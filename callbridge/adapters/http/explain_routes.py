@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from callbridge.adapters.http.scope import WHOLE_FLOOR, Scope
@@ -17,7 +17,7 @@ from callbridge.adapters.views.board import Board
 from callbridge.adapters.views.closures import explain_closed
 from callbridge.adapters.views.explain_agent import MAX_LOOKED_AT, alerting, explain_agent
 from callbridge.adapters.views.explain_queue import explain_queue, explain_waiter
-from callbridge.adapters.views.phrasing import ExplainedLine, count, named, span
+from callbridge.adapters.views.phrasing import ExplainedLine, Span, count, line, named, say, word
 from callbridge.adapters.views.timeline import in_words
 from callbridge.adapters.views.timelines import Timelines
 from callbridge.adapters.views.waiters import Lines, Show, Waiter, agent_named, by_queue, first_of, in_order
@@ -27,7 +27,7 @@ from callbridge.core.model.call import Call
 from callbridge.core.model.switch import BYPASS
 from callbridge.core.model.world_view import WorldView
 
-_OBSERVED = (ExplainedLine(code="observed", text="in one of the PBX's own queues: observed, not routed by callbridge"),)
+_OBSERVED = (line("observed", "in one of the PBX's own queues: observed, not routed by callbridge"),)
 MAX_WAITING_SHOWN = 20
 """Callers listed per queue unless more or fewer are asked for."""
 
@@ -154,15 +154,15 @@ class Explainer:
         ]
         return waiting + [
             FloorAlert(
-                code=line.code,
-                text=f"{named(agent.id, agent.name)}: {line.text}",
+                code=alert.code,
+                text=f"{named(agent.id, agent.name)}: {alert.text}",
                 agent=agent.id,
-                since=agent.since if line.code == "reason_limit" else None,
-                critical=line.code in _PHONE_FAILS,
-                values={"name": named(agent.id, agent.name), **line.values},
+                since=agent.since if alert.code == "reason_limit" else None,
+                critical=alert.code in _PHONE_FAILS,
+                values={"name": named(agent.id, agent.name), **alert.values},
             )
             for agent in self._world.agents.values()
-            for line in alerting(self._world, agent, now)
+            for alert in alerting(self._world, agent, now)
         ]
 
     def _row(self, one: Waiter, now: float) -> dict[str, Any]:
@@ -183,29 +183,27 @@ class Explainer:
         if call is None:
             return _OBSERVED if name in self._world.observed_calls else ()
         if call.flow_position is not None:
-            place = " ".join(
-                filter(
-                    None,
-                    (f"in flow {call.flow_position.flow}", f"at {call.flow_position.node}" if call.flow_position.node else ""),
-                )
+            node = call.flow_position.node
+            at_node = say("at_node", " at {node}", node=node) if node else ""
+            text, lasted = "now in flow {flow}{node} for {lasted}", Span(now - call.flow_position.began_at)
+            return (
+                replace(line("flow", text, flow=call.flow_position.flow, node=at_node, lasted=lasted), at=now),
+                *self._closed(call),
             )
-            text = f"now {place} for {span(now - call.flow_position.began_at)}"
-            return (ExplainedLine(code="flow", text=text, at=now), *self._closed(call))
         lines = list[ExplainedLine]()
         if call.segment is not None:
-            talked = span(now - call.segment.began_at)
+            agent, lasted = agent_named(self._world, call.segment.agent), Span(now - call.segment.began_at)
             lines.append(
-                ExplainedLine(
-                    code="talking", text=f"now talking with {agent_named(self._world, call.segment.agent)} for {talked}", at=now
-                )
+                replace(line("talking.now", "now talking with {agent} for {lasted}", agent=agent, lasted=lasted), at=now)
             )
         if call.standing is not None:
-            line = in_order(self._world, by_queue(self._world.calls.rows().values())[call.standing.queue])
-            (found,) = (one for one in line if one.call.id == name)
+            waiting = in_order(self._world, by_queue(self._world.calls.rows().values())[call.standing.queue])
+            (found,) = (one for one in waiting if one.call.id == name)
             lines += [*explain_waiter(self._world, found, now, show=self._show), *self._closed(call)]
         if lines:
             return lines
-        return (ExplainedLine(code=call.phase.value, text=f"now {call.phase.value}", at=now),)
+        said = say("now", "now {phase}", phase=word("phase", call.phase.value))
+        return (ExplainedLine(code=call.phase.value, text=said.text, at=now, phrase=said),)
 
     def _closed(self, call: Call) -> Iterable[ExplainedLine]:
         return explain_closed(self._world, call.visit.queue if call.visit is not None else "", call.entry, self._show)
@@ -218,4 +216,4 @@ def _heads(calls: Iterable[Call], most: int) -> tuple[Lines, dict[str, int]]:
 
 
 def _plain(lines: Sequence[ExplainedLine]) -> list[dict[str, object]]:
-    return [line.plain() for line in lines]
+    return [one.plain() for one in lines]

@@ -129,7 +129,8 @@ class CallTimeline(ResponseBody):
 
 
 class ExplanationLine(BaseModel):
-    """One sentence of an explanation. ``code`` names its kind; ``at`` is when it happened."""
+    """One sentence of an explanation. ``code`` names its kind; ``at`` is when it happened. ``key`` and ``values`` say the same
+    for other languages than the English of ``text``; lines of a call's timeline have none."""
 
     model_config = ConfigDict(extra="allow")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from callbridge.adapters.views.phrasing import ExplainedLine, span
+from callbridge.adapters.views.phrasing import ExplainedLine, Span, Value, line, say, word
 from callbridge.adapters.views.waiters import SHOW_MASKED, Show
 from callbridge.core.entities.hours import wall
 from callbridge.core.entities.switches import is_on
@@ -39,21 +39,22 @@ def explain_closed(world: WorldView, queue: str, entry: str = "", show: Show = S
     for name in sorted(calendars):
         switch = world.switches.get(closing(name))
         if switch is not None and is_on(world, switch.id):
-            yield ExplainedLine(code="closed", text=f"calendar {name} was closed manually{_by(switch.by)}")
+            yield line("closed.manually", "calendar {name} was closed manually{by}", name=name, by=_by(switch.by))
     concerned = {*(("calendar", name) for name in calendars), ("queue", queue), ("entry", plan.entry_named(entry))}
     for one in sorted(world.closures.values(), key=lambda one: one.begins):
         if (one.kind, one.name) in concerned and one.begins < now + SOON:
-            why = f": {show(one.reason)}" if one.reason else ""
+            kind, by = word("closures.kind", one.kind), _by(one.by)
+            why: Value = say("closed_why", ": {reason}", reason=show(one.reason)) if one.reason else ""
             if one.holds(now):
-                text = f"{one.kind} {one.name} is closed for another {span(one.ends - now)}{_by(one.by)}{why}"
-                yield ExplainedLine(code="closed", text=text)
+                text, left = "{kind} {name} is closed for another {left}{by}{why}", Span(one.ends - now)
+                yield line("closed.for", text, kind=kind, name=one.name, left=left, by=by, why=why)
             else:
-                text = f"{one.kind} {one.name} will be closed in {span(one.begins - now)}{_by(one.by)}{why}"
-                yield ExplainedLine(code="closes", text=text)
+                text, left = "{kind} {name} will be closed in {left}{by}{why}", Span(one.begins - now)
+                yield line("closes", text, kind=kind, name=one.name, left=left, by=by, why=why)
 
 
-def _by(name: str) -> str:
-    return f", by {name}" if name else ""
+def _by(name: str) -> Value:
+    return say("closed_by", ", by {name}", name=name) if name else ""
 
 
 def _row(world: WorldView, one: Closure, show: Show) -> dict[str, object]:

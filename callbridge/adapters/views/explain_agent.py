@@ -12,7 +12,21 @@ from heapq import nsmallest
 
 from callbridge.adapters.views import barred
 from callbridge.adapters.views.board import queue_of
-from callbridge.adapters.views.phrasing import PHONE_FAULTS, ExplainedLine, count, lacking, named, some, span
+from callbridge.adapters.views.phrasing import (
+    PHONE_FAULTS,
+    ExplainedLine,
+    Number,
+    Several,
+    Span,
+    Value,
+    lacking,
+    line,
+    named,
+    phone_fault,
+    say,
+    some,
+    word,
+)
 from callbridge.adapters.views.waiters import (
     MAX_AGENTS_NAMED,
     SHOW_MASKED,
@@ -52,13 +66,11 @@ def explain_agent(
         *_pauses(agent, now),
     ]
     reasons += alerting(world, agent, now)
-    lines = (
-        [*reasons] if reasons else [ExplainedLine(code="free", text=f"free for a call, idle for {span(now - agent.idle_since)}")]
-    )
+    lines = reasons or [line("free", "free for a call, idle for {idle}", idle=Span(now - agent.idle_since))]
     lines += [*_devices(world, agent, show), *system_state(world)]
     names = [queue.name for queue in world.plan.queues.values() if world.matcher.serves(agent.profile, queue)]
     if not names:
-        lines.append(ExplainedLine(code="no_queue", text=f"no step of any queue matches the agent's skills: {_skills(agent)}"))
+        lines.append(line("no_queue", "no step of any queue matches the agent's skills: {skills}", skills=_skills(agent)))
     calls = by_queue(world.calls.rows().values()) if calls is None else calls
     free = _free_agents(world, now) if eligible(agent, now) else {}
     for queue in world.plan.queues.values():
@@ -71,12 +83,17 @@ def explain_agent(
 
 def _intent(world: WorldView, agent: Agent, now: float, show: Show) -> Iterator[ExplainedLine]:
     if agent.intent is Intent.LOGGED_OUT:
-        yield ExplainedLine(code="logged_out", text="logged out: gets no calls until the next login")
+        yield line("logged_out", "logged out: gets no calls until the next login")
     elif agent.intent is Intent.NOT_READY:
-        since = f" for {span(now - agent.since)}" if published(agent)[0] == "not_ready" else ""
-        back = f"; returns to ready automatically in {span(agent.return_at - now)}" if agent.return_at is not None else ""
-        yield ExplainedLine(
-            code="not_ready", text=f"not ready{since}, reason {reason_shown(world, agent.reason, show) or 'not given'}{back}"
+        in_force_now = published(agent)[0] == "not_ready"
+        yield line(
+            "not_ready",
+            "not ready{lasted}, reason {reason}{back}",
+            lasted=say("not_ready_for", " for {lasted}", lasted=Span(now - agent.since)) if in_force_now else "",
+            reason=reason_shown(world, agent.reason, show) or say("reason_not_given", "not given"),
+            back=say("returns_in", "; returns to ready automatically in {left}", left=Span(agent.return_at - now))
+            if agent.return_at is not None
+            else "",
         )
 
 
@@ -84,129 +101,151 @@ def _work(world: WorldView, agent: Agent, now: float, show: Show) -> Iterator[Ex
     call = _call_of(world, agent, show)
     match agent.work:
         case Work.OFFERED if agent.connecting:
-            yield ExplainedLine(code="connecting", text=f"has picked up for {call}; the customer is being called")
+            yield line("connecting", "has picked up for {call}; the customer is being called", call=call)
         case Work.OFFERED:
-            yield ExplainedLine(code="ringing", text=f"ringing for {call}")
+            yield line("ringing", "ringing for {call}", call=call)
         case Work.TALKING:
-            yield ExplainedLine(code="talking", text=f"talking with {call} for {span(now - agent.since)}")
+            yield line("talking", "talking with {call} for {lasted}", call=call, lasted=Span(now - agent.since))
         case Work.WRAP_UP:
-            left = f"{span(agent.wrap_until - now)} left" if agent.wrap_until > now else "until the phone hangs up"
-            yield ExplainedLine(code="wrap_up", text=f"in wrap-up for queue {agent.wrap_queue or '?'}, {left}")
+            queue = agent.wrap_queue or "?"
+            if agent.wrap_until > now:
+                yield line("wrap_up", "in wrap-up for queue {queue}, {left} left", queue=queue, left=Span(agent.wrap_until - now))
+            else:
+                yield line("wrap_up.phone", "in wrap-up for queue {queue}, until the phone hangs up", queue=queue)
         case Work.IDLE:
             if agent.leg is not None:
-                yield ExplainedLine(code="leg_left", text="the phone has not released the last call yet")
+                yield line("leg_left", "the phone has not released the last call yet")
     if agent.intent is Intent.NOT_READY and agent.work in (Work.OFFERED, Work.TALKING):
-        yield ExplainedLine(code="pause_later", text="not ready takes effect when this call ends")
+        yield line("pause_later", "not ready takes effect when this call ends")
 
 
-def _call_of(world: WorldView, agent: Agent, show: Show) -> str:
+def _call_of(world: WorldView, agent: Agent, show: Show) -> Value:
     """The agent's call: who calls, and in which queue."""
     call = world.calls.get(agent.call)
     if call is None:
-        return f"call {agent.call}"
+        return say("a_call", "call {call}", call=agent.call)
     queue = queue_of(call, agent.id)
-    return f"{show.caller(call)}{f' in queue {queue}' if queue else ''}"
+    caller = show.caller(call)
+    return say("caller_in_queue", "{caller} in queue {queue}", caller=caller, queue=queue) if queue else caller
 
 
 def _phone(world: WorldView, agent: Agent, show: Show) -> Iterator[ExplainedLine]:
     if not agent.phone:
         holder = world.agent_at(agent.next_phone or agent.home)
-        whose = (
-            f": {show(agent.next_phone or agent.home)} is used by {named(holder.id, holder.name)}" if holder is not None else ""
-        )
-        yield ExplainedLine(code="no_phone", text=f"has no phone{whose}")
+        phone = show(agent.next_phone or agent.home)
+        if holder is None:
+            yield line("no_phone", "has no phone")
+        else:
+            yield line(
+                "no_phone.used", "has no phone: {phone} is used by {agent}", phone=phone, agent=named(holder.id, holder.name)
+            )
     elif agent.next_phone:
-        yield ExplainedLine(code="phone_later", text=f"moves to {show(agent.next_phone)} as soon as that phone is free")
+        yield line("phone_later", "moves to {phone} as soon as that phone is free", phone=show(agent.next_phone))
     if agent.connect is ConnectMode.NAILED_UP and not agent.session_up and agent.intent is Intent.READY:
-        up = "is ringing for the login" if agent.session is not None else "was hung up: `callbridge agents ready` rings it again"
-        yield ExplainedLine(code="session_down", text=f"the nailed-up call to {show(agent.phone)} {up}")
+        if agent.session is not None:
+            yield line("session_down.rings", "the nailed-up call to {phone} is ringing for the login", phone=show(agent.phone))
+        else:
+            text = "the nailed-up call to {phone} was hung up: `callbridge agents ready` rings it again"
+            yield line("session_down", text, phone=show(agent.phone))
     elif agent.device is Device.OFFLINE:
-        pbx = pbx_of_phone(world.plan, agent.phone)
-        lost = len(world.plan.pbxs) > 1 and pbx in world.down
-        why = f"the link to PBX {pbx} is lost" if lost else f"device state: {world.phones.get(agent.phone) or 'unknown'}"
-        yield ExplainedLine(code="offline", text=f"the phone {show(agent.phone) or '-'} cannot be reached ({why})")
+        phone, pbx = show(agent.phone) or "-", pbx_of_phone(world.plan, agent.phone)
+        if len(world.plan.pbxs) > 1 and pbx in world.down:
+            text = "the phone {phone} cannot be reached (the link to PBX {pbx} is lost)"
+            yield line("offline.pbx", text, phone=phone, pbx=pbx)
+        else:
+            text, state = "the phone {phone} cannot be reached (device state: {state})", world.phones.get(agent.phone)
+            yield line("offline", text, phone=phone, state=state or say("device_unknown", "unknown"))
     elif agent.trouble_until or agent.dnd:
         yield _trouble(agent, show)
     elif agent.device is Device.BUSY_ELSEWHERE:
-        yield ExplainedLine(code="busy_elsewhere", text=f"the phone {show(agent.phone)} is busy with a call outside callbridge")
+        yield line("busy_elsewhere", "the phone {phone} is busy with a call outside callbridge", phone=show(agent.phone))
 
 
 def _devices(world: WorldView, agent: Agent, show: Show) -> Iterator[ExplainedLine]:
     """The agent's phones, if there are several devices; and those that have not reacted to calls while others rang."""
     if len(agent.phones) > 1:
-        states = ", ".join(f"{show(phone)} ({world.phones.get(phone) or 'state unknown'})" for phone in agent.phones)
-        yield ExplainedLine(code="phones", text=f"has {len(agent.phones)} phones: {states}")
+        states: list[Value] = []
+        for phone in agent.phones:
+            state = world.phones.get(phone) or say("phone_state_unknown", "state unknown")
+            states.append(say("phone_with_state", "{phone} ({state})", phone=show(phone), state=state))
+        number = Number(len(agent.phones))
+        yield line("phones", "has {phones} phones: {states}", phones=number, states=Several(tuple(states)))
     for phone in agent.phones:
         if contacts := world.contacts.get(phone):
-            yield ExplainedLine(code="contacts", text=f"{len(contacts)} devices are registered at {show(phone)}")
+            devices = Number(len(contacts))
+            yield line("contacts", "{devices} devices are registered at {phone}", devices=devices, phone=show(phone))
     for device, record in world.devices.rows().items():
         if record.agent == agent.id:
-            why = PHONE_FAULTS.get(record.trouble, "it is not registered, or does not reply: check its power and network")
-            text = f"{show(device)} has not reacted to the last {count(record.ignored, 'call')}: {why}"
-            dead = record.ignored >= world.plan.phones.dead_after
-            yield ExplainedLine(code="device_dead" if dead else "device_quiet", text=text)
+            silent = say("phone_not_there", "it is not registered, or does not reply: check its power and network")
+            said: dict[str, Value] = {
+                "phone": show(device),
+                "calls": Number(record.ignored),
+                "why": phone_fault(record.trouble) if record.trouble in PHONE_FAULTS else silent,
+            }
+            if record.ignored >= world.plan.phones.dead_after:
+                yield line("device_dead", "{phone} has not reacted to the last {calls:call}: {why}", **said)
+            else:
+                yield line("device_quiet", "{phone} has not reacted to the last {calls:call}: {why}", **said)
 
 
 def _trouble(agent: Agent, show: Show) -> ExplainedLine:
     phone = show(agent.phone)
     if agent.trouble_until and agent.trouble == SILENT:
-        return ExplainedLine(
-            code="silent", text=f"the phone {phone} did not reply to the last INVITE: check its power and network"
-        )
+        return line("silent", "the phone {phone} did not reply to the last INVITE: check its power and network", phone=phone)
     if agent.trouble_until and agent.trouble in PHONE_FAULTS:
-        return ExplainedLine(code="misconfigured", text=f"the phone {phone} cannot be called: {PHONE_FAULTS[agent.trouble]}")
-    return ExplainedLine(code="dnd", text=f"the phone {phone} is on do not disturb")
+        why = phone_fault(agent.trouble)
+        return line("misconfigured", "the phone {phone} cannot be called: {why}", phone=phone, why=why)
+    return line("dnd", "the phone {phone} is on do not disturb", phone=phone)
 
 
 def _pauses(agent: Agent, now: float) -> Iterator[ExplainedLine]:
     if agent.rest_until > now:
-        missed = f" after {count(agent.misses, 'offer')} missed in a row" if agent.misses else ""
-        yield ExplainedLine(code="resting", text=f"gets no offers for another {span(agent.rest_until - now)}{missed}")
+        left = Span(agent.rest_until - now)
+        if agent.misses:
+            text, misses = "gets no offers for another {left} after {misses:offer} missed in a row", Number(agent.misses)
+            yield line("resting.missed", text, left=left, misses=misses)
+        else:
+            yield line("resting", "gets no offers for another {left}", left=left)
 
 
 def alerting(world: WorldView, agent: Agent, now: float) -> Iterator[ExplainedLine]:
     """Conditions of this agent that need a supervisor's attention, for as long as they last."""
     reason = world.plan.reasons.get(agent.reason) if agent.intent is Intent.NOT_READY else None
     if reason is not None and reason.limit is not None and now - agent.since > reason.limit:
-        text = f"{agent.reason} for {span(now - agent.since)}, {span(now - agent.since - reason.limit)} over its limit"
         lasted = now - agent.since
-        values: dict[str, str | float] = {"reason": agent.reason, "lasted": round(lasted), "over": round(lasted - reason.limit)}
-        yield ExplainedLine(code="reason_limit", text=text, values=values)
+        text, over = "{reason} for {lasted}, {over} over its limit", Span(lasted - reason.limit)
+        yield line("reason_limit", text, reason=agent.reason, lasted=Span(lasted), over=over)
     if agent.misses >= world.plan.alert_after_misses:
-        text = f"{count(agent.misses, 'offer')} missed in a row"
-        yield ExplainedLine(code="offers_missed", text=text, values={"count": agent.misses})
+        yield line("offers_missed", "{count:offer} missed in a row", count=Number(agent.misses))
     if agent.trouble_until and agent.trouble == SILENT:
-        yield ExplainedLine(code="phone_silent", text="the phone does not reply to calls")
+        yield line("phone_silent", "the phone does not reply to calls")
     if agent.trouble_until and agent.trouble in PHONE_FAULTS:
-        text = f"the phone cannot be called: {agent.trouble.replace('_', ' ')}"
-        yield ExplainedLine(code="phone_misconfigured", text=text, values={"trouble": agent.trouble})
+        trouble = word("alert.trouble", agent.trouble)
+        yield line("phone_misconfigured", "the phone cannot be called: {trouble}", trouble=trouble)
     if agent.pin_locked_until > now:
-        text = (
-            f"login at other phones than the own is locked for another {span(agent.pin_locked_until - now)}: too many wrong PINs"
-        )
-        yield ExplainedLine(code="pin_locked", text=text, values={"left": round(agent.pin_locked_until - now)})
+        text = "login at other phones than the own is locked for another {left}: too many wrong PINs"
+        yield line("pin_locked", text, left=Span(agent.pin_locked_until - now))
 
 
-def _skills(agent: Agent) -> str:
-    return ", ".join(f"{skill} {level}" for skill, level in agent.profile if not is_site(skill)) or "none"
+def _skills(agent: Agent) -> Value:
+    return ", ".join(f"{skill} {level}" for skill, level in agent.profile if not is_site(skill)) or say("no_skills", "none")
 
 
 def _not_of(agent: Agent, queue: QueuePlan) -> ExplainedLine:
     """Which requirement fails for the queue's steps."""
     needs = {step.needs.text: step.needs for routing in queue.routings.values() for step in routing.steps}
-    short = dict.fromkeys(lacking(need, agent.profile) for need in needs.values())
-    return ExplainedLine(code="not_in_queue", text=f"queue {queue.name}: does not match, lacks {'; or '.join(short)}")
+    short = {str(missing): missing for need in needs.values() for missing in [lacking(need, agent.profile)]}
+    missing = Several(tuple(short.values()), "; or ")
+    return line("not_in_queue", "queue {queue}: does not match, lacks {missing}", queue=queue.name, missing=missing)
 
 
 def _about_queue(
-    world: WorldView, agent: Agent, queue: QueuePlan, line: list[Waiter], now: float, free: FreeAgents, show: Show
+    world: WorldView, agent: Agent, queue: QueuePlan, callers: list[Waiter], now: float, free: FreeAgents, show: Show
 ) -> Iterator[ExplainedLine]:
     """Whether a caller is waiting in the queue who could be offered to the agent, and which agents come first."""
-    inside = [one for one in line if one.call.phase is Phase.WAITING]
+    inside = [one for one in callers if one.call.phase is Phase.WAITING]
     waiters = [one for one in inside if one.call.audio_until is None]
-    rung, silent = len(line) - len(inside), len(inside) - len(waiters)
-    ringing = f" ({count(rung, 'caller')} being connected)" if rung else ""
-    ringing += f" ({count(silent, 'caller')} from whom no audio has come yet)" if silent else ""
+    rung, silent = Number(len(callers) - len(inside)), Number(len(inside) - len(waiters))
     kinds = {(one.call.tier, one.needs): one for one in waiters}
     needs = {kind: need for kind, one in kinds.items() if (need := in_force(one)) is not None}
     able = {kind for kind, need in needs.items() if world.matcher.strength(need, agent.profile) is not None}
@@ -214,27 +253,43 @@ def _about_queue(
     without = [one.call for one in matching if agent.id in barred.barred_from(world, one.call)]
     fitting = [one for one in matching if one.call not in without]
     if not waiters:
-        yield ExplainedLine(code="nobody_waits", text=f"queue {queue.name}: matches, nobody is waiting{ringing}")
+        others: list[Value] = [say("being_connected", " ({callers:caller} being connected)", callers=rung)] if rung.value else []
+        if silent.value:
+            others.append(say("without_audio", " ({callers:caller} from whom no audio has come yet)", callers=silent))
+        text = "queue {queue}: matches, nobody is waiting{others}"
+        yield line("nobody_waits.in_queue", text, queue=queue.name, others=Several(tuple(others), ""))
         yield from _before(world, agent, queue, free)
     elif fitting:
-        yield ExplainedLine(
-            code="would_get",
-            text=f"queue {queue.name}: matches {len(fitting)} of {count(len(waiters), 'caller')} waiting; "
-            f"the first is {show.caller(fitting[0].call)}, waiting for {span(fitting[0].waited(now))}",
+        yield line(
+            "would_get",
+            "queue {queue}: matches {matching} of {callers:caller} waiting; the first is {first}, waiting for {waited}",
+            queue=queue.name,
+            matching=Number(len(fitting)),
+            callers=Number(len(waiters)),
+            first=show.caller(fitting[0].call),
+            waited=Span(fitting[0].waited(now)),
         )
     elif not without:
-        yield ExplainedLine(code="waiters_need_more", text=f"queue {queue.name}: {_too_early(world, agent, waiters, now)}")
+        yield _too_early(world, agent, queue.name, waiters, now)
     yield from barred.explain_agent(world, agent.id, queue.name, without, show)
 
 
-def _too_early(world: WorldView, agent: Agent, waiters: list[Waiter], now: float) -> str:
+def _too_early(world: WorldView, agent: Agent, queue: str, waiters: list[Waiter], now: float) -> ExplainedLine:
     need = in_force(waiters[0])
-    short = lacking(need, agent.profile) if need is not None else "a step that is no longer configured"
+    gone = say("lacks_gone_step", "a step that is no longer configured")
     by_visit = sorted(((one.call.visit.began_at, n) for n, one in enumerate(waiters) if one.call.visit is not None), reverse=True)
     first = {(waiters[n].call.tier, waiters[n].needs, _window(waiters[n])): waiters[n] for _, n in by_visit}
     later = [moment for one in first.values() if (moment := _fits_at(world, agent, one)) is not None]
-    widens = f"; the first widens to a matching step in {span(min(later) - now)}" if later else "; no later step matches either"
-    return f"{count(len(waiters), 'caller')} waiting at steps that do not match yet: lacks {short}{widens}"
+    return line(
+        "waiters_need_more",
+        "queue {queue}: {callers:caller} waiting at steps that do not match yet: lacks {missing}{later}",
+        queue=queue,
+        callers=Number(len(waiters)),
+        missing=lacking(need, agent.profile) if need is not None else gone,
+        later=say("step_matches_in", "; the first widens to a matching step in {left}", left=Span(min(later) - now))
+        if later
+        else say("no_step_matches", "; no later step matches either"),
+    )
 
 
 def _window(waiter: Waiter) -> int:
@@ -286,11 +341,17 @@ def _before(world: WorldView, agent: Agent, queue: QueuePlan, free: FreeAgents) 
         earlier += ahead
         first += [(-theirs if by_level else 0, *one) for one in alike[: min(ahead, MAX_AGENTS_NAMED)]]
     if earlier:
-        why = "idle longer" if not by_level else "higher level, or idle longer"
+        higher = say("higher_or_longer", "higher level, or idle longer")
         first_of_all = some(
             [agent_named(world, who) for *_, who in nsmallest(MAX_AGENTS_NAMED, first)], MAX_AGENTS_NAMED, earlier
         )
-        text = f"queue {queue.name}: behind {count(earlier, 'other matching agent')} ({why}): {first_of_all}"
-        yield ExplainedLine(code="others_first", text=text)
+        yield line(
+            "others_first",
+            "queue {queue}: behind {agents:other matching agent} ({why}): {first}",
+            queue=queue.name,
+            agents=Number(earlier),
+            why=higher if by_level else say("idle_longer", "idle longer"),
+            first=first_of_all,
+        )
     else:
-        yield ExplainedLine(code="next", text=f"queue {queue.name}: is next for a caller who needs {need.text}")
+        yield line("next", "queue {queue}: is next for a caller who needs {needs}", queue=queue.name, needs=need.text)

@@ -1,10 +1,14 @@
-"""Building blocks for the sentences of explanations. Pure; times are in seconds."""
+"""Building blocks for the sentences of explanations. Pure; times are in seconds.
+
+A sentence is written once, in English, where its condition is: ``line("ringing", "ringing for {call}", call=...)``. Its key and
+values go along, so that a screen can say the same in another language: ``web/src/texts/zh.js`` has a template for each key.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, TypeAlias
 
 from callbridge.core.model.plan import Plan
 from callbridge.core.model.skills import AllOf, AnyOf, AtLeast, Profile, Requirement, SkillNode
@@ -15,19 +19,116 @@ Sentences = Mapping[str, Callable[[FactFields, Plan, float], str]]
 """For a type of fact: its sentence, from the fact, the present plan and the time at which the call arrived."""
 
 
+@dataclass(frozen=True, slots=True)
+class Number:
+    """A number within a sentence. ``{callers:caller}`` in a template adds the noun: ``2 callers``."""
+
+    value: int
+
+    def __format__(self, noun: str) -> str:
+        return count(self.value, noun) if noun else str(self.value)
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A length of time within a sentence."""
+
+    seconds: float
+
+    def __str__(self) -> str:
+        return span(self.seconds)
+
+
+@dataclass(frozen=True, slots=True)
+class Several:
+    """Parts of a sentence, one after the other."""
+
+    parts: tuple[Value, ...]
+    between: str = ", "
+
+    def __str__(self) -> str:
+        return self.between.join(map(str, self.parts))
+
+
+@dataclass(frozen=True, slots=True)
+class Phrase:
+    """A sentence or a part of one. ``text``: in English; ``key``, ``values``: which one it is, and what was filled into it."""
+
+    key: str
+    text: str
+    values: Mapping[str, Value]
+
+    def __str__(self) -> str:
+        return self.text
+
+
+Value: TypeAlias = "str | Number | Span | Several | Phrase"
+"""What is filled into a template. A name, a number of a phone or a requirement is a ``str``: it is the same in all languages."""
+
+
+def say(key: str, english: str, **values: Value) -> Phrase:
+    """A part of a sentence. ``english``: a template, as of ``str.format``."""
+    return Phrase(key, english.format_map(values), values)
+
+
+def word(kind: str, name: str) -> Phrase:
+    """A word of which screens have a text already: ``state.wrap_up``."""
+    return Phrase(f"{kind}.{name}", name.replace("_", " "), {})
+
+
+def plain(value: Value) -> object:
+    """As JSON: text, a number, ``seconds``, ``parts`` with what is ``between`` them, or a phrase."""
+    match value:
+        case str():
+            return value
+        case Number():
+            return value.value
+        case Span():
+            return {"seconds": round(value.seconds, 1)}
+        case Several():
+            return {"parts": [plain(part) for part in value.parts], "between": value.between.strip()}
+        case Phrase():
+            return {"key": value.key, "text": value.text, "values": {name: plain(part) for name, part in value.values.items()}}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExplainedLine:
     """One sentence of an explanation. ``code`` names its kind for programs; ``at`` is when it happened, in epoch seconds.
-    ``values``: what an alert says, for screens that say it in another language; lengths are in seconds."""
+    ``phrase``: the sentence for other languages; None where there is English only."""
 
     code: str
     text: str
     at: float | None = None
-    values: Mapping[str, str | float] = field(default_factory=dict)
+    phrase: Phrase | None = None
+
+    @property
+    def values(self) -> dict[str, str | float]:
+        """What an alert says; lengths are in seconds, and a word is named as in the API."""
+        return {} if self.phrase is None else {name: _flat(value) for name, value in self.phrase.values.items()}
 
     def plain(self) -> dict[str, object]:
         """The line as a JSON object."""
-        return {"code": self.code, "text": self.text} | ({} if self.at is None else {"at": self.at})
+        said = {} if self.phrase is None else plain(self.phrase)
+        assert isinstance(said, dict)
+        return {"code": self.code, "text": self.text} | said | ({} if self.at is None else {"at": self.at})
+
+
+def line(key: str, english: str, **values: Value) -> ExplainedLine:
+    """A sentence. Its code is the key up to the first dot: sentences of one kind differ behind it."""
+    said = say(key, english, **values)
+    return ExplainedLine(code=key.partition(".")[0], text=said.text, phrase=said)
+
+
+def _flat(value: Value) -> str | float:
+    match value:
+        case Number():
+            return value.value
+        case Span():
+            return round(value.seconds)
+        case Phrase():
+            return value.key.rpartition(".")[2]
+        case _:
+            return str(value)
 
 
 def span(seconds: float) -> str:
@@ -44,13 +145,13 @@ def span(seconds: float) -> str:
     return f"{rest} s"
 
 
-def some(names: Iterable[str], most: int = 5, of: int = 0) -> str:
+def some(names: Iterable[Value], most: int = 5, of: int = 0) -> Value:
     """Names as a list within a sentence: ``ann, bob and 3 more``. ``of``: how many there are, when only the first are given."""
-    listed = list(names)
+    listed = tuple(names)
     there = max(of, len(listed))
     if there > most:
-        return f"{', '.join(listed[:most])} and {there - most} more"
-    return ", ".join(listed)
+        return say("and_more", "{names} and {more} more", names=Several(listed[:most]), more=Number(there - most))
+    return Several(listed)
 
 
 def count(number: int, one: str, many: str = "") -> str:
@@ -58,25 +159,31 @@ def count(number: int, one: str, many: str = "") -> str:
     return f"{number} {one if number == 1 else many or one + 's'}"
 
 
-def lacking(requirement: Requirement, profile: Profile) -> str:
+def lacking(requirement: Requirement, profile: Profile) -> Value:
     """The part of a requirement that a profile does not meet: ``support >= 4 (has 3)``; empty when it matches."""
     levels = dict(profile)
     return "" if requirement.strength(profile) is not None else _lacking(requirement.node, levels)
 
 
-def _lacking(node: SkillNode, levels: Mapping[str, int]) -> str:
+def _lacking(node: SkillNode, levels: Mapping[str, int]) -> Value:
     match node:
         case AtLeast(skill, level):
             has = levels.get(skill, 0)
-            return "" if has >= level else f"{skill} >= {level} (has {has or 'none'})"
+            if has >= level:
+                return ""
+            if not has:
+                return say("lacks_skill", "{skill} >= {level} (has none)", skill=skill, level=Number(level))
+            return say("lacks_level", "{skill} >= {level} (has {has})", skill=skill, level=Number(level), has=Number(has))
         case AllOf(parts):
-            told = ((part, _lacking(part, levels)) for part in parts)
-            return " and ".join(
-                f"({text})" if isinstance(part, AnyOf) and len(parts) > 1 else text for part, text in told if text
-            )
+            told = [(part, missing) for part in parts if (missing := _lacking(part, levels))]
+            within = [
+                say("lacks_either", "({either})", either=missing) if isinstance(part, AnyOf) and len(parts) > 1 else missing
+                for part, missing in told
+            ]
+            return Several(tuple(within), " and ") if within else ""
         case AnyOf(parts):
-            missing = [_lacking(part, levels) for part in parts]
-            return " or ".join(missing) if all(missing) else ""
+            either = [_lacking(part, levels) for part in parts]
+            return Several(tuple(either), " or ") if all(either) else ""
 
 
 PHONE_FAULTS = {
@@ -86,6 +193,10 @@ PHONE_FAULTS = {
     "unknown_endpoint": "the PBX has no such endpoint, or the phone does not know who is called (404): compare both",
 }
 """What is wrong with a phone that cannot be called, and where to look."""
+
+
+def phone_fault(trouble: str) -> Phrase:
+    return Phrase(f"phone_fault.{trouble}", PHONE_FAULTS[trouble], {})
 
 
 def agent_in(fact: FactFields, plan: Plan) -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from heapq import nsmallest
 
 from callbridge.adapters.facts.privacy import mask, scrub
-from callbridge.adapters.views.phrasing import ExplainedLine, named
+from callbridge.adapters.views.phrasing import ExplainedLine, Value, line, named, say
 from callbridge.core.entities.switches import is_on
 from callbridge.core.model import waiting_groups
 from callbridge.core.model.call import Call
@@ -28,10 +28,10 @@ class Show:
     def __call__(self, text: str) -> str:
         return scrub(text) if self.masked else text
 
-    def caller(self, call: Call) -> str:
+    def caller(self, call: Call) -> Value:
         """The number, as everywhere else, and the id that commands take."""
         number = mask(call.number) if self.masked else call.number
-        return f"{number or WITHHELD} ({call.id})"
+        return f"{number} ({call.id})" if number else say("caller_withheld", WITHHELD + " ({call})", call=call.id)
 
 
 SHOW_MASKED = Show()
@@ -112,14 +112,15 @@ def agent_named(world: WorldView, name: str) -> str:
     return named(name, agent.name if agent is not None else "")
 
 
-def reason_shown(world: WorldView, reason: str, show: Show) -> str:
+def reason_shown(world: WorldView, reason: str, show: Show) -> Value:
     """Why an agent is not ready. The reason of an agent who let a phone ring, ``rona`` in most places, is explained."""
     missed = {queue.no_answer.not_ready for queue in world.plan.queues.values()}
-    return f"did not answer ({show(reason)})" if reason and reason in missed else show(reason)
+    shown = show(reason)
+    return say("missed", "did not answer ({reason})", reason=shown) if reason and reason in missed else shown
 
 
 def system_state(world: WorldView) -> Iterator[ExplainedLine]:
     if is_on(world, BYPASS):
-        yield ExplainedLine(code="bypass", text="bypass is on: new calls go to the fallback")
+        yield line("bypass", "bypass is on: new calls go to the fallback")
     for pbx in sorted(world.down):
-        yield ExplainedLine(code="pbx_down", text=f"no link to {pbx}: its callers cannot be offered to anybody")
+        yield line("pbx_down", "no link to {pbx}: its callers cannot be offered to anybody", pbx=pbx)

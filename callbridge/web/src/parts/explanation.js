@@ -1,16 +1,18 @@
-// Why a caller waits, an agent gets no calls, or what happened to a call: the server's own sentences. They number the callers
+// Why a caller waits, an agent gets no calls, or what happened to a call: the server's sentences. They number the callers
 // themselves, and what belongs to a caller is indented.
 
 import { useEffect, useState } from "preact/hooks";
 import { get, segment } from "../net/api.js";
+import { explained } from "../pure/explanation.js";
 import { Dialog, problemText } from "./dialog.js";
 import { html } from "./html.js";
 import { Empty } from "./marks.js";
-import { useRegion, useText } from "./preferences.js";
+import { useLanguage, useRegion, useText } from "./preferences.js";
 
 export function Explanation({ kind, name, label, close }) {
   const t = useText();
   const speaks = useRegion();
+  const language = useLanguage();
   const [found, setFound] = useState(null);
   const [problem, setProblem] = useState(null);
   useEffect(() => {
@@ -22,7 +24,7 @@ export function Explanation({ kind, name, label, close }) {
     ${!found && !problem && html`<${Empty}>${t("stale.connecting")}<//>`}
     ${found &&
     html`<ul class="plain lines">${found.lines.map(
-      (line, index) => html`<li key=${index} class=${line.text.startsWith(" ") ? "inner" : ""}>${line.at ? html`<time>${time(line.at)}</time> ` : ""}${line.text}</li>`,
+      (line, index) => html`<li key=${index} class=${line.text.startsWith(" ") ? "inner" : ""}>${line.at ? html`<time>${time(line.at)}</time> ` : ""}${explained(language, line)}</li>`,
     )}</ul>`}
     ${found && found.lines.length === 0 && html`<${Empty}>${t("explain.nothing")}<//>`}
   <//>`;

@@ -41,6 +41,9 @@ export function suggestLanguage(value) {
 /** For dates and numbers: the present language as it is spoken where the reader is. */
 export const useRegion = () => regionOf(useStore(language), navigator.languages || []);
 
+/** The present language itself, for what the server says. */
+export const useLanguage = () => useStore(language);
+
 /** `t(key, values)` in the present language. */
 export function useText() {
   const now = useStore(language);

@@ -1,9 +1,10 @@
 // Texts in the reader's language. Pure: which language is chosen is kept by parts/preferences.js.
 
 import en from "../texts/en.js";
-import zh from "../texts/zh.js";
+import zh, { explanations } from "../texts/zh.js";
 
-export const LANGUAGES = { en: { name: "English", texts: en }, zh: { name: "中文", texts: zh } };
+export const LANGUAGES = { en: { name: "English", texts: en }, zh: { name: "中文", texts: zh, explanations } };
+/** `explanations`: templates for what the server explains; without them its English is shown. */
 
 /** A text with `{name}` replaced. A key that does not exist shows itself: tests look for all keys that the sources use. */
 export function text(language, key, values = {}) {

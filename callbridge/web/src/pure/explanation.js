@@ -1,0 +1,40 @@
+// What the server explains, in the reader's language. English is the server's own text, and what a language has no template for
+// stays English. Pure.
+
+import { LANGUAGES } from "./language.js";
+
+const BETWEEN = { ",": "、", ";": "；", "; or": "；或 ", and: " 且 ", or: " 或 " };
+/** How the parts of a list are joined where there is a template: all such languages so far write as Chinese does. */
+
+/** `said`: a line or a part of one, with `text`, and `key` and `values` if it can be said in other languages. */
+export function explained(language, said) {
+  const { explanations, texts } = LANGUAGES[language] || LANGUAGES.en;
+  if (!explanations || !said.key) return said.text;
+  const known = [explanations, texts].find((one) => Object.hasOwn(one, said.key));
+  if (!known) return said.text;
+  return filled(known[said.key], Object.fromEntries(Object.entries(said.values).map(([name, value]) => [name, shown(language, value)])));
+}
+
+/** A value is never read as a template. */
+function filled(template, values) {
+  return template.replace(/\{(\w+)\}/g, (whole, name) => (Object.hasOwn(values, name) ? values[name] : whole));
+}
+
+function shown(language, value) {
+  if (typeof value !== "object") return String(value);
+  if ("seconds" in value) return span(language, value.seconds);
+  if ("parts" in value) return value.parts.map((part) => shown(language, part)).join(BETWEEN[value.between] ?? value.between);
+  return explained(language, value);
+}
+
+/** `4 s`, `2 min 5 s`, `1 h 3 min`: as the server's English, with the units of the language. */
+function span(language, seconds) {
+  const { explanations } = LANGUAGES[language];
+  const unit = (name, n) => filled(explanations[`span.${name}`], { n });
+  if (seconds < 9.95) return unit("s", String(Math.max(0, Math.round(seconds * 10) / 10)));
+  const whole = Math.round(seconds);
+  const [hours, minutes, rest] = [Math.floor(whole / 3600), Math.floor(whole / 60) % 60, whole % 60];
+  if (hours) return [unit("h", hours), minutes && unit("min", minutes)].filter(Boolean).join(" ");
+  if (minutes) return [unit("min", minutes), rest && unit("s", rest)].filter(Boolean).join(" ");
+  return unit("s", rest);
+}

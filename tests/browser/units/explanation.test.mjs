@@ -1,0 +1,55 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { explained } from "../../../callbridge/web/src/pure/explanation.js";
+import { LANGUAGES } from "../../../callbridge/web/src/pure/language.js";
+
+const line = {
+  code: "none_free",
+  text: "   not offered: no matching agent is available: Ann (1001) wrap up, lunch, for 2 min 5 s; 3 logged out",
+  key: "none_free",
+  values: {
+    agents: {
+      parts: [
+        {
+          key: "agent_is",
+          text: "",
+          values: {
+            agent: "Ann {state} (1001)",
+            state: {
+              key: "state_with_reason",
+              text: "",
+              values: { state: { key: "state.wrap_up", text: "wrap up", values: {} }, reason: "lunch", lasted: { seconds: 125 } },
+            },
+          },
+        },
+        { key: "so_many_logged_out", text: "3 logged out", values: { agents: 3 } },
+      ],
+      between: ";",
+    },
+  },
+};
+
+test("English is the server's own sentence", () => {
+  assert.equal(explained("en", line), line.text);
+});
+
+test("Chinese is put together from the parts, and a value is never read as a template", () => {
+  assert.equal(explained("zh", line), "未分配：没有合适的坐席空闲：Ann {state} (1001) 话后处理（lunch），已 2 分 5 秒；3 个已签出");
+});
+
+test("lengths of time have the units of the language", () => {
+  const waits = (seconds) => explained("zh", { key: "free", text: "", values: { idle: { seconds } } });
+  assert.deepEqual([0, 4.2, 59.6, 3600, 3780].map(waits), ["0 秒", "4.2 秒", "1 分", "1 小时", "1 小时 3 分"].map((span) => `可接来电，已空闲 ${span}`));
+});
+
+test("what has no key, or none that the language knows, stays English", () => {
+  assert.equal(explained("zh", { code: "call_arrived", text: "arrived at entry support" }), "arrived at entry support");
+  assert.equal(explained("zh", { key: "toString", text: "new kind", values: {} }), "new kind");
+});
+
+test("explanations are in order", () => {
+  for (const { explanations } of Object.values(LANGUAGES)) {
+    const keys = Object.keys(explanations || {});
+    assert.deepEqual(keys, [...keys].sort((a, b) => (a < b ? -1 : 1)));
+  }
+});
