@@ -84,8 +84,9 @@ async def test_a_leader_that_is_killed_is_replaced_within_seconds_and_nobody_los
         assert scene.trouble() == []
 
 
-async def until_leading(other: Callbridge, since: float, within: float = TAKEN_OVER) -> None:
-    await other.until("ari link up", limit=15)
+async def until_leading(other: Callbridge, since: float, within: float = TAKEN_OVER, *, count: int = 1) -> None:
+    """``count``: how often it has led by then, counting this one."""
+    await other.until("ari link up", limit=15, count=count)
     assert now() - since < within + crowded()
     await other.until_ready()
 
