@@ -30,7 +30,7 @@ async def beside(scene: Scene, redis: RedisServer, fault: str) -> AsyncIterator[
         await other.close()
 
 
-@pytest.mark.parametrize("ahead", [-3600, 20])
+@pytest.mark.parametrize("ahead", [-3600, 20, 3600])
 async def test_a_standby_with_another_clock_leaves_the_leader_alone_and_replaces_a_dead_one(ahead: int) -> None:
     async with RedisServer() as redis, setting(22, redis, config=named("first")) as scene:
         await scene.begin()
