@@ -12,7 +12,7 @@ from callbridge.adapters.views.phrasing import (
     PHONE_FAULTS,
     Number,
     Several,
-    Span,
+    TimeSpan,
     line,
     phone_fault,
     plain,
@@ -68,7 +68,7 @@ def test_every_word_of_a_state_has_a_chinese_text() -> None:
 
 def test_a_line_has_its_english_sentence_and_what_other_languages_need() -> None:
     agents = Several((say("agent_is", "{agent} {state}", agent="Ann", state=word("state", "wrap_up")), "Bob"), "; ")
-    told = line("none_free.x", "{agents}: {callers:caller} for {waited}", agents=agents, callers=Number(2), waited=Span(125))
+    told = line("none_free.x", "{agents}: {callers:caller} for {waited}", agents=agents, callers=Number(2), waited=TimeSpan(125))
     assert told.plain() == {
         "code": "none_free",
         "text": "Ann wrap up; Bob: 2 callers for 2 min 5 s",

@@ -240,7 +240,8 @@ async def test_notes_are_saved_by_key_and_before_the_wrap_up_ends(opened: Open, 
     server.change({"me": {"me": own_part(server.now, after, ended)}})
     await expect(page.locator(".left")).to_contain_text("59:5")
     await expect(card).to_contain_text("Amelia Hart")
-    await expect(card.locator("dt")).to_have_text(["Queue", "Tier", "Account", "Contract", "Town"])  # nothing of a call that goes on
+    # Nothing of a call that goes on.
+    await expect(card.locator("dt")).to_have_text(["Queue", "Tier", "Account", "Contract", "Town"])
     await expect(card.get_by_role("list", name="Saved notes")).to_have_text("<b>wants</b> an offer")  # of the same call
     await card.get_by_role("textbox", name="Notes").fill("by Friday")
     await page.get_by_role("button", name="Ready", exact=True).click()

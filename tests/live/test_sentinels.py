@@ -5,6 +5,8 @@ Rule of this file: a machine that dies takes the primary and one of the Sentinel
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from tests.lab.bridge import Callbridge
@@ -32,7 +34,8 @@ async def served_at_once(scene: Scene, number: str) -> None:
 
 
 async def arrived(scene: Scene, number: str) -> str:
-    return str((await scene.bridge.until("call_arrived", **{"pii.number": number}))["call"])
+    fields: dict[str, Any] = {"pii.number": number}
+    return str((await scene.bridge.until("call_arrived", **fields))["call"])
 
 
 async def saved_again(scene: Scene, redis: GuardedRedis) -> None:

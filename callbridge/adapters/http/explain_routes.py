@@ -17,7 +17,7 @@ from callbridge.adapters.views.board import Board
 from callbridge.adapters.views.closures import explain_closed
 from callbridge.adapters.views.explain_agent import MAX_LOOKED_AT, alerting, explain_agent
 from callbridge.adapters.views.explain_queue import explain_queue, explain_waiter
-from callbridge.adapters.views.phrasing import ExplainedLine, Span, count, line, named, say, word
+from callbridge.adapters.views.phrasing import ExplainedLine, TimeSpan, count, line, named, say, word
 from callbridge.adapters.views.timeline import in_words
 from callbridge.adapters.views.timelines import Timelines
 from callbridge.adapters.views.waiters import Lines, Show, Waiter, agent_named, by_queue, first_of, in_order
@@ -185,14 +185,14 @@ class Explainer:
         if call.flow_position is not None:
             node = call.flow_position.node
             at_node = say("at_node", " at {node}", node=node) if node else ""
-            text, lasted = "now in flow {flow}{node} for {lasted}", Span(now - call.flow_position.began_at)
+            text, lasted = "now in flow {flow}{node} for {lasted}", TimeSpan(now - call.flow_position.began_at)
             return (
                 replace(line("flow", text, flow=call.flow_position.flow, node=at_node, lasted=lasted), at=now),
                 *self._closed(call),
             )
         lines = list[ExplainedLine]()
         if call.segment is not None:
-            agent, lasted = agent_named(self._world, call.segment.agent), Span(now - call.segment.began_at)
+            agent, lasted = agent_named(self._world, call.segment.agent), TimeSpan(now - call.segment.began_at)
             lines.append(
                 replace(line("talking.now", "now talking with {agent} for {lasted}", agent=agent, lasted=lasted), at=now)
             )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from callbridge.adapters.views.phrasing import ExplainedLine, Span, Value, line, say, word
+from callbridge.adapters.views.phrasing import ExplainedLine, TimeSpan, Value, line, say, word
 from callbridge.adapters.views.waiters import SHOW_MASKED, Show
 from callbridge.core.entities.hours import wall
 from callbridge.core.entities.switches import is_on
@@ -46,10 +46,10 @@ def explain_closed(world: WorldView, queue: str, entry: str = "", show: Show = S
             kind, by = word("closures.kind", one.kind), _by(one.by)
             why: Value = say("closed_why", ": {reason}", reason=show(one.reason)) if one.reason else ""
             if one.holds(now):
-                text, left = "{kind} {name} is closed for another {left}{by}{why}", Span(one.ends - now)
+                text, left = "{kind} {name} is closed for another {left}{by}{why}", TimeSpan(one.ends - now)
                 yield line("closed.for", text, kind=kind, name=one.name, left=left, by=by, why=why)
             else:
-                text, left = "{kind} {name} will be closed in {left}{by}{why}", Span(one.begins - now)
+                text, left = "{kind} {name} will be closed in {left}{by}{why}", TimeSpan(one.begins - now)
                 yield line("closes", text, kind=kind, name=one.name, left=left, by=by, why=why)
 
 

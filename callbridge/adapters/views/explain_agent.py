@@ -17,7 +17,7 @@ from callbridge.adapters.views.phrasing import (
     ExplainedLine,
     Number,
     Several,
-    Span,
+    TimeSpan,
     Value,
     lacking,
     line,
@@ -66,7 +66,7 @@ def explain_agent(
         *_pauses(agent, now),
     ]
     reasons += alerting(world, agent, now)
-    lines = reasons or [line("free", "free for a call, idle for {idle}", idle=Span(now - agent.idle_since))]
+    lines = reasons or [line("free", "free for a call, idle for {idle}", idle=TimeSpan(now - agent.idle_since))]
     lines += [*_devices(world, agent, show), *system_state(world)]
     names = [queue.name for queue in world.plan.queues.values() if world.matcher.serves(agent.profile, queue)]
     if not names:
@@ -89,9 +89,9 @@ def _intent(world: WorldView, agent: Agent, now: float, show: Show) -> Iterator[
         yield line(
             "not_ready",
             "not ready{lasted}, reason {reason}{back}",
-            lasted=say("not_ready_for", " for {lasted}", lasted=Span(now - agent.since)) if in_force_now else "",
+            lasted=say("not_ready_for", " for {lasted}", lasted=TimeSpan(now - agent.since)) if in_force_now else "",
             reason=reason_shown(world, agent.reason, show) or say("reason_not_given", "not given"),
-            back=say("returns_in", "; returns to ready automatically in {left}", left=Span(agent.return_at - now))
+            back=say("returns_in", "; returns to ready automatically in {left}", left=TimeSpan(agent.return_at - now))
             if agent.return_at is not None
             else "",
         )
@@ -105,11 +105,13 @@ def _work(world: WorldView, agent: Agent, now: float, show: Show) -> Iterator[Ex
         case Work.OFFERED:
             yield line("ringing", "ringing for {call}", call=call)
         case Work.TALKING:
-            yield line("talking", "talking with {call} for {lasted}", call=call, lasted=Span(now - agent.since))
+            yield line("talking", "talking with {call} for {lasted}", call=call, lasted=TimeSpan(now - agent.since))
         case Work.WRAP_UP:
             queue = agent.wrap_queue or "?"
             if agent.wrap_until > now:
-                yield line("wrap_up", "in wrap-up for queue {queue}, {left} left", queue=queue, left=Span(agent.wrap_until - now))
+                yield line(
+                    "wrap_up", "in wrap-up for queue {queue}, {left} left", queue=queue, left=TimeSpan(agent.wrap_until - now)
+                )
             else:
                 yield line("wrap_up.phone", "in wrap-up for queue {queue}, until the phone hangs up", queue=queue)
         case Work.IDLE:
@@ -200,7 +202,7 @@ def _trouble(agent: Agent, show: Show) -> ExplainedLine:
 
 def _pauses(agent: Agent, now: float) -> Iterator[ExplainedLine]:
     if agent.rest_until > now:
-        left = Span(agent.rest_until - now)
+        left = TimeSpan(agent.rest_until - now)
         if agent.misses:
             text, misses = "gets no offers for another {left} after {misses:offer} missed in a row", Number(agent.misses)
             yield line("resting.missed", text, left=left, misses=misses)
@@ -213,8 +215,8 @@ def alerting(world: WorldView, agent: Agent, now: float) -> Iterator[ExplainedLi
     reason = world.plan.reasons.get(agent.reason) if agent.intent is Intent.NOT_READY else None
     if reason is not None and reason.limit is not None and now - agent.since > reason.limit:
         lasted = now - agent.since
-        text, over = "{reason} for {lasted}, {over} over its limit", Span(lasted - reason.limit)
-        yield line("reason_limit", text, reason=agent.reason, lasted=Span(lasted), over=over)
+        text, over = "{reason} for {lasted}, {over} over its limit", TimeSpan(lasted - reason.limit)
+        yield line("reason_limit", text, reason=agent.reason, lasted=TimeSpan(lasted), over=over)
     if agent.misses >= world.plan.alert_after_misses:
         yield line("offers_missed", "{count:offer} missed in a row", count=Number(agent.misses))
     if agent.trouble_until and agent.trouble == SILENT:
@@ -224,7 +226,7 @@ def alerting(world: WorldView, agent: Agent, now: float) -> Iterator[ExplainedLi
         yield line("phone_misconfigured", "the phone cannot be called: {trouble}", trouble=trouble)
     if agent.pin_locked_until > now:
         text = "login at other phones than the own is locked for another {left}: too many wrong PINs"
-        yield line("pin_locked", text, left=Span(agent.pin_locked_until - now))
+        yield line("pin_locked", text, left=TimeSpan(agent.pin_locked_until - now))
 
 
 def _skills(agent: Agent) -> Value:
@@ -267,7 +269,7 @@ def _about_queue(
             matching=Number(len(fitting)),
             callers=Number(len(waiters)),
             first=show.caller(fitting[0].call),
-            waited=Span(fitting[0].waited(now)),
+            waited=TimeSpan(fitting[0].waited(now)),
         )
     elif not without:
         yield _too_early(world, agent, queue.name, waiters, now)
@@ -286,7 +288,7 @@ def _too_early(world: WorldView, agent: Agent, queue: str, waiters: list[Waiter]
         queue=queue,
         callers=Number(len(waiters)),
         missing=lacking(need, agent.profile) if need is not None else gone,
-        later=say("step_matches_in", "; the first widens to a matching step in {left}", left=Span(min(later) - now))
+        later=say("step_matches_in", "; the first widens to a matching step in {left}", left=TimeSpan(min(later) - now))
         if later
         else say("no_step_matches", "; no later step matches either"),
     )

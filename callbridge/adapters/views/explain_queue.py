@@ -11,7 +11,7 @@ from callbridge.adapters.views.phrasing import (
     ExplainedLine,
     Number,
     Several,
-    Span,
+    TimeSpan,
     Value,
     lacking,
     line,
@@ -100,19 +100,19 @@ def explain_waiter(
         caller=show.caller(call),
         tier=call.tier,
         consult=say("consult_by", ", consult by {agent}", agent=agent_named(world, transfer.by)) if transfer is not None else "",
-        waited=Span(waiter.waited(now)),
+        waited=TimeSpan(waiter.waited(now)),
         advantage=_advantage(waiter),
         step=_step(waiter, now),
     )
     offer = call.offer or (transfer.offer if transfer is not None else None)
     if offer is not None:
-        agent, lasted = agent_named(world, offer.agent), Span(now - offer.at)
+        agent, lasted = agent_named(world, offer.agent), TimeSpan(now - offer.at)
         yield line("offered", "   being offered to {agent} for {lasted}", agent=agent, lasted=lasted)
     elif pbx_of(call.leg) in world.down:
         yield line("pbx_down.caller", "   not offered: there is no link to {pbx}", pbx=pbx_of(call.leg))
     elif call.audio_until is not None:
         text = "   not offered: no audio from the caller yet; offered when it comes, or in {left}"
-        yield line("no_audio", text, left=Span(max(0.0, call.audio_until - now)))
+        yield line("no_audio", text, left=TimeSpan(max(0.0, call.audio_until - now)))
     elif told is not None and waiter.needs in told and not barred.barred_from(world, call):
         yield line("as_above", "   not offered: needs the same agents as a caller above")
     else:
@@ -129,8 +129,8 @@ def _advantage(waiter: Waiter) -> Value:
     if not ahead:
         return ""
     if given is not None:
-        return say("head_start_set", " (head start {ahead}, set manually)", ahead=Span(ahead))
-    return say("head_start", " (head start {ahead})", ahead=Span(ahead))
+        return say("head_start_set", " (head start {ahead}, set manually)", ahead=TimeSpan(ahead))
+    return say("head_start", " (head start {ahead})", ahead=TimeSpan(ahead))
 
 
 def _step(waiter: Waiter, now: float) -> Value:
@@ -158,7 +158,7 @@ def _after_step(waiter: Waiter, routing: TierRouting, window: int, began: float)
     ends = routing.window_ends(window)
     if ends is None:
         return ""
-    left = Span(began + ends)
+    left = TimeSpan(began + ends)
     if window < len(routing.steps) - 1:
         return say("step_widens", "; widens in {left}", left=left)
     if routing.then is not None and not waiter.call.consults_queue:
@@ -176,7 +176,7 @@ def _whom(world: WorldView, waiter: Waiter, now: float, show: Show) -> Iterator[
             "   waits for {agent}, {state}, for another {left}, then for any matching agent",
             agent=agent_named(world, visit.prefers),
             state=_busy_with(world, own, now, show) if own is not None else say("agent_unknown", "unknown"),
-            left=Span(max(0.0, (visit.steps_from or now) - now)),
+            left=TimeSpan(max(0.0, (visit.steps_from or now) - now)),
         )
         return
     if need is None:
@@ -222,11 +222,11 @@ def _busy_with(world: WorldView, agent: Agent, now: float, show: Show) -> Value:
     state, reason = published(agent)
     if state == "ready":
         if agent.rest_until > now:
-            return say("no_offers_for", "gets no offers for another {left}", left=Span(agent.rest_until - now))
+            return say("no_offers_for", "gets no offers for another {left}", left=TimeSpan(agent.rest_until - now))
         return say("being_released", "being released by the phone")
     if state == "wrap_up" and agent.wrap_until > now:
-        return say("wrapping_up", "in wrap-up, {left} left", left=Span(agent.wrap_until - now))
-    lasted, shown = Span(now - agent.since), word("state", state.value)
+        return say("wrapping_up", "in wrap-up, {left} left", left=TimeSpan(agent.wrap_until - now))
+    lasted, shown = TimeSpan(now - agent.since), word("state", state.value)
     if not reason:
         return say("state_for", "{state} for {lasted}", state=shown, lasted=lasted)
     why = reason_shown(world, reason, show)

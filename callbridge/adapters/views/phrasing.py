@@ -30,7 +30,7 @@ class Number:
 
 
 @dataclass(frozen=True, slots=True)
-class Span:
+class TimeSpan:
     """A length of time within a sentence."""
 
     seconds: float
@@ -62,7 +62,7 @@ class Phrase:
         return self.text
 
 
-Value: TypeAlias = "str | Number | Span | Several | Phrase"
+Value: TypeAlias = "str | Number | TimeSpan | Several | Phrase"
 """What is filled into a template. A name, a number of a phone or a requirement is a ``str``: it is the same in all languages."""
 
 
@@ -83,7 +83,7 @@ def plain(value: Value) -> object:
             return value
         case Number():
             return value.value
-        case Span():
+        case TimeSpan():
             return {"seconds": round(value.seconds, 1)}
         case Several():
             return {"parts": [plain(part) for part in value.parts], "between": value.between.strip()}
@@ -123,7 +123,7 @@ def _flat(value: Value) -> str | float:
     match value:
         case Number():
             return value.value
-        case Span():
+        case TimeSpan():
             return round(value.seconds)
         case Phrase():
             return value.key.rpartition(".")[2]
