@@ -73,7 +73,7 @@ async def test_the_primary_dies_under_waiting_callers_and_talks() -> None:
 
 
 async def test_a_replica_that_stopped_following_before_the_last_take_over_is_promoted() -> None:
-    """It knows the token, the lease and the calls of the leader before: whoever leads now writes all of them again."""
+    """It knows the token, the lease and the calls of the leader before. The present leader writes all of them again."""
     async with GuardedRedis() as redis, pair(22, redis) as (scene, second):
         first = scene.bridge
         await scene.begin()
