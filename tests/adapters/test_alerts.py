@@ -73,17 +73,17 @@ BAD: list[tuple[str, str, str, dict[str, Any]]] = [
     (
         "vip_over_target",
         "support/gold",
-        "2 gold callers of support wait longer than promised, one by 8 s",
+        "2 gold callers of support waiting longer than promised, one by 8 s",
         {"due": {"gold": (NOW - 3, NOW - 8, NOW + 2)}},
     ),
     ("long_wait", "support", "a caller in support has waited for 1 h 00 min", {"oldest_arrived_at": NOW - 3601}),
     (
         "nobody_on_duty",
         "support",
-        "2 callers wait in support, and no agent is on duty",
+        "2 callers waiting in support, and no agent is on duty",
         {"agents": {"not_ready": 3}, "without_agent": 2},
     ),
-    ("nobody_fits", "support", "1 callers wait in support for whom no agent who fits is on duty", {"without_agent": 1}),
+    ("nobody_fits", "support", "1 caller waiting in support for whom no agent who fits is on duty", {"without_agent": 1}),
     ("service_level", "support", "today 65% of 20 callers of support were answered within the target", {"today": TODAY}),
 ]
 

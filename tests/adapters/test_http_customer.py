@@ -33,11 +33,14 @@ class Earlier:
     def __init__(self) -> None:
         self.asked: list[ContactQuestion] = []
         self.trouble: Exception | None = None
+        self.found: LastContacts | None = None
 
     async def of(self, question: ContactQuestion) -> LastContacts:
         self.asked.append(question)
         if self.trouble is not None:
             raise self.trouble
+        if self.found is not None:
+            return self.found
         one = Contact(
             call="c1",
             at=1.0,
@@ -82,7 +85,7 @@ def in_hand(desk: ToyDesk) -> str:
 async def test_an_agent_gets_the_contacts_of_the_own_call(client: Client, desk: ToyDesk, earlier: Earlier) -> None:
     status, body = await asked(client, in_hand(desk))
     assert status == 200
-    assert [(one["call"], one["note"]) for one in body["contacts"]] == [("c1", "call +442079461111")]
+    assert [(one["call"], one["live"], one["note"]) for one in body["contacts"]] == [("c1", False, "call +442079461111")]
     _, watched = await asked(client, in_hand(desk), "boss")
     assert [one["note"] for one in watched["contacts"]] == ["call +44*****111"], "only the agent who has the call"
     assert body["repeated"] == {"at": 2.0, "agent": "a1", "agent_name": "Agent 1", "after": 60.0}
@@ -90,6 +93,14 @@ async def test_an_agent_gets_the_contacts_of_the_own_call(client: Client, desk: 
     question = earlier.asked[0]
     assert (question.number, question.call, question.queue) == (call.number, call.id, "q0")
     assert question.before == call.arrived_at
+
+
+async def test_a_contact_that_goes_on_is_said_to(client: Client, desk: ToyDesk, earlier: Earlier) -> None:
+    other = next(name for name in desk.made.calls if name != in_hand(desk))
+    one = (await earlier.of(ContactQuestion(number="", call="", queue="", before=0.0))).contacts[0]
+    earlier.found = LastContacts((replace(one, call=other, outcome=""), replace(one, outcome="")), None)
+    _, body = await asked(client, in_hand(desk))
+    assert [(one["outcome"], one["live"]) for one in body["contacts"]] == [("", True), ("", False)]
 
 
 async def test_of_others_calls_an_agent_learns_nothing(client: Client, desk: ToyDesk, earlier: Earlier) -> None:

@@ -83,7 +83,7 @@ def call_report(now: float) -> list[Row]:
     began = now - 3600
     told = (
         (0.0, "call arrived", "", "", None, "from +442079460300, entry support, tier gold"),
-        (0.1, "queue entered", "support", "", None, "expected 20.0 s"),
+        (0.1, "queue entered", "support", "", None, "expected 198.8 s"),
         (8.0, "offer", "support", "1001", None, "needs support >= 2"),
         (12.0, "talk", "support", "1001", None, ""),
         (22.4, "transfer", "support", "1001", None, "kind consult, to agent:1002"),

@@ -67,6 +67,8 @@ async def test_calls_are_searched_turned_over_and_found_again_after_a_look_at_on
     await expect(page.get_by_role("button", name="Older")).to_be_disabled()
     await page.locator("tbody a").first.click()
     await expect(page.get_by_text("Offered to an agent").first).to_be_visible()
+    for said in ("expected wait 3:18", "consult · to Agent 1002 · result: back to the caller", "ended: by the customer"):
+        await expect(page.get_by_text(said)).to_be_visible()
     await page.get_by_role("button", name="Back to the search").click()
     await expect(page.locator("tbody tr")).to_have_count(10)
     await expect(page.get_by_text("Page 2")).to_be_visible()
@@ -142,7 +144,7 @@ async def test_a_recording_is_drawn_heard_marked_and_scored(opened: Open, server
     )
     await greeting.get_by_role("button", name="Mark this moment").click()
     await form.get_by_role("group", name=re.compile("Offers")).get_by_label("Does not apply").check()
-    await expect(form).to_contain_text("1 criteria without a mark")
+    await expect(form).to_contain_text("1 criterion without a mark")
     await form.get_by_role("group", name=re.compile("Identifies")).get_by_label("Not met").check()
     await form.get_by_label("Comment on the whole").fill("short")
     await form.get_by_role("button", name="Submit the score").click()

@@ -32,7 +32,7 @@ async def test_nobody_on_duty_is_told_by_webhook_and_mail_and_so_is_its_end(hous
         assert [(event["rule"], event["about"], event["state"]) for event in receiver.got] == [
             ("nobody_on_duty", "support", "raised")
         ]
-        text = "1 callers wait in support, and no agent is on duty"
+        text = "1 caller waiting in support, and no agent is on duty"
         assert (receiver.got[0]["text"], receiver.got[0]["severity"]) == (text, "page")
         assert server.messages[0]["Subject"].endswith(f"page: {text}")
         await bridge.ask("ann", "login")

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import get_args
 
 from callbridge.adapters.views.board import QueueFigures
+from callbridge.adapters.views.phrasing import count
 from callbridge.core.model.agent import State
 from callbridge.wire.alerts import RuleName
 
@@ -157,16 +158,18 @@ def _of_queue(name: str, queue: QueueFigures, figures: Figures, thresholds: Thre
         late = [at for at in queue.due.get(tier, ()) if at < figures.now]
         if late:
             longest = _span(figures.now - min(late))
-            text = f"{len(late)} {tier} callers of {name} wait longer than promised, one by {longest}"
+            text = f"{count(len(late), f'{tier} caller')} of {name} waiting longer than promised, one by {longest}"
             yield AlertCondition("vip_over_target", f"{name}/{tier}", text)
     oldest = queue.oldest_arrived_at
     if oldest is not None and figures.now - oldest > thresholds.long_wait:
         yield AlertCondition("long_wait", name, f"a caller in {name} has waited for {_span(figures.now - oldest)}")
     on_duty = sum(queue.agents.get(state, 0) for state in _ON_DUTY)
     if queue.waiting and not on_duty:
-        yield AlertCondition("nobody_on_duty", name, f"{queue.waiting} callers wait in {name}, and no agent is on duty")
+        yield AlertCondition(
+            "nobody_on_duty", name, f"{count(queue.waiting, 'caller')} waiting in {name}, and no agent is on duty"
+        )
     elif queue.without_agent:
-        text = f"{queue.without_agent} callers wait in {name} for whom no agent who fits is on duty"
+        text = f"{count(queue.without_agent, 'caller')} waiting in {name} for whom no agent who fits is on duty"
         yield AlertCondition("nobody_fits", name, text)
     level, counted = queue.today.service_level, queue.today.answered + queue.today.abandoned
     if level is not None and counted >= LEAST_CALLS and level < thresholds.service_level:

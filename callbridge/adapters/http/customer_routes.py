@@ -30,8 +30,8 @@ NO_LEAD = "no such lead of this agent that waits to be called"
 
 class ContactView(ResponseBody):
     """An earlier call. ``queue`` and ``agent``: of its last talk, or of the last wait where nobody talked; ``agent_name``: empty
-    when there is no such agent any more; ``talked``: seconds with agents; ``outcome``: empty while the call goes on;
-    ``disposition``: the code that an agent gave it; ``note``: the last one about it."""
+    when there is no such agent any more; ``live``: it goes on; ``outcome``: empty until its end, and where that is not known;
+    ``talked``: seconds with agents; ``disposition``: the code that an agent gave it; ``note``: the last one about it."""
 
     call: str
     at: float
@@ -40,6 +40,7 @@ class ContactView(ResponseBody):
     agent: str
     agent_name: str
     outcome: str
+    live: bool
     talked: float
     disposition: str
     note: str
@@ -228,6 +229,8 @@ class CustomerHandlers:
         data, board = found.as_data(), self._backend.board()
         for one in [*data["contacts"], *([data["repeated"]] if data["repeated"] else [])]:
             one["agent_name"] = (board.agent(one["agent"]) or {}).get("name", "")
+        for one in data["contacts"]:
+            one["live"] = one["call"] in board.calls
         if board.masked and not (who.agent and self._backend.views().shows_numbers):
             for one in data["contacts"]:
                 one["note"] = scrub(one["note"])

@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { addressOf, inRecording, presentOf, searchedBy, searchOf } from "../../../callbridge/web/src/pure/call.js";
+import { detailsText, happenedText, outcomeText } from "../../../callbridge/web/src/pure/details.js";
+import { text as translated } from "../../../callbridge/web/src/pure/language.js";
 import { bodyOf, choicesOf, missingOf, writtenOf } from "../../../callbridge/web/src/pure/review.js";
 import { columnsOf, MOST_SERIES, periodOf, plotOf, queryOf, valueOf } from "../../../callbridge/web/src/pure/report.js";
 import { localPath, pageOf, pagesOf } from "../../../callbridge/web/src/pure/routes.js";
@@ -62,6 +64,24 @@ test("the address of a search says all of it, and a broken one is the usual sear
   for (const broken of ["", "?page=0", "?page=x&colour=red", "?page=1e9", "?page=1.5", "?from="]) {
     assert.deepEqual(searchedBy(broken, usual), { typed: { ...empty, ...usual }, page: 0 }, broken);
   }
+});
+
+test("what the history says is in the reader's words, and what are no words of its own stay as they are", () => {
+  const [en, zh] = ["en", "zh"].map((language) => (key, values) => translated(language, key, values));
+  const details = (t, told, what = "x") => detailsText(t, { what, details: told });
+  assert.equal(details(en, "expected 198.8 s"), "expected wait 3:18");
+  assert.equal(details(en, "result no_answer, cause 19"), "result: no answer · cause: no answer (19)");
+  assert.equal(details(zh, "outcome short_abandoned, to queue:sales"), "结果：立即放弃 · 目标 队列 sales");
+  assert.equal(details(en, "kind consult, to agent:1002, result nobody_free"), "consult · to Agent 1002 · result: nobody was free");
+  assert.equal(details(en, "request pause_recording, granted, by ann"), "Pause recording · granted · by ann");
+  assert.equal(details(en, "request logout, refused, reason no agent"), "Log out · refused · reason: no agent");
+  assert.equal(details(en, "ended by caller_lost, hold 65.0 s, estimated"), "ended: the caller's line was lost · on hold 1:05 · estimated");
+  assert.equal(details(en, "cause 77, result our_own, key 1"), "cause: 77 · result: our own · key 1");
+  assert.equal(details(en, "name Hart, Amelia, tier gold"), "name Hart · Amelia · tier gold");
+  assert.equal(details(en, "from {value}, name constructor, q1 5"), "from {value} · name constructor · q1 5");
+  assert.equal(details(en, "outcome no_answer, by me", "note"), "outcome no_answer, by me");
+  assert.deepEqual([outcomeText(en, "busy"), outcomeText(en, "unsent"), outcomeText(zh, "my_flow")], ["busy", "not dialled", "my flow"]);
+  assert.deepEqual([happenedText(en, "queue left"), happenedText(en, "do_not_call_add")], ["Left the queue", "do not call add"]);
 });
 
 test("values are read as what they are, and none is a dash", () => {

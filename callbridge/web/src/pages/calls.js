@@ -11,7 +11,8 @@ import { go, query } from "../parts/navigation.js";
 import { Player } from "../parts/player.js";
 import { useRegion, useText } from "../parts/preferences.js";
 import { useStore } from "../parts/store.js";
-import { addressOf, audible, keyOf, MOST_PAGES, OUTCOMES, searchedBy, searchOf } from "../pure/call.js";
+import { addressOf, audible, MOST_PAGES, OUTCOMES, searchedBy, searchOf } from "../pure/call.js";
+import { detailsText, happenedText, outcomeText } from "../pure/details.js";
 import { clock } from "../pure/format.js";
 import { periodOf, valueOf } from "../pure/report.js";
 
@@ -101,7 +102,7 @@ function Found({ asked }) {
       <tbody>${rows.slice(0, SIZE).map(
         (row) => html`<tr key=${row.call}><th scope="row"><${CallLink} id=${row.call}>${valueOf(row.began, "moment", speaks)}<//></th>
           <td>${row.number || t("withheld")} <small>${row.name}</small></td><td>${row.tier}</td><td>${row.queues}</td><td>${row.agents}</td>
-          <td>${clock(row.waited)}</td><td>${clock(row.talked)}</td><td>${outcomeOf(t, row.outcome)}</td>
+          <td>${clock(row.waited)}</td><td>${clock(row.talked)}</td><td>${row.outcome ? outcomeText(t, row.outcome) : ""}</td>
           <td>${row.recording ? t("calls.recorded") : ""}</td></tr>`,
       )}</tbody></table></div>`}
     ${rows.length > SIZE && !more && html`<${Empty}>${t("calls.narrow")}<//>`}
@@ -116,17 +117,6 @@ function CallLink({ id, children }) {
     go(to);
   };
   return html`<a href=${to} onClick=${follow}>${children}</a>`;
-}
-
-/** Words of the history that have a text, in the reader's language; others, such as a flow's own results, as they are. */
-function outcomeOf(t, word) {
-  const said = word ? t(`outcome.${keyOf(word)}`) : "";
-  return said.startsWith("outcome.") ? word : said;
-}
-
-function happened(t, word) {
-  const said = t(`happened.${keyOf(word)}`);
-  return said.startsWith("happened.") ? word : said;
 }
 
 function OneCall({ id }) {
@@ -146,7 +136,7 @@ function OneCall({ id }) {
     );
     get(`/api/recordings?call=${encodeURIComponent(id)}`).then(setRecordings, (silent) => setState((now) => ({ ...now, silent })));
   }, [id]);
-  const describe = (event) => [happened(t, event.what), event.queue, event.agent].filter(Boolean).join(" · ");
+  const describe = (event) => [happenedText(t, event.what), event.queue, event.agent].filter(Boolean).join(" · ");
   const time = (at) => new Date(at * 1000).toLocaleTimeString(speaks, { hourCycle: "h23" });
   const began = events.length ? valueOf(events[0].at, "moment", speaks) : "";
   return html`<section class="card" aria-label=${t("call")}>
@@ -158,7 +148,7 @@ function OneCall({ id }) {
       ${events.length > 0 &&
       html`<ol class="lines">${events.map(
         (one, index) => html`<li key=${index}><time>${time(one.at)}</time> <strong>${describe(one)}</strong>
-          ${one.lasted !== null && html` <small>${clock(one.lasted)}</small>`} ${one.details && html`<span class="soft">${one.details}</span>`}</li>`,
+          ${one.lasted !== null && html` <small>${clock(one.lasted)}</small>`} ${one.details && html`<span class="soft">${detailsText(t, one)}</span>`}</li>`,
       )}</ol>`}
     </section>
     <section class="card" aria-label=${t("calls.recordings")}>

@@ -3,6 +3,7 @@
 import { useEffect, useState } from "preact/hooks";
 import { get, segment } from "../net/api.js";
 import { agentNamed } from "../pure/agent.js";
+import { outcomeText } from "../pure/details.js";
 import { clock, moment } from "../pure/format.js";
 import { html } from "./html.js";
 import { useRegion, useText } from "./preferences.js";
@@ -28,7 +29,7 @@ export function Contacts({ call }) {
   if (!found || found.problem?.status === WITHOUT_HISTORY) return null;
   return html`<section class="contacts" aria-label=${t("contacts")}>
     <h2>${t("contacts")}</h2>
-    ${found.problem ? html`<p class="quiet">${t("contact.unknown")}</p>` : html`<${Earlier} found=${found} />`}
+    ${found.problem ? html`<p class="soft">${t("contact.unknown")}</p>` : html`<${Earlier} found=${found} />`}
   </section>`;
 }
 
@@ -40,7 +41,7 @@ function Earlier({ found }) {
   return html`
     ${repeated &&
     html`<p class="repeated"><strong>${t("contact.repeated", { agent: agentNamed(repeated) || "–", ago: clock(repeated.after) })}</strong></p>`}
-    ${contacts.length === 0 && html`<p class="quiet">${t("contact.none")}</p>`}
+    ${contacts.length === 0 && html`<p class="soft">${t("contact.none")}</p>`}
     ${contacts.length > 0 &&
     html`<div class="scroll" tabindex="0" role="group" aria-label=${t("contacts")}><table>
       <thead><tr><th scope="col">${t("contact.when")}</th><th scope="col">${t("queue")}</th><th scope="col">${t("agent")}</th>
@@ -48,13 +49,13 @@ function Earlier({ found }) {
       <tbody>${contacts.map(
         (one) => html`<tr key=${one.call}><th scope="row">${one.direction === "out" ? "↗ " : ""}${moment(one.at, now, speaks)}</th>
           <td>${one.queue || "–"}</td><td>${agentNamed(one) || "–"}</td>
-          <td>${[outcome(t, one.outcome), one.disposition].filter(Boolean).join(" · ")}
+          <td>${[outcomeOf(t, one), one.disposition].filter(Boolean).join(" · ")}
             ${one.note && html`<p class="note">${one.note}</p>`}</td><td>${clock(one.talked)}</td></tr>`,
       )}</tbody></table></div>`}`;
 }
 
-const OUTCOMES = ["answered", "abandoned", "short_abandoned", "callback", "voicemail", "diverted", "failed", "no_answer", "busy"];
-
-function outcome(t, name) {
-  return OUTCOMES.includes(name) ? t(`outcome.${name}`) : name.replaceAll("_", " ");
+/** What became of it, what an agent said of it; of a call that goes on, or whose end nobody knows, that. */
+function outcomeOf(t, one) {
+  if (one.outcome) return outcomeText(t, one.outcome);
+  return t(one.live ? "contact.live" : "contact.no_outcome");
 }

@@ -50,6 +50,3 @@ function filled(typed, query) {
   for (const key of FIELDS) if ((typed[key] || "").trim()) query.set(key, typed[key].trim());
   return query;
 }
-
-/** A key of the texts made of the history's own word. */
-export const keyOf = (word) => word.replace(/[^a-z]+/g, "_");

@@ -6,9 +6,13 @@ import zh, { explanations } from "../texts/zh.js";
 export const LANGUAGES = { en: { name: "English", texts: en }, zh: { name: "中文", texts: zh, explanations } };
 /** `explanations`: templates for what the server explains; without them its English is shown. */
 
-/** A text with `{name}` replaced. A key that does not exist shows itself: tests look for all keys that the sources use. */
+/**
+ * A text with `{name}` replaced; with a `count` of 1 that of `key.one`, if there is one. A key that does not exist shows itself: tests
+ * look for all keys that the sources use.
+ */
 export function text(language, key, values = {}) {
-  const found = (LANGUAGES[language] || LANGUAGES.en).texts[key] ?? en[key] ?? key;
+  const { texts } = LANGUAGES[language] || LANGUAGES.en;
+  const found = (values.count === 1 ? texts[`${key}.one`] : undefined) ?? texts[key] ?? en[key] ?? key;
   return found.replace(/\{(\w+)\}/g, (whole, name) => (name in values ? String(values[name]) : whole));
 }
 
