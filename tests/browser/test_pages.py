@@ -652,6 +652,16 @@ async def test_no_page_is_wider_than_its_screen(opened: Open, server: StandIn, n
         await page.wait_for_function("width => document.documentElement.scrollWidth <= width", arg=width)
 
 
+@pytest.mark.parametrize("locale", ["en-GB", "zh-CN"])
+@pytest.mark.parametrize("name", ["agent", "supervisor", "calls", "call", "quality"])
+async def test_tables_fit_half_a_screen(opened: Open, server: StandIn, name: str, locale: str) -> None:
+    page = await shown(opened, server, name, locale=locale, viewport={"width": 900, "height": 3000})
+    if name in ("agent", "calls"):
+        await page.locator("tbody tr").last.wait_for()
+    wider = "all => all.filter(one => one.scrollWidth > one.clientWidth).map(one => `${one.ariaLabel}: ${one.scrollWidth}`)"
+    assert await page.locator(".scroll").evaluate_all(wider) == []
+
+
 async def test_a_wall_whose_layout_cannot_be_read_at_once_shows_it_soon(opened: Open, server: StandIn) -> None:
     """Chromium ends all requests when a network of the machine comes or goes; and the server may be busy once."""
     failures = ["busy", "abort", "abort"]

@@ -18,7 +18,7 @@ export function QueuesTable({ known, queue, choose, explain }) {
   return html`<section class="card" aria-label=${t("queues")}>
     <header class="row"><h2>${t("queues")}</h2>
       ${queue && html`<button type="button" class="quiet" onClick=${() => choose("")}>${t("queues.all")}</button>`}</header>
-    <div class="scroll" tabindex="0" role="group" aria-label=${t("queues")}><table>
+    <div class="scroll" tabindex="0" role="group" aria-label=${t("queues")}><table class="queues">
       <thead><tr><th scope="col">${t("queue")}</th>
         ${heads.map((head) => html`<th scope="col" key=${head}>${t(`figure.${head}`)}</th>`)}<th scope="col"><span class="unseen">${t("acts")}</span></th></tr></thead>
       <tbody>${rows.map(
