@@ -126,7 +126,12 @@ async def test_who_is_not_logged_in_is_told_so_and_a_token_needs_no_session(clie
 )
 async def test_every_failure_says_the_same(client: Client, body: dict[str, str]) -> None:
     answer = await log_in(client, **body)
-    assert (answer.status, (await answer.json())["detail"]) == (401, LOG_IN_FAILED)
+    said = await answer.json()
+    assert (answer.status, said["detail"], said["locked_for"]) == (
+        401,
+        LOG_IN_FAILED,
+        LOCKED,
+    )  # as long for PINs as for passwords
     assert "Set-Cookie" not in answer.headers
 
 

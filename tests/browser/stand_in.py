@@ -270,7 +270,7 @@ class StandIn:
     async def _sign_in(self, request: web.Request) -> web.Response:
         body = await request.json()
         if body.get("user") not in self.users or body.get("password") != "4711":
-            return _problem(401, "no such user, or another password")
+            return _problem(401, "no such user, or another password", locked_for=300.0)
         self._signed_in = body["user"]
         return await self._session(request)
 
@@ -352,8 +352,8 @@ class StandIn:
         return web.json_response(said, status=status)
 
 
-def _problem(status: int, detail: str) -> web.Response:
-    return web.json_response({"type": "about:blank", "title": "", "status": status, "detail": detail}, status=status)
+def _problem(status: int, detail: str, **more: float) -> web.Response:
+    return web.json_response({"type": "about:blank", "title": "", "status": status, "detail": detail, **more}, status=status)
 
 
 async def _page(_request: web.Request) -> web.Response:

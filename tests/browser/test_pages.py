@@ -55,7 +55,9 @@ async def test_log_in_by_keyboard_alone_refusals_and_out_again(opened: Open, ser
     await page.keyboard.press("Tab")
     await page.keyboard.type("wrong")
     await page.keyboard.press("Enter")
-    await expect(page.get_by_role("alert")).to_have_text("This user and password do not fit.")
+    await expect(page.get_by_role("alert")).to_have_text(
+        "This user and password do not fit. Too many wrong attempts lock a log-in for 5 minutes."
+    )
     await page.keyboard.type("4711")  # the wrong one is selected
     await page.keyboard.press("Enter")
     await expect(page.locator(".statebar")).to_contain_text("Talking")
@@ -90,7 +92,7 @@ async def test_a_session_that_ended_leads_to_the_log_in(opened: Open, server: St
     ("locale", "button", "said"),
     [
         ("en-GB", "End wrap-up", "Your log-in has ended, and the last action was not carried out."),
-        ("zh-CN", "结束话后处理", "您的登录已失效,上一个操作未执行。"),
+        ("zh-CN", "结束话后处理", "您的登录已失效，上一个操作未执行。"),
     ],
 )
 async def test_an_action_after_the_session_ended_says_that_it_was_not_carried_out(

@@ -213,8 +213,8 @@ def _of_surveys(figures: Figures) -> Iterator[AlertCondition]:
 
 def _by_question(answers: AnswerCounts) -> dict[tuple[str, str], dict[str, float]]:
     found: dict[tuple[str, str], dict[str, float]] = {}
-    for (queue, question, answer), count in answers.items():
-        found.setdefault((queue, question), {})[answer] = count
+    for (queue, question, answer), times in answers.items():
+        found.setdefault((queue, question), {})[answer] = times
     return found
 
 

@@ -33,7 +33,8 @@ COOKIE, SECURE_COOKIE = "callbridge", "__Host-callbridge"
 """A browser takes the second from https only, and from no other host of the domain."""
 MOST_OF_ACCOUNT, MOST_OF_ADDRESS = 10, 30
 WITHIN = 300.0
-"""Failed log-ins within so many seconds, after which the account, or the address, has to wait as long."""
+"""Failed log-ins within so many seconds, after which the account, or the address, has to wait as long: as after wrong PINs. Every
+refusal says so, for all names alike."""
 MOST_KNOWN = 10_000
 """Accounts and addresses that are remembered."""
 MOST_PASSWORDS_WAITING = 32
@@ -118,7 +119,7 @@ class LogIns:
     def _failed(self, name: str, address: str) -> Account:
         known = name in self._accounts().users or name in self._accounts().agents
         log.warning("log-in failed", user=name if known else "unknown", address=address)  # it may be a password that was typed
-        raise Problem(401, LOG_IN_FAILED)
+        raise Problem(401, LOG_IN_FAILED, locked_for=WITHIN)
 
     # -- sessions -----------------------------------------------------------------------------------------------
 

@@ -6,6 +6,7 @@ import { problemText } from "../parts/dialog.js";
 import { Switches } from "../parts/frame.js";
 import { html } from "../parts/html.js";
 import { useText } from "../parts/preferences.js";
+import { clock } from "../pure/format.js";
 
 export function LoginPage({ signedIn, signOn, ended }) {
   const t = useText();
@@ -33,8 +34,8 @@ export function LoginPage({ signedIn, signOn, ended }) {
   }
 
   function said() {
-    if (problem.status === 401) return t("login.wrong");
-    if (problem.status === 429) return t("login.too_many", { seconds: problem.retryAfter || 60 });
+    if (problem.status === 401) return t("login.wrong", { minutes: Math.ceil((problem.body.locked_for || 300) / 60) });
+    if (problem.status === 429) return t("login.too_many", { time: clock(problem.retryAfter || 60) });
     return problemText(t, problem);
   }
 
