@@ -29,6 +29,17 @@ for (const [language, { texts }] of Object.entries(LANGUAGES)) {
   });
 }
 
+test("Chinese has one word for each thing, and its own punctuation", () => {
+  const folder = fileURLToPath(new URL("../../../callbridge/adapters/report_forms/", import.meta.url));
+  const reports = readFileSync(path.join(folder, "chinese.py"), "utf8");
+  const screens = Object.values(LANGUAGES.zh.texts).join("\n");
+  for (const other of ["外呼活动", "线索", "占线", "座席", "主管", "回呼", "登出", "置忙"]) {
+    assert.ok(!screens.includes(other) && !reports.includes(other), other);
+  }
+  assert.ok(!reports.includes("登录")); // agents 签入, people 登录 to the pages
+  assert.deepEqual(screens.match(/.*(?:\p{Script=Han}[,:;!?]|\p{Script=Han}\(\p{Script=Han}).*/gu), null);
+});
+
 test("every text that the sources name exists", () => {
   for (const [file, source] of code) {
     for (const [, key] of source.matchAll(/\bt\("([\w.-]+)"/g)) assert.ok(english.includes(key), `${file}: ${key}`);
