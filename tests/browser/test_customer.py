@@ -45,6 +45,8 @@ def known(server: StandIn, said: str = "") -> None:
         ("support", "1002", "answered", "", 312.0),
         ("sales", "", "abandoned", "", 0.0),
         ("support", "1001", "answered", "sold", 95.0),
+        ("support", "1002", "", "", 20.0),
+        ("support", "1002", "", "", 0.0),
     ]
     contacts = []
     for number, (queue, agent, outcome, code, talked) in enumerate(rows, 1):
@@ -54,6 +56,7 @@ def known(server: StandIn, said: str = "") -> None:
             "agent": said or agent,
             "agent_name": said or {"1002": "Jonas Weber"}.get(agent, ""),
             "outcome": said or outcome,
+            "live": not outcome and talked > 0,
             "disposition": said or code,
             "note": said,
         }
@@ -88,10 +91,12 @@ async def test_the_last_contacts_and_who_calls_again(opened: Open, server: Stand
     page = await shown(opened, server, "agent")
     contacts = page.get_by_role("region", name="Last contacts")
     await expect(contacts).to_contain_text("Called again: talked to Jonas Weber (1002) 2:01:00 ago")
-    await expect(contacts.locator("tbody tr")).to_have_count(3)
+    await expect(contacts.locator("tbody tr")).to_have_count(5)
     await expect(contacts.locator("tbody tr").nth(0)).to_contain_text("Jonas Weber (1002)")
     await expect(contacts.locator("tbody tr").nth(2)).to_contain_text("answered · sold")
     await expect(contacts.locator("tbody tr").nth(1)).to_contain_text("gave up")
+    await expect(contacts.locator("tbody tr").nth(3)).to_contain_text("in progress")
+    await expect(contacts.locator("tbody tr").nth(4)).to_contain_text("no outcome")
 
 
 @pytest.mark.parametrize(("status", "says"), [(503, 1), (501, 0)])

@@ -254,7 +254,7 @@ export default {
   "grade.missed": "未达标",
   "grade.near": "接近目标",
   "happened.call_arrived": "来电到达",
-  "happened.call_ended": "通话结束",
+  "happened.call_ended": "来电结束",
   "happened.callback_requested": "请求回拨",
   "happened.change": "请求",
   "happened.conference": "加入三方通话",
