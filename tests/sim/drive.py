@@ -183,7 +183,7 @@ class Day:
     def _until(self, end: float) -> None:
         while True:
             due, planned = self.world.next_deadline(), self.agenda.next_at()
-            first = min((when for when in (due, planned) if when is not None), default=None)
+            first = planned if due is None or (planned is not None and planned < due) else due
             if first is None or first > end:
                 self.agenda.now = end
                 return
@@ -420,6 +420,7 @@ class Day:
         """Restore, then say what a fresh process is told before anything else."""
         life = new_life(self.plan, self.saved, len(self.lives), self.agenda.now)
         self.lives.append(life)
+        self.watch.begin_life()
         self.tables = life.world.saved_tables()
         for connection in self.connections:
             self.hear(PbxLost(at=self.agenda.now, pbx=connection.toy.name))

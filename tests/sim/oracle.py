@@ -108,6 +108,8 @@ def promise_barred(world: World, callback: Callback) -> frozenset[str]:
 
 def _barred(world: World, text: str, avoids: tuple[str, ...], rejecters: frozenset[str]) -> frozenset[str]:
     """Who rejected the call is left out while somebody else wants calls and fits."""
+    if not rejecters:
+        return frozenset(avoids)
     out = frozenset(avoids) | rejecters
     others = [agent for agent in world.agents.values() if agent.intent is Intent.READY and agent.id not in out]
     return out if any(fits(text, agent.profile) for agent in others) else frozenset(avoids)
@@ -124,9 +126,9 @@ def _in_force(
     steps = routing(world.plan, queue, tier)
     now = window(steps, waited + 1e-6)
     left = [str(step.needs) for step in steps.steps[now:]]
-    if not world.matcher.know_agents:
+    if len(left) == 1 or not world.matcher.know_agents:
         return left[0]
-    for out in (avoids | rejecters, avoids):
+    for out in (avoids | rejecters, avoids) if rejecters else (avoids,):
         there = [agent for agent in world.agents.values() if agent.intent is not Intent.LOGGED_OUT and agent.id not in out]
         profiles = {agent.profile for agent in there}
         for text in left:

@@ -191,7 +191,7 @@ class Overdue:
         phones = [self.toy.phones[phone] for phone in agent.phones if phone in self.toy.phones]
         if not phones:
             return
-        mine = [channel for phone in phones for channel in self.toy.on_phone(phone.name)]
+        mine = [channel for channel in self.toy.channels.values() if channel.phone in agent.phones]
         online = any(phone.online for phone in phones)
         nailed = agent.connect is ConnectMode.NAILED_UP
         session = [channel for channel in mine if channel.kind is Kind.SESSION]

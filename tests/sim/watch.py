@@ -51,6 +51,7 @@ from callbridge.core.model.orders import Ring, WatchAudio
 from callbridge.core.model.plan import Penalty
 from callbridge.core.model.world import Outcome, World
 from tests.sim import oracle
+from tests.sim.changes import LEG_IDS, Changes
 from tests.sim.parts import Code
 from tests.sim.portrait import indexes, scanned
 
@@ -85,13 +86,16 @@ class Watch:
     state_since: dict[str, tuple[str, str, float]] = field(default_factory=dict)
     asked_at: dict[str, float] = field(default_factory=dict)
     wrap: dict[str, tuple[float, float]] = field(default_factory=dict)
+    """Agent -> end of talk, and the wrap-up that the queue gives."""
     held: dict[str, float] = field(default_factory=dict)
     """Call -> until when it is held, because no audio has come from the caller."""
     on_hold: dict[str, tuple[float | None, float]] = field(default_factory=dict)
     """Call -> since when it is on hold by request, and the seconds of such holds before."""
     consulted: dict[str, OfferEnded] = field(default_factory=dict)
     """Call -> the answer of the agent of a queue with whom its agent talks."""
-    """Agent -> end of talk, and the wrap-up that the queue gives."""
+    unscanned: set[str] = field(default_factory=set)
+    """Tables that have changed since the indexes were compared with a scan."""
+    changes: Changes = field(default_factory=Changes)
 
     def after_step(
         self,
@@ -123,10 +127,18 @@ class Watch:
             self._asked_at_the_phone(world, before, code)
         else:
             self._intents(world, before, event, outcome.facts)
-        must(set(self.callbacks_owed) == set(world.callbacks), "promises in the books and told of differ")
-        self._rows(world)
-        self._agents(world)
-        self._figures(world)
+        changed = self._changed(world, event, outcome)
+        if outcome.facts or changed & {"agents", "calls", LEG_IDS}:
+            self._rows(world)
+            self._agents(world)
+        if changed & {"calls", "legs"}:
+            self._legs(world)
+        if outcome.facts or changed & {"calls", "tallies"}:
+            self._figures(world)
+        for call in world.calls.values():
+            self._in_time(world, call)
+        self.unscanned |= changed
+        must(self.callbacks_owed.keys() == world.callbacks.rows().keys(), "promises in the books and told of differ")
         rings = [order for order in outcome.orders if isinstance(order, Ring) and order.agent]
         must(len(rings) == len({order.phone for order in rings}), "one phone was rung twice in one step")
         rung_for = {(order.agent, order.call) for order in rings}
@@ -135,9 +147,19 @@ class Watch:
             return  # another step of this very moment may change what the rules say of it
         self._order_of_offers(world, outcome.facts, closed)
         must(not (gap := oracle.missed(world, closed)), gap)
-        kept, found = indexes(world), scanned(world)
+        kept, found = indexes(world, self.unscanned), scanned(world, self.unscanned)
         for name, value in found.items():
             must(kept[name] == value, "index", name, kept[name], "but a scan says", value)
+        self.unscanned = set()
+
+    def begin_life(self) -> None:
+        """The next world is another one: check every rule of it."""
+        self.changes = Changes()
+
+    def _changed(self, world: World, event: AnyEvent, outcome: Outcome) -> set[str]:
+        if isinstance(event, PlanChanged | PbxSnapshot):
+            self.changes = Changes()
+        return self.changes.since_last_time(world, [name for name, _ in outcome.changed])
 
     def _without_audio(self, world: World, event: AnyEvent, outcome: Outcome) -> None:
         """A caller of whom nothing is known yet is held, and not offered before audio comes or the time is over."""
@@ -304,9 +326,14 @@ class Watch:
         if isinstance(event, PlanChanged):
             return
         refused = any(isinstance(fact, RequestRefused) for fact in facts)
+        concerned = {fact.agent for fact in facts if isinstance(fact, OfferEnded)}
+        if isinstance(event, AgentRequested):
+            concerned.add(event.agent)
+        elif isinstance(event, DeadlinePassed):
+            concerned.add(event.id)
         for agent in world.agents.values():
             old = before.get(agent.id)
-            if old is None:
+            if old is None or (old is agent and agent.id not in concerned):
                 continue
             wanted = old.intent
             if isinstance(event, AgentRequested) and event.agent == agent.id:
@@ -376,6 +403,8 @@ class Watch:
         must({call.id: call.arrived_at for call in world.calls.values()} == self.living, "calls in the books and told of differ")
         for call in world.calls.values():
             self._call(world, call)
+
+    def _legs(self, world: World) -> None:
         for leg in world.legs.values():
             if leg.role is LegRole.CUSTOMER:
                 call_of = world.calls.get(leg.call)
@@ -386,7 +415,6 @@ class Watch:
         dialling = call.phase is Phase.DIALLING
         reached = call.phase in (Phase.OFFERED, Phase.JOINING) or call.is_uncertain
         must(dialling or (offer is not None) == reached, "offer and phase:", call)
-        self._answer(world, call)
         must((segment is not None) == (call.phase is Phase.TALKING), "segment and phase:", call)
         must(call.transfer is not None or call.phase is not Phase.TRANSFERRING, "handed on to nobody:", call)
         on_hold = segment is not None and segment.on_hold
@@ -403,16 +431,10 @@ class Watch:
         if consult is not None and call.visit is not None:
             must(call.phase is Phase.TALKING and call.visit.queue == consult.consulted, "a consult of another queue:", call)
             must((consult.offer is None) == (consult.leg is None), "a consult rings without an offer:", call)
-            waits = consult.waits or consult.offer is not None or (world.next_deadline() or 0.0) <= world.now
-            leg = world.legs.get(call.leg)
-            doubted = leg is not None and leg.missing_since is not None  # after a snapshot without it: it is being probed
-            must(waits or doubted or pbx_of(call.leg) in world.down, "a consult waits that was only to be offered:", call)
         must((segment is not None) == (call.id in self.talking), "segment told and kept differ:", call)
         undialled = call.placed and call.phase in (Phase.OFFERED, Phase.WAITING)  # the agent comes first
         must(call.leg in world.legs or undialled or call.phase is Phase.ENDING, "a call without its leg:", call)
         if call.visit is not None:
-            over = oracle.over(world, call) and call.phase is Phase.WAITING
-            must(not over or (world.next_deadline() or 0.0) <= world.now, "waits though all windows are over:", call)
             must(call.placed or abs(call.visit.rank - oracle.rank(world.plan, call)) < 1e-6, "rank of", call)
         if offer is not None and not call.is_uncertain:
             agent = world.agents[offer.agent]
@@ -421,15 +443,26 @@ class Watch:
             agent = world.agents[segment.agent]
             must(agent.work is Work.TALKING and agent.call == call.id, "segment and agent:", agent, call)
 
-    def _answer(self, world: World, call: Call) -> None:
+    def _in_time(self, world: World, call: Call) -> None:
+        """What becomes wrong by the passing of time; the deadline that ends it may be due in this very moment."""
+        wrong = self._uncounted(world, call)
+        if call.visit is not None and call.phase is Phase.WAITING and oracle.over(world, call):
+            wrong = "waits though all windows are over:"
+        elif call.transfer is not None and call.transfer.consulted and not call.transfer.waits and call.transfer.offer is None:
+            leg = world.legs.get(call.leg)
+            doubted = leg is not None and leg.missing_since is not None  # after a snapshot without it: it is being probed
+            if call.visit is not None and not doubted and pbx_of(call.leg) not in world.down:
+                wrong = "a consult waits that was only to be offered:"
+        must(not wrong or (world.next_deadline() or 0.0) <= world.now, wrong, call)
+
+    def _uncounted(self, world: World, call: Call) -> str:
         """An answer counts, at the latest, when the talk has lasted for as long as its queue asks."""
-        if call.phase is not Phase.TALKING or call.segment is None:
-            return
+        if call.phase is not Phase.TALKING or call.segment is None or not call.is_uncertain:
+            return ""
         short = world.plan.queues[call.segment.queue].short_talk
-        must(not call.is_uncertain or call.visit is not None, "an answer without a visit:", call)
-        must(not call.is_uncertain or short > 0, "an answer that counts at once does not:", call)
-        overdue = call.is_uncertain and world.now > call.segment.began_at + short + 1e-6
-        must(not overdue or (world.next_deadline() or 0.0) <= world.now, "an answer that never counts:", call)
+        must(call.visit is not None, "an answer without a visit:", call)
+        must(short > 0, "an answer that counts at once does not:", call)
+        return "an answer that never counts:" if world.now > call.segment.began_at + short + 1e-6 else ""
 
     def _agents(self, world: World) -> None:
         for agent in world.agents.values():
