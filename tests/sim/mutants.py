@@ -44,7 +44,7 @@ def customer_left_alone(patch: Patch) -> None:
     no_hang_up_in(patch, segments, LegRole.CUSTOMER)
 
 
-@mutant("the customer hangs up and the far party of a transfer stays", seed=8)
+@mutant("the customer hangs up and the far party of a transfer stays", seed=18)
 def far_party_left(patch: Patch) -> None:
     no_hang_up_in(patch, calls, LegRole.OUTSIDE)
 
@@ -136,7 +136,7 @@ def penalty_forgotten(patch: Patch) -> None:
     patch.setattr(phone_replies, "penalty", nothing)
 
 
-@mutant("the phone of a cancelled offer counts as free before it stopped ringing", seed=16)
+@mutant("the phone of a cancelled offer counts as free before it stopped ringing", seed=45)
 def freed_too_soon(patch: Patch) -> None:
     withdraw = offers.withdraw
 

@@ -156,7 +156,7 @@ def missing_legs_ignored(patch: Patch) -> None:
     patch.setattr(snapshots, "_missing", nothing)
 
 
-@mutant("callers found waiting in the PBX are left there", seed=8)
+@mutant("callers found waiting in the PBX are left there", seed=13)
 def found_callers_ignored(patch: Patch) -> None:
     patch.setattr(snapshots, "_found", nothing)
 
