@@ -110,6 +110,11 @@ def every_fact() -> list[AnyFact]:
     return [with_changes(fact, seq=seq) for seq, fact in enumerate(facts, 1)]
 
 
+@cache
+def every_fact_of(call: str) -> list[AnyFact]:
+    return [with_changes(fact, call=call, seq=10_000) for fact in every_fact()]
+
+
 def with_changes(fact: AnyFact, **changes: Any) -> AnyFact:
     changed: AnyFact = type(fact)(**{f.name: getattr(fact, f.name) for f in fields(fact)} | changes)
     return changed
@@ -135,7 +140,8 @@ def test_a_text_field_that_does_not_say_whose_data_it_holds_is_refused() -> None
 @pytest.mark.parametrize("kind", FACT_KINDS.values(), ids=FACT_KINDS)
 def test_no_field_that_people_fill_is_declared_plain(kind: type) -> None:
     masks = masks_of(kind)
-    texts = {f.name for f in fields(kind) if "Annotated" in str(get_type_hints(kind, include_extras=True)[f.name])}
+    hints = get_type_hints(kind, include_extras=True)
+    texts = {f.name for f in fields(kind) if "Annotated" in str(hints[f.name])}
     careless = {name for name in texts & _NEEDS_A_LOOK if name not in masks and (kind, name) not in _LOOKED_AT}
     assert careless == set()
 
@@ -457,8 +463,7 @@ def speaking_desk() -> ToyDesk:
     desk.tell(CallbackChangeRequested(at=now, change=CallbackChange.MAKE, queue="q2", number=NATIONAL, name=NUMBER, by="ops"))
     for call in list(desk.made.calls):
         desk.tell(CallRequested(at=now, call=call, request=CallRequest.MOVE, to=ToQueue(NUMBER), by="ops"))
-        for fact in every_fact():
-            desk.stories.on_facts([with_changes(fact, call=call, seq=10_000)])
+        desk.stories.on_facts(every_fact_of(call))
     return desk
 
 
