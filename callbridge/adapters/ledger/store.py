@@ -6,7 +6,7 @@ import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, case, func, insert, select, true, update
+from sqlalchemy import ColumnElement, Connection, Select, and_, bindparam, case, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from callbridge.adapters.database import Database
@@ -25,6 +25,16 @@ ROUNDS = 5
 COUNT_AGAIN = 15.0
 LOOK_AT = 400
 """Leads that are looked at for one request, when rules forbid the first ones."""
+
+
+def _due(campaign: object, wall: object) -> ColumnElement[bool]:
+    return and_(leads.c.campaign == campaign, leads.c.state == "ready", leads.c.due_at <= wall)
+
+
+# Built once: every campaign asks several times a minute, and building them takes longer than the database's answer.
+_ARE_DUE = _due(bindparam("campaign"), bindparam("wall"))
+_WANTED = select(leads).where(_ARE_DUE).order_by(leads.c.priority.desc(), leads.c.due_at, leads.c.id).limit(bindparam("most"))
+_COUNTED = select(func.count()).select_from(leads).where(_ARE_DUE)
 
 
 class LedgerStore(BlockList, LedgerFigures):
@@ -100,14 +110,16 @@ class LedgerStore(BlockList, LedgerFigures):
         """Leads that may be dialled now, the most urgent first, and how many are ready in all: but for those of ``busy`` agents.
         Those whom a rule forbids for now are put off until it allows them."""
         found: dict[int, Lead] = {}
-        due = and_(leads.c.campaign == campaign, leads.c.state == "ready", leads.c.due_at <= wall)
-        for_them = leads.c.agent.not_in(busy) if busy else true()
+        wanted, counted = _WANTED, _COUNTED
+        if busy:
+            for_others = leads.c.agent.not_in(busy)
+            wanted, counted = wanted.where(for_others), counted.where(for_others)
+        of = {"campaign": campaign, "wall": wall}
         with self._engine.begin() as link:
             for _ in range(ROUNDS):
-                wanted = select(leads).where(due, for_them).order_by(leads.c.priority.desc(), leads.c.due_at, leads.c.id)
                 some_put_off = False
                 closed: set[str] = set()
-                for row in link.execute(wanted.limit(count + len(known) + LOOK_AT)).all():
+                for row in link.execute(wanted, of | {"most": count + len(known) + LOOK_AT}).all():
                     if len(found) >= count:
                         break
                     if row.id in known or row.id in found or row.zones in closed:
@@ -120,19 +132,19 @@ class LedgerStore(BlockList, LedgerFigures):
                     alike = leads.c.id == row.id
                     if said.reason == "hours":  # all of them that have the same clocks
                         closed.add(row.zones)
-                        alike = and_(due, leads.c.zones == row.zones)
+                        alike = and_(_due(campaign, wall), leads.c.zones == row.zones)
                     put_off(link, alike, said, wall)
                 if not some_put_off or len(found) >= count:
                     break
-            ready = self._ready(link, campaign, and_(due, for_them), wall, few=len(found) < count)
+            ready = self._ready(link, counted, campaign, wall, few=len(found) < count)
         return tuple(found.values()), ready
 
-    def _ready(self, link: Connection, campaign: str, due: ColumnElement[bool], wall: float, *, few: bool) -> int:
+    def _ready(self, link: Connection, counted: Select[int], campaign: str, wall: float, *, few: bool) -> int:
         """How many leads are ready: unless they are few, counted again only every while, for with hundreds of thousands of them
         that takes its time."""
         at, count = self._counted.get(campaign, (float("-inf"), 0))
         if few or not 0 <= wall - at < COUNT_AGAIN or not count:
-            count = link.scalar(select(func.count()).select_from(leads).where(due)) or 0
+            count = link.scalar(counted, {"campaign": campaign, "wall": wall}) or 0
             self._counted[campaign] = wall, count
         return count
 
