@@ -111,7 +111,8 @@ async def _scrape(bridge: Callbridge, seen: Seen) -> None:
 
 
 async def _listen(bridge: Callbridge, seen: Seen) -> None:
-    async with aiohttp.ClientSession() as session, session.get(f"{bridge.url}/api/events") as answer:
+    forever = aiohttp.ClientTimeout(total=None)  # the default ends a stream after five minutes
+    async with aiohttp.ClientSession(timeout=forever) as session, session.get(f"{bridge.url}/api/events") as answer:
         if answer.status != 200:
             seen.sse = -1
             return
