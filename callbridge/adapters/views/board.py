@@ -30,7 +30,8 @@ ViewKey = tuple[BoardKind, str]
 ENDED = "ended"
 KEPT_ENDED = 3600.0
 """Seconds for which an ended call can still be viewed."""
-MAX_ENDED = 20_000
+MAX_ENDED = 3_000
+"""Ended calls that can be viewed and explained from memory: about 5 kB each. Redis and the history have the others."""
 OTHER_REASON = "other"
 
 

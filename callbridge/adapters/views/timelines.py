@@ -11,6 +11,7 @@ from typing import Any
 
 from callbridge.adapters.facts.codec import fact_dict
 from callbridge.adapters.facts.masking import personal
+from callbridge.adapters.views.board import MAX_ENDED
 from callbridge.core.model.facts import AnyFact, CallEnded, CallQuality, CallScored, WrapUpEnded
 
 
@@ -25,7 +26,7 @@ def plain_fact(fact: AnyFact, *, mask: bool = True) -> dict[str, Any]:
 class Timelines:
     """``longest``: facts kept per call. ``most_ended``: calls kept after they ended, for ``kept`` seconds."""
 
-    def __init__(self, *, longest: int = 200, most_ended: int = 5_000, kept: float = 86_400.0, mask: bool = True) -> None:
+    def __init__(self, *, longest: int = 200, most_ended: int = MAX_ENDED, kept: float = 86_400.0, mask: bool = True) -> None:
         self._longest = longest
         self._most_ended = most_ended
         self._kept = kept
