@@ -8,9 +8,13 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import re
 import shutil
 import signal
+import sqlite3
 from collections.abc import AsyncIterator
+from contextlib import closing
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +45,17 @@ VOICE, REPLY, MUSIC = sounds.TONES["caller"], sounds.TONES["agent"], sounds.TONE
 TOKENS = [{"name": "boss", "role": "admin", "token": "token-of-the-boss"}]
 PASSWORD = "correct horse"
 PASSWORD_HASH = str(hashed(PASSWORD, bytes(16)))
+KEEP_SAMPLES = """
+  window.samples = [];
+  window.RTCPeerConnection = class extends RTCPeerConnection {
+    async getStats(...given) {
+      const said = await super.getStats(...given);
+      const row = [...said.values()].find((one) => one.type === "inbound-rtp" && one.kind === "audio");
+      window.samples.push(row ? [row.packetsReceived, row.packetsLost] : [0, 0]);
+      return said;
+    }
+  };"""
+"""What WebRTC says to the page whenever it asks: packets of the caller's voice that came, and that were lost."""
 PLAIN_SOUND = json.dumps({"processing": False})
 """The removal of noise would remove a tone."""
 
@@ -151,6 +166,58 @@ async def test_the_page_answers_by_itself(house: House, pbx: Pbx, opened: Open, 
     assert quality["agent"] == "ann"
     assert quality["codec"] == "PCMU"
     assert quality["received"] > 0
+
+
+async def test_how_a_conversation_sounded_is_in_the_history_and_the_report(
+    house: House, pbx: Pbx, opened: Open, tmp_path: Path
+) -> None:
+    """What the page was told by getStats() is in the fact, the history and the report."""
+    database = tmp_path / "history.db"
+    bridge = await opened_floor(house, database={"url": f"sqlite:///{database}"})
+    page = await opened(bridge.url)
+    await page.add_init_script(KEEP_SAMPLES)
+    await page.reload()
+    await log_in(page)
+    await registered(page)
+    await bridge.until_state("ann", "ready")
+    async with Softphone(pbx, "4930100", trunk=True, tone=VOICE) as caller:
+        await caller.call("support")
+        await page.get_by_role("button", name="Answer").click()
+        await bridge.until("talk_began")
+        await until_page_hears(page, VOICE)
+        await expect(page.locator(".quality")).to_contain_text("MOS")
+        await page.get_by_role("button", name="Hang up").click()
+        await caller.until_state("DISCONNECTED")
+    told = await bridge.until("call_quality", agent="ann")
+    samples = await page.evaluate("window.samples")
+    parts = [(late[0] - early[0], late[1] - early[1]) for early, late in combinations(samples, 2)]
+    assert told["received"] > 0
+    assert (told["received"], told["lost"]) in parts, samples
+    row = await kept_quality(database)
+    assert row == {name: told[name] for name in row}
+    boss = await opened(bridge.url)
+    await boss.get_by_role("button", name="Sign in with a token").click()
+    await boss.get_by_label("Token").fill(TOKENS[0]["token"])
+    await boss.keyboard.press("Enter")
+    await boss.get_by_role("link", name="Reports").click()
+    await boss.locator("select[name=report]").select_option("voice")
+    await boss.locator("form button[type=submit]").click()
+    score = f"{told['mos']:.2f}".rstrip("0").rstrip(".")
+    await expect(boss.get_by_role("row", name=re.compile(f"ann 1 {re.escape(score)} {re.escape(score)} 0 "))).to_be_visible()
+
+
+async def kept_quality(database: Path) -> dict[str, Any]:
+    """The measurement in the history, which is written a moment later."""
+    columns = ("call", "agent", "queue", "codec", "received", "lost", "mos", "worst_mos", "jitter", "rtt")
+    asked = f"SELECT {', '.join(columns)} FROM voice_quality"
+    for _ in range(100):
+        with closing(sqlite3.connect(database, timeout=10)) as link:
+            rows = link.execute(asked).fetchall()
+        if rows:
+            break
+        await asyncio.sleep(0.1)
+    (row,) = rows
+    return dict(zip(columns, row, strict=True))
 
 
 async def test_a_conversation_outlives_callbridge_and_the_page_finds_its_way_back(house: House, pbx: Pbx, opened: Open) -> None:
