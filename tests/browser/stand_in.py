@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 import time
+from collections import Counter
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -294,9 +295,12 @@ class StandIn:
             return web.json_response(list(self.parts[path].values()))
         if path == "waiting":
             rows = [row for row in self.parts["calls"].values() if row and row["state"] == "waiting"]
-            shown = [
-                row | {"position": n, "needs": "support >= 2", "steps": 2, "answer_within": 20.0} for n, row in enumerate(rows, 1)
-            ]
+            places: Counter[str] = Counter()
+            shown = []
+            for row in rows:
+                places[row["queue"]] += 1
+                needs = {"position": places[row["queue"]], "needs": f"{row['queue']} >= 2"}
+                shown.append(row | needs | {"steps": 2, "answer_within": 20.0})
             totals = {name: sum(row["queue"] == name for row in rows) for name in self.parts["queues"]}
             alerts = ["support: 4 callers waiting, nobody who fits is ready"]
             found = {"now": self._at(), "bypass": False, "waiting": shown, "total": len(rows), "totals": totals}
