@@ -106,7 +106,7 @@ def test_no_conversation_is_cut_that_began_while_nothing_could_be_saved_on_many_
 def test_it_is_noticed_when_answers_that_were_never_saved_are_not_looked_for(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(unsaved_answers, "find", lambda *_: iter(()))
     with pytest.raises(Broken, match="cut a conversation"):
-        unsaved(0, 5)
+        unsaved(0, 25)
 
 
 def test_it_is_noticed_when_phones_are_seen_one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
