@@ -9,7 +9,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Hashable
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Engine, create_engine, event
 
@@ -47,23 +47,35 @@ def _knows_what_is_compiled(link: Connection) -> None:
 
 
 def _migrate(link: Connection) -> str:
-    """As the real one, and in the same transaction; but the tables of an empty SQLite database are copied."""
-    if link.dialect.name == "sqlite" and not link.exec_driver_sql("SELECT EXISTS (SELECT * FROM sqlite_master)").scalar_one():
-        driver = _driver_of(link)
-        for statement in _all_that_is_made():
-            driver.execute(statement)
+    """As the real one, but the tables of an empty SQLite database are copied: in the same transaction if it is a file, all at
+    once if it is in memory, where only this connection sees it."""
+    if link.dialect.name != "sqlite" or link.exec_driver_sql("SELECT EXISTS (SELECT * FROM sqlite_master)").scalar_one():
+        return REALLY_MIGRATE(link)
+    driver = _driver_of(link)
+    _, _, file = driver.execute("PRAGMA database_list").fetchone()
+    if not file:
+        driver.deserialize(_made().as_bytes)
         return ""
-    return REALLY_MIGRATE(link)
+    for statement in _made().statements:
+        driver.execute(statement)
+    return ""
+
+
+class _Made(NamedTuple):
+    """An empty database, as the real migrations make it."""
+
+    as_bytes: bytes
+    statements: list[str]
 
 
 @cache
-def _all_that_is_made() -> list[str]:
-    """As the real one has made it."""
+def _made() -> _Made:
     engine = create_engine("sqlite://")
     with engine.begin() as link:
         assert REALLY_MIGRATE(link) == ""
-        dumped = _driver_of(link).iterdump()
-        return [statement for statement in dumped if statement not in ("BEGIN TRANSACTION;", "COMMIT;")]
+        driver = _driver_of(link)
+        dumped = [statement for statement in driver.iterdump() if statement not in ("BEGIN TRANSACTION;", "COMMIT;")]
+    return _Made(driver.serialize(), dumped)
 
 
 def _driver_of(link: Connection) -> sqlite3.Connection:
