@@ -24,6 +24,7 @@ from sqlalchemy import create_engine
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.pool import NullPool
 
+from callbridge.adapters.database import Database
 from tests.adapters.waiting import HANGS
 
 USER = "postgres"
@@ -32,12 +33,26 @@ RUNNING: list[subprocess.Popen[bytes]] = []
 """The server, when it was started."""
 
 
-def new_database() -> str:
-    """The URL of an empty database."""
-    port, name = server(), f"ledger{next(NUMBERS)}"
+def new_database(*, empty: bool = False) -> str:
+    """The URL of a database without a row; ``empty``: without tables, too. Copying the tables takes half the time of creating
+    them."""
+    return _created(f"ledger{next(NUMBERS)}", "template1" if empty else _with_tables())
+
+
+@functools.cache
+def _with_tables() -> str:
+    """The name of a database that is copied, as the migrations make it."""
+    name = "tables"
+    with contextlib.closing(Database(_created(name, "template1"))) as database:
+        database.open()
+    return name
+
+
+def _created(name: str, template: str) -> str:
+    port = server()
     engine = create_engine(url(port, "postgres"), isolation_level="AUTOCOMMIT", poolclass=NullPool)
     with engine.connect() as link:
-        link.exec_driver_sql(f"CREATE DATABASE {name}")
+        link.exec_driver_sql(f"CREATE DATABASE {name} TEMPLATE {template}")
     return url(port, name)
 
 
@@ -87,6 +102,7 @@ def server() -> int:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
     options = {"listen_addresses": "127.0.0.1", "unix_socket_directories": str(folder), "fsync": "off"}
+    options |= {"full_page_writes": "off", "autovacuum": "off"}  # it would start the more often the more databases there are
     words = [word for name, value in options.items() for word in ("-c", f"{name}={value}")]
     running = _begun([initdb.with_name("postgres"), "-D", data, "-p", str(port), *words], folder)
     atexit.register(_stop, running, folder)

@@ -31,7 +31,7 @@ Url = Callable[[], str]
 
 @pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.slow)])
 def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    yield f"sqlite:///{tmp_path}/x.db" if request.param == "sqlite" else new_database()
+    yield f"sqlite:///{tmp_path}/x.db" if request.param == "sqlite" else new_database(empty=True)
 
 
 @pytest.fixture(autouse=True)
@@ -140,7 +140,7 @@ class LoggedMessages(logging.Handler):
 @pytest.mark.slow
 def test_a_connection_that_was_lost_meanwhile_is_told_as_any_other_trouble() -> None:
     logged = LoggedMessages()
-    with logged.at("sqlalchemy.pool"), closing(Database(new_database(), statement_within=5.0)) as database:
+    with logged.at("sqlalchemy.pool"), closing(Database(new_database(empty=True), statement_within=5.0)) as database:
         with database.engine.begin() as link:
             own = link.exec_driver_sql("SELECT pg_backend_pid()").scalar_one()
         with create_engine(database.engine.url, poolclass=NullPool).connect() as other:

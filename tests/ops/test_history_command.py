@@ -226,7 +226,7 @@ def test_a_sqlite_back_up_made_while_it_is_written_goes_on_without_a_fact_missin
 
 @pytest.mark.slow
 def test_a_dump_of_postgresql_made_while_it_is_written_goes_on_without_a_fact_missing_or_double(tmp_path: Path) -> None:
-    url, other = new_database(), new_database()
+    url, other = new_database(), new_database(empty=True)
     folder = max(Path("/usr/lib/postgresql").glob("*/bin"))
 
     def tool(name: str, url: str, *words: str) -> None:
