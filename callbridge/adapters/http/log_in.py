@@ -24,7 +24,7 @@ from callbridge.adapters.http.problems import Problem
 from callbridge.adapters.http.rate_limit import RateLimit
 from callbridge.adapters.http.sessions import Sessions, WebSession
 from callbridge.adapters.system.threads import Threads, ThreadsBusy
-from callbridge.wire.passwords import PasswordHash, hashed
+from callbridge.wire.passwords import PasswordHash
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
@@ -40,7 +40,7 @@ MOST_KNOWN = 10_000
 MOST_PASSWORDS_WAITING = 32
 """Passwords that wait to be checked: each takes a quarter of a second."""
 PASSWORD_NICENESS = 15
-_NOBODY = hashed("", bytes(16))
+_NOBODY = PasswordHash(salt=bytes(16), key=bytes(32))
 
 CheckPin = Callable[[str, str, str], Awaitable[bool]]
 """Of an agent, the PIN, and from where."""
