@@ -21,7 +21,7 @@ from callbridge.core.calls import (
     talks,
     transferred_parties,
 )
-from callbridge.core.entities import agent_states, attempts, callbacks, closures, device_records, legs, switches
+from callbridge.core.entities import agent_states, attempts, callbacks, closures, device_records, legs, switches, tie_lines
 from callbridge.core.flows import interpreter
 from callbridge.core.model import slices
 from callbridge.core.model.call import Phase
@@ -454,6 +454,10 @@ def _deadline_passed(world: World, event: DeadlinePassed) -> None:
             pass  # the remaining callers are reviewed at the end of every step
         case "slice":
             slices.go_on(world)
+        case "tie":
+            line = world.ties.get(event.id)
+            if line is not None:
+                tie_lines.deadline_passed(world, line)
         case "feature":
             talk = world.dialogues.get(event.id)
             if talk is not None:

@@ -25,6 +25,7 @@ from callbridge.core.model.facts import (
     SurveyMissed,
     SwitchChanged,
     TalkBegan,
+    TieLineFailed,
 )
 
 EventName = Literal["offer", "caller", "answer", "end", "alert", "survey", "recording", "score"]
@@ -61,6 +62,7 @@ TOLD: Mapping[type[AnyFact], WebhookEvent] = {
     SurveyAlerted: WebhookEvent(name="alert", kind="survey", says=("survey", "question", "answer", "agent", "queue")),
     RecordingFailed: WebhookEvent(name="alert", kind="recording", says=("file", "why", "agent", "queue")),
     ApplicationReplaced: WebhookEvent(name="alert", kind="application"),
+    TieLineFailed: WebhookEvent(name="alert", kind="tie_line", says=("to", "lasts")),
 }
 """Every fact that webhooks tell. The event of a fact about a call names its caller."""
 

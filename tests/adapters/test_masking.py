@@ -58,6 +58,7 @@ from callbridge.core.model.facts import (
     Fact,
     OptedOut,
     RequestGranted,
+    TieLineFailed,
     TransferStarted,
 )
 from callbridge.core.model.ids import LegId, leg_id
@@ -84,8 +85,12 @@ _SAMPLES: dict[Content, tuple[str, ...]] = {
 _FITTING = {"state": "ready", "previous": "talking", "agent": "1001", "outcome": "overflowed"}
 _NEEDS_A_LOOK = {"number", "phone", "to", "target", "name", "reason", "why", "detail", "text", "collected", "caller"}
 """Names of fields that hold, or may come to hold, what people and phones choose."""
-_LOOKED_AT = {(AgentChanged, "name"), (CallDiverted, "reason"), (ClosureMade, "target"), (ClosureEnded, "target")}
-"""Agents are called by their names; the reason is one of an enumeration; what is closed is called as in the configuration."""
+_LOOKED_AT = {
+    *((AgentChanged, "name"), (CallDiverted, "reason"), (ClosureMade, "target"), (ClosureEnded, "target")),
+    (TieLineFailed, "to"),
+}
+"""Agents are called by their names; the reason is one of an enumeration; what is closed, and a PBX, is called as in the
+configuration."""
 
 
 def made(kind: type, turn: int) -> AnyFact:

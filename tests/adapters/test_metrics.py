@@ -25,6 +25,7 @@ from callbridge.core.model.facts import (
     RequestRefused,
     SwitchChanged,
     TalkEnded,
+    TieLineFailed,
     VisitBegan,
     VisitEnded,
 )
@@ -79,6 +80,7 @@ CONTRACT = {
     "agent_state_seconds": ("counter", {"state", "reason"}),
     "pbx_up": ("gauge", {"pbx", "link"}),
     "application_replaced": ("counter", {"pbx"}),
+    "tie_line_failed": ("counter", {"pbx", "to"}),
     "pbx_events": ("counter", {"pbx", "type"}),
     "orders": ("counter", {"pbx", "order", "result"}),
     "order_seconds": ("histogram", {"pbx", "order"}),
@@ -344,6 +346,8 @@ def test_what_people_must_look_at_is_counted() -> None:
     tell(made, [SwitchChanged(seq=3, at=1.0, switch="bypass", on=True, by="ops")])
     tell(made, [ApplicationReplaced(seq=4, at=1.0, pbx="pbx1")])
     assert value(made, "application_replaced_total", pbx="pbx1") == 1
+    tell(made, [TieLineFailed(seq=5, at=1.0, pbx="pbx1", to="pbx2", lasts=60.0)])
+    assert value(made, "tie_line_failed_total", pbx="pbx1", to="pbx2") == 1
     assert value(made, "agent_alerts_total", kind="reason_limit") == 1
     assert value(made, "requests_refused_total", request="ready") == 1
     assert value(made, "switch_on", switch="bypass") == 1

@@ -144,6 +144,7 @@ def test_every_kind_of_fact_about_calls_has_words() -> None:
         "closure_ended",
         "difference_found",
         "application_replaced",
+        "tie_line_failed",
         "callback_changed",
         "callback_moved",
         "queue_renamed",

@@ -124,6 +124,8 @@ def everything() -> Plan:
         campaigns={"spring": replace(base.campaigns["spring"], dispositions=sold)},
         reasons={"lunch": Reason("lunch")},
         score_forms=("service",),
+        pbxs=(*base.pbxs, "far"),
+        ties=dict.fromkeys((*base.pbxs, "far"), "PJSIP/{phone}@tie-{pbx}"),
     )
 
 

@@ -38,6 +38,7 @@ from callbridge.core.model.facts import (
     SurveyMissed,
     SwitchChanged,
     TalkBegan,
+    TieLineFailed,
 )
 from callbridge.wire.webhooks import EVENTS, TOLD, placeholders
 from tests.adapters.conftest import RedisServer
@@ -189,10 +190,12 @@ def test_alerts_say_what_is_the_matter() -> None:
     lunch = AgentAlerted(seq=1, at=1.0, agent="1001", kind="reason_limit", reason="lunch", limit=2700.0)
     switch = SwitchChanged(seq=2, at=2.0, switch="bypass", on=True, by="ops")
     taken = ApplicationReplaced(seq=3, at=3.0, pbx="pbx1")
-    first, second, third = bodies(hook, lunch, switch, taken, *story(first=4))
+    dead = TieLineFailed(seq=4, at=4.0, pbx="pbx1", to="pbx2", lasts=60.0)
+    first, second, third, fourth = bodies(hook, lunch, switch, taken, dead, *story(first=5))
     assert (first["type"], first["kind"], first["agent"], first["reason"]) == ("alert", "reason_limit", "1001", "lunch")
     assert (second["type"], second["kind"], second["switch"], second["on"]) == ("alert", "switch", "bypass", True)
     assert (third["type"], third["kind"], third["pbx"]) == ("alert", "application", "pbx1")
+    assert (fourth["type"], fourth["kind"], fourth["pbx"], fourth["to"]) == ("alert", "tie_line", "pbx1", "pbx2")
 
 
 def test_a_survey_that_was_missed_names_the_customer_to_be_asked() -> None:

@@ -37,6 +37,7 @@ from callbridge.core.model.ids import pbx_of
 from callbridge.core.model.leg import Leg, LegRole
 from callbridge.core.model.matcher import GroupKey
 from callbridge.core.model.script_answers import ScriptAnswers
+from callbridge.core.model.tie_line import TieLine
 from callbridge.core.model.world import World
 
 
@@ -105,9 +106,9 @@ _Owed = Callback | Closure | KeptPlace | Attempt | PendingBlock | ScriptAnswers
 
 def check_deadlines(world: World, calls: list[Call], legs: list[Leg], agents: list[Agent]) -> None:
     """Every deadline of a row will be met."""
-    rows: list[Call | Leg | Agent | FeatureCall | _Owed] = [*calls, *legs, *agents]
+    rows: list[Call | Leg | Agent | FeatureCall | TieLine | _Owed] = [*calls, *legs, *agents]
     owed = (world.callbacks, world.closures, world.places, world.attempts, world.blocks, world.script_answers)
-    for table in (world.dialogues, *owed):
+    for table in (world.dialogues, world.ties, *owed):
         rows += table.rows().values()
     deadlines = [row.deadline for row in rows if row.deadline is not None]
     deadlines += [call.announcing.at for call in calls if call.announcing is not None and call.announcing.at is not None]

@@ -5,7 +5,9 @@ Rule of this file: ``PJSIP/1001`` is a phone of each of them, so that nothing wo
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
+import socket
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -81,6 +83,32 @@ async def pair(east: int, west: int) -> AsyncIterator[Pair]:
         for pbx in pbxs:
             await pbx.start()
         yield Pair(*pbxs)
+
+
+@contextlib.asynccontextmanager
+async def dead_tie(pbx: Pbx, name: str, to: int, *, qualified: bool) -> AsyncIterator[None]:
+    """What this PBX sends over its tie line to the one of this name, at port ``to``, is swallowed meanwhile. ``qualified``: the
+    PBX itself notices that, and finds the line unreachable."""
+    config = pbx.folder / "etc" / "pjsip.conf"
+    before = config.read_text()
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as hole:
+        hole.bind((PBX_HOST, 0))
+        working = f"[tie-{name}]\ntype=aor\ncontact=sip:{PBX_HOST}:{to}\nqualify_frequency=0\n"
+        assert working in before
+        dead = working.replace(f":{to}", f":{hole.getsockname()[1]}")
+        if qualified:
+            dead = dead.replace("qualify_frequency=0", "qualify_frequency=1\nqualify_timeout=0.5")
+        config.write_text(before.replace(working, dead))
+        await pbx.cli("module reload res_pjsip.so")
+        if qualified:
+            async with asyncio.timeout(10):
+                while "Unavail" not in await pbx.cli(f"pjsip show aor tie-{name}"):
+                    await asyncio.sleep(0.1)
+        try:
+            yield
+        finally:
+            config.write_text(before)
+            await pbx.cli("module reload res_pjsip.so")
 
 
 def desk(pbx: str, phone: str, skills: Mapping[str, int], connect: str = "ring", *, login: bool = True) -> dict[str, Any]:

@@ -83,8 +83,17 @@ def needs(world: World, call: Call) -> str:
     if call.visit.prefers:
         return f"agent {call.visit.prefers}"
     since = call.visit.began_at if call.visit.steps_from is None else call.visit.steps_from
-    out = frozenset(call.visit.avoids), _rejecters(world, call.visit.queue, call.rejected_by)
+    out = frozenset(call.visit.avoids), _rejecters(world, call.visit.queue, call.rejected_by), beyond(world, pbx_of(call.leg))
     return _in_force(world, call.visit.queue, call.tier, max(0.0, world.now - since), *out)
+
+
+def beyond(world: World, pbx: str) -> frozenset[str]:
+    """The agents whose phones are all on PBXs to which a tie line from this one is out of use."""
+    out = {line.to for line in world.ties.values() if line.pbx == pbx and line.deadline is not None}
+    if not out:
+        return frozenset()
+    homes = {agent.id: {phone.partition("/")[0] for phone in agent.phones} for agent in world.agents.values()}
+    return frozenset(agent for agent, pbxs in homes.items() if pbxs and pbxs <= out)
 
 
 def _rejecters(world: World, queue: str, names: tuple[str, ...]) -> frozenset[str]:
@@ -93,25 +102,35 @@ def _rejecters(world: World, queue: str, names: tuple[str, ...]) -> frozenset[st
 
 def barred(world: World, call: Call) -> frozenset[str]:
     """Who is not offered this waiting caller now."""
+    return skipped(world, call) | beyond(world, pbx_of(call.leg))
+
+
+def skipped(world: World, call: Call) -> frozenset[str]:
+    """Who is left out because of the caller."""
     assert call.visit is not None
     if call.visit.prefers:
         return frozenset()
-    return _barred(world, needs(world, call), call.visit.avoids, _rejecters(world, call.visit.queue, call.rejected_by))
+    rejecters = _rejecters(world, call.visit.queue, call.rejected_by)
+    return _skipped(world, needs(world, call), call.visit.avoids, rejecters, beyond(world, pbx_of(call.leg)))
 
 
 def promise_barred(world: World, callback: Callback) -> frozenset[str]:
+    return promise_skipped(world, callback) | beyond(world, callback.pbx)
+
+
+def promise_skipped(world: World, callback: Callback) -> frozenset[str]:
     if callback.agent:
         return frozenset()
     rejecters = _rejecters(world, callback.queue, callback.rejected_by)
-    return _barred(world, promise_needs(world, callback), callback.avoids, rejecters)
+    return _skipped(world, promise_needs(world, callback), callback.avoids, rejecters, beyond(world, callback.pbx))
 
 
-def _barred(world: World, text: str, avoids: tuple[str, ...], rejecters: frozenset[str]) -> frozenset[str]:
-    """Who rejected the call is left out while somebody else wants calls and fits."""
+def _skipped(world: World, text: str, avoids: tuple[str, ...], rejecters: frozenset[str], cut: frozenset[str]) -> frozenset[str]:
+    """Who rejected the call is left out while somebody else wants calls and fits; ``cut``: who cannot be reached."""
     if not rejecters:
         return frozenset(avoids)
     out = frozenset(avoids) | rejecters
-    others = [agent for agent in world.agents.values() if agent.intent is Intent.READY and agent.id not in out]
+    others = [agent for agent in world.agents.values() if agent.intent is Intent.READY and agent.id not in out | cut]
     return out if any(fits(text, agent.profile) for agent in others) else frozenset(avoids)
 
 
@@ -122,13 +141,14 @@ def _in_force(
     waited: float,
     avoids: frozenset[str] = frozenset(),
     rejecters: frozenset[str] = frozenset(),
+    cut: frozenset[str] = frozenset(),
 ) -> str:
     steps = routing(world.plan, queue, tier)
     now = window(steps, waited + 1e-6)
     left = [str(step.needs) for step in steps.steps[now:]]
     if len(left) == 1 or not world.matcher.know_agents:
         return left[0]
-    for out in (avoids | rejecters, avoids) if rejecters else (avoids,):
+    for out in (avoids | rejecters | cut, avoids | cut) if rejecters else (avoids | cut,):
         there = [agent for agent in world.agents.values() if agent.intent is not Intent.LOGGED_OUT and agent.id not in out]
         profiles = {agent.profile for agent in there}
         for text in left:
@@ -193,7 +213,7 @@ def serves(text: str, agent: Agent) -> bool:
 def promise_needs(world: World, callback: Callback) -> str:
     if callback.agent:
         return f"agent {callback.agent}"
-    out = frozenset(callback.avoids), _rejecters(world, callback.queue, callback.rejected_by)
+    out = frozenset(callback.avoids), _rejecters(world, callback.queue, callback.rejected_by), beyond(world, callback.pbx)
     return _in_force(world, callback.queue, callback.tier, max(0.0, world.now - callback.waits_since), *out)
 
 

@@ -7,14 +7,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from random import Random
 
-from callbridge.core.model.agent import Agent, Device, Work
+from callbridge.core.model.agent import SILENT, Agent, Device, Work
 from callbridge.core.model.events import AnyEvent, PbxSnapshot
-from callbridge.core.model.facts import OfferEnded
+from callbridge.core.model.facts import OfferEnded, OfferMade, TieLineFailed
 from callbridge.core.model.ids import LegId, pbx_of
 from callbridge.core.model.orders import DropBridge, InspectPhone, Order
 from callbridge.core.model.phones import pbx_of_phone
 from callbridge.core.model.plan import AgentPlan, ConnectMode, Plan
 from callbridge.core.model.world import World
+from tests.sim import oracle
 from tests.sim.connection import Connection
 from tests.sim.drive import Day
 from tests.sim.lanes import Lanes, Weather
@@ -28,6 +29,8 @@ from tests.sim.toy import ToyPbx
 from tests.sim.watch import must
 
 EAST, WEST = "east", "west"
+SILENCE = 30.0
+"""Seconds after which a call that was sent while the tie line was dead has been given up."""
 TIES = dict.fromkeys((EAST, WEST), "PJSIP/{phone}@tie-{pbx}")
 
 
@@ -107,6 +110,7 @@ class PairDay(Day):
         super().__init__(seed, scene=pair_scene(Random(seed)))
         self.breaks = breaks
         self.broken: list[str] = []
+        self.failed: list[TieLineFailed] = []
         self.sites = {name: self._site(name) for name in (EAST, WEST)}
         east, west = (site.toy for site in self.sites.values())
         self.tie = Tie(self.agenda, self.rng, east, west)
@@ -140,6 +144,20 @@ class PairDay(Day):
         for agent in self.world.agents.values():
             if all(pbx_of_phone(self.plan, phone) in self.world.down for phone in agent.phones):
                 must(agent.device is Device.OFFLINE, "an agent of a lost PBX is not offline:", agent)
+
+        self._tie_lines_are_heeded()
+
+    def _tie_lines_are_heeded(self) -> None:
+        """No agent is blamed for a dead line, and none is rung over one that is out of use. No phone of a toy is ever silent."""
+        _, _, facts = self.lives[-1].steps[-1]
+        for fact in facts:
+            if isinstance(fact, OfferEnded):
+                must(fact.trouble != SILENT, "an agent is blamed for a dead tie line:", fact)
+            elif isinstance(fact, OfferMade):
+                must(fact.agent not in oracle.beyond(self.world, pbx_of(LegId(fact.leg))), "rung over a dead tie line:", fact)
+            elif isinstance(fact, TieLineFailed):
+                must(self.tie.troubled_at > self.agenda.now - SILENCE, "a line that works is taken out of use:", fact)
+                self.failed.append(fact)
 
     def _something_breaks(self) -> None:
         what = self.rng.choice(self.breaks)

@@ -66,6 +66,8 @@ class Channel:
     """Of a half that is in a bridge which is not ours: the one other channel there."""
     tied: LegId | None = None
     """What it is connected with over the tie line, on the other PBX."""
+    replied: bool = False
+    """Of the near end of a tie line: the other PBX has replied to its INVITE."""
     spies_on: LegId | None = None
     """Of a Snoop channel: it ends with this leg, not the other way round."""
     talked: bool = False

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable
 from typing import Any
 
-from callbridge.core.model.agent import Intent
+from callbridge.core.model.agent import Agent, Intent
 from callbridge.core.model.ids import pbx_of
 from callbridge.core.model.line import QueueLine
 from callbridge.core.model.matcher import GroupKey
@@ -81,6 +81,12 @@ def indexes(world: World, changed: Collection[str] = TABLES) -> Portrait:
     return found
 
 
+def _as_seen(world: World, agent: Agent) -> Profile:
+    """The profile with the PBXs of the phones, where there are several."""
+    pbxs = {phone.partition("/")[0] for phone in agent.phones} if len(world.plan.pbxs) > 1 else set()
+    return tuple(sorted({**dict(agent.profile), **{f"#{pbx}": 1 for pbx in pbxs}}.items()))
+
+
 def scanned(world: World, changed: Collection[str] = TABLES) -> Portrait:
     """The same from the tables alone. What is due cannot be seen there: a deadline taken out stays in its row."""
     found: Portrait = {"pools": _pools(world)}
@@ -88,7 +94,7 @@ def scanned(world: World, changed: Collection[str] = TABLES) -> Portrait:
         found["groups"] = _groups(world)
     if "agents" in changed:
         agents = world.agents.values()
-        found["logged_in"] = Counter(agent.profile for agent in agents if agent.intent is not Intent.LOGGED_OUT)
+        found["logged_in"] = Counter(_as_seen(world, agent) for agent in agents if agent.intent is not Intent.LOGGED_OUT)
         found["phones"] = {phone: agent.id for agent in agents for phone in agent.phones}
     if "legs" in changed:
         found["pairs"] = _leg_ids((leg.pair, leg.id) for leg in world.legs.values())
@@ -104,14 +110,14 @@ def _groups(world: World) -> dict[GroupKey, tuple[dict[str, float], str, frozens
             out = tuple(sorted(visit.avoids)), tuple(sorted(call.rejected_by))
             key = GroupKey(pbx_of(call.leg), visit.queue, call.tier, visit.window, visit.prefers, *out)
             if key not in groups:
-                groups[key] = {}, oracle.needs(world, call), oracle.barred(world, call)
+                groups[key] = {}, oracle.needs(world, call), oracle.skipped(world, call)
             groups[key][0][call.id] = visit.rank
     for callback in world.callbacks.values():
         if callback.stands:
             out = tuple(sorted(callback.avoids)), tuple(sorted(callback.rejected_by))
             place = GroupKey(callback.pbx, callback.queue, callback.tier, callback.window, callback.agent, *out)
             if place not in groups:
-                groups[place] = {}, oracle.promise_needs(world, callback), oracle.promise_barred(world, callback)
+                groups[place] = {}, oracle.promise_needs(world, callback), oracle.promise_skipped(world, callback)
             groups[place][0][callback.id] = callback.rank
     return groups
 
@@ -119,7 +125,7 @@ def _groups(world: World) -> dict[GroupKey, tuple[dict[str, float], str, frozens
 def _pools(world: World) -> dict[Profile, dict[str, float]]:
     pools: dict[Profile, dict[str, float]] = {}
     for agent in oracle.free(world):
-        pools.setdefault(agent.profile, {})[agent.id] = agent.idle_since
+        pools.setdefault(_as_seen(world, agent), {})[agent.id] = agent.idle_since
     return pools
 
 

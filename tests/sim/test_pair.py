@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from callbridge.core.entities import agent_phones, agent_states
+from callbridge.core.entities import agent_phones, agent_states, tie_lines
 from callbridge.core.model.matcher import Matcher
 from callbridge.core.recovery import snapshots
 from tests.sim.mutants import cancel_skipped, phone_rings_on
@@ -59,7 +59,17 @@ def a_new_agent_counts_as_there(patch: Patch) -> None:
     patch.setattr(agent_phones, "device_at", lambda world, phone: agent_phones.device_of(world.phones.get(phone) or ""))
 
 
+def agents_are_blamed_for_the_line(patch: Patch) -> None:
+    patch.setattr(tie_lines, "end_of", lambda world, leg: "")
+
+
+def a_dead_line_is_rung_on(patch: Patch) -> None:
+    patch.setattr(Matcher, "cut_off", nothing)
+
+
 FAULTS = [
+    agents_are_blamed_for_the_line,
+    a_dead_line_is_rung_on,
     agents_of_a_lost_pbx_stay,
     callers_of_a_lost_pbx_are_offered,
     a_snapshot_of_one_counts_for_both,

@@ -121,6 +121,7 @@ class Tie:
 
     def _ring(self, toy: ToyPbx, end: Channel, order: Ring) -> None:
         near, phone = self.other(toy), toy.phones.get(end.phone)
+        self._send(toy, lambda: self._tries(near, end))
         if phone is None or not phone.online:
             self._send(toy, lambda: near.end(end.tied, OUT_OF_ORDER))
             return
@@ -130,6 +131,11 @@ class Tie:
         self._send(toy, lambda: self._rings(near, end))
         toy.people.rings(end.id, order)
         self.agenda.after(order.give_up, lambda: None if end.up else toy.end(end.id))
+
+    def _tries(self, near: ToyPbx, end: Channel) -> None:
+        """100, which nobody is told of."""
+        if end.tied is not None and end.tied in near.channels:
+            near.channels[end.tied].replied = True
 
     def _rings(self, near: ToyPbx, end: Channel) -> None:
         if end.tied is not None and end.tied in near.channels:

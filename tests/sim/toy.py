@@ -465,7 +465,8 @@ class ToyPbx:
                 self._hang_up(channel, CAUSES.get(reason, 16))
                 return Reply()
             case Probe(leg=leg):
-                return Reply(200, LegProbed(at=0.0, leg=leg, in_app=channel.in_app, up=channel.up))
+                replied = channel.replied if order.replies and channel.tied is not None else None
+                return Reply(200, LegProbed(at=0.0, leg=leg, in_app=channel.in_app, up=channel.up, replied=replied))
             case Subscribe():
                 channel.told = True
                 return Reply()

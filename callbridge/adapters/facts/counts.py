@@ -44,6 +44,7 @@ from callbridge.core.model.facts import (
     SurveyEnded,
     SurveyMissed,
     TalkEnded,
+    TieLineFailed,
     VisitBegan,
     VisitEnded,
     VoicemailLeft,
@@ -81,7 +82,9 @@ _OfVisits = VisitBegan | VisitEnded | CallDiverted | CallRefused
 _OfTalks = OfferEnded | TalkEnded | ConferenceEnded | WrapUpEnded | CallRecorded | RecordingFailed | CallRepeated
 _OfSelfService = FlowEnded | PromptFailed | LookupEnded | SurveyAnswered | SurveyEnded | SurveyMissed | VoicemailLeft
 _OfCallbacks = CallbackRequested | CallbackRefused | CallbackEnded | CallbackTried
-_OfAgents = AgentChanged | AgentAlerted | RequestRefused | DifferenceFound | EntityQuarantined | ApplicationReplaced
+_OfAgents = (
+    AgentChanged | AgentAlerted | RequestRefused | DifferenceFound | EntityQuarantined | ApplicationReplaced | TieLineFailed
+)
 _OfCampaigns = AttemptMade | AttemptEnded | DispositionSet | OptedOut
 
 
@@ -127,6 +130,9 @@ EACH_AGENTS_SECONDS = _counter(
 ALERTS = _counter("agent_alerts", "Agent alerts raised, by kind.", "kind")
 REQUESTS_REFUSED = _counter("requests_refused", "Requests refused, by request.", "request", free="request")
 DIFFERENCES = _counter("audit_differences", "Differences found between callbridge's state and the PBX.", "pbx", "kind")
+TIE_LINE_FAILED = _counter(
+    "tie_line_failed", "Times that a tie line was taken out of use because the other PBX did not reply.", "pbx", "to"
+)
 APPLICATION_REPLACED = _counter("application_replaced", "Times that another client opened callbridge's ARI application.", "pbx")
 QUARANTINES = _counter("quarantines", "Calls, agents and others quarantined after an internal error.", "kind")
 ESTIMATED = _counter("estimated_times", "Facts with an estimated time, because the event was missed.")
@@ -268,6 +274,8 @@ def _of_agents(fact: _OfAgents) -> Iterator[Growth]:
             yield QUARANTINES, (fact.kind,), 1.0
         case ApplicationReplaced():
             yield APPLICATION_REPLACED, (fact.pbx,), 1.0
+        case TieLineFailed():
+            yield TIE_LINE_FAILED, (fact.pbx, fact.to), 1.0
         case _:
             assert_never(fact)
 

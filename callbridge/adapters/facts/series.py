@@ -80,6 +80,9 @@ def series(plan: Plan) -> Iterator[Series]:
         yield from _each(c.CALLS_REFUSED, (pbx,), ("pbx", "entry", "queue", "load"))
         yield from _each(c.DIFFERENCES, (pbx,), _DIFFERENCES)
         yield c.APPLICATION_REPLACED, (pbx,)
+        for to in plan.pbxs if pbx in plan.ties else ():
+            if to != pbx:
+                yield c.TIE_LINE_FAILED, (pbx, to)
     yield from _of_agents(plan)
     yield from _of_campaigns(plan)
     yield from _each(c.QUARANTINES, (), quarantine.QUARANTINE_KINDS)
@@ -95,6 +98,7 @@ def names(plan: Plan) -> Mapping[str, Set[str]]:
         "flow": plan.flows.keys(),
         "lookup": plan.lookups.keys(),
         "pbx": frozenset(plan.pbxs),
+        "to": frozenset(plan.pbxs),
         "agent": plan.agents.keys() | {"other"},
     }
 

@@ -124,3 +124,7 @@ def system_state(world: WorldView) -> Iterator[ExplainedLine]:
         yield line("bypass", "bypass is on: new calls go to the fallback")
     for pbx in sorted(world.down):
         yield line("pbx_down", "no link to {pbx}: its callers cannot be offered to anybody", pbx=pbx)
+    for tie in world.ties.rows().values():
+        if tie.deadline is not None:
+            text = "{to} does not reply over the tie line from {pbx}: until the next try its agents get no callers of {pbx}"
+            yield line("tie_line", text, pbx=tie.pbx, to=tie.to)

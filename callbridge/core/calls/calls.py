@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from callbridge.core.calls import callers, in_call_codes, talks
-from callbridge.core.entities import agent_states, legs
+from callbridge.core.entities import agent_states, legs, tie_lines
 from callbridge.core.entities.switches import is_on
 from callbridge.core.flows import interpreter, surveys
 from callbridge.core.model.agent import SILENT
@@ -307,6 +307,8 @@ def leg_probed(world: World, leg: Leg, event: LegProbed) -> None:
     if call is not None and phone_replies.is_silent(world, leg, event):
         _phone_is_silent(world, call, leg)
         return
+    if event.replied:
+        tie_lines.answered(world, leg)
     found = leg.missing_since is not None
     again = asks = callers.next_question(world, leg)
     if leg.music_owed:
@@ -342,8 +344,11 @@ def leg_probed(world: World, leg: Leg, event: LegProbed) -> None:
 
 
 def _phone_is_silent(world: World, call: Call, leg: Leg) -> None:
-    """The phone has not replied at all: offer the caller to the next agent at once."""
-    reply = phone_replies.PhoneReply(OfferResult.OFFLINE, SILENT)
+    """The phone has not replied at all, or the PBX to which a tie line leads: offer the caller to the next agent at once."""
+    to = tie_lines.end_of(world, leg)
+    if to:
+        tie_lines.unanswered(world, leg, to)
+    reply = phone_replies.PhoneReply(OfferResult.CANCELLED) if to else phone_replies.PhoneReply(OfferResult.OFFLINE, SILENT)
     if devices.drop_out(world, call, leg, reply):
         legs.hang_up(world, leg.id)
     elif call.offer is not None and call.offer.leg == leg.id:
@@ -351,9 +356,10 @@ def _phone_is_silent(world: World, call: Call, leg: Leg) -> None:
         offers.retry(world, call, reply.result, trouble=reply.trouble)
     else:
         offered = call.transfer is not None and call.transfer.offer is not None
-        transfers.target_gone(world, call, OfferResult.OFFLINE, trouble=SILENT)
+        consulted = reply.result if offered else OfferResult.OFFLINE
+        transfers.target_gone(world, call, consulted, trouble=reply.trouble)
         if not offered:
-            phone_replies.note(world, leg, SILENT)
+            phone_replies.note(world, leg, reply.trouble)
 
 
 def _belongs_inside(call: Call, leg: Leg) -> bool:

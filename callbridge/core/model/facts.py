@@ -552,6 +552,16 @@ class ApplicationReplaced(Fact):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TieLineFailed(Fact):
+    """The PBX ``to`` does not reply to calls over the tie line from ``pbx``: for ``lasts`` seconds callers on ``pbx`` are not
+    offered to agents whose phones are all there. Emitted again when the line is tried and still fails."""
+
+    pbx: Plain
+    to: Plain
+    lasts: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AgentAlerted(Fact):
     """Somebody should look after this agent: ``kind`` is ``reason_limit`` (``reason`` has lasted its limit),
     ``offers_missed`` (``count`` offers in a row came to nothing), ``phone_lost`` (the phone died in a call, or while its line
@@ -818,6 +828,7 @@ AnyFact = (
     | OrderGivenUp
     | DifferenceFound
     | ApplicationReplaced
+    | TieLineFailed
     | AgentAlerted
     | RequestRefused
     | RequestGranted

@@ -20,6 +20,7 @@ from typing import NamedTuple
 from callbridge.core.model.plan import AgentOrder, Plan, QueuePlan, TierRouting
 from callbridge.core.model.sites import of_site
 from callbridge.core.model.skills import Profile, Requirement
+from callbridge.core.model.tie_line import phones_on
 from callbridge.core.model.waiting_line import WaitingLine
 
 
@@ -83,6 +84,10 @@ class Matcher:
         """Idle agents, by profile; none of a profile without any."""
         self._pool_of: dict[str, int] = {}
         self._group_of: dict[str, _Group] = {}
+        self._phones_on: list[frozenset[str]] = []
+        """By profile: the PBXs that have such agents' phones, where there are several."""
+        self._cut: set[tuple[str, str]] = set()
+        """Tie lines that are out of use: no phone of the second PBX is rung from the first."""
         self._logged_in: list[int] = []
         """Agents logged in, by profile."""
         self._ready: list[int] = []
@@ -215,6 +220,11 @@ class Matcher:
             self._resolve(group)
         return group.need >= 0 and key.pbx not in self._closed and self._best_agent(group, None) is not None
 
+    def reaches(self, pbx: str, agent: str) -> bool:
+        """Can this PBX reach a phone of the agent, who is idle, as far as is known of the tie lines?"""
+        pool = self._pool_of.get(agent)
+        return pool is None or not self._is_cut_off(pbx, pool)
+
     def barred_from(self, key: GroupKey) -> frozenset[str]:
         """The agents who are not offered the callers of this group at present, whatever their skills."""
         group = self._groups.get(key)
@@ -270,6 +280,12 @@ class Matcher:
         self._closed.discard(pbx)
         self._stirred_groups.update(self._groups.values())
 
+    def cut_off(self, pbx: str, to: str, *, cut: bool) -> None:
+        """Callers on ``pbx`` are not offered to agents whose phones are all on ``to``, or are offered to them again."""
+        (self._cut.add if cut else self._cut.discard)((pbx, to))
+        self._resolve_all()
+        self._stirred_groups.update(self._groups.values())
+
     def adopt(self, plan: Plan) -> None:
         """A new plan: the requirements in force are worked out again."""
         self.plan = plan
@@ -289,6 +305,7 @@ class Matcher:
             number = self._profiles[profile] = len(self._profile_list)
             self._profile_list.append(profile)
             self._pools.append(WaitingLine())
+            self._phones_on.append(phones_on(profile))
             self._logged_in.append(0)
             self._ready.append(0)
             for need, row in enumerate(self._strength):
@@ -333,24 +350,27 @@ class Matcher:
         if group.need < 0 or key.pbx in self._closed:
             return False
         if key.agent:
-            return key.agent in among
+            return key.agent in among and not self._is_cut_off(key.pbx, self._pool_of[key.agent])
         row = self._strength[group.need]
         for pool, number in pools.items():
-            if row[pool] is not None and (
-                not group.barred or number > sum(agent in among and self._pool_of[agent] == pool for agent in group.barred)
+            if (
+                row[pool] is not None
+                and not self._is_cut_off(key.pbx, pool)
+                and (not group.barred or number > sum(agent in among and self._pool_of[agent] == pool for agent in group.barred))
             ):
                 return True
         return False
 
     def _best_agent(self, group: _Group, pools: set[int] | None) -> str | None:
         if group.key.agent:
-            return group.key.agent if group.key.agent in self._pool_of else None
+            pool = self._pool_of.get(group.key.agent)
+            return group.key.agent if pool is not None and not self._is_cut_off(group.key.pbx, pool) else None
         row = self._strength[group.need]
         by_level = group.pick is AgentOrder.HIGHEST_LEVEL
         best: tuple[int, float, str] | None = None
         for pool in self._idle if pools is None else pools & self._idle.keys():
             strength = row[pool]
-            if strength is None:
+            if strength is None or self._is_cut_off(group.key.pbx, pool):
                 continue
             first = self._pools[pool].first_but(group.barred) if group.barred else self._pools[pool].first()
             if first is None:
@@ -359,6 +379,13 @@ class Matcher:
             if best is None or candidate < best:
                 best = candidate
         return None if best is None else best[2]
+
+    def _is_cut_off(self, pbx: str, pool: int) -> bool:
+        """Are all phones of these agents out of reach of this PBX?"""
+        if not self._cut:
+            return False
+        there = self._phones_on[pool]
+        return bool(there) and all((pbx, other) in self._cut for other in there)
 
     def _resolve_all(self) -> None:
         for group in self._groups.values():
@@ -386,7 +413,7 @@ class Matcher:
         if group.key.is_picky:
             self._resolve_picky(group, needs)
         elif self.know_agents:
-            group.need = next((need for need in needs if self._any_fits(need, self._logged_in)), needs[0])
+            group.need = next((need for need in needs if self._any_fits(group, need, self._logged_in)), needs[0])
 
     def _resolve_picky(self, group: _Group, needs: list[int]) -> None:
         """The same where some agents do not count. Those who have rejected the caller count after all when nobody else is ready:
@@ -396,18 +423,21 @@ class Matcher:
         barred = avoids | frozenset(group.key.rejected_by) if skips else avoids
         if self.know_agents:
             tries = [(need, without) for without in (barred, avoids) for need in needs]
-            in_force = (need for need, without in tries if self._any_fits(need, self._logged_in, without))
+            in_force = (need for need, without in tries if self._any_fits(group, need, self._logged_in, without))
             group.need = next(in_force, needs[0])
-        group.barred = barred if self._any_fits(group.need, self._ready, barred, ready=True) else avoids
+        group.barred = barred if self._any_fits(group, group.need, self._ready, barred, ready=True) else avoids
 
-    def _any_fits(self, need: int, counts: list[int], without: frozenset[str] = frozenset(), *, ready: bool = False) -> bool:
-        """Does one of these agents, counted by profile, fit? ``without``: who is not meant, though counted."""
+    def _any_fits(
+        self, group: _Group, need: int, counts: list[int], without: frozenset[str] = frozenset(), *, ready: bool = False
+    ) -> bool:
+        """Does one of these agents, counted by profile, fit, and can be reached? ``without``: who does not count here."""
         absent: dict[int, int] = {}
         for agent in without:
             pool, wants = self._on_duty.get(agent, (-1, False))
             if wants or not ready:
                 absent[pool] = absent.get(pool, 0) + 1
-        return any(counts[pool] > absent.get(pool, 0) for pool in self._fitting[need])
+        fitting = [pool for pool in self._fitting[need] if counts[pool] > absent.get(pool, 0)]
+        return any(not self._is_cut_off(group.key.pbx, pool) for pool in fitting)
 
     def _need_number(self, requirement: Requirement) -> int:
         text = requirement.text

@@ -31,11 +31,14 @@ from callbridge.core.model.line import QueueLine
 from callbridge.core.model.matcher import Matcher
 from callbridge.core.model.orders import Order
 from callbridge.core.model.pace import Pace
+from callbridge.core.model.phones import pbx_of_phone
 from callbridge.core.model.plan import Plan
 from callbridge.core.model.rows import evolve
 from callbridge.core.model.saved_tables import SAVED_TABLES, SavedTable, SavedTables
+from callbridge.core.model.skills import Profile
 from callbridge.core.model.table import Change, Table
 from callbridge.core.model.tally import Tally, tally_key
+from callbridge.core.model.tie_line import TieLine, with_phones_on
 
 
 class _HasDeadline(Protocol):
@@ -121,6 +124,8 @@ class World(SavedTables):
         self._agents_by_hint: dict[str, dict[str, None]] = {}
         self.devices: Table[DeviceRecord] = Table("devices", self._journal, _unwatched)
         """Devices that have not reacted to the last call, by what was dialled; learned again after a start, so never saved."""
+        self.ties: Table[TieLine] = Table("ties", self._journal, self._tie_changed)
+        """Tie lines over which calls came to nothing; learned again after a start, so never saved."""
         self.dialogues: Table[FeatureCall] = Table("dialogues", self._journal, partial(self._arm, "feature"))
         """Feature calls under way, by leg. They hold what people type, PINs among it: never saved."""
         self.pin_guards: Table[PinGuard] = Table("pin_guards", self._journal, _unwatched)
@@ -148,7 +153,7 @@ class World(SavedTables):
         self.kept: set[str] = set()
         """Calls that wait because an agent's phone died (``lost_phones``)."""
         self._rows_due = {saved.kind: self.saved(saved) for saved in SAVED_TABLES if saved.has_deadline}
-        self._rows_due["feature"] = self.dialogues
+        self._rows_due |= {"feature": self.dialogues, "tie": self.ties}
         """The tables whose rows have a deadline, by the kind of it."""
         self._deadlines = Deadlines(self._deadline_of, self._awaited_from)
         self._undoing = False
@@ -506,30 +511,42 @@ class World(SavedTables):
                     del self._waiting_for_phone[before]
             if now_wanted:
                 self._waiting_for_phone.setdefault(now_wanted, set()).add(key)
-        if old is None or new is None or old.intent is not new.intent or old.profile is not new.profile:
-            self._duty_changed(key, old, new)
+        was, seen = self._profile(old), self._profile(new)
+        if old is None or new is None or old.intent is not new.intent or was is not seen:
+            self._duty_changed(key, old, new, was, seen)
         for campaign_state in self.campaign_states.values():
             campaign_state.changed = True
-        if new is not None and eligible(new, self.now):
-            self.matcher.idle(key, new.profile, new.idle_since)
+        if new is not None and seen is not None and eligible(new, self.now):
+            self.matcher.idle(key, seen, new.idle_since)
         else:
             self.matcher.unidle(key)
 
-    def _duty_changed(self, key: str, old: Agent | None, new: Agent | None) -> None:
-        """The agent has logged in or out, wants calls or wants none, or has other skills."""
+    def _profile(self, agent: Agent | None) -> Profile | None:
+        """The agent's skills, and where the phones are, as the matcher is to see them."""
+        if agent is None or len(self.plan.pbxs) == 1:
+            return agent.profile if agent is not None else None
+        return with_phones_on(agent.profile, frozenset(pbx_of_phone(self.plan, phone) for phone in agent.phones))
+
+    def _tie_changed(self, key: str, old: TieLine | None, new: TieLine | None) -> None:
+        self._arm("tie", key, old, new)
+        for line, cut in ((old, False), (new, True)):
+            if line is not None and line.deadline is not None:
+                self.matcher.cut_off(line.pbx, line.to, cut=cut)
+
+    def _duty_changed(self, key: str, old: Agent | None, new: Agent | None, before: Profile | None, seen: Profile | None) -> None:
+        """The agent has logged in or out, wants calls or wants none, or has other skills or phones elsewhere."""
         left = old is not None and old.intent is Intent.READY and (new is None or new.intent is not Intent.READY)
         if left and any(queue.prefer is not None for queue in self.plan.queues.values()):
             self.staffing_changed = True  # a caller may be waiting for this agent only
         was = old is not None and old.intent is not Intent.LOGGED_OUT
         now = new is not None and new.intent is not Intent.LOGGED_OUT
-        if was != now or (was and now and old is not None and new is not None and old.profile != new.profile):
+        if was != now or (was and now and before != seen):
             self.staffing_changed = True
-            if was and old is not None:
-                self.matcher.log(old.profile, -1)
-            if now and new is not None:
-                self.matcher.log(new.profile, +1)
-        profile = new.profile if now and new is not None else None
-        self.matcher.duty(key, profile, ready=new is not None and new.intent is Intent.READY)
+            if was and before is not None:
+                self.matcher.log(before, -1)
+            if now and seen is not None:
+                self.matcher.log(seen, +1)
+        self.matcher.duty(key, seen if now else None, ready=new is not None and new.intent is Intent.READY)
 
     # -- saving and restoring -----------------------------------------------------------------------------------
 

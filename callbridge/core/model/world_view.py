@@ -19,6 +19,7 @@ from callbridge.core.model.plan import Plan, QueuePlan, TierRouting
 from callbridge.core.model.score_cursor import ScoreCursor
 from callbridge.core.model.skills import Profile, Requirement
 from callbridge.core.model.switch import Switch
+from callbridge.core.model.tie_line import TieLine
 
 Row = TypeVar("Row", covariant=True)
 
@@ -114,6 +115,10 @@ class WorldView(Protocol):
 
     @property
     def phones(self) -> TableView[str]: ...
+
+    @property
+    def ties(self) -> TableView[TieLine]: ...
+
     @property
     def contacts(self) -> TableView[tuple[str, ...]]: ...
     @property

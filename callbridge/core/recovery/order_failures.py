@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import assert_never
 
 from callbridge.core.calls import callers, calls, phone_transfers, transferred_parties
-from callbridge.core.entities import agent_states, attempts, legs, phone_troubles, recordings
+from callbridge.core.entities import agent_states, attempts, legs, phone_troubles, recordings, tie_lines
 from callbridge.core.flows import interpreter
 from callbridge.core.model.agent import UNKNOWN_ENDPOINT
 from callbridge.core.model.attempt import campaign_of
@@ -61,6 +61,8 @@ from callbridge.core.transfers import supervision, transfers
 DROP_TRIES = 3
 LEG_IS_GONE = (400, 422)
 """Asterisk's answers to a bridge with a channel that it has not, or not in our application, any more."""
+NOT_ALLOCATED = 500
+"""Asterisk's answer where it can create no channel: it has no such endpoint, or no contact of it is reachable."""
 UNSENT_ORDER_REST = 0.2
 """Seconds before an agent whose Ring could not be sent gets another offer."""
 ORDER_RETRY = 1.0
@@ -255,7 +257,11 @@ def _ring_failed(world: World, order: Ring, event: OrderFailed) -> None:
     call = world.calls.get(leg.call)
     unheard = event.why is Why.TIMEOUT and pbx_of(leg.id) in world.down  # the link failed; this says nothing about the phone
     offer = call.offer or (call.transfer.offer if call.transfer is not None else None) if call is not None else None
-    if call is not None and devices.drop_out(world, call, leg, _reply(world, order, event)):
+    to = tie_lines.end_of(world, leg) if event.why is Why.REFUSED and event.status == NOT_ALLOCATED else ""
+    if to:
+        tie_lines.unanswered(world, leg, to)
+    reply = phone_replies.PhoneReply(OfferResult.CANCELLED) if to else _reply(world, order, event)
+    if call is not None and devices.drop_out(world, call, leg, reply):
         _given_up(world, call.id, order, event)
         legs.hang_up(world, leg.id)
     elif call is not None and offer is not None and offer.leg == leg.id:
@@ -264,8 +270,8 @@ def _ring_failed(world: World, order: Ring, event: OrderFailed) -> None:
         if unsent and (agent := world.agents.get(leg.agent)) is not None:
             # Nothing of the agent's doing; but offering again at once, and again, would be a busy loop.
             agent_states.change(world, agent, rest_until=world.now + UNSENT_ORDER_REST)
-        unknown = not unsent and not unheard and _is_unknown(world, order, event)
-        result = OfferResult.CANCELLED if unsent or unheard else OfferResult.OFFLINE
+        unknown = not unsent and not unheard and not to and _is_unknown(world, order, event)
+        result = OfferResult.CANCELLED if unsent or unheard or to else OfferResult.OFFLINE
         result, trouble = (OfferResult.MISCONFIGURED, UNKNOWN_ENDPOINT) if unknown else (result, "")
         if call.offer is not None:
             offers.retry(world, call, result, trouble=trouble)
@@ -292,7 +298,7 @@ def _ring_failed(world: World, order: Ring, event: OrderFailed) -> None:
 
 def _is_unknown(world: World, order: Ring, event: OrderFailed) -> bool:
     """Did the PBX refuse because it has no such endpoint? An endpoint without a contact is refused alike, but has a state."""
-    return event.why is Why.REFUSED and event.status == 500 and phone_troubles.is_unknown(world, order.phone)
+    return event.why is Why.REFUSED and event.status == NOT_ALLOCATED and phone_troubles.is_unknown(world, order.phone)
 
 
 def _reply(world: World, order: Ring, event: OrderFailed) -> phone_replies.PhoneReply:

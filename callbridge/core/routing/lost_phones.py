@@ -102,6 +102,6 @@ def next_pair(world: World) -> Pair | None:
         agent = world.agents.get(visit.back_to) if visit is not None else None
         if visit is None or agent is None or world.now >= visit.back_until or pbx_of(call.leg) in world.down:
             continue
-        if eligible(agent, world.now):
+        if eligible(agent, world.now) and world.matcher.reaches(pbx_of(call.leg), agent.id):
             return Pair(call.id, agent.id, f"agent {agent.id}")
     return None

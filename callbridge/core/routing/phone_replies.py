@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from callbridge.core.entities import agent_states, phone_troubles
+from callbridge.core.entities import agent_states, phone_troubles, tie_lines
 from callbridge.core.model.agent import AUTHENTICATION, DND, NO_COMMON_CODEC, NO_MEDIA, UNKNOWN_ENDPOINT
 from callbridge.core.model.call import Call, OfferResult, Phase
 from callbridge.core.model.events import LegEnded, LegProbed
@@ -107,6 +107,7 @@ def watch(world: World, leg: Leg) -> None:
 
 def heard(world: World, leg: Leg) -> Leg:
     """The phone has replied: the watch is over."""
+    tie_lines.answered(world, leg)
     return world.put_leg(leg, deadline=None) if leg.deadline is not None and _is_ringing(world, leg) else leg
 
 

@@ -691,6 +691,7 @@ export const explanations = {
   others_first: "队列 {queue}：前面还有 {agents} 个符合的坐席（{why}）：{first}",
   pause_later: "本次通话结束后示忙生效",
   pbx_down: "与 {pbx} 没有连接：其来电无法分配给任何人",
+  tie_line: "{to} 对来自 {pbx} 的互联中继没有响应：下次尝试之前，其坐席不会分配到 {pbx} 的来电",
   "pbx_down.caller": "未分配：与 {pbx} 没有连接",
   "phone_fault.authentication": "话机要求密码，或不接受来自该 PBX 的呼叫（401、403、407）：请检查其 SIP 安全设置",
   "phone_fault.no_common_codec": "与 PBX 没有共同的编解码器（488）：请比较终端的 allow= 与话机的编解码器",
