@@ -9,8 +9,8 @@ import pytest
 from callbridge.adapters.views.explain_agent import explain_agent
 from callbridge.core.entities.tie_lines import OUT_OF_USE_FOR, UNANSWERED
 from callbridge.core.model.agent import State
-from callbridge.core.model.events import DeviceChanged, LegEntered, LegProbed, LegRinging, PlanChanged
-from callbridge.core.model.facts import AgentAlerted, OfferEnded, OfferMade, TieLineFailed
+from callbridge.core.model.events import DeviceChanged, EntityFaulted, LegEntered, LegProbed, LegRinging, PlanChanged
+from callbridge.core.model.facts import AgentAlerted, EntityQuarantined, OfferEnded, OfferMade, TieLineFailed
 from callbridge.core.model.ids import LegId, pbx_of
 from callbridge.core.model.orders import Probe, Ring
 from callbridge.core.model.plan import Penalty, PhoneRules
@@ -141,3 +141,12 @@ def test_that_the_links_of_the_other_pbx_come_back_says_nothing_of_the_line() ->
     back(story, WEST)
     story.wait(1.0)
     assert rings(story) == []
+
+
+def test_a_line_whose_own_step_fails_is_in_use_again() -> None:
+    story = strict()
+    line_dies(story)
+    (key,) = story.world.ties.rows()
+    story.happens(EntityFaulted(at=story.now, kind="tie", id=key))
+    assert not story.world.ties
+    assert story.all_told(EntityQuarantined)[-1].kind == "tie"

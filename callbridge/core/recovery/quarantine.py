@@ -24,7 +24,8 @@ from callbridge.core.outbound import campaigns
 from callbridge.core.requests import feature_codes
 from callbridge.core.routing import answers, segments, visits
 
-QUARANTINE_KINDS = tuple(one.kind for one in SAVED_TABLES)
+_TIE = "tie"
+QUARANTINE_KINDS = (*(one.kind for one in SAVED_TABLES), _TIE)
 """The kinds of entities that can be quarantined."""
 
 
@@ -33,6 +34,9 @@ def faulted(world: World, event: EntityFaulted) -> None:
     world.emit(EntityQuarantined(seq=world.next_seq(), at=world.now, kind=event.kind, id=event.id))
     if event.kind == "campaign":
         campaigns.stop_all(world, "fault")
+        return
+    if event.kind == _TIE:
+        world.ties.drop(event.id)
         return
     table = next((world.saved(one) for one in SAVED_TABLES if one.kind == event.kind), None)
     row = table.get(event.id) if table is not None else None
