@@ -101,7 +101,7 @@ class Reloads:
             raise ReloadRefused("still starting")
         coming, tiers = await self._read()
         if term is None:
-            return self._of_a_standby(coming.settings, by)
+            return ReloadResult() if dry_run else self._of_a_standby(coming.settings, by)
         if dry_run:
             found = difference(term.world, coming.plan)
             return ReloadResult(report=self._report(found, coming, dry_run=True, force=force))

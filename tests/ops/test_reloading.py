@@ -210,6 +210,16 @@ async def test_a_dry_run_says_the_same_and_does_nothing(rig: Rig) -> None:
     assert done.report["keys"] == tried.report["keys"] == forced.report["keys"]
 
 
+async def test_a_standby_adopts_settings_by_a_reload_and_not_by_a_dry_run(rig: Rig) -> None:
+    rig.process.term, rig.process.stands_by = None, True
+    before = rig.process.settings
+    rig.write(config(queue={"steps": [{"skills": "support"}], "music": "jazz"}))
+    assert (await rig.reload(dry_run=True)).faults == ()
+    assert rig.process.settings is before
+    assert (await rig.reload()).faults == ()
+    assert rig.process.settings.queues["support"].music == "jazz"
+
+
 async def test_a_dry_run_shows_each_key_with_both_values_and_no_secret(rig: Rig) -> None:
     hook = {"name": "crm", "url": "http://127.0.0.1/x", "secret": "0123456789abcdef"}
     rig.write(config(webhooks=[hook]))
