@@ -67,7 +67,7 @@ async def test_calls_are_searched_turned_over_and_found_again_after_a_look_at_on
     await expect(page.get_by_role("button", name="Older")).to_be_disabled()
     await page.locator("tbody a").first.click()
     await expect(page.get_by_text("Offered to an agent").first).to_be_visible()
-    for said in ("expected wait 3:18", "consult · to Agent 1002 · result: back to the caller", "ended: by the customer"):
+    for said in ("expected wait 3:18", "consult · to Agent 1002", "back to the caller", "ended: by the customer"):
         await expect(page.get_by_text(said)).to_be_visible()
     await page.get_by_role("button", name="Back to the search").click()
     await expect(page.locator("tbody tr")).to_have_count(10)
