@@ -8,7 +8,7 @@ import pytest
 
 from callbridge.adapters.views.explain_agent import explain_agent
 from callbridge.core.engine import step
-from callbridge.core.model.agent import State, published
+from callbridge.core.model.agent import State, eligible, published
 from callbridge.core.model.events import (
     AgentRequest,
     CallRequest,
@@ -108,6 +108,18 @@ def test_of_two_that_answer_at_the_same_moment_one_has_the_call_and_the_other_is
     story.join(bridge)
     story.gone(legs[DESK])
     assert (results(story), story.state("bob")) == (["answered"], "talking")
+
+
+def test_who_hangs_up_at_once_is_offered_nothing_until_the_other_phone_has_stopped() -> None:
+    story, legs = offered()
+    rung(story, *legs.values())
+    story.happens(LegAnswered(at=story.now, leg=legs[DESK]))
+    story.wait(0.02)
+    story.gone(legs[DESK])
+    rested = story.now + 60.0  # who rejects an offer rests
+    assert not eligible(story.world.agents["bob"], rested)
+    story.gone(legs[WEB])
+    assert eligible(story.world.agents["bob"], rested)
 
 
 def test_an_agent_with_one_phone_costs_what_it_did() -> None:

@@ -109,7 +109,7 @@ async def test_callers_and_a_callback_keep_their_places_when_their_queue_is_rena
         assert (code, tried["reloaded"], tried["refused"]) == (0, False, [])
         code, said = await command(bridge)
         assert (code, said.splitlines()[0]) == (0, "reloaded: 1 queue renamed, 1 entry changed")
-        (renamed,) = [line.split() for line in said.splitlines() if line.startswith("queue")]
+        (renamed,) = [line.split() for line in said.splitlines() if line.startswith("queue ")]
         assert renamed[1:7] == ["helpdesk", "renamed", "from", "support", "4", "1"]
         assert await waiting(bridge) == [(number, "helpdesk") for number in NUMBERS]
         assert await callbacks(bridge) == [(owed, "helpdesk")]

@@ -89,7 +89,7 @@ class Agent:
     """During an offer: the agent has picked up, and the customer is being called."""
     leg: LegId | None = None
     also_ringing: tuple[LegId, ...] = ()
-    """The legs to the agent's other devices that ring for the same call (``devices``)."""
+    """The legs to the agent's other devices that ring for the same call (``devices``), or have yet to stop."""
     session: LegId | None = None
     session_up: bool = False
     session_at: float | None = None

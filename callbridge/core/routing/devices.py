@@ -83,10 +83,10 @@ def answered(world: World, call: Call, leg: Leg) -> Call:
     agent = world.agents.get(leg.agent)
     if agent is None or not _rings_here(call, agent, leg):
         return call
-    for other in (agent.leg, *agent.also_ringing):
-        if other != leg.id:
-            legs.hang_up(world, other, ANSWERED_ELSEWHERE)
-    return _name(world, call, agent, (leg.id,))
+    others = tuple(one for one in (agent.leg, *agent.also_ringing) if one is not None and one != leg.id)
+    for other in others:
+        legs.hang_up(world, other, ANSWERED_ELSEWHERE)
+    return _name(world, call, agent, (leg.id, *others))  # until they have stopped, the agent is offered nothing else
 
 
 def drop_out(world: World, call: Call, leg: Leg, reply: PhoneReply) -> bool:
