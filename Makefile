@@ -86,9 +86,10 @@ fast: $(INSTALLED) units
 units:
 	@if command -v node >/dev/null; then node --test tests/browser/units/*.test.mjs; else echo "units: no node here: run make setup"; fi
 
-# The live tests wait, the slow ones calculate: side by side, and what waits goes first.
+# One after the other: beside the slow tests, which calculate all the time, calls of the live tests timed out.
 test: setup check
-	@$(MAKE) --no-print-directory --jobs 2 --output-sync live slow
+	@$(MAKE) --no-print-directory live
+	@$(MAKE) --no-print-directory slow
 
 live: setup
 	$(BIN)/python -m pytest -m "live and not whole_hour" -p tests.forks --forks $(LABS) -p no:xdist -p no:cacheprovider --durations 40 --reruns 1 -rR
@@ -98,7 +99,7 @@ hour: setup
 	$(BIN)/python -m pytest -m whole_hour
 
 slow: $(INSTALLED)
-	nice -n 10 $(BIN)/python -m pytest -q -m "(slow or hypothesis) and not live" -p tests.forks --forks 2 -p no:xdist -p no:cacheprovider \
+	$(BIN)/python -m pytest -q -m "(slow or hypothesis) and not live" -p tests.forks --forks 2 -p no:xdist -p no:cacheprovider \
 		--ignore=tests/live --ignore=tests/lab --ignore=tests/browser --durations 15 --reruns 1 -rR
 
 bench: setup

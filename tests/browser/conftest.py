@@ -26,7 +26,7 @@ FAULTLESS = ("Failed to load resource", "WebSocket connection to", "The AudioCon
 
 @pytest.fixture(scope="session")
 def chromium(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Chromium with priority: beside five labs its processes wait for each other, and a page had no frame for 30 seconds."""
+    """Chromium with priority: beside other labs its processes wait for each other, and a page had no frame for 30 seconds."""
     found = shutil.which("chromium")
     assert found is not None, "chromium is not installed: run `make setup`"
     script = tmp_path_factory.mktemp("chromium") / "chromium"
