@@ -12,7 +12,7 @@ from tests.lab import sounds
 from tests.lab.audio import Softphone
 from tests.lab.bridge import Callbridge, agent, floor
 from tests.lab.pbx import Pbx
-from tests.live.house import House
+from tests.live.house import House, crowded
 
 pytestmark = [pytest.mark.live, pytest.mark.asyncio(loop_scope="module")]
 
@@ -92,7 +92,8 @@ async def recorded(bridge: Callbridge, pbx: Pbx, segments: int) -> list[Heard]:
     found = [await closed(pbx, fact["file"]) for fact in told]
     assert sorted(path.name for path in monitor(pbx).glob("*.wav")) == [fact["file"] for fact in told]
     for fact, recording in zip(told, found, strict=True):
-        assert recording.seconds == pytest.approx(fact["lasted"], abs=0.4)
+        # Frames that a phone in this process could not send in time are in no file.
+        assert recording.seconds == pytest.approx(fact["lasted"], abs=0.4 + crowded())
     shown = await asyncio.to_thread(bridge.client.call, ended["call"])
     lines = str(shown["timeline"])
     for fact in told:
