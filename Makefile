@@ -88,8 +88,7 @@ units:
 
 # One after the other: beside the slow tests, which calculate all the time, calls of the live tests timed out.
 test: setup check
-	@$(MAKE) --no-print-directory live
-	@$(MAKE) --no-print-directory slow
+	@$(MAKE) --no-print-directory --keep-going live slow
 
 live: setup
 	$(BIN)/python -m pytest -m "live and not whole_hour" -p tests.forks --forks $(LABS) -p no:xdist -p no:cacheprovider --durations 40 --reruns 1 -rR

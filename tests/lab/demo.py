@@ -303,7 +303,7 @@ class Demo:
         )
         shown = bool(overflowed and "kept" in self.callback and "complete" in self.survey)
         complete = len(records) == CALLS and bool(gaps) and shown
-        self.say("To look at a floor in a browser: make demo-live keeps one running, and tells its address and log-ins.")
+        self.say("To look at a floor in a browser: make demo-live keeps one running, and prints its address and log-ins.")
         self.say("[green]it adds up[/green]" if complete and not wrong and not troubles else "[red]it does not add up[/red]")
         return 0 if complete and not wrong and not troubles else 1
 
