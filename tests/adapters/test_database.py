@@ -14,7 +14,7 @@ from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import create_engine, inspect
+from sqlalchemy import create_engine, inspect, text
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.pool import NullPool
 
@@ -149,3 +149,13 @@ def test_a_connection_that_was_lost_meanwhile_is_told_as_any_other_trouble() -> 
             database.ping()
         database.ping()
     assert logged.messages == []
+
+
+@pytest.mark.slow
+def test_a_connection_that_is_cut_after_its_last_answer_is_not_used_again() -> None:
+    with closing(Database(new_database())) as database:
+        with database.engine.connect() as link:
+            link.execute(text("SELECT 1"))
+            link.commit()
+            database.cut(threading.get_ident())
+        database.ping()

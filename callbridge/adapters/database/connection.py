@@ -65,6 +65,8 @@ class Database:
         self._file = file_of(url)
         self._at_work: dict[int, socket.socket] = {}
         """Thread -> the line of the connection that it uses."""
+        self._was_cut: set[socket.socket] = set()
+        self._lock = threading.Lock()
         event.listen(self.engine, "connect", self._connected, insert=True)  # before it is first asked for its version
         event.listen(self.engine, "checkout", self._taken)
         event.listen(self.engine, "checkin", self._given_back)
@@ -97,10 +99,12 @@ class Database:
     def cut(self, thread: int) -> None:
         """End what this thread waits for, if it waits for a server: it raises OperationalError there. A connection that is being
         made has its own limit."""
-        line = self._at_work.get(thread)
-        if line is not None:
-            with contextlib.suppress(OSError):  # it has ended by itself
-                line.shutdown(socket.SHUT_RDWR)
+        with self._lock:
+            line = self._at_work.get(thread)
+            if line is not None:
+                self._was_cut.add(line)
+                with contextlib.suppress(OSError):  # it has ended by itself
+                    line.shutdown(socket.SHUT_RDWR)
 
     def _connected(self, link: Any, record: ConnectionPoolEntry) -> None:
         """Keeps a handle of its own: the number of the driver's may be that of another connection in a moment."""
@@ -115,8 +119,13 @@ class Database:
         if line is not None:
             self._at_work[threading.get_ident()] = line
 
-    def _given_back(self, _link: Any, _record: ConnectionPoolEntry) -> None:
-        self._at_work.pop(threading.get_ident(), None)
+    def _given_back(self, _link: Any, record: ConnectionPoolEntry) -> None:
+        """A connection that was cut when its last statement was answered already looks well: it is not used again."""
+        with self._lock:
+            line = self._at_work.pop(threading.get_ident(), None)
+            if line is not None and line in self._was_cut:
+                self._was_cut.discard(line)
+                record.invalidate()
 
     def _begun(self, link: Connection) -> None:
         """Not streamed, whatever else is on this connection: PostgreSQL declares no cursor for it."""
