@@ -17,12 +17,12 @@ from playwright.async_api import Browser, async_playwright
 
 from tests.browser.conftest import Open
 from tests.browser.test_floor import KEY, opened_floor, sign_in, sign_in_boss
+from tests.lab import priority
 from tests.live.house import House
 
 pytestmark = [pytest.mark.live, pytest.mark.browser, pytest.mark.timeout(120), pytest.mark.asyncio(loop_scope="module")]
 
 ON_16: tuple[str, ...] = ()
-PRIORITY = -15
 TIMES = 5
 LIMIT = 1000.0
 """Milliseconds."""
@@ -31,12 +31,8 @@ PAINTED = "() => performance.getEntriesByName('first-contentful-paint')[0]?.star
 
 @pytest.fixture(scope="module", autouse=True)
 def before_others() -> Iterator[None]:
-    before = os.getpriority(os.PRIO_PROCESS, 0)
-    os.setpriority(os.PRIO_PROCESS, 0, PRIORITY)
-    try:
+    with priority.before_others():
         yield
-    finally:
-        os.setpriority(os.PRIO_PROCESS, 0, before)
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -49,7 +45,7 @@ async def browser(before_others: None, chromium: Path) -> AsyncIterator[Browser]
 
 async def test_every_page_is_seen_within_a_second(house: House, opened: Open) -> None:
     bridge = await opened_floor(house)
-    os.setpriority(os.PRIO_PROCESS, bridge.pids()[0], PRIORITY)  # it was forked from another process
+    os.setpriority(os.PRIO_PROCESS, bridge.pids()[0], priority.PRIORITY)  # it was forked from another process
     agent = await sign_in(opened, bridge, "ann", "4711")
     await agent.locator(".statebar").wait_for()
     boss = await sign_in_boss(opened, bridge)

@@ -19,6 +19,7 @@ from callbridge.core.model.orders import HangUp, Probe
 from callbridge.runtime import Lanes
 from callbridge.runtime.lanes import MAX_WITH_HANG_UPS
 from tests.adapters.waiting import running, until
+from tests.lab import priority
 from tests.lab.bridge import Callbridge, Fact, agent, floor
 from tests.lab.pbx import Pbx, PhoneSpec
 from tests.lab.redis import RedisServer
@@ -32,9 +33,6 @@ CALLERS = 200
 TALK = 1.5
 """Agents hang up then, whatever they have heard: an order that connects them must not wait behind those for new callers."""
 ORDERS = 6000
-PRIORITY = -15
-"""Of all that takes part in a burst. Beside other labs callbridge may come to new callers a second late, and rightly sends them
-to the fallback for overload, which is not what is tested here: it happened to 83 of 200 at a load of 35 on two cores."""
 
 
 async def _orders(bridge: Callbridge) -> dict[tuple[str, str], float]:
@@ -53,13 +51,11 @@ async def _orders(bridge: Callbridge) -> dict[tuple[str, str], float]:
 
 @pytest.fixture
 def before_others() -> Iterator[None]:
-    """This process, which is the long wire, and what it starts go before everything else on the machine."""
-    before = os.getpriority(os.PRIO_PROCESS, 0)
-    os.setpriority(os.PRIO_PROCESS, 0, PRIORITY)
-    try:
+    """This process, which is the long wire, and what it starts go before everything else. Beside other labs callbridge may
+    come to new callers a second late, and rightly sends them to the fallback for overload, which is not what is tested
+    here: it happened to 83 of 200 at a load of 35 on two cores."""
+    with priority.before_others():
         yield
-    finally:
-        os.setpriority(os.PRIO_PROCESS, 0, before)
 
 
 def served(bridge: Callbridge) -> list[Fact]:
@@ -85,7 +81,7 @@ async def test_every_caller_of_a_burst_is_answered_hears_music_and_is_served(
         Phone(pbx, "2001", PhoneScript.answers(ring=0.1, talk=talk)),
     ):
         async with Callbridge(pbx, config | {"pbx": await wire.to(pbx)}, redis=redis, warm=True) as bridge:
-            os.setpriority(os.PRIO_PROCESS, bridge.process.pid, PRIORITY)  # it was forked from another process
+            os.setpriority(os.PRIO_PROCESS, bridge.process.pid, priority.PRIORITY)  # it was forked from another process
             async with Callers(pbx, calls, rate=per_second) as callers:
                 async with asyncio.timeout(150):
                     while len(served(bridge)) < CALLERS:
