@@ -257,7 +257,8 @@ async def test_an_answer_that_does_not_fit_is_refused_by_field(
     client: Client, scripted: ToyDesk, field: str, answer: str, problem: str
 ) -> None:
     status, body = await answered(client, in_hand(scripted), answers={field: answer})
-    assert (status, body["faults"]) == (400, [{"field": field, "problem": problem}])
+    (fault,) = body["faults"]
+    assert (status, fault["field"], fault["problem"]) == (400, field, problem)
     assert (await script(client))["answers"] == {}
 
 

@@ -92,7 +92,7 @@ def test_whatever_has_a_deadline_can_be_given_up_by_its_kind() -> None:
 def test_every_request_that_can_be_refused_is_there() -> None:
     """A new one with a value in its name needs a line here: nobody can see in the source what the values are."""
     ends = {"callback_": tuple(CallbackChange), "campaign_": tuple(Running)}
-    said = given("request", "RequestRefused") | given("request", "_refuse")
+    said = given("request", "RequestRefused", "refuse", "_refuse_without_call")
     assert said >= {"reload", "switch", "set_disposition", "callback_", "campaign_"}
     asks = {ask + end for ask in said for end in ends.get(ask, ("",))}
     assert {ask for (ask,) in at_zero(Plan())["requests_refused"]} == asks | {*AgentRequest, *CallRequest}

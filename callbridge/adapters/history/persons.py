@@ -37,6 +37,7 @@ from callbridge.adapters.database.quality_tables import quality_marks, quality_s
 from callbridge.adapters.facts.person_place import PersonHeld, PersonPlace
 from callbridge.adapters.history.people import People
 from callbridge.core.model.numbers import spellings
+from callbridge.core.model.refusal import RefusalText
 
 OF_A_CALL = (
     visits,
@@ -178,7 +179,9 @@ class PersonRows:
     def _refuse_held(self, link: Connection) -> None:
         held = self._held(link)
         if held is not None:
-            raise PersonHeld(f"under a legal hold by {held['by']} ({held['reason']}): release it first")
+            raise PersonHeld(
+                RefusalText("under a legal hold by {by} ({reason}): release it first", by=held["by"], reason=held["reason"])
+            )
 
     def _held(self, link: Connection) -> dict[str, Any] | None:
         row = link.execute(self._hold()).mappings().first()

@@ -12,7 +12,7 @@ from callbridge.adapters.http.auth import Caller, caller
 from callbridge.adapters.http.backend import Backend
 from callbridge.adapters.http.limited import Limited
 from callbridge.adapters.http.permits import NOT_YOURS
-from callbridge.adapters.http.problems import Problem, check_granted, unavailable
+from callbridge.adapters.http.problems import Problem, check_granted, in_parts, unavailable
 from callbridge.adapters.http.request_bodies import PLAIN_TEXT, Body, body_of
 from callbridge.adapters.http.response_bodies import Absent, CallbackView, Count, ResponseBody
 from callbridge.adapters.http.route import NOT_NOW, STAFF, get, post
@@ -24,8 +24,9 @@ from callbridge.adapters.views.scripts import Script
 from callbridge.core.model.agent import Work
 from callbridge.core.model.call import Call
 from callbridge.core.model.events import CallbackChange, CallbackChangeRequested, ScriptAnswersGiven
+from callbridge.core.model.refusal import RefusalText, Unknown
 
-NO_LEAD = "no such lead of this agent that waits to be called"
+NO_LEAD = RefusalText("no such lead of this agent that waits to be called")
 
 
 class ContactView(ResponseBody):
@@ -248,7 +249,7 @@ class CustomerHandlers:
             raise Problem(409, "the agent's call is another one, or has no script")
         if body.step not in script.steps or (body.to and body.to not in script.steps):
             raise Problem(409, "the script has no such step any more: load it again")
-        faults = [{"field": name, "problem": problem} for name, problem in script.faults(body.step, body.answers)]
+        faults = [{"field": name, "problem": why} | in_parts(why) for name, why in script.faults(body.step, body.answers)]
         if faults:
             raise Problem(400, "these answers do not fit", faults=faults)
         asked = ScriptAnswersGiven(
@@ -336,7 +337,7 @@ class CustomerHandlers:
         if who.agent not in ("", name):
             raise Problem(403, NOT_YOURS)
         if name not in self._backend.board().agents:
-            raise Problem(404, f"no such agent: {name}")
+            raise Problem(404, Unknown("no such agent: {agent}", agent=name))
         return name
 
     def _call(self, name: str, who: Caller) -> Call:

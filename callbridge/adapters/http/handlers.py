@@ -77,7 +77,11 @@ from callbridge.core.model.events import (
     TokenUsed,
 )
 from callbridge.core.model.plan import ToAgent
+from callbridge.core.model.refusal import RefusalText, Unknown
 from callbridge.core.model.switch import BYPASS
+
+_UNKNOWN = {"agents": Unknown("no such agent"), "queues": Unknown("no such queue"), "calls": Unknown("no such call")}
+_NOT_RELOADED = RefusalText("the configuration was refused; the old one stays in force")
 
 
 def make_app(settings: HttpSettings, backend: Backend, probes: Probes, feed: EventFeed, pages: Path = DIST) -> web.Application:
@@ -231,7 +235,7 @@ class _Handlers(ProbeHandlers):
     async def _explained(self, kind: str, name: str) -> web.Response:
         found = await self._backend.explain(kind, name)
         if found is None:
-            raise Problem(404, f"no such {kind.removesuffix('s')}")
+            raise Problem(404, _UNKNOWN[kind])
         scope = caller().scope
         if kind == "calls" and not (scope.row(found) or scope.timeline(found["timeline"])):
             raise Problem(403, OUTSIDE)  # of an archived call only its facts tell whose it was
@@ -270,7 +274,7 @@ class _Handlers(ProbeHandlers):
         if who.agent not in ("", name):
             raise Problem(403, NOT_YOURS)
         if name not in self._backend.board().agents:
-            raise Problem(404, f"no such agent: {name}")
+            raise Problem(404, Unknown("no such agent: {agent}", agent=name))
         return name
 
     def _is_of_another_team(self, agent: str) -> bool:
@@ -284,7 +288,7 @@ class _Handlers(ProbeHandlers):
     def _agent(self, name: str) -> web.Response:
         view = self._backend.board().agent(name)
         if view is None:
-            raise Problem(404, f"no such agent: {name}")
+            raise Problem(404, Unknown("no such agent: {agent}", agent=name))
         return web.json_response({"id": name, **view})
 
     async def reports(self, request: web.Request) -> web.Response:
@@ -334,8 +338,7 @@ class _Handlers(ProbeHandlers):
         body = await body_of(request, ReloadBody)
         done = await self._backend.reload(dry_run=body.dry_run, force=body.force, by=caller().by)
         if done.faults:
-            said = "the configuration was refused; the old one stays in force"
-            raise Problem(409, said, faults=list(done.faults), report=dict(done.report))
+            raise Problem(409, _NOT_RELOADED, faults=list(done.faults), report=dict(done.report))
         return web.json_response(dict(done.report))
 
     async def step_down(self, request: web.Request) -> web.Response:
@@ -344,7 +347,7 @@ class _Handlers(ProbeHandlers):
         try:
             leader = await self._backend.step_down(caller().by)
         except NoStandby as nobody:
-            raise Problem(409, str(nobody)) from nobody
+            raise Problem(409, nobody) from nobody
         return web.json_response({"leader": leader})
 
     async def campaigns(self, _request: web.Request) -> web.Response:
@@ -422,7 +425,7 @@ class _Handlers(ProbeHandlers):
         try:
             await self._backend.ledger().block(body.number, body.campaign, body.reason, by, body.expires_at)
         except ValueError as wrong:
-            raise Problem(409, str(wrong)) from None
+            raise Problem(409, wrong) from None
         except NoLedger as trouble:
             raise unavailable(trouble) from None
         return web.json_response(self._backend.ledger().shown({**body.model_dump(), "by": by, "at": self._backend.now()}))
@@ -432,9 +435,9 @@ class _Handlers(ProbeHandlers):
         try:
             return web.json_response(await self._backend.person(act, body.number, by=caller().by, reason=body.reason))
         except (NoPerson, PersonHeld) as refused:
-            raise Problem(409, str(refused)) from None
+            raise Problem(409, refused) from None
         except PersonsAway as away:
-            raise Problem(503, str(away)) from None
+            raise Problem(503, away) from None
 
     show_person = export_person = erase_person = hold_person = release_person = person
 
@@ -443,7 +446,7 @@ class _Handlers(ProbeHandlers):
         try:
             gone = await self._backend.ledger().unblock(body.number, body.campaign, caller().by)
         except ValueError as wrong:
-            raise Problem(409, str(wrong)) from None
+            raise Problem(409, wrong) from None
         except NoLedger as trouble:
             raise unavailable(trouble) from None
         if not gone:

@@ -14,8 +14,9 @@ from callbridge.adapters.http.limited import Floor, check_limited
 from callbridge.adapters.http.problems import Problem
 from callbridge.adapters.http.request_bodies import PLAIN_TEXT
 from callbridge.adapters.http.route import Route
+from callbridge.core.model.refusal import RefusalText
 
-NOT_YOURS = "this token is for one agent"
+NOT_YOURS = RefusalText("this token is for one agent")
 _MAX_CALLS = 1000
 
 
@@ -25,7 +26,7 @@ def permitted(route: Route, handler: Callable[..., Awaitable[web.StreamResponse]
 
     async def allowed(request: web.Request) -> web.StreamResponse:
         if route.roles is not None and caller().role not in route.roles:
-            raise Problem(403, f"this requires one of the roles: {', '.join(sorted(route.roles))}")
+            raise Problem(403, RefusalText("this requires one of the roles: {roles}", roles=", ".join(sorted(route.roles))))
         if route.roles is not None:
             _check_query(request, route)
             check_limited(route.limited, request, caller(), floor)

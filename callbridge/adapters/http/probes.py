@@ -15,6 +15,9 @@ from callbridge.adapters.http.problems import Problem, problems
 from callbridge.adapters.http.proxies import behind
 from callbridge.adapters.http.server import timed
 from callbridge.adapters.metrics.registry import CONTENT_TYPE
+from callbridge.core.model.refusal import RefusalText
+
+STARTING = RefusalText("callbridge is starting")
 
 
 def _nothing() -> list[str]:
@@ -64,8 +67,9 @@ def leader_only(role: Callable[[], Role]) -> Handler:
 
     async def refuse(_request: web.Request) -> web.StreamResponse:
         leader = role().leader
-        ask = f"ask the leader at {leader}" if leader else "no leader is known; ask again"
-        raise Problem(503, f"this instance is a standby: {ask}", retry_after=1.0, leader=leader)
+        known = RefusalText("this instance is a standby: ask the leader at {leader}", leader=leader)
+        unknown = RefusalText("this instance is a standby: no leader is known; ask again")
+        raise Problem(503, known if leader else unknown, retry_after=1.0, leader=leader)
 
     return refuse
 
@@ -75,7 +79,7 @@ async def _known_later(request: web.Request, handler: Handler) -> web.StreamResp
     """A session, or the key of a wallboard, that nobody can look up yet is not wrong: a page that was told so would leave."""
     claims = hdrs.COOKIE in request.headers or "key" in request.query
     if claims and hdrs.AUTHORIZATION not in request.headers and request.path.startswith("/api/"):
-        raise Problem(503, "callbridge is starting", retry_after=1.0)
+        raise Problem(503, STARTING, retry_after=1.0)
     return await handler(request)
 
 
@@ -84,7 +88,8 @@ def make_starting_app(settings: HttpSettings, probes: Probes) -> web.Application
 
     async def later(_request: web.Request) -> web.Response:
         waiting = "; ".join(probes.missing())
-        raise Problem(503, f"callbridge is starting{': ' if waiting else ''}{waiting}", retry_after=1.0)
+        starting = RefusalText("callbridge is starting: {waiting}", waiting=waiting) if waiting else STARTING
+        raise Problem(503, starting, retry_after=1.0)
 
     plain = plain_only(Refusals(probes.refused))
     app = web.Application(middlewares=[timed, behind(settings.proxies), problems, plain, _known_later, guard(settings)])

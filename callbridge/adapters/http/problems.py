@@ -10,6 +10,7 @@ from aiohttp.typedefs import Handler
 
 from callbridge.adapters.database import NotConfigured
 from callbridge.core.model.facts import RequestRefused
+from callbridge.core.model.refusal import RefusalText, Word
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
@@ -17,13 +18,17 @@ PROBLEM_JSON = "application/problem+json"
 
 
 class Problem(Exception):
-    """An error response with ``status``; ``more`` goes into the body. ``retry_after``: seconds, as a header."""
+    """An error response with ``status``; ``more`` goes into the body. ``retry_after``: seconds, as a header.
+    ``detail``: a sentence, or the exception that carries it. The body of a ``RefusalText`` has its template and values, too."""
 
-    def __init__(self, status: int, detail: str = "", *, retry_after: float | None = None, **more: object) -> None:
+    def __init__(self, status: int, detail: str | Exception = "", *, retry_after: float | None = None, **more: object) -> None:
+        if isinstance(detail, Exception):
+            detail = detail.args[0] if len(detail.args) == 1 and isinstance(detail.args[0], str) else str(detail)
         super().__init__(detail)
         self.status = status
         self.retry_after = retry_after
-        self.body = {"type": "about:blank", "title": HTTPStatus(status).phrase, "status": status, "detail": detail, **more}
+        self.body = {"type": "about:blank", "title": HTTPStatus(status).phrase, "status": status, "detail": detail}
+        self.body |= in_parts(detail) | more
 
     def response(self) -> web.Response:
         response = web.json_response(self.body, status=self.status, content_type=PROBLEM_JSON)
@@ -36,11 +41,30 @@ class Problem(Exception):
         return response
 
 
+def in_parts(text: str) -> dict[str, object]:
+    """The ``template`` and ``values`` of a refusal that has values, as JSON; of any other text nothing, since that is its own
+    template."""
+    if not isinstance(text, RefusalText) or not text.values:
+        return {}
+    return {"template": text.template, "values": {name: _plain(value) for name, value in text.values.items()}}
+
+
+def _plain(value: str | int) -> object:
+    """A word is named as in explanations; a refusal within another one is a text with its own template."""
+    match value:
+        case Word():
+            return {"key": value.key, "text": str(value), "values": {}}
+        case RefusalText():
+            return {"text": str(value), "template": value.template, "values": {n: _plain(v) for n, v in value.values.items()}}
+        case _:
+            return value
+
+
 def unavailable(trouble: Exception) -> Problem:
     """503: temporarily unavailable, try again later; 501: not configured."""
     if isinstance(trouble, NotConfigured):
-        return Problem(501, str(trouble))
-    return Problem(503, str(trouble), retry_after=10)
+        return Problem(501, trouble)
+    return Problem(503, trouble, retry_after=10)
 
 
 def check_granted(refused: RequestRefused | None, **about: object) -> None:
@@ -53,7 +77,11 @@ def check_granted(refused: RequestRefused | None, **about: object) -> None:
 
 _UNREAD = (413, 415)
 """Statuses that are sent before the body has arrived: the connection does not wait for it."""
-_DETAILS = {404: "no such path", 405: "not with this method; Allow says which", 413: "the body is too large"}
+_DETAILS = {
+    404: RefusalText("no such path"),
+    405: RefusalText("not with this method; Allow says which"),
+    413: RefusalText("the body is too large"),
+}
 """For refusals by aiohttp itself."""
 
 

@@ -20,9 +20,10 @@ from callbridge.adapters.http.scope import Scope
 from callbridge.adapters.quality.forms import BadMark
 from callbridge.adapters.quality.service import QualityAway, QualityService, UnknownSample, WrittenReview
 from callbridge.adapters.quality.store import NoReview, OfTeam, UnknownReview
+from callbridge.core.model.refusal import RefusalText
 
 _NAME = {"type": "string", "pattern": PLAIN_TEXT}
-_NOT_YOURS = "this token is for one agent and can see and dispute only that agent's scored reviews"
+_NOT_YOURS = RefusalText("this token is for one agent and can see and dispute only that agent's scored reviews")
 
 QUALITY_ROUTES = (
     get(
@@ -163,11 +164,11 @@ def _refusals() -> Iterator[None]:
     try:
         yield
     except (UnknownReview, UnknownSample) as unknown:
-        raise Problem(404, str(unknown)) from None
+        raise Problem(404, unknown) from None
     except NoReview as refused:
-        raise Problem(409, str(refused)) from None
+        raise Problem(409, refused) from None
     except BadMark as wrong:
-        raise Problem(400, str(wrong)) from None
+        raise Problem(400, wrong) from None
     except QualityAway as trouble:
         raise unavailable(trouble) from None
 

@@ -104,7 +104,7 @@ class RecordingHandlers:
         try:
             opened = await self._service.open(name, caller().by, caller().scope.row)
         except NoRecording as missing:
-            raise Problem(404, str(missing)) from None
+            raise Problem(404, missing) from None
         except RecordingsAway as away:
             raise unavailable(away) from None
         try:

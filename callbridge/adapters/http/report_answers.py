@@ -17,6 +17,7 @@ from callbridge.adapters.report_forms.forms import MEDIA, SUFFIX, ReportForm
 from callbridge.adapters.report_forms.service import ReportService
 from callbridge.adapters.report_forms.words import Language
 from callbridge.adapters.reports.asking import BadReportRequest, NoHistory, NoSuchName, ReportRequest, check_options
+from callbridge.core.model.refusal import RefusalText
 from callbridge.wire.reports import CATALOGUE, NAME_OPTIONS, ReportDescription, ReportOption
 
 MOST_ROWS_ASKED, MOST_SKIPPED = 100_000, 10_000
@@ -60,7 +61,7 @@ async def report_answer(request: web.Request, reports: ReportService, who: Calle
             raise ConnectionAbortedError from trouble
         if isinstance(trouble, NoHistory):
             raise unavailable(trouble) from None
-        raise Problem(404 if isinstance(trouble, NoSuchName) else 400, str(trouble)) from None
+        raise Problem(404 if isinstance(trouble, NoSuchName) else 400, trouble) from None
     finally:
         await pieces.aclose()
     return response
@@ -74,13 +75,15 @@ def _number(request: web.Request, name: str, most: int) -> int:
     """A parameter that is a number; 0: it is not given."""
     text = request.query.get(name, "0")
     if not (text.isascii() and text.isdigit() and len(text) < 9) or int(text) > most:
-        raise Problem(400, f"{name} must be a number up to {most}")
+        raise Problem(400, RefusalText("{name} must be a number up to {most}", name=name, most=most))
     return int(text)
 
 
 def _one_of(there: Iterable[str], what: str, text: str) -> str:
     if text not in tuple(there):
-        raise Problem(400, f"no {what} {text!r:.40}: there are {', '.join(there)}")
+        raise Problem(
+            400, RefusalText("no {what} '{name}': there are {known}", what=what, name=text[:40], known=", ".join(there))
+        )
     return text
 
 
@@ -120,7 +123,7 @@ def _asked(request: web.Request, name: str, who: Caller) -> ReportRequest:
     try:
         check_options(asked, "")
     except BadReportRequest as wrong:
-        raise Problem(400, str(wrong)) from None
+        raise Problem(400, wrong) from None
     return asked
 
 

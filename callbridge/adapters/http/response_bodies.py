@@ -327,7 +327,8 @@ class SteppedDown(ResponseBody):
 
 
 class ProblemBody(BaseModel):
-    """A problem according to RFC 9457. ``faults`` lists the errors of a body or a configuration."""
+    """A problem according to RFC 9457. ``faults`` lists the errors of a body or a configuration. A ``detail`` with values in it
+    has them apart, too: ``template`` with ``{name}`` for each of the ``values``: a screen can say it in another language."""
 
     model_config = ConfigDict(extra="allow")
 
@@ -335,3 +336,5 @@ class ProblemBody(BaseModel):
     title: str
     status: int
     detail: str
+    template: str | None = None
+    values: dict[str, Any] | None = None

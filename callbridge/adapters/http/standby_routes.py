@@ -44,6 +44,7 @@ from callbridge.adapters.store import StoreDown
 from callbridge.adapters.views.callbacks import in_order
 from callbridge.adapters.views.published import live, waiting_view
 from callbridge.core.model.plan import Plan
+from callbridge.core.model.refusal import RefusalText, Unknown
 from callbridge.core.model.switch import BYPASS
 
 
@@ -101,7 +102,9 @@ def _read(
         try:
             return await handler(request)
         except (StoreDown, FutureSchema) as trouble:
-            raise Problem(503, f"{trouble}; ask the leader", retry_after=1.0, leader=probes.role().leader) from None
+            raise Problem(
+                503, RefusalText("{trouble}; ask the leader", trouble=str(trouble)), retry_after=1.0, leader=probes.role().leader
+            ) from None
 
     return read
 
@@ -134,7 +137,7 @@ class StandbyHandlers(ProbeHandlers):
             raise Problem(403, NOT_YOURS)
         view = await self._views.view("agent", name)
         if view is None:
-            raise Problem(404, f"no such agent: {name}")
+            raise Problem(404, Unknown("no such agent: {agent}", agent=name))
         return web.json_response({"id": name, **view})
 
     async def calls(self, request: web.Request) -> web.Response:

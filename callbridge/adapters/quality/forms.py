@@ -11,6 +11,8 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 
+from callbridge.core.model.refusal import RefusalText
+
 _NOT_APPLICABLE = "na"
 _PASSED, _FAILED = "pass", "fail"
 
@@ -71,10 +73,13 @@ def score(form: ScoreForm, written: Mapping[str, str]) -> FormScore:
     known = {criterion.name for criterion in form.criteria()}
     for name in written:
         if name not in known:
-            raise BadMark(f"the form {form.name} has no criterion {name!r}: it has {', '.join(sorted(known))}")
+            there = ", ".join(sorted(known))
+            raise BadMark(
+                RefusalText("the form {form} has no criterion '{name}': it has {known}", form=form.name, name=name, known=there)
+            )
     missing = [criterion.name for criterion in form.criteria() if criterion.name not in written]
     if missing:
-        raise BadMark(f"no mark for {', '.join(missing)}")
+        raise BadMark(RefusalText("no mark for {criteria}", criteria=", ".join(missing)))
     marks = {criterion.name: _mark(criterion, written[criterion.name]) for criterion in form.criteria()}
     failed = tuple(one.name for one in form.criteria() if one.fatal and marks[one.name] == 0.0)
     given = [(section.weight, share) for section in form.sections if (share := _share(section, marks)) is not None]
@@ -88,23 +93,34 @@ def _mark(criterion: Criterion, written: str) -> float | None:
     if text == _NOT_APPLICABLE:
         if criterion.optional:
             return None
-        raise BadMark(f"{criterion.name} always applies: {_expected(criterion)}")
+        raise BadMark(
+            RefusalText("{criterion} always applies: {expected}", criterion=criterion.name, expected=_expected(criterion))
+        )
     if criterion.fatal:
         if text in (_PASSED, _FAILED):
             return float(text == _PASSED)
-        raise BadMark(f"{criterion.name}: {_expected(criterion)}, not {written!r:.30}")
+        raise _not(criterion, written)
     try:
         points = float(text)
     except ValueError:
         points = -1.0
     if 0.0 <= points <= criterion.points:
         return points
-    raise BadMark(f"{criterion.name}: {_expected(criterion)}, not {written!r:.30}")
+    raise _not(criterion, written)
 
 
-def _expected(criterion: Criterion) -> str:
-    wanted = f"{_PASSED} or {_FAILED}" if criterion.fatal else f"0 to {criterion.points:g} points"
-    return f"expected {wanted}" + (f" or {_NOT_APPLICABLE}" if criterion.optional else "")
+def _not(criterion: Criterion, written: str) -> BadMark:
+    words = {"criterion": criterion.name, "expected": _expected(criterion), "written": written[:30]}
+    return BadMark(RefusalText("{criterion}: {expected}, not '{written}'", **words))
+
+
+def _expected(criterion: Criterion) -> RefusalText:
+    if criterion.fatal:
+        return RefusalText("expected pass, fail or na") if criterion.optional else RefusalText("expected pass or fail")
+    points = f"{criterion.points:g}"
+    if criterion.optional:
+        return RefusalText("expected 0 to {points} points or na", points=points)
+    return RefusalText("expected 0 to {points} points", points=points)
 
 
 def _share(section: FormSection, marks: Mapping[str, float | None]) -> float | None:

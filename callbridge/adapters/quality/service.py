@@ -18,6 +18,7 @@ from callbridge.adapters.quality.forms import BadMark, Criterion, FormScore, Sco
 from callbridge.adapters.quality.sampling import SampleTerms, past_periods
 from callbridge.adapters.quality.store import OfTeam, OwedCallback, QualityStore, Queues, Remark, Review
 from callbridge.adapters.system.threads import Threads, ThreadsBusy
+from callbridge.core.model.refusal import RefusalText, Unknown
 
 REVIEW_WITHIN = 10.0
 """Seconds that the database may take for one statement."""
@@ -67,7 +68,7 @@ class WrittenReview:
         known = {one.name for one in form.criteria()}
         for name in (*self.remarks, *self.heard_at):
             if name not in known:
-                raise BadMark(f"the form {form.name} has no criterion {name!r:.80}")
+                raise BadMark(RefusalText("the form {form} has no criterion '{name}'", form=form.name, name=name[:80]))
         said = {name: Remark(comment=self.remarks.get(name, ""), heard_at=self.heard_at.get(name)) for name in known}
         return Review(form=form, result=score(form, self.marks), callback=callback, comment=self.comment, remarks=said)
 
@@ -135,7 +136,7 @@ class QualityService:
         UnknownSample."""
         site, now = self._site(), self._wall()
         if sample not in site.samples:
-            raise UnknownSample(f"no such sample: {sample:.64}")
+            raise UnknownSample(Unknown("no such sample: {sample}", sample=sample[:64]))
         twice = site.samples[sample].second_review
 
         def work(store: QualityStore) -> dict[str, Any] | None:
@@ -172,7 +173,7 @@ class QualityService:
         def work(store: QualityStore) -> Scored:
             row = store.review(review_id)
             if row["form"] not in site.forms:
-                raise UnknownSample(f"the form {row['form']} is no longer in the configuration")
+                raise UnknownSample(Unknown("the form {form} is no longer in the configuration", form=row["form"]))
             review = written.by_form(site.forms[row["form"]], site.callbacks.get(row["form"], ""))
             store.score(review_id, reviewer, review, now)
             with contextlib.suppress(SQLAlchemyError, BadDatabase):  # the score is written, and the feed comes to the callback
@@ -237,9 +238,9 @@ class QualityService:
         except ThreadsBusy:
             raise QualityAway("too many reviews are waiting for the database: try again later") from None
         except BadDatabase as trouble:
-            raise QualityAway(f"the database: {trouble}") from None
+            raise QualityAway(RefusalText("the database: {cause}", cause=str(trouble))) from None
         except SQLAlchemyError as trouble:
-            raise QualityAway(f"the database: {cause_of(trouble)}") from None
+            raise QualityAway(RefusalText("the database: {cause}", cause=cause_of(trouble))) from None
 
     def _cut(self, thread: int) -> None:
         if self._database is not None:

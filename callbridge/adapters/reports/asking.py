@@ -19,6 +19,7 @@ from callbridge.adapters.reports.names import UnknownName, check_names
 from callbridge.adapters.reports.registry import REPORTS
 from callbridge.adapters.reports.report import Report, ReportQuery
 from callbridge.adapters.reports.terms import ReportTerms
+from callbridge.core.model.refusal import RefusalText
 from callbridge.wire.reports import CATALOGUE, ReportOption
 
 
@@ -80,9 +81,9 @@ def make_report(engine: Engine, site: ReportSite, request: ReportRequest, now: f
             report.rows = islice(report.rows, query.offset, query.offset + query.limit if query.limit else None)
         return (masked_report(report) if query.masked else report), query
     except BadPeriod as wrong:
-        raise BadReportRequest(str(wrong)) from None
+        raise BadReportRequest(*wrong.args) from None
     except (UnknownName, UnknownCall) as wrong:
-        raise NoSuchName(str(wrong)) from None
+        raise NoSuchName(*wrong.args) from None
 
 
 def query_of(site: ReportSite, request: ReportRequest, now: float) -> ReportQuery:
@@ -91,13 +92,15 @@ def query_of(site: ReportSite, request: ReportRequest, now: float) -> ReportQuer
     try:
         return _query(site, request, now)
     except BadPeriod as wrong:
-        raise BadReportRequest(str(wrong)) from None
+        raise BadReportRequest(*wrong.args) from None
 
 
 def check_options(request: ReportRequest, mark: str = "--") -> None:
     """Raises BadReportRequest for an option that the report cannot use. ``mark``: how options are written there."""
     if request.name not in CATALOGUE:
-        raise BadReportRequest(f"no report {request.name!r}: there are {', '.join(CATALOGUE)}")
+        raise BadReportRequest(
+            RefusalText("no report '{name}': there are {known}", name=request.name, known=", ".join(CATALOGUE))
+        )
     taken, needs = CATALOGUE[request.name].options, CATALOGUE[request.name].needs
     given = {option for option, names in request.names.items() if names}
     others = {ReportOption.BY: request.by, ReportOption.NUMBER: request.number, ReportOption.OUTCOME: request.outcome}
@@ -107,20 +110,21 @@ def check_options(request: ReportRequest, mark: str = "--") -> None:
     for option in ReportOption:
         if option in given - taken:
             known = ", ".join(f"{mark}{one}" for one in ReportOption if one in taken)
-            raise BadReportRequest(f"the report {request.name} takes no {mark}{option}: it takes {known or 'a period only'}")
+            words = {"report": request.name, "option": f"{mark}{option}", "known": known or "a period only"}
+            raise BadReportRequest(RefusalText("the report {report} takes no {option}: it takes {known}", **words))
     if request.newest and not CATALOGUE[request.name].paged:
-        raise BadReportRequest(f"the report {request.name} takes no {mark}newest")
+        raise BadReportRequest(RefusalText("the report {report} takes no {option}", report=request.name, option=f"{mark}newest"))
     if needs is not None and needs not in given:
-        raise BadReportRequest(f"the report {request.name} needs {mark}{needs}")
+        raise BadReportRequest(RefusalText("the report {report} needs {option}", report=request.name, option=f"{mark}{needs}"))
 
 
 def _query(site: ReportSite, request: ReportRequest, now: float) -> ReportQuery:
     zone = site.zone
     person = site.person(request.number) if request.number else ""
     if request.number and not person:
-        raise BadReportRequest(f"{request.number!r} is no phone number")
+        raise BadReportRequest(RefusalText("'{number}' is no phone number", number=request.number))
     if request.by and request.by not in tuple(By):
-        raise BadReportRequest(f"no intervals {request.by!r}: there are {', '.join(By)}")
+        raise BadReportRequest(RefusalText("no intervals '{by}': there are {known}", by=request.by, known=", ".join(By)))
     least, most = scores_of(request.score) if request.score else (None, None)
     return ReportQuery(
         begin=moment_of(request.begin or f"{datetime.fromtimestamp(now, zone):%Y-%m-%d}", zone),
@@ -153,9 +157,9 @@ def scores_of(text: str) -> tuple[float, float]:
     try:
         least, most = float(first), float(last if dash else first)
     except ValueError:
-        raise BadReportRequest(f"{text!r} is no score: expected 1-2, 3.5-5 or 5") from None
+        raise BadReportRequest(RefusalText("'{text}' is no score: expected 1-2, 3.5-5 or 5", text=text)) from None
     if not 1 <= least <= most <= 5:  # also what is not a number
-        raise BadReportRequest(f"{text!r} is no score: a mean rating is from 1 to 5")
+        raise BadReportRequest(RefusalText("'{text}' is no score: a mean rating is from 1 to 5", text=text))
     return least, most
 
 

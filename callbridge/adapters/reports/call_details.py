@@ -26,6 +26,7 @@ from callbridge.adapters.database.history_tables import (
 from callbridge.adapters.reports.masking import masked_row
 from callbridge.adapters.reports.report import FigureFamily, Report, ReportColumn, ReportQuery, ValueKind
 from callbridge.adapters.reports.rows import seconds
+from callbridge.core.model.refusal import Unknown
 
 _COLUMNS = (
     ReportColumn("at", ValueKind.MOMENT, "at"),
@@ -57,7 +58,7 @@ def call_report(engine: Engine, query: ReportQuery) -> Report:
     """Of the query's call, whenever it was; with queues, only if it was in one of them. Raises UnknownCall, SQLAlchemyError."""
     events = _events(engine, query.call, masked_row if query.masked else _as_it_is) if query.call else []
     if query.call and query.queues and not any(event.queue in query.queues for event in events):
-        raise UnknownCall(f"no call {query.call!r} in the history of these queues")
+        raise UnknownCall(Unknown("no call '{call}' in the history of these queues", call=query.call))
     rank = {what: place for place, what in enumerate(_ORDER)}
     events.sort(key=lambda event: (event.at or 0.0, rank.get(event.what, len(rank))))
     rows = ((one.at, one.what, one.queue, one.agent, seconds(one.lasted), one.details) for one in events)
@@ -72,7 +73,7 @@ def _events(engine: Engine, call: str, shown: Callable[[Any], Any]) -> list[Call
     with engine.connect() as link:
         own = link.execute(select(calls).where(calls.c.call == call)).one_or_none()
         if own is None:
-            raise UnknownCall(f"no call {call!r} in the history")
+            raise UnknownCall(Unknown("no call '{call}' in the history", call=call))
         events = list(_call(shown(own)))
         for table, told in _TOLD.items():
             number = tuple(table.primary_key)[-1]

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
+from callbridge.core.model.refusal import RefusalText
 from callbridge.wire.reports import By as By
 
 MAX_INTERVALS = 100_000
@@ -43,7 +44,7 @@ def moment_of(text: str, zone: ZoneInfo, *, end: bool = False) -> float:
         _see_that_it_is_ours(day)
         return _midnight(day + timedelta(days=1) if end else day, zone)
     except (ValueError, OverflowError):
-        raise BadPeriod(f"{text!r} is no date: expected 2026-11-28, or 2026-11-28T09:30") from None
+        raise BadPeriod(RefusalText("'{text}' is no date: expected 2026-11-28, or 2026-11-28T09:30", text=text)) from None
 
 
 def _see_that_it_is_ours(day: date) -> None:
@@ -64,7 +65,9 @@ def intervals(begin: float, end: float, by: By, zone: ZoneInfo) -> list[Interval
         if first < last:
             found.append(Interval(_label(began, by, zone), first, last))
         if len(found) > MAX_INTERVALS:
-            raise BadPeriod(f"more than {MAX_INTERVALS:,} intervals: choose a shorter period, or longer intervals")
+            raise BadPeriod(
+                RefusalText("more than {most} intervals: choose a shorter period, or longer intervals", most=f"{MAX_INTERVALS:,}")
+            )
     return found
 
 

@@ -8,6 +8,7 @@ from sqlalchemy import Column, Engine, select
 
 from callbridge.adapters.database.history_tables import agent_states, calls, visits
 from callbridge.adapters.reports.report import ReportQuery
+from callbridge.core.model.refusal import Unknown, Word
 from callbridge.wire.reports import ReportOption
 
 _SHOWN = 20
@@ -39,7 +40,7 @@ def check_names(engine: Engine, query: ReportQuery, configured: Mapping[ReportOp
             continue
         there = {*known, *_kept(engine, option, query)}
         for name in sorted(names - there):
-            raise UnknownName(f"no {option} {name!r}: {_listed(there)}")
+            raise UnknownName(_unknown(option, name, there))
 
 
 def _kept(engine: Engine, option: ReportOption, query: ReportQuery) -> set[str]:
@@ -49,9 +50,12 @@ def _kept(engine: Engine, option: ReportOption, query: ReportQuery) -> set[str]:
         return {one for one in found.scalars() if one}
 
 
-def _listed(names: Collection[str]) -> str:
-    if not names:
-        return "there is none"
-    shown = sorted(names)[:_SHOWN]
-    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
-    return f"there {'is' if len(names) == 1 else 'are'} {', '.join(shown)}{more}"
+def _unknown(option: ReportOption, name: str, there: Collection[str]) -> Unknown:
+    what = Word(f"option.{option}")
+    if not there:
+        return Unknown("no {option} '{name}': there is none", option=what, name=name)
+    known = ", ".join(sorted(there)[:_SHOWN])
+    if len(there) > _SHOWN:
+        more = len(there) - _SHOWN
+        return Unknown("no {option} '{name}': there are {known} and {more} more", option=what, name=name, known=known, more=more)
+    return Unknown("no {option} '{name}': there are {known}", option=what, name=name, known=known)

@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Any, Literal
 
+from callbridge.core.model.refusal import RefusalText
+
 FieldKind = Literal["text", "choice", "number", "date", "yes_no"]
 LONGEST_ANSWER = 1000
 _NUMBER = re.compile(r"-?[0-9]{1,15}(?:\.[0-9]{1,6})?", re.ASCII)
@@ -29,31 +31,33 @@ class ScriptField:
     least: float | None = None
     most: float | None = None
 
-    def fault(self, answer: str) -> str:
-        """Why this is no answer; empty when it is one. An empty answer takes back what was given."""
+    def fault(self, answer: str) -> RefusalText | None:
+        """Why this is no answer; None when it is one. An empty answer takes back what was given."""
         if not answer:
-            return ""
+            return None
         if len(answer) > LONGEST_ANSWER or _CONTROL.search(answer):
-            return f"must have at most {LONGEST_ANSWER} characters, and no control characters"
+            return RefusalText("must have at most {most} characters, and no control characters", most=LONGEST_ANSWER)
         match self.kind:
-            case "choice":
-                return "" if answer in self.choices else f"must be one of: {', '.join(self.choices)}"
-            case "yes_no":
-                return "" if answer in ("yes", "no") else "must be yes or no"
+            case "choice" if answer not in self.choices:
+                return RefusalText("must be one of: {choices}", choices=", ".join(self.choices))
+            case "yes_no" if answer not in ("yes", "no"):
+                return RefusalText("must be yes or no")
             case "number":
-                return self._number(answer)
-            case "date":
-                return "" if _is_date(answer) else "must be a date such as 2026-11-30"
+                return self._number_fault(answer)
+            case "date" if not _is_date(answer):
+                return RefusalText("must be a date such as 2026-11-30")
             case _:
-                return ""
+                return None
 
-    def _number(self, answer: str) -> str:
+    def _number_fault(self, answer: str) -> RefusalText | None:
         if not _NUMBER.fullmatch(answer):
-            return "must be a number"
+            return RefusalText("must be a number")
         value = float(answer)
         if self.least is not None and value < self.least:
-            return f"must be {self.least:g} or more"
-        return f"must be {self.most:g} or less" if self.most is not None and value > self.most else ""
+            return RefusalText("must be {least} or more", least=f"{self.least:g}")
+        if self.most is not None and value > self.most:
+            return RefusalText("must be {most} or less", most=f"{self.most:g}")
+        return None
 
 
 def _is_date(answer: str) -> bool:
@@ -90,12 +94,12 @@ class Script:
     start: str
     steps: Mapping[str, ScriptStep]
 
-    def faults(self, step: str, answers: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    def faults(self, step: str, answers: Mapping[str, str]) -> Iterator[tuple[str, RefusalText]]:
         """Field and problem of each answer that the script cannot take at this step."""
         there = self.steps[step].fields if step in self.steps else {}
         for name, answer in answers.items():
             if name not in there:
-                yield name, f"is no field of the step {step}"
+                yield name, RefusalText("is no field of the step {step}", step=step)
             elif problem := there[name].fault(answer):
                 yield name, problem
 

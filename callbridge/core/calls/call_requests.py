@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from typing import assert_never
 
-from callbridge.core.entities import legs, recordings
+from callbridge.core.entities import legs, recordings, refusals
 from callbridge.core.flows import interpreter, surveys
 from callbridge.core.model.agent import eligible, named
 from callbridge.core.model.call import Call, Move, OfferResult, Phase, SupervisionMode, TransferKind, VisitOutcome, after
 from callbridge.core.model.events import CallRequest, CallRequested
-from callbridge.core.model.facts import RequestGranted, RequestRefused
+from callbridge.core.model.facts import RequestGranted
 from callbridge.core.model.ids import pbx_of
 from callbridge.core.model.matcher import Pair
 from callbridge.core.model.orders import StartMusic
 from callbridge.core.model.plan import ToAgent, ToQueue
 from callbridge.core.model.rank import rank_of
+from callbridge.core.model.refusal import RefusalText, Unknown, Word
 from callbridge.core.model.rows import evolve
 from callbridge.core.model.world import World
 from callbridge.core.routing import answers, offers, segments, visits
@@ -44,17 +45,19 @@ def requested(world: World, event: CallRequested) -> None:
     """Carry out a request about a call, or refuse it with a reason."""
     call = world.calls.get(event.call)
     if call is None:
-        _refuse(world, event, "no such call, or it has ended", unknown=True)
+        _refuse(world, event, Unknown("no such call, or it has ended"))
         return
     call = queue_consults.certain(world, answers.count(world, call))
     if call.phase in GOING:
-        _refuse(world, event, f"the call is {call.phase}")
+        _refuse(world, event, RefusalText("the call is {phase}", phase=Word(f"phase.{call.phase}")))
     elif call.placed and event.request in _OF_WAITING:
         _refuse(
-            world, event, "a customer is being called back: until the customer is connected, only the callback can be cancelled"
+            world,
+            event,
+            RefusalText("a customer is being called back: until the customer is connected, only the callback can be cancelled"),
         )
     elif event.request in _OF_THE_AGENT and event.by in world.plan.agents and _talker(call) != event.by:
-        _refuse(world, event, f"the call is not with agent {event.by}")
+        _refuse(world, event, RefusalText("the call is not with agent {agent}", agent=event.by))
     else:
         match event.request:
             case CallRequest.HANG_UP:
@@ -101,10 +104,10 @@ def _talker(call: Call) -> str:
     return call.segment.agent if call.segment is not None else ""
 
 
-def _conclude(world: World, event: CallRequested, reason: str) -> None:
+def _conclude(world: World, event: CallRequested, reason: RefusalText | None) -> None:
     """Emit the result: granted without a reason, refused with one."""
-    if reason:
-        _refuse(world, event, reason, unknown=reason.startswith("no such"))
+    if reason is not None:
+        _refuse(world, event, reason)
     else:
         _grant(world, event)
 
@@ -112,18 +115,18 @@ def _conclude(world: World, event: CallRequested, reason: str) -> None:
 def _transfer(world: World, call: Call, event: CallRequested, kind: TransferKind) -> None:
     reason = transfers.refusal(world, call, event.to, kind, event.consult_queue)
     _conclude(world, event, reason)
-    if not reason and event.to is not None:
+    if reason is None and event.to is not None:
         transfers.begin(world, call, event.to, kind, event.consult_queue)
 
 
 def _survey(world: World, call: Call, event: CallRequested) -> None:
     """The agent leaves by code or API: the caller stays on the line for the survey."""
     if call.segment is None or call.transfer is not None:
-        _refuse(world, event, "no agent is talking to the caller, or a consult is in progress")
+        _refuse(world, event, RefusalText("no agent is talking to the caller, or a consult is in progress"))
         return
     queue = world.plan.queues.get(call.segment.queue)
     if queue is None or not queue.survey:
-        _refuse(world, event, f"queue {call.segment.queue} has no survey")
+        _refuse(world, event, RefusalText("queue {queue} has no survey", queue=call.segment.queue))
         return
     _grant(world, event)
     surveys.after_talk(world, segments.end_segment(world, call, "agent", world.now))
@@ -132,22 +135,12 @@ def _survey(world: World, call: Call, event: CallRequested) -> None:
 def _supervise(world: World, call: Call, event: CallRequested) -> None:
     reason = supervision.refusal(world, call, event.phone, event.by)
     _conclude(world, event, reason)
-    if not reason:
+    if reason is None:
         supervision.join(world, call, SupervisionMode(event.request), event.phone, event.by)
 
 
-def _refuse(world: World, event: CallRequested, reason: str, *, unknown: bool = False) -> None:
-    world.emit(
-        RequestRefused(
-            seq=world.next_seq(),
-            at=world.now,
-            call=event.call,
-            request=event.request,
-            reason=reason,
-            by=event.by,
-            unknown=unknown,
-        )
-    )
+def _refuse(world: World, event: CallRequested, reason: RefusalText) -> None:
+    refusals.refuse(world, event.request, reason, by=event.by, call=event.call)
 
 
 def _hang_up(world: World, call: Call) -> None:
@@ -169,16 +162,16 @@ def _move(world: World, call: Call, event: CallRequested) -> None:
         case ToQueue(queue) if queue in world.plan.queues:
             pass
         case ToQueue(queue):
-            _refuse(world, event, f"no such queue: {queue}", unknown=True)
+            _refuse(world, event, Unknown("no such queue: {queue}", queue=queue))
             return
         case _:
-            _refuse(world, event, "a call can be moved only to a queue")
+            _refuse(world, event, RefusalText("a call can be moved only to a queue"))
             return
     if call.visit is not None and call.visit.queue == queue and call.flow_position is None and not call.consults_queue:
-        _refuse(world, event, f"the call is already waiting in {queue}")
+        _refuse(world, event, RefusalText("the call is already waiting in {queue}", queue=queue))
         return
     if call.phase is Phase.JOINING:
-        _refuse(world, event, "an agent is answering the call")
+        _refuse(world, event, RefusalText("an agent is answering the call"))
         return
     _grant(world, event)
     call = transfers.cancel(world, call)
@@ -202,11 +195,11 @@ def _move(world: World, call: Call, event: CallRequested) -> None:
 
 def _head_start(world: World, call: Call, event: CallRequested) -> None:
     if call.visit is None:
-        _refuse(world, event, "the call is not waiting")
+        _refuse(world, event, RefusalText("the call is not waiting"))
         return
     routing = world.matcher.routing(call.visit.queue, call.tier)
     if routing is None:
-        _refuse(world, event, f"no such queue: {call.visit.queue}", unknown=True)
+        _refuse(world, event, Unknown("no such queue: {queue}", queue=call.visit.queue))
         return
     _grant(world, event)
     rank = rank_of(routing, call.waiting_since, event.seconds)
@@ -218,16 +211,16 @@ def _pull(world: World, call: Call, event: CallRequested) -> None:
         case ToAgent(name):
             agent = world.agents.get(name)
         case _:
-            _refuse(world, event, "a call can be pulled only to an agent")
+            _refuse(world, event, RefusalText("a call can be pulled only to an agent"))
             return
     if agent is None:
-        _refuse(world, event, f"no such agent: {name}", unknown=True)
+        _refuse(world, event, Unknown("no such agent: {agent}", agent=name))
     elif call.phase is not Phase.WAITING:
-        _refuse(world, event, f"the call is {call.phase}")
+        _refuse(world, event, RefusalText("the call is {phase}", phase=Word(f"phase.{call.phase}")))
     elif pbx_of(call.leg) in world.down:
-        _refuse(world, event, f"PBX {pbx_of(call.leg)} cannot be reached")
+        _refuse(world, event, RefusalText("PBX {pbx} cannot be reached", pbx=pbx_of(call.leg)))
     elif not eligible(agent, world.now):
-        _refuse(world, event, f"{named(agent)} is not available")
+        _refuse(world, event, RefusalText("{agent} is not available", agent=named(agent)))
     else:
         _grant(world, event)
         offers.make(world, Pair(call.id, agent.id, f"pulled by {event.by}"))

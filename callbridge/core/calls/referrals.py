@@ -8,11 +8,11 @@ transfer that reached nobody.
 
 from __future__ import annotations
 
-from callbridge.core.entities import legs
+from callbridge.core.entities import legs, refusals
 from callbridge.core.model.events import ReferralRead
-from callbridge.core.model.facts import RequestRefused
 from callbridge.core.model.leg import Leg, LegRole
 from callbridge.core.model.orders import ReadReferral
+from callbridge.core.model.refusal import RefusalText
 from callbridge.core.model.world import World
 
 READ_WITHIN = 2.0
@@ -36,11 +36,9 @@ def was_read(world: World, event: ReferralRead) -> bool:
     call = world.calls.get(leg.call)
     if not event.host or call is None or call.far != leg.id or _is_ours(world, event):
         return True
-    reason = f"the phone transfers to the host {event.host}, which is not in phones.domains"
+    reason = RefusalText("the phone transfers to the host {host}, which is not in phones.domains", host=event.host)
     agent = call.transferred_by
-    world.emit(
-        RequestRefused(seq=world.next_seq(), at=world.now, call=call.id, agent=agent, request="transfer", reason=reason, by=agent)
-    )
+    refusals.refuse(world, "transfer", reason, by=agent, agent=agent, call=call.id)
     world.put_leg(leg, up_at=None)  # as if nobody had answered
     legs.hang_up(world, leg.id)
     for other in world.legs_of_pair(leg.pair):

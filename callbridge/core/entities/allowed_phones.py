@@ -10,26 +10,29 @@ from fnmatch import fnmatchcase
 
 from callbridge.core.entities import phone_troubles
 from callbridge.core.model.phones import parts_of
+from callbridge.core.model.refusal import RefusalText, Unknown
 from callbridge.core.model.world import World
 
 
-def refusal(world: World, phone: str) -> str:
-    """Why nobody may use this phone; empty when they may."""
+def refusal(world: World, phone: str) -> RefusalText | None:
+    """Why nobody may use this phone; None when they may."""
     pbx, endpoint = parts_of(world.plan, phone)
     if not pbx:
-        return f"{phone} names no PBX: log in at a phone such as {world.plan.pbxs[0]}/{phone}"
+        return RefusalText("{phone} names no PBX: log in at a phone such as {pbx}/{phone}", phone=phone, pbx=world.plan.pbxs[0])
     if endpoint in world.plan.trunks:
-        return f"{phone} is a trunk, not a phone"
+        return RefusalText("{phone} is a trunk, not a phone", phone=phone)
     if any(phone in agent.phones for agent in world.plan.agents.values()):
-        return ""
+        return None
     if any(fnmatchcase(endpoint, pattern) for pattern in world.plan.phones.allowed):
-        return ""
-    return f"{phone} may not be used: it is no agent's phone, and phones.allowed in the configuration does not list it"
+        return None
+    return RefusalText(
+        "{phone} may not be used: it is no agent's phone, and phones.allowed in the configuration does not list it", phone=phone
+    )
 
 
-def named_refusal(world: World, phone: str) -> str:
+def named_refusal(world: World, phone: str) -> RefusalText | None:
     """The same for a phone that a request names: it must also be one of the PBX."""
     refused = refusal(world, phone)
     if not refused and phone_troubles.is_unknown(world, phone):
-        return f"no such phone: {phone} is no endpoint of the PBX"
+        return Unknown("no such phone: {phone} is no endpoint of the PBX", phone=phone)
     return refused

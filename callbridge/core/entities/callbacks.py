@@ -15,6 +15,7 @@ from callbridge.core.model.ids import pbx_of
 from callbridge.core.model.numbers import plain, spellings
 from callbridge.core.model.plan import CallbackTerms, Plan, ToQueue
 from callbridge.core.model.rank import head_start_with, rank_of, rank_shift
+from callbridge.core.model.refusal import RefusalText, Unknown
 from callbridge.core.model.rows import evolve
 from callbridge.core.model.world import World
 
@@ -54,30 +55,36 @@ def who_of(world: World, number: str) -> str:
     return world.plan.numbers.identity(number)
 
 
-def refusal(world: World, queue: str, number: str) -> str:
-    """Why a callback to this number for this queue is refused; empty when it is possible."""
+def refusal(world: World, queue: str, number: str) -> RefusalText | None:
+    """Why a callback to this number for this queue is refused; None when it is possible."""
     if reason := unfit(world, queue, number):
         return reason
     terms = terms_of(world, queue)
     full = terms is not None and world.callbacks_owed(queue) >= terms.most
-    return "too many callbacks are open" if full and world.callback_for(queue, who_of(world, number)) is None else ""
+    return (
+        RefusalText("too many callbacks are open") if full and world.callback_for(queue, who_of(world, number)) is None else None
+    )
 
 
-def unfit(world: World, queue: str, number: str) -> str:
-    """Why this number cannot be called back for this queue, however many callbacks are open; empty when it can."""
+def unfit(world: World, queue: str, number: str) -> RefusalText | None:
+    """Why this number cannot be called back for this queue, however many callbacks are open; None when it can."""
     if terms_of(world, queue) is None:
-        return f"queue {queue} offers no callbacks" if queue in world.plan.queues else f"no such queue: {queue}"
+        return (
+            RefusalText("queue {queue} offers no callbacks", queue=queue)
+            if queue in world.plan.queues
+            else Unknown("no such queue: {queue}", queue=queue)
+        )
     if not world.plan.outside:
-        return "outside numbers cannot be called: the setting 'outside' is missing"
+        return RefusalText("outside numbers cannot be called: the setting 'outside' is missing")
     who = who_of(world, number)
     if not who:
-        return "not a phone number"
+        return RefusalText("not a phone number")
     if is_listed(world, who):
-        return "the number is on the do-not-call list"
+        return RefusalText("the number is on the do-not-call list")
     if not may_dial(world.plan, number):
-        return "callbacks to this number are not allowed"
+        return RefusalText("callbacks to this number are not allowed")
     fault = world.plan.numbers.refusal(number)
-    return f"cannot be called back: {fault}" if fault else ""
+    return RefusalText("cannot be called back: {fault}", fault=RefusalText(fault)) if fault else None
 
 
 def is_refused(world: World, call: Call, queue: str, number: str, recording: str = "") -> bool:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from callbridge.core.entities import refusals
 from callbridge.core.entities.hours import wall
 from callbridge.core.model import calendars_asked
 from callbridge.core.model.closure import KINDS, Closure
 from callbridge.core.model.events import ClosureRequested, ReopeningRequested
-from callbridge.core.model.facts import ClosureEnded, ClosureMade, RequestRefused
+from callbridge.core.model.facts import ClosureEnded, ClosureMade
+from callbridge.core.model.refusal import RefusalText, Unknown, Word
 from callbridge.core.model.rows import evolve
 from callbridge.core.model.world import World
 
@@ -19,9 +21,9 @@ ROUNDING = 1e-3
 
 def requested(world: World, event: ClosureRequested) -> None:
     """Close a calendar, a queue or an entry from ``begins`` until ``ends``; one that has begun holds at once."""
-    reason, unknown = _refusal(world, event)
-    if reason:
-        _refuse(world, "close", reason, event.by, unknown=unknown)
+    reason = _refusal(world, event)
+    if reason is not None:
+        refusals.refuse(world, "close", reason, by=event.by)
         return
     closure = Closure(
         id=world.mint("closure"),
@@ -53,7 +55,7 @@ def reopened(world: World, event: ReopeningRequested) -> None:
     """It is open again by its hours, or never closes."""
     closure = world.closures.get(event.closure)
     if closure is None:
-        _refuse(world, "reopen", "no such closure, or it is over", event.by, unknown=True)
+        refusals.refuse(world, "reopen", Unknown("no such closure, or it is over"), by=event.by)
     else:
         _end(world, closure, event.by)
 
@@ -72,32 +74,34 @@ def clock_moved(world: World) -> None:
         _put(world, closure)
 
 
-def _refusal(world: World, event: ClosureRequested) -> tuple[str, bool]:
-    """Why it cannot be closed, and whether that is because there is no such thing; empty when it can."""
-    plan, what = world.plan, f"{event.kind} {event.name}"
+def _refusal(world: World, event: ClosureRequested) -> RefusalText | None:
+    """Why it cannot be closed; None when it can."""
+    plan, kind = world.plan, Word(f"closures.kind.{event.kind}")
     there = {"calendar": plan.calendars, "queue": plan.queues, "entry": plan.entries}
     if event.kind not in KINDS:
-        return f"only a calendar, a queue or an entry can be closed, not: {event.kind}", False
+        return RefusalText("only a calendar, a queue or an entry can be closed, not: {kind}", kind=event.kind)
     name = plan.entry_named(event.name) if event.kind == "entry" else event.name
     if name not in there[event.kind]:
-        return f"no such {event.kind}: {event.name}", True
+        return Unknown("no such {kind}: {name}", kind=kind, name=event.name)
     asked = {
         "calendar": frozenset({name}),
         "queue": calendars_asked.of_queue(plan, name),
         "entry": calendars_asked.of_entry(plan, name),
     }
     if not asked[event.kind]:
-        return (
-            f"{what} depends on no calendar: say by a flow's node hours or an overflow rule what happens while it is closed",
-            False,
+        return RefusalText(
+            "{kind} {name} depends on no calendar: "
+            "say by a flow's node hours or an overflow rule what happens while it is closed",
+            kind=kind,
+            name=event.name,
         )
     if event.ends <= event.begins:
-        return "it would end before it begins", False
+        return RefusalText("it would end before it begins")
     if event.ends <= wall(world):
-        return "it would be over already", False
+        return RefusalText("it would be over already")
     if any((one.kind, one.name, one.begins) == (event.kind, name, event.begins) for one in world.closures.values()):
-        return f"{what} is closed from that moment on already: reopen that first", False
-    return ("too many closures" if len(world.closures) >= MOST_CLOSURES else ""), False
+        return RefusalText("{kind} {name} is closed from that moment on already: reopen that first", kind=kind, name=event.name)
+    return RefusalText("too many closures") if len(world.closures) >= MOST_CLOSURES else None
 
 
 def _put(world: World, closure: Closure) -> None:
@@ -118,7 +122,3 @@ def _end(world: World, closure: Closure, by: str) -> None:
             by=by,
         )
     )
-
-
-def _refuse(world: World, request: str, reason: str, by: str, *, unknown: bool) -> None:
-    world.emit(RequestRefused(seq=world.next_seq(), at=world.now, request=request, reason=reason, by=by, unknown=unknown))

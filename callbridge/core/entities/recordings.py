@@ -16,6 +16,7 @@ from callbridge.core.model.flow import filled
 from callbridge.core.model.ids import LegId
 from callbridge.core.model.orders import CheckRecording, OfRecording, PauseRecording, StartRecording, StopRecording
 from callbridge.core.model.plan import RecordingPlan
+from callbridge.core.model.refusal import RefusalText
 from callbridge.core.model.rows import evolve
 from callbridge.core.model.world import World
 
@@ -116,27 +117,27 @@ def reconcile(world: World, call: Call) -> None:
         world.order(PauseRecording(leg=call.leg, call=call.id, file=recording.file, paused=True))
 
 
-def request(world: World, call: Call, what: CallRequest) -> str:
-    """Start, pause or resume the recording of this conversation. Returns why not; empty when it is being done."""
+def request(world: World, call: Call, what: CallRequest) -> RefusalText | None:
+    """Start, pause or resume the recording of this conversation. Returns why not; None when it is being done."""
     segment = call.segment
     if segment is None:
-        return "no agent is talking to the caller"
+        return RefusalText("no agent is talking to the caller")
     recording = segment.recording
     terms = _terms(world, segment.queue)
     if what is CallRequest.RECORD and recording is None:
         if terms is None:
-            return f"queue {segment.queue} has no recording"
+            return RefusalText("queue {queue} has no recording", queue=segment.queue)
         if declined(call):
-            return "the caller has refused to be recorded"
+            return RefusalText("the caller has refused to be recorded")
         world.calls.put(call.id, evolve(call, segment=_start(world, call, segment, terms, part=_parts(call))))
-        return ""
+        return None
     if recording is None:
-        return "the conversation is not being recorded"
+        return RefusalText("the conversation is not being recorded")
     if what is CallRequest.RECORD:
-        return "the conversation is already being recorded"
+        return RefusalText("the conversation is already being recorded")
     pause = what is CallRequest.PAUSE_RECORDING
     if pause is (recording.paused_since is not None):
-        return f"the recording {'is already paused' if pause else 'is not paused'}"
+        return RefusalText("the recording is already paused") if pause else RefusalText("the recording is not paused")
     world.order(PauseRecording(leg=call.leg, call=call.id, file=recording.file, paused=pause))
     if pause:
         recording = evolve(recording, paused_since=world.now)
@@ -144,7 +145,7 @@ def request(world: World, call: Call, what: CallRequest) -> str:
         lasted = world.now - (recording.paused_since or world.now)
         recording = evolve(recording, paused_since=None, paused=recording.paused + lasted)
     world.calls.put(call.id, evolve(call, segment=evolve(segment, recording=recording)))
-    return ""
+    return None
 
 
 def failed(world: World, order: OfRecording, event: OrderFailed) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from callbridge.core.entities import refusals
 from callbridge.core.model.events import SwitchTurned
-from callbridge.core.model.facts import RequestRefused, SwitchChanged
+from callbridge.core.model.facts import SwitchChanged
+from callbridge.core.model.refusal import Unknown
 from callbridge.core.model.switch import BYPASS, Switch, closing
 from callbridge.core.model.world import World
 from callbridge.core.model.world_view import WorldView
@@ -20,8 +22,7 @@ def known(world: World) -> frozenset[str]:
 def turned(world: World, event: SwitchTurned) -> None:
     """Set a switch; setting it to its present state changes nothing."""
     if event.switch not in known(world):
-        reason = f"no such switch: {event.switch}"
-        world.emit(RequestRefused(seq=world.next_seq(), at=world.now, request="switch", reason=reason, by=event.by, unknown=True))
+        refusals.refuse(world, "switch", Unknown("no such switch: {switch}", switch=event.switch), by=event.by)
         return
     if is_on(world, event.switch) is event.on:
         return

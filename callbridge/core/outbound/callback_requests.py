@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import assert_never
 
-from callbridge.core.entities import callbacks
+from callbridge.core.entities import callbacks, refusals
 from callbridge.core.model.call import Phase
 from callbridge.core.model.callback import Callback
 from callbridge.core.model.events import CallbackChange, CallbackChangeRequested
-from callbridge.core.model.facts import CallbackChanged, RequestGranted, RequestRefused
+from callbridge.core.model.facts import CallbackChanged, RequestGranted
 from callbridge.core.model.numbers import plain
 from callbridge.core.model.plan import ToQueue
+from callbridge.core.model.refusal import RefusalText, Unknown
 from callbridge.core.model.rows import evolve
 from callbridge.core.model.world import World
 from callbridge.core.outbound import callback_calls
@@ -19,7 +20,7 @@ AHEAD_OF_ALL = 365 * 86_400.0
 """Seconds: nobody has waited for so long, whatever head start a tier has."""
 CLOCK_TOLERANCE = 300.0
 """Seconds. A client whose clock is slow may ask for a new callback "now" with a time that is a little past here."""
-_PASSED = "the time has passed: choose a later one"
+_PASSED = RefusalText("the time has passed: choose a later one")
 
 
 def requested(world: World, event: CallbackChangeRequested) -> None:
@@ -43,10 +44,10 @@ def _cancel(world: World, event: CallbackChangeRequested) -> None:
     callback = world.callbacks.get(event.callback)
     call = world.calls.get(callback.call) if callback is not None else None
     if callback is None:
-        _refuse(world, event, "no such callback, or it is over", unknown=True)
+        _refuse(world, event, Unknown("no such callback, or it is over"))
         return
     if call is not None and call.is_callback and (call.phase is Phase.JOINING or call.is_uncertain):
-        _refuse(world, event, "customer and agent are being connected")
+        _refuse(world, event, RefusalText("customer and agent are being connected"))
         return
     _grant(world, event, callback)
     if call is not None and call.is_callback:
@@ -67,7 +68,7 @@ def _call_now(world: World, event: CallbackChangeRequested) -> None:
     if callback is None:
         return
     if not callbacks.is_due(world, callback):
-        _refuse(world, event, "this customer may not be called now")
+        _refuse(world, event, RefusalText("this customer may not be called now"))
         return
     _grant(world, event, callback)
     since = min(callback.waits_since, world.now)
@@ -81,7 +82,7 @@ def _reschedule(world: World, event: CallbackChangeRequested) -> None:
     if callback is None:
         return
     if terms is None:
-        _refuse(world, event, f"queue {callback.queue} offers no callbacks")
+        _refuse(world, event, RefusalText("queue {queue} offers no callbacks", queue=callback.queue))
     elif event.not_before <= world.now:
         _refuse(world, event, _PASSED)
     else:
@@ -102,9 +103,9 @@ def _set_number(world: World, event: CallbackChangeRequested) -> None:
         return
     who = callbacks.who_of(world, event.number)
     reason = callbacks.unfit(world, callback.queue, event.number)
-    if not reason and who != callback.who:
+    if reason is None and who != callback.who:
         reason = _number_taken(world, callback.queue, who)
-    if reason:
+    if reason is not None:
         _refuse(world, event, reason)
         return
     changed = evolve(callback, number=plain(event.number), who=who)
@@ -115,11 +116,11 @@ def _at_rest(world: World, event: CallbackChangeRequested) -> Callback | None:
     """The callback, unless it is over, another agent's, or being made now: then the request is refused."""
     callback = world.callbacks.get(event.callback)
     if callback is None:
-        _refuse(world, event, "no such callback, or it is over", unknown=True)
+        _refuse(world, event, Unknown("no such callback, or it is over"))
     elif event.agent and callback.agent != event.agent:
-        _refuse(world, event, "no such callback of this agent, or it is over", unknown=True)
+        _refuse(world, event, Unknown("no such callback of this agent, or it is over"))
     elif callback.call:
-        _refuse(world, event, "the customer is being called, or is on the line")
+        _refuse(world, event, RefusalText("the customer is being called, or is on the line"))
     else:
         return callback
     return None
@@ -144,8 +145,8 @@ def _change(world: World, event: CallbackChangeRequested, changed: Callback, *, 
 
 def _request(world: World, event: CallbackChangeRequested) -> None:
     reason = callbacks.refusal(world, event.queue, event.number) or _not_now(world, event)
-    if reason:
-        _refuse(world, event, reason, unknown=reason.startswith("no such"))
+    if reason is not None:
+        _refuse(world, event, reason)
         return
     entries = [name for name, way in world.plan.entries.items() if way == ToQueue(event.queue)]
     tier = event.tier or world.plan.default_tier
@@ -170,24 +171,24 @@ def _request(world: World, event: CallbackChangeRequested) -> None:
     callbacks.enter(world, callback)
 
 
-def _not_now(world: World, event: CallbackChangeRequested) -> str:
+def _not_now(world: World, event: CallbackChangeRequested) -> RefusalText | None:
     who = callbacks.who_of(world, event.number)
     if event.agent and event.agent not in world.agents:
-        return f"no such agent: {event.agent}"
+        return Unknown("no such agent: {agent}", agent=event.agent)
     if event.tier and event.tier not in world.plan.queues[event.queue].routings:
-        return f"no such tier: {event.tier}"
+        return Unknown("no such tier: {tier}", tier=event.tier)
     if 0.0 < event.not_before < world.now - CLOCK_TOLERANCE:
         return _PASSED
     return _number_taken(world, event.queue, who)
 
 
-def _number_taken(world: World, queue: str, who: str) -> str:
+def _number_taken(world: World, queue: str, who: str) -> RefusalText | None:
     if world.callback_for(queue, who) is not None:
-        return "this number already has a callback in this queue"
+        return RefusalText("this number already has a callback in this queue")
     inside = (call for call in world.calls.values() if call.visit is not None and call.visit.queue == queue)
     if any(callbacks.who_of(world, call.number) == who for call in inside):
-        return "this number is waiting in the queue right now"
-    return ""
+        return RefusalText("this number is waiting in the queue right now")
+    return None
 
 
 def _grant(world: World, event: CallbackChangeRequested, callback: Callback) -> None:
@@ -195,6 +196,5 @@ def _grant(world: World, event: CallbackChangeRequested, callback: Callback) -> 
     world.emit(RequestGranted(seq=world.next_seq(), at=world.now, request=request, by=event.by, to=to, reason=callback.id))
 
 
-def _refuse(world: World, event: CallbackChangeRequested, reason: str, *, unknown: bool = False) -> None:
-    request = f"callback_{event.change}"
-    world.emit(RequestRefused(seq=world.next_seq(), at=world.now, request=request, reason=reason, by=event.by, unknown=unknown))
+def _refuse(world: World, event: CallbackChangeRequested, reason: RefusalText) -> None:
+    refusals.refuse(world, f"callback_{event.change}", reason, by=event.by)

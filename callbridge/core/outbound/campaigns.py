@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 
-from callbridge.core.entities import attempts, dialling, own_talk
+from callbridge.core.entities import attempts, dialling, own_talk, refusals
 from callbridge.core.entities.recordings import RECORD_REQUEST
 from callbridge.core.model.attempt import Attempt, AttemptMove, AttemptStage, Campaign, Running, campaign_of
 from callbridge.core.model.call import Call, DiversionReason, Move, OfferResult, Phase, Visit, VisitOutcome, after
@@ -22,11 +22,12 @@ from callbridge.core.model.events import (
     DispositionRequested,
     NumberBlocked,
 )
-from callbridge.core.model.facts import CampaignChanged, DispositionSet, RequestGranted, RequestRefused
+from callbridge.core.model.facts import CampaignChanged, DispositionSet, RequestGranted
 from callbridge.core.model.ids import LegId, channel_of, leg_id
 from callbridge.core.model.orders import LeaveToDialplan, StartAmdDetour, Subscribe
 from callbridge.core.model.plan import AMD_CONTEXT, CAMPAIGN, MACHINE_CONTEXT, SAFE_HARBOUR_CONTEXT, CampaignPlan
 from callbridge.core.model.rank import rank_within
+from callbridge.core.model.refusal import RefusalText, Unknown
 from callbridge.core.model.rows import evolve
 from callbridge.core.model.world import World
 from callbridge.core.outbound.staffing import campaign_state_of
@@ -53,10 +54,11 @@ def requested(world: World, event: CampaignRequested) -> None:
     plan = world.plan.campaigns.get(event.campaign)
     row = world.campaigns.get(event.campaign) or Campaign(id=event.campaign)
     if plan is None:
-        _refuse(world, f"campaign_{event.to}", f"no such campaign: {event.campaign}", event.by, unknown=True)
+        unknown = Unknown("no such campaign: {campaign}", campaign=event.campaign)
+        refusals.refuse(world, f"campaign_{event.to}", unknown, by=event.by)
         return
     if event.to is Running.PAUSED and row.state is Running.STOPPED:
-        _refuse(world, f"campaign_{event.to}", "the campaign is not running", event.by)
+        refusals.refuse(world, f"campaign_{event.to}", RefusalText("the campaign is not running"), by=event.by)
         return
     world.emit(
         RequestGranted(
@@ -81,12 +83,6 @@ def _stop(world: World, row: Campaign, reason: str) -> None:
     world.campaigns.put(row.id, evolve(row, state=Running.STOPPED, by="", since=world.now))
     seq = world.next_seq()
     world.emit(CampaignChanged(seq=seq, at=world.now, campaign=row.id, state=Running.STOPPED, by="", reason=reason))
-
-
-def _refuse(world: World, request: str, reason: str, by: str, *, agent: str = "", unknown: bool = False) -> None:
-    world.emit(
-        RequestRefused(seq=world.next_seq(), at=world.now, agent=agent, request=request, reason=reason, by=by, unknown=unknown)
-    )
 
 
 def adopt(world: World) -> None:
@@ -304,21 +300,23 @@ def out_of_time(world: World, call: Call) -> None:
 # -- dispositions -----------------------------------------------------------------------------------------------------
 
 
-def set_disposition(world: World, event: DispositionRequested) -> str:
-    """Set the disposition of the agent's current or last call. Returns why not; empty when it is being saved."""
+def set_disposition(world: World, event: DispositionRequested) -> RefusalText | None:
+    """Set the disposition of the agent's current or last call. Returns why not; None when it is being saved."""
     attempt = attempt_of(world, event.agent)
     plan = world.plan.campaigns.get(attempt.campaign) if attempt is not None else None
     if event.agent not in world.agents:
-        return _disposition_refused(world, event, f"no such agent: {event.agent}", unknown=True)
+        return _disposition_refused(world, event, Unknown("no such agent: {agent}", agent=event.agent))
     if attempt is None or plan is None:
-        return _disposition_refused(world, event, "the agent has no campaign call")
+        return _disposition_refused(world, event, RefusalText("the agent has no campaign call"))
     by_digit = next((one for one in plan.dispositions.values() if one.digit and one.digit == event.code), None)
     code = plan.dispositions.get(event.code) or by_digit
     if code is None:
         known = ", ".join(plan.dispositions) or "none"
-        return _disposition_refused(world, event, f"no such disposition: {event.code} (known: {known})")
+        return _disposition_refused(
+            world, event, Unknown("no such disposition: {code} (known: {known})", code=event.code, known=known)
+        )
     if event.call_back_at is not None and event.call_back_at <= world.now + world.wall_offset:
-        return _disposition_refused(world, event, "call_back_at is in the past")
+        return _disposition_refused(world, event, RefusalText("call_back_at is in the past"))
     own = event.agent if event.own else ""
     outcome = "machine" if code.machine else "answered"
     if outcome != attempt.outcome and not attempt.agent_first:
@@ -350,7 +348,7 @@ def set_disposition(world: World, event: DispositionRequested) -> str:
     )
     if code.block:
         attempts.block(world, attempt.lead.number, "", code.code, event.by or event.agent)
-    return ""
+    return None
 
 
 def attempt_of(world: World, agent: str) -> Attempt | None:
@@ -367,6 +365,6 @@ def _current_call(world: World, agent: str) -> Attempt | None:
     return attempt if attempt is not None and attempt.stage is AttemptStage.TALKED else None
 
 
-def _disposition_refused(world: World, event: DispositionRequested, reason: str, *, unknown: bool = False) -> str:
-    _refuse(world, "set_disposition", reason, event.by, agent=event.agent, unknown=unknown)
+def _disposition_refused(world: World, event: DispositionRequested, reason: RefusalText) -> RefusalText:
+    refusals.refuse(world, "set_disposition", reason, by=event.by, agent=event.agent)
     return reason

@@ -6,9 +6,10 @@ are those of the campaign whose lead was called, otherwise those of the queue.
 
 from __future__ import annotations
 
-from callbridge.core.entities import own_talk
+from callbridge.core.entities import own_talk, refusals
 from callbridge.core.model.events import DispositionRequested, NoteRequested
-from callbridge.core.model.facts import CallNoted, DispositionSet, RequestRefused
+from callbridge.core.model.facts import CallNoted, DispositionSet
+from callbridge.core.model.refusal import RefusalText, Unknown
 from callbridge.core.model.world import World
 from callbridge.core.outbound import campaigns
 
@@ -17,7 +18,7 @@ def noted(world: World, event: NoteRequested) -> None:
     """Keep a note of the agent's present or last conversation."""
     talk = own_talk.of(world, event.agent)
     if talk is None:
-        _refuse(world, "note", event.agent, event.by)
+        _refuse_without_call(world, "note", event)
         return
     world.emit(
         CallNoted(
@@ -33,21 +34,20 @@ def noted(world: World, event: NoteRequested) -> None:
     )
 
 
-def set_disposition(world: World, event: DispositionRequested) -> str:
-    """Set the disposition of the agent's current or last call. Returns why not; empty when it is being saved."""
+def set_disposition(world: World, event: DispositionRequested) -> RefusalText | None:
+    """Set the disposition of the agent's current or last call. Returns why not; None when it is being saved."""
     if event.agent not in world.agents or campaigns.attempt_of(world, event.agent) is not None:
         return campaigns.set_disposition(world, event)
     talk = own_talk.of(world, event.agent)
     queue = world.plan.queues.get(talk.queue) if talk is not None else None
     if talk is None or queue is None:
-        return _refuse(world, "set_disposition", event.agent, event.by)
+        return _refuse_without_call(world, "set_disposition", event)
     code = next((one for one in queue.dispositions.values() if event.code and event.code in (one.code, one.digit)), None)
     if code is None:
         known = ", ".join(queue.dispositions) or "none"
-        return _refuse(world, "set_disposition", event.agent, event.by, f"no such disposition: {event.code} (known: {known})")
+        return _refuse(world, event, Unknown("no such disposition: {code} (known: {known})", code=event.code, known=known))
     if event.call_back_at is not None:
-        reason = "call_back_at is for leads of a campaign: make a callback"
-        return _refuse(world, "set_disposition", event.agent, event.by, reason)
+        return _refuse(world, event, RefusalText("call_back_at is for leads of a campaign: make a callback"))
     world.emit(
         DispositionSet(
             seq=world.next_seq(),
@@ -60,13 +60,18 @@ def set_disposition(world: World, event: DispositionRequested) -> str:
             by=event.by or event.agent,
         )
     )
-    return ""
+    return None
 
 
-def _refuse(world: World, request: str, agent: str, by: str, reason: str = "") -> str:
-    unknown = agent not in world.agents
-    reason = reason or (f"no such agent: {agent}" if unknown else f"agent {agent} has no call, and is not in wrap-up")
-    world.emit(
-        RequestRefused(seq=world.next_seq(), at=world.now, agent=agent, request=request, reason=reason, by=by, unknown=unknown)
-    )
+def _refuse_without_call(world: World, request: str, event: NoteRequested | DispositionRequested) -> RefusalText:
+    if event.agent not in world.agents:
+        reason: RefusalText = Unknown("no such agent: {agent}", agent=event.agent)
+    else:
+        reason = RefusalText("agent {agent} has no call, and is not in wrap-up", agent=event.agent)
+    refusals.refuse(world, request, reason, by=event.by, agent=event.agent)
+    return reason
+
+
+def _refuse(world: World, event: DispositionRequested, reason: RefusalText) -> RefusalText:
+    refusals.refuse(world, "set_disposition", reason, by=event.by, agent=event.agent)
     return reason

@@ -4,29 +4,30 @@ from __future__ import annotations
 
 from typing import assert_never
 
-from callbridge.core.entities import agent_states, allowed_phones
+from callbridge.core.entities import agent_states, allowed_phones, refusals
 from callbridge.core.model.agent import Agent, Intent, Work
 from callbridge.core.model.call import OfferResult, Phase
 from callbridge.core.model.events import AgentRequest, AgentRequested
-from callbridge.core.model.facts import RequestGranted, RequestRefused
+from callbridge.core.model.facts import RequestGranted
 from callbridge.core.model.plan import Plan
 from callbridge.core.model.reasons import SET_BY_CALLBRIDGE, chosen_by_people
+from callbridge.core.model.refusal import RefusalText, Unknown
 from callbridge.core.model.world import World
 from callbridge.core.outbound import callback_calls
 from callbridge.core.routing import offers
 from callbridge.core.transfers import transfers
 
 
-def requested(world: World, event: AgentRequested) -> str:
-    """Carry out a request, now or after the present call; or refuse it with a reason, which is emitted and returned (empty: it
+def requested(world: World, event: AgentRequested) -> RefusalText | None:
+    """Carry out a request, now or after the present call; or refuse it with a reason, which is emitted and returned (None: it
     was granted)."""
     agent = world.agents.get(event.agent)
     if agent is None or (agent.id not in world.plan.agents and event.request is AgentRequest.LOGIN):
-        refusal = f"no such agent: {event.agent}"
-        _refuse(world, event, refusal, unknown=True)
-        return refusal
+        unknown = Unknown("no such agent: {agent}", agent=event.agent)
+        _refuse(world, event, unknown)
+        return unknown
     refusal = _carry_out(world, agent, event)
-    if refusal:
+    if refusal is not None:
         _refuse(world, event, refusal)
     elif event.by and event.by != event.agent:
         world.emit(
@@ -37,12 +38,12 @@ def requested(world: World, event: AgentRequested) -> str:
     return refusal
 
 
-def _carry_out(world: World, agent: Agent, event: AgentRequested) -> str:
-    """Returns why not; empty when it is done."""
+def _carry_out(world: World, agent: Agent, event: AgentRequested) -> RefusalText | None:
+    """Returns why not; None when it is done."""
     if agent.intent is Intent.LOGGED_OUT and event.request in (AgentRequest.READY, AgentRequest.NOT_READY):
-        return "not logged in"
+        return RefusalText("not logged in")
     if agent.work is not Work.WRAP_UP and event.request in (AgentRequest.END_WRAP_UP, AgentRequest.EXTEND_WRAP_UP):
-        return "not in wrap-up"
+        return RefusalText("not in wrap-up")
     match event.request:
         case AgentRequest.LOGIN:
             return _login(world, agent, event)
@@ -61,23 +62,33 @@ def _carry_out(world: World, agent: Agent, event: AgentRequested) -> str:
             return _extend_wrap_up(world, agent)
         case _:
             assert_never(event.request)
-    return ""
+    return None
 
 
-def _reason_refused(plan: Plan, reason: str) -> str:
+def _reason_refused(plan: Plan, reason: str) -> RefusalText | None:
     """Why nobody may request this reason; without a list of reasons any but callbridge's own is accepted."""
     chosen = chosen_by_people(plan.reasons.values())
-    listed = f"; the reasons are {', '.join(chosen)}" if chosen else ""
+    listed = ", ".join(chosen)
     if not reason:
-        return f"a reason is required{listed}" if plan.reason_required else ""
+        if not plan.reason_required:
+            return None
+        return (
+            RefusalText("a reason is required; the reasons are {reasons}", reasons=listed)
+            if chosen
+            else RefusalText("a reason is required")
+        )
     if reason in SET_BY_CALLBRIDGE and reason not in chosen:
-        return f"reason {reason!r} is set by callbridge only{listed}"
+        if not chosen:
+            return RefusalText("reason '{reason}' is set by callbridge only", reason=reason)
+        return RefusalText(
+            "reason '{reason}' is set by callbridge only; the reasons are {reasons}", reason=reason, reasons=listed
+        )
     if chosen and reason not in chosen:
-        return f"unknown reason {reason!r}{listed}"
-    return ""
+        return RefusalText("unknown reason '{reason}'; the reasons are {reasons}", reason=reason, reasons=listed)
+    return None
 
 
-def _login(world: World, agent: Agent, event: AgentRequested) -> str:
+def _login(world: World, agent: Agent, event: AgentRequested) -> RefusalText | None:
     phone = event.phone or agent.next_phone or agent.phone or agent.home
     named = bool(event.by and event.phone)  # a phone that dials a code exists
     if phone and (refusal := (allowed_phones.named_refusal if named else allowed_phones.refusal)(world, phone)):
@@ -85,7 +96,7 @@ def _login(world: World, agent: Agent, event: AgentRequested) -> str:
     if phone != agent.phone:
         other = taken_by(world, agent, phone)
         if other is not None:
-            return f"phone {phone} is in use by agent {other.id}"
+            return RefusalText("phone {phone} is in use by agent {agent}", phone=phone, agent=other.id)
         agent = agent_states.settle(world, agent_states.change(world, agent, next_phone=phone))
     elif agent.next_phone:
         agent = agent_states.change(world, agent, next_phone="")
@@ -103,9 +114,9 @@ def taken_by(world: World, agent: Agent, phone: str) -> Agent | None:
     return next((other for other in others if other.id != agent.id and agent_states.in_use(other)), None)
 
 
-def _ready(world: World, agent: Agent, *, logged_in: bool = False) -> str:
+def _ready(world: World, agent: Agent, *, logged_in: bool = False) -> RefusalText | None:
     if not (agent.phone or agent.next_phone):
-        return "no phone: log in with a phone"
+        return RefusalText("no phone: log in with a phone")
     if agent.intent is not Intent.READY and agent.work is Work.IDLE:
         agent = agent_states.change(world, agent, idle_since=world.now)
     agent = agent_states.phone_works(world, agent)  # says the agent, who is there
@@ -113,17 +124,17 @@ def _ready(world: World, agent: Agent, *, logged_in: bool = False) -> str:
     if agent.work is Work.WRAP_UP and not logged_in:
         agent = _end_wrap_up(world, agent)
     agent_states.open_session(world, agent)
-    return ""
+    return None
 
 
-def _extend_wrap_up(world: World, agent: Agent) -> str:
+def _extend_wrap_up(world: World, agent: Agent) -> RefusalText | None:
     """Extend wrap-up to the queue's maximum; once."""
     queue = world.plan.queues.get(agent.wrap_queue)
     most = agent.wrap_began + (queue.wrap_up_most if queue is not None else 0.0)
     if most <= agent.wrap_until:
-        return "wrap-up cannot be extended further"
+        return RefusalText("wrap-up cannot be extended further")
     agent_states.change(world, agent, wrap_until=most)
-    return ""
+    return None
 
 
 def _end_wrap_up(world: World, agent: Agent) -> Agent:
@@ -144,15 +155,5 @@ def decline_offer(world: World, agent: Agent) -> Agent:
     return world.agents[agent.id]
 
 
-def _refuse(world: World, event: AgentRequested, reason: str, *, unknown: bool = False) -> None:
-    world.emit(
-        RequestRefused(
-            seq=world.next_seq(),
-            at=world.now,
-            agent=event.agent,
-            request=event.request,
-            reason=reason,
-            by=event.by,
-            unknown=unknown,
-        )
-    )
+def _refuse(world: World, event: AgentRequested, reason: RefusalText) -> None:
+    refusals.refuse(world, event.request, reason, by=event.by, agent=event.agent)

@@ -6,16 +6,16 @@ The agent is identified by the endpoint that dials and by a PIN, never by a call
 
 from __future__ import annotations
 
-from callbridge.core.entities import agent_states, allowed_phones, legs
+from callbridge.core.entities import agent_states, allowed_phones, legs, refusals
 from callbridge.core.model.agent import Agent, Intent, Work
 from callbridge.core.model.call import SupervisionMode
 from callbridge.core.model.events import AgentRequest, AgentRequested, DigitPressed, DispositionRequested, FeatureDialled
-from callbridge.core.model.facts import RequestRefused
 from callbridge.core.model.feature_call import FeatureCall, FeatureCallMove, FeatureCallStage, after
 from callbridge.core.model.ids import LegId, endpoint_of, pbx_of
 from callbridge.core.model.leg import Leg, LegRole
 from callbridge.core.model.orders import Answer, InspectPhone, Play, StopPlaying, Subscribe
 from callbridge.core.model.phones import phone_on
+from callbridge.core.model.refusal import RefusalText
 from callbridge.core.model.rows import evolve
 from callbridge.core.model.world import World
 from callbridge.core.requests import after_call, agent_requests, pin_guards
@@ -95,9 +95,9 @@ def _begin(world: World, talk: FeatureCall, event: FeatureDialled) -> None:
         _request(world, evolve(talk, who=agent.id), request, event.argument)
 
 
-def _refuse_phone(world: World, talk: FeatureCall, who: str, reason: str) -> None:
+def _refuse_phone(world: World, talk: FeatureCall, who: str, reason: RefusalText) -> None:
     """Before a PIN is asked for: it cannot be guessed from a phone at which nobody may log in."""
-    world.emit(RequestRefused(seq=world.next_seq(), at=world.now, agent=who, request=AgentRequest.LOGIN, reason=reason))
+    refusals.refuse(world, AgentRequest.LOGIN, reason, by="", agent=who)
     _play_prompt(world, talk, world.plan.prompts.refused)
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from callbridge.core.entities import refusals
 from callbridge.core.model.agent import Agent, Work
 from callbridge.core.model.events import ScriptAnswersGiven
-from callbridge.core.model.facts import RequestRefused, ScriptAnswered
+from callbridge.core.model.facts import ScriptAnswered
+from callbridge.core.model.refusal import RefusalText, Unknown
 from callbridge.core.model.rows import evolve
 from callbridge.core.model.script_answers import ScriptAnswers
 from callbridge.core.model.world import World
@@ -17,10 +19,10 @@ def answered(world: World, event: ScriptAnswersGiven) -> None:
     """The agent who has the call, or has just had it, answers; an empty answer takes one back."""
     agent = world.agents.get(event.agent)
     if agent is None:
-        _refuse(world, event, f"no such agent: {event.agent}", unknown=True)
+        _refuse(world, event, Unknown("no such agent: {agent}", agent=event.agent))
         return
     if not _has(agent, event.call):
-        _refuse(world, event, "the agent neither has this call nor wraps it up")
+        _refuse(world, event, RefusalText("the agent neither has this call nor wraps it up"))
         return
     row = world.script_answers.get(event.call)
     if row is None or row.script != event.script:
@@ -62,16 +64,5 @@ def _has(agent: Agent, call: str) -> bool:
     return bool(call) and (agent.call == call or (agent.work is Work.WRAP_UP and agent.wrap_call == call))
 
 
-def _refuse(world: World, event: ScriptAnswersGiven, reason: str, *, unknown: bool = False) -> None:
-    world.emit(
-        RequestRefused(
-            seq=world.next_seq(),
-            at=world.now,
-            call=event.call,
-            agent=event.agent,
-            request="script_answer",
-            reason=reason,
-            by=event.by,
-            unknown=unknown,
-        )
-    )
+def _refuse(world: World, event: ScriptAnswersGiven, reason: RefusalText) -> None:
+    refusals.refuse(world, "script_answer", reason, by=event.by, agent=event.agent, call=event.call)

@@ -17,45 +17,50 @@ from callbridge.core.model.call import Call, Phase, Segment, SupervisionMode
 from callbridge.core.model.ids import LegId, pbx_of
 from callbridge.core.model.leg import Leg
 from callbridge.core.model.orders import Bridge, DropBridge, StartMusic
+from callbridge.core.model.refusal import RefusalText
 from callbridge.core.model.rows import evolve
 from callbridge.core.model.world import World
 from callbridge.core.routing import segments
 from callbridge.core.transfers import records, targets
 
 
-def hold(world: World, call: Call) -> str:
-    """Put the caller on hold. Returns why not; empty when it is being done."""
+def hold(world: World, call: Call) -> RefusalText | None:
+    """Put the caller on hold. Returns why not; None when it is being done."""
     segment = call.segment
     if call.phase is not Phase.TALKING or segment is None:
-        return "no agent is talking to the caller"
+        return RefusalText("no agent is talking to the caller")
     if call.transfer is not None:
-        return "the caller is in a conference" if call.transfer.together else "a consult is in progress: the caller hears music"
+        return (
+            RefusalText("the caller is in a conference")
+            if call.transfer.together
+            else RefusalText("a consult is in progress: the caller hears music")
+        )
     if segment.on_hold:
-        return "the caller is already on hold"
+        return RefusalText("the caller is already on hold")
     if segment.held_since is not None:
-        return "the agent's phone has put the caller on hold already"
+        return RefusalText("the agent's phone has put the caller on hold already")
     if pbx_of(call.leg) in world.down:
-        return f"PBX {pbx_of(call.leg)} cannot be reached"
+        return RefusalText("PBX {pbx} cannot be reached", pbx=pbx_of(call.leg))
     call, segment = part(world, call, segment)
     records.put(world, evolve(call, segment=changed(segment, world.now, on_hold=True, phone_holds=False)))
     world.order(StartMusic(leg=call.leg, music=targets.music(world, segment.queue)))
-    return ""
+    return None
 
 
-def unhold(world: World, call: Call) -> str:
-    """Let caller and agent talk again. Returns why not; empty when it is being done."""
+def unhold(world: World, call: Call) -> RefusalText | None:
+    """Let caller and agent talk again. Returns why not; None when it is being done."""
     segment = call.segment
     if segment is None or segment.held_since is None:
-        return "the caller is not on hold"
+        return RefusalText("the caller is not on hold")
     if not segment.on_hold:
-        return "the agent's phone has put the caller on hold: only the phone can end that"
+        return RefusalText("the agent's phone has put the caller on hold: only the phone can end that")
     if pbx_of(call.leg) in world.down:
-        return f"PBX {pbx_of(call.leg)} cannot be reached"
+        return RefusalText("PBX {pbx} cannot be reached", pbx=pbx_of(call.leg))
     segment = changed(segment, world.now, on_hold=False, phone_holds=segment.phone_holds)
     bridge = world.mint("bridge")
     world.order(Bridge(bridge=bridge, legs=(call.leg, segment.leg), call=call.id, queue=segment.queue, agent=segment.agent))
     records.put(world, evolve(call, segment=segment, bridge=bridge))
-    return ""
+    return None
 
 
 def by_phone(world: World, leg: LegId, *, held: bool) -> None:

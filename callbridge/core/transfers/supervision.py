@@ -14,6 +14,7 @@ from callbridge.core.model.ids import LegId, pbx_of
 from callbridge.core.model.leg import Leg, LegRole
 from callbridge.core.model.orders import Bridge, DropBridge, Ring, Snoop
 from callbridge.core.model.phones import pbx_of_phone
+from callbridge.core.model.refusal import RefusalText
 from callbridge.core.model.rows import evolve
 from callbridge.core.model.world import World
 from callbridge.core.routing import displays, offers, segments
@@ -23,26 +24,26 @@ SUPERVISOR_RINGS_FOR = 20.0
 """Seconds for which a supervisor's phone rings."""
 
 
-def refusal(world: World, call: Call, phone: str, by: str) -> str:
-    """Why this supervisor cannot join now; empty when it is possible."""
+def refusal(world: World, call: Call, phone: str, by: str) -> RefusalText | None:
+    """Why this supervisor cannot join now; None when it is possible."""
     if call.phase is not Phase.TALKING or call.segment is None:
-        return "no agent is talking to the caller"
+        return RefusalText("no agent is talking to the caller")
     if pbx_of(call.leg) in world.down:
-        return f"PBX {pbx_of(call.leg)} cannot be reached"
+        return RefusalText("PBX {pbx} cannot be reached", pbx=pbx_of(call.leg))
     if _of(call, by) is not None:
-        return ""
+        return None
     if not phone:
-        return "the phone is missing"
+        return RefusalText("the phone is missing")
     if refused := allowed_phones.named_refusal(world, phone):
         return refused
     if not agent_phones.is_linked(world, phone):
-        return f"PBX {pbx_of_phone(world.plan, phone)} of phone {phone} cannot be reached"
+        return RefusalText("PBX {pbx} of phone {phone} cannot be reached", pbx=pbx_of_phone(world.plan, phone), phone=phone)
     if world.phones.get(phone_troubles.device_of(world, phone)) in agent_phones.OFFLINE_STATES:
-        return f"phone {phone} cannot be reached: it is not registered"
+        return RefusalText("phone {phone} cannot be reached: it is not registered", phone=phone)
     holder = world.agent_at(phone)
     if holder is not None and holder.leg is not None:
-        return f"phone {phone} is in a call"
-    return ""
+        return RefusalText("phone {phone} is in a call", phone=phone)
+    return None
 
 
 def join(world: World, call: Call, mode: SupervisionMode, phone: str, by: str) -> None:
@@ -79,13 +80,13 @@ def join_from(world: World, call: Call, mode: SupervisionMode, leg: Leg, phone: 
     _connect(world, _put(world, call, one), one)
 
 
-def leave(world: World, call: Call, by: str) -> str:
-    """The supervisor leaves."""
+def leave(world: World, call: Call, by: str) -> RefusalText | None:
+    """The supervisor leaves. Returns why not; None when it is done."""
     one = _of(call, by)
     if one is None:
-        return f"{by or 'nobody'} is not supervising this call"
+        return RefusalText("{supervisor} is not supervising this call", supervisor=by or "nobody")
     _end(world, call, one)
-    return ""
+    return None
 
 
 def answered(world: World, call: Call, leg: Leg) -> None:

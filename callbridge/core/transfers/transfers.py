@@ -32,6 +32,7 @@ from callbridge.core.model.ids import LegId, pbx_of
 from callbridge.core.model.leg import LegRole
 from callbridge.core.model.orders import Bridge, DropBridge, Play, StartMusic, StartRinging, StopPlaying
 from callbridge.core.model.plan import ConsultQueue, Target, ToAgent, ToNumber, ToQueue
+from callbridge.core.model.refusal import RefusalText, Unknown, Word
 from callbridge.core.model.rows import evolve
 from callbridge.core.model.world import World
 from callbridge.core.routing import announcements, answers, displays, offers, segments
@@ -44,36 +45,42 @@ NOBODY_FREE = "nobody_free"
 # -- requests of agents and supervisors -------------------------------------------------------------------------------
 
 
-def refusal(world: World, call: Call, to: Target | None, kind: TransferKind, how: ConsultQueue | None = None) -> str:
-    """Why the call cannot be transferred to this target now; empty when it can. ``how``: a queue is consulted."""
+def refusal(
+    world: World, call: Call, to: Target | None, kind: TransferKind, how: ConsultQueue | None = None
+) -> RefusalText | None:
+    """Why the call cannot be transferred to this target now; None when it can. ``how``: a queue is consulted."""
     if call.phase is not Phase.TALKING or call.segment is None:
-        return "no agent is talking to the caller"
+        return RefusalText("no agent is talking to the caller")
     if call.transfer is not None:
-        return "a transfer is already in progress"
+        return RefusalText("a transfer is already in progress")
     if pbx_of(call.leg) in world.down:
-        return f"PBX {pbx_of(call.leg)} cannot be reached"
+        return RefusalText("PBX {pbx} cannot be reached", pbx=pbx_of(call.leg))
     match to:
         case ToQueue(queue) if kind is TransferKind.CONSULT:
             return queue_consults.refusal(world, call, queue, how)
         case ToQueue(queue):
-            return "" if queue in world.plan.queues else f"no such queue: {queue}"
+            return None if queue in world.plan.queues else Unknown("no such queue: {queue}", queue=queue)
         case ToAgent(name):
             return _agent_refusal(world, call.segment, name)
         case ToNumber():
-            return "" if world.plan.outside else "outside numbers cannot be called: the setting 'outside' is missing"
+            return (
+                None if world.plan.outside else RefusalText("outside numbers cannot be called: the setting 'outside' is missing")
+            )
         case None:
-            return "the target is missing"
+            return RefusalText("the target is missing")
         case _:
             assert_never(to)
 
 
-def _agent_refusal(world: World, segment: Segment, name: str) -> str:
+def _agent_refusal(world: World, segment: Segment, name: str) -> RefusalText | None:
     agent = world.agents.get(name)
     if agent is None:
-        return f"no such agent: {name}"
+        return Unknown("no such agent: {agent}", agent=name)
     if agent.id == segment.agent:
-        return f"the call is already with {named(agent)}"
-    return "" if targets.can_take(agent) else f"{named(agent)} is {published(agent)[0].replace('_', ' ')}"
+        return RefusalText("the call is already with {agent}", agent=named(agent))
+    if targets.can_take(agent):
+        return None
+    return RefusalText("{agent} is {state}", agent=named(agent), state=Word(f"state.{published(agent)[0]}"))
 
 
 def begin(world: World, call: Call, to: Target, kind: TransferKind, how: ConsultQueue | None = None) -> None:
@@ -101,12 +108,12 @@ def begin(world: World, call: Call, to: Target, kind: TransferKind, how: Consult
     records.put(world, evolve(call, transfer=targets.reach(world, call, to, by=segment.agent, queue=segment.queue, kind=kind)))
 
 
-def complete(world: World, call: Call, by: str = "transfer") -> str:
+def complete(world: World, call: Call, by: str = "transfer") -> RefusalText | None:
     """The agent leaves; caller and target continue, or the target goes on ringing for the caller. ``by``: how the segment
     ended."""
     transfer, segment = call.transfer, call.segment
     if transfer is None or segment is None:
-        return "no consult is in progress"
+        return RefusalText("no consult is in progress")
     leg = world.legs.get(segment.leg)
     queue_consults.quiet(world, call)
     call = queue_consults.certain(world, announcements.stop_prompt(world, call))
@@ -116,40 +123,40 @@ def complete(world: World, call: Call, by: str = "transfer") -> str:
         call = records.ended(world, call, transfer, "completed")
         records.emit_transferred(world, call, transfer.by, transfer.to, attended=True)
         queue_consults.to_caller(world, call, transfer, segment.leg)
-        return ""
+        return None
     call = evolve(call, phase=after(call.phase, Move.TRANSFER))
     if not transfer.reached:
         records.put(world, evolve(call, transfer=evolve(transfer, kind=TransferKind.BLIND)))
-        return ""
+        return None
     if leg is not None and leg.role is LegRole.SESSION and call.bridge is not None:
         world.order(DropBridge(bridge=call.bridge, pbx=pbx_of(call.leg), legs=(call.leg, segment.leg, transfer.leg or call.leg)))
         call = evolve(call, bridge=None)
         targets.unbridge(world, call.leg, transfer.leg)
     _join(world, call, transfer)
     joined(world, world.calls[call.id])
-    return ""
+    return None
 
 
-def go_back(world: World, call: Call) -> str:
+def go_back(world: World, call: Call) -> RefusalText | None:
     """Cancel the consult: the target leaves; agent and caller continue."""
     if call.transfer is None or call.segment is None:
-        return "no consult is in progress"
+        return RefusalText("no consult is in progress")
     _back_to_caller(world, call, "returned")
-    return ""
+    return None
 
 
-def conference(world: World, call: Call) -> str:
+def conference(world: World, call: Call) -> RefusalText | None:
     """The caller joins agent and target."""
     transfer = call.transfer
     if transfer is None or call.segment is None:
-        return "no consult is in progress"
+        return RefusalText("no consult is in progress")
     if not transfer.reached or transfer.until is not None or call.bridge is None:
-        return "the target has not answered yet"
+        return RefusalText("the target has not answered yet")
     world.order(Bridge(bridge=call.bridge, legs=(call.leg,), call=call.id))
     if not transfer.together:
         share = conferences.emit_began(world, call, transfer)
         records.put(world, evolve(call, transfer=evolve(transfer, together=True, together_at=world.now, conference=share)))
-    return ""
+    return None
 
 
 # -- progress and failures --------------------------------------------------------------------------------------------

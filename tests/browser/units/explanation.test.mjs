@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { explained } from "../../../callbridge/web/src/pure/explanation.js";
+import { explained, refused } from "../../../callbridge/web/src/pure/explanation.js";
 import { LANGUAGES } from "../../../callbridge/web/src/pure/language.js";
 
 const line = {
@@ -52,4 +52,16 @@ test("explanations are in order", () => {
     const keys = Object.keys(explanations || {});
     assert.deepEqual(keys, [...keys].sort((a, b) => (a < b ? -1 : 1)));
   }
+});
+
+test("a refusal is said in Chinese by its template, with words and inner refusals, and stays English where there is no text", () => {
+  const state = { key: "state.wrap_up", text: "wrap up", values: {} };
+  const busy = { text: "Ann {x} is wrap up", template: "{agent} is {state}", values: { agent: "Ann {state}", state } };
+  assert.equal(refused("zh", busy), "Ann {state} 话后处理");
+  assert.equal(refused("en", busy), busy.text);
+  const fault = { text: "a premium-rate number", template: "a premium-rate number", values: {} };
+  const inner = { text: "", template: "cannot be called back: {fault}", values: { fault } };
+  assert.equal(refused("zh", inner), "无法回拨：高额收费号码");
+  assert.equal(refused("zh", { text: "no such call" }), "没有此通话");
+  assert.equal(refused("zh", { text: "toString" }), "toString");
 });

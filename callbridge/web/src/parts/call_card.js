@@ -5,7 +5,7 @@ import { get, post, segment } from "../net/api.js";
 import { actsOf, targetsFor } from "../pure/agent.js";
 import { clock, matches, numberOf, numberTarget } from "../pure/format.js";
 import { rowsOf } from "../pure/views.js";
-import { Dialog } from "./dialog.js";
+import { Dialog, problemText } from "./dialog.js";
 import { Disposition } from "./disposition.js";
 import { html } from "./html.js";
 import { Empty, State } from "./marks.js";
@@ -128,7 +128,7 @@ export function TargetDialog({ verb, known, own, close, send }) {
           setSearch(event.target.value);
           setMarked(0);
         }} /></label>
-    ${problem && html`<p class="problem" role="alert">${problem.message || t("problem.refused")}</p>`}
+    ${problem && html`<p class="problem" role="alert">${problemText(t, problem)}</p>`}
     <ul id="targets" class="targets" role="listbox" aria-label=${t("target.list")}>
       ${found.map(
         (one, index) => html`<li key=${one.to} id=${`target-${index}`} role="option" aria-selected=${index === at ? "true" : "false"}

@@ -44,8 +44,8 @@ export const useRegion = () => regionOf(useStore(language), navigator.languages 
 /** The present language itself, for what the server says. */
 export const useLanguage = () => useStore(language);
 
-/** `t(key, values)` in the present language. */
+/** `t(key, values)` in the present language, which is `t.language`. */
 export function useText() {
   const now = useStore(language);
-  return (key, values) => text(now, key, values);
+  return Object.assign((key, values) => text(now, key, values), { language: now });
 }

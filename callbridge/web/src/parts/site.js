@@ -6,7 +6,7 @@ import { moment } from "../pure/format.js";
 import { closureOf, mayClose, whyClosed } from "../pure/hours.js";
 import { may } from "../pure/routes.js";
 import { Closures } from "./closures.js";
-import { ActDialog, Dialog, problemText } from "./dialog.js";
+import { ActDialog, Dialog, problemText, sentenceOf } from "./dialog.js";
 import { html } from "./html.js";
 import { attempt, say } from "./notices.js";
 import { useRegion, useText } from "./preferences.js";
@@ -107,7 +107,7 @@ function ReloadDialog({ close }) {
   return html`<${Dialog} title=${t("reload")} close=${close} wide>
     ${problem && faults.length === 0 && html`<p class="problem" role="alert">${problemText(t, problem)}</p>`}
     ${faults.length > 0 &&
-    html`<p class="problem" role="alert">${problem.message}</p><ol class="lines">${faults.map((one) => html`<li key=${one}>${one}</li>`)}</ol>`}
+    html`<p class="problem" role="alert">${sentenceOf(t, problem)}</p><ol class="lines">${faults.map((one) => html`<li key=${one}>${one}</li>`)}</ol>`}
     ${!report && !problem && html`<p>${t("reload.looking")}</p>`}
     ${report && !faults.length && html`<${Changes} report=${report} />`}
     <footer class="row end">

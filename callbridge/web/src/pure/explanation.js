@@ -1,4 +1,4 @@
-// What the server explains, in the reader's language. English is the server's own text, and what a language has no template for
+// What the server explains, and why it refuses, in the reader's language. English is the server's own text, and what a language has no template for
 // stays English. Pure.
 
 import { LANGUAGES } from "./language.js";
@@ -12,8 +12,18 @@ export function explained(language, said) {
   if (!explanations || !said.key) return said.text;
   const known = [explanations, texts].find((one) => Object.hasOwn(one, said.key));
   if (!known) return said.text;
-  return filled(known[said.key], Object.fromEntries(Object.entries(said.values).map(([name, value]) => [name, shown(language, value)])));
+  return filled(known[said.key], shownAll(language, said.values));
 }
+
+/** `said`: a refusal with its `text`, and with `template` and `values` if something was filled into it. */
+export function refused(language, said) {
+  const { refusals } = LANGUAGES[language] || LANGUAGES.en;
+  const template = said.template ?? said.text;
+  if (!refusals || !Object.hasOwn(refusals, template)) return said.text;
+  return filled(refusals[template], shownAll(language, said.values || {}));
+}
+
+const shownAll = (language, values) => Object.fromEntries(Object.entries(values).map(([name, value]) => [name, shown(language, value)]));
 
 /** A value is never read as a template. */
 function filled(template, values) {
@@ -24,7 +34,7 @@ function shown(language, value) {
   if (typeof value !== "object") return String(value);
   if ("seconds" in value) return span(language, value.seconds);
   if ("parts" in value) return value.parts.map((part) => shown(language, part)).join(BETWEEN[value.between] ?? value.between);
-  return explained(language, value);
+  return "template" in value ? refused(language, value) : explained(language, value);
 }
 
 /** `4 s`, `2 min 5 s`, `1 h 3 min`: as the server's English, with the units of the language. */

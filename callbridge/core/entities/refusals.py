@@ -1,0 +1,23 @@
+"""Publish that a request was refused."""
+
+from __future__ import annotations
+
+from callbridge.core.model.facts import RequestRefused
+from callbridge.core.model.refusal import RefusalText, Unknown
+from callbridge.core.model.world import World
+
+
+def refuse(world: World, request: str, reason: RefusalText, *, by: str, agent: str = "", call: str = "") -> None:
+    """``agent`` or ``call`` is whom or what the request was about; ``by``: who made it."""
+    world.emit(
+        RequestRefused(
+            seq=world.next_seq(),
+            at=world.now,
+            agent=agent,
+            call=call,
+            request=request,
+            reason=reason,
+            by=by,
+            unknown=isinstance(reason, Unknown),
+        )
+    )
