@@ -135,6 +135,20 @@ def test_every_outcome_of_a_campaigns_attempt_has_words(outcome: str) -> None:
     assert line.text.removeprefix("attempt ended: the customer ") != outcome
 
 
+@pytest.mark.parametrize(
+    ("minutes", "said"),
+    [
+        (None, "hears position 3"),
+        (1, "hears position 3 and an estimated wait of 1 minute"),
+        (2, "hears position 3 and an estimated wait of 2 minutes"),
+    ],
+)
+def test_an_announced_position_is_told_with_the_estimated_wait(minutes: int | None, said: str) -> None:
+    fact = facts.Announced(seq=1, at=1.0, call="c1", what="position", position=3, minutes=minutes)
+    (line,) = in_words([plain_fact(fact)], one_queue().world.plan)
+    assert line.text == said
+
+
 def test_every_kind_of_fact_about_calls_has_words() -> None:
     kinds = {fact_type(object.__new__(kind)) for kind in get_args(AnyFact)}
     not_of_calls = {

@@ -197,7 +197,7 @@ def _announced(fact: FactFields, plan: Plan, arrived: float) -> str:
     if fact["what"] != "position":
         return _SAID.get(str(fact["what"]), str(fact["what"]))
     minutes = fact.get("minutes")
-    wait = f"and an estimated wait of {count(int(minutes), 'minute')}" if minutes is not None else ""
+    wait = f" and an estimated wait of {count(int(minutes), 'minute')}" if minutes is not None else ""
     return f"hears position {fact['position']}{wait}"
 
 
