@@ -149,6 +149,26 @@ def test_an_announced_position_is_told_with_the_estimated_wait(minutes: int | No
     assert line.text == said
 
 
+@pytest.mark.parametrize(
+    ("reason", "said"),
+    [
+        ("full", "a limit on callers was reached"),
+        ("abandoned", "no agent was connected in time"),
+        ("long_wait", "left a queue, long wait"),
+    ],
+)
+def test_a_flow_that_began_without_a_queue_is_not_said_to_follow_one(reason: str, said: str) -> None:
+    fact = facts.FlowBegan(seq=1, at=1.0, call="c1", flow="sorry", reason=reason)
+    (line,) = in_words([plain_fact(fact)], one_queue().world.plan)
+    assert line.text == f"enters flow sorry: {said}"
+
+
+def test_an_offer_that_needs_no_skills_says_so() -> None:
+    fact = facts.OfferMade(seq=1, at=1.0, call="c1", agent="bob", queue="support", leg="l", tier="standard", needs="", waited=2.0)
+    (line,) = in_words([plain_fact(fact)], one_queue(agent("bob")).world.plan)
+    assert "matches any skills; of the matching available agents" in line.text
+
+
 def test_every_kind_of_fact_about_calls_has_words() -> None:
     kinds = {fact_type(object.__new__(kind)) for kind in get_args(AnyFact)}
     not_of_calls = {

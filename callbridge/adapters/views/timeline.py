@@ -155,7 +155,7 @@ def _offer_made(fact: FactFields, plan: Plan, arrived: float) -> str:
         why = "the caller's preferred agent, or the last one they talked to"
     else:
         best = queue is not None and queue.pick is AgentOrder.HIGHEST_LEVEL
-        why = f"matches {needs}; of the matching available agents, the one {'with the highest level' if best else 'idle longest'}"
+        why = f"matches {needs or 'any skills'}; of the matching available agents, the one {'with the highest level' if best else 'idle longest'}"
     freed = fact.get("freed_at")
     since = f"; became free {span(float(fact['at']) - float(freed))} earlier" if freed is not None else ""
     return f"offered to {agent_in(fact, plan)} after waiting {span(float(fact['waited']))}: {why}{since}"

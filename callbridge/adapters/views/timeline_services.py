@@ -12,6 +12,8 @@ _STARTED = {
     "key": "the caller pressed a key",
     "flow": "sent by another flow",
     "queue_removed": "the queue was removed from the configuration",
+    "full": "a limit on callers was reached",
+    "abandoned": "no agent was connected in time",
 }
 _FLOW_ENDED = {
     "hung_up": "the caller hung up",
