@@ -27,7 +27,15 @@ const shownAll = (language, values) => Object.fromEntries(Object.entries(values)
 
 /** A value is never read as a template. */
 function filled(template, values) {
-  return template.replace(/\{(\w+)\}/g, (whole, name) => (Object.hasOwn(values, name) ? values[name] : whole));
+  const pieces = template.split(/\{(\w+)\}/);
+  return pieces.map((piece, index) => (index % 2 ? (values[piece] ?? `{${piece}}`) : piece)).reduce(joined);
+}
+
+/** Templates have a space between Chinese and a value, as it belongs there beside names and numbers, but not beside Chinese. */
+function joined(before, after) {
+  const close = /\p{Script=Han} $/u.test(before) && /^\p{Script=Han}/u.test(after);
+  if (close) return before.slice(0, -1) + after;
+  return /\p{Script=Han}$/u.test(before) && /^ \p{Script=Han}/u.test(after) ? before + after.slice(1) : before + after;
 }
 
 function shown(language, value) {
