@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
 
 import callbridge
@@ -12,6 +13,7 @@ from callbridge.adapters.views.phrasing import (
     PHONE_FAULTS,
     Number,
     Several,
+    Texts,
     TimeSpan,
     line,
     phone_fault,
@@ -19,12 +21,16 @@ from callbridge.adapters.views.phrasing import (
     say,
     word,
 )
+from callbridge.adapters.views.timeline_parts import outcome, request
 from callbridge.core.model.agent import State
-from callbridge.core.model.call import Phase
+from callbridge.core.model.attempt import OUTCOMES
+from callbridge.core.model.call import Phase, VisitOutcome
+from callbridge.core.model.callback import TRY_RESULTS
+from callbridge.core.model.events import CallRequest
 
 PACKAGE = Path(callbridge.__file__).parent
 SOURCES = [*(PACKAGE / "adapters" / "views").glob("*.py"), PACKAGE / "adapters" / "http" / "explain_routes.py"]
-_TEXT = re.compile(r'^  "?([\w.]+)"?: "(.*)",$', re.MULTILINE)
+_TEXT = re.compile(r'^  "?([\w.-]+)"?: "(.*)",$', re.MULTILINE)
 
 
 def _chinese() -> tuple[dict[str, str], dict[str, str]]:
@@ -39,23 +45,41 @@ def _said() -> Iterator[tuple[str, set[str] | None]]:
         for node in ast.walk(ast.parse(source.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in ("line", "say"):
                 key = node.args[0]
-                if isinstance(key, ast.Name) and source.name == "phrasing.py":
-                    continue  # `line` itself
+                if not isinstance(key, ast.Constant) and source.name == "phrasing.py":
+                    continue  # `line` itself, and `Texts`
                 assert isinstance(key, ast.Constant), f"{source.name}:{node.lineno}: the key must be written there"
                 names = [keyword.arg for keyword in node.keywords]
                 yield str(key.value), None if None in names else {str(name) for name in names}
 
 
+def _tables() -> Iterator[tuple[str, set[str]]]:
+    """Each text of a table with the blanks of its English."""
+    for source in SOURCES:
+        module = import_module(".".join(source.relative_to(PACKAGE.parent).with_suffix("").parts))
+        for table in vars(module).values():
+            if isinstance(table, Texts):
+                for name, english in table.english.items():
+                    yield f"{table.kind}.{name}", _blanks(english)
+
+
+def _blanks(template: str) -> set[str]:
+    return set(re.findall(r"\{(\w+)[:}]", template))
+
+
 def test_every_sentence_and_every_part_has_a_chinese_text_with_the_same_blanks() -> None:
     _, explanations = _chinese()
     said = list(_said())
-    assert len(said) > 90
+    assert len(said) > 180
     for key, names in said:
         assert key in explanations, f"{key} has no Chinese text: add it to web/src/texts/zh.js"
-        blanks = set(re.findall(r"\{(\w+)\}", explanations[key]))
-        assert names is None or blanks == names, key
+        assert names is None or _blanks(explanations[key]) == names, key
+    tables = dict(_tables())
+    assert {table.partition(".")[0] for table in tables} >= {"diversion", "ended_by", "tried", "target"}
+    for key, blanks in tables.items():
+        assert key in explanations, f"{key} has no Chinese text: add it to web/src/texts/zh.js"
+        assert _blanks(explanations[key]) == blanks, key
     faults = {phone_fault(trouble).key for trouble in PHONE_FAULTS}
-    assert explanations.keys() == {key for key, _ in said} | faults | {"span.s", "span.min", "span.h"}
+    assert explanations.keys() == {key for key, _ in said} | tables.keys() | faults | {"span.s", "span.min", "span.h"}
 
 
 def test_every_word_of_a_state_has_a_chinese_text() -> None:
@@ -63,6 +87,8 @@ def test_every_word_of_a_state_has_a_chinese_text() -> None:
     words = [word("state", state.value) for state in State] + [word("phase", phase.value) for phase in Phase]
     words += [word("alert.trouble", trouble) for trouble in PHONE_FAULTS]
     words += [word("closures.kind", kind) for kind in ("calendar", "queue", "entry")]
+    words += [outcome(name) for name in (*VisitOutcome, *OUTCOMES, *TRY_RESULTS)]
+    words += [request({"request": name}) for name in CallRequest]
     assert [one.key for one in words if one.key not in texts] == []
 
 

@@ -125,7 +125,7 @@ def test_every_result_of_calling_a_customer_back_has_words(result: str) -> None:
     (line,) = in_words(
         [{"type": "callback_tried", "at": 1.0, "call": "c", "attempt": 1, "result": result}], one_queue().world.plan
     )
-    assert line.text.removeprefix("callback, attempt 1: the customer ") in _TRY_TEXTS.values()
+    assert line.text.removeprefix("callback, attempt 1: the customer ") in _TRY_TEXTS.english.values()
 
 
 @pytest.mark.parametrize("outcome", OUTCOMES)

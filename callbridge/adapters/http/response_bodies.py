@@ -130,7 +130,8 @@ class CallTimeline(ResponseBody):
 
 class ExplanationLine(BaseModel):
     """One sentence of an explanation. ``code`` names its kind; ``at`` is when it happened. ``key`` and ``values`` say the same
-    for other languages than the English of ``text``; lines of a call's timeline have none."""
+    for other languages than the English of ``text``; a line of a timeline about a kind of fact that callbridge does not know has
+    none."""
 
     model_config = ConfigDict(extra="allow")
 

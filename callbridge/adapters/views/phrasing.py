@@ -6,17 +6,11 @@ values go along, so that a screen can say the same in another language: ``web/sr
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
-from callbridge.core.model.plan import Plan
 from callbridge.core.model.skills import AllOf, AnyOf, AtLeast, Profile, Requirement, SkillNode
-
-FactFields = Mapping[str, Any]
-"""A fact as plain data, see ``timelines.plain_fact``."""
-Sentences = Mapping[str, Callable[[FactFields, Plan, float], str]]
-"""For a type of fact: its sentence, from the fact, the present plan and the time at which the call arrived."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +60,7 @@ Value: TypeAlias = "str | Number | TimeSpan | Several | Phrase"
 """What is filled into a template. A name, a number of a phone or a requirement is a ``str``: it is the same in all languages."""
 
 
-def say(key: str, english: str, **values: Value) -> Phrase:
+def say(key: str, english: str, /, **values: Value) -> Phrase:
     """A part of a sentence. ``english``: a template, as of ``str.format``."""
     return Phrase(key, english.format_map(values), values)
 
@@ -74,6 +68,20 @@ def say(key: str, english: str, **values: Value) -> Phrase:
 def word(kind: str, name: str) -> Phrase:
     """A word of which screens have a text already: ``state.wrap_up``."""
     return Phrase(f"{kind}.{name}", name.replace("_", " "), {})
+
+
+@dataclass(frozen=True, slots=True)
+class Texts:
+    """What is said for each value that a field can have, such as the ways in which a conversation ends. The key of a text is the
+    ``kind`` and the value: ``ended_by.agent``."""
+
+    kind: str
+    english: Mapping[str, str]
+
+    def of(self, name: str, /, **values: Value) -> Phrase | None:
+        """None for a value without a text. ``values``: for the blanks of the texts, as in ``say``."""
+        english = self.english.get(name)
+        return None if english is None else say(f"{self.kind}.{name}", english, **values)
 
 
 def plain(value: Value) -> object:
@@ -113,7 +121,7 @@ class ExplainedLine:
         return {"code": self.code, "text": self.text} | said | ({} if self.at is None else {"at": self.at})
 
 
-def line(key: str, english: str, **values: Value) -> ExplainedLine:
+def line(key: str, english: str, /, **values: Value) -> ExplainedLine:
     """A sentence. Its code is the key up to the first dot: sentences of one kind differ behind it."""
     said = say(key, english, **values)
     return ExplainedLine(code=key.partition(".")[0], text=said.text, phrase=said)
@@ -197,13 +205,6 @@ PHONE_FAULTS = {
 
 def phone_fault(trouble: str) -> Phrase:
     return Phrase(f"phone_fault.{trouble}", PHONE_FAULTS[trouble], {})
-
-
-def agent_in(fact: FactFields, plan: Plan) -> str:
-    """The agent of a fact, with the name."""
-    agent = str(fact.get("agent", ""))
-    known = plan.agents.get(agent)
-    return named(agent, known.name if known is not None else "") or "somebody"
 
 
 def named(agent: str, name: str) -> str:

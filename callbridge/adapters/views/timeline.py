@@ -1,14 +1,39 @@
-"""The timeline of a call in plain English, made from its facts (as plain data, see ``timelines.plain_fact``). Pure.
+"""The timeline of a call, made from its facts (as plain data, see ``timelines.plain_fact``): a sentence for each, in English,
+with what other languages need to say it. Pure.
 
 What the facts do not hold - how a queue picks agents, the names of agents - is taken from the current plan.
-A fact type without a sentence of its own is shown by its name and fields, never left out.
+A fact type without a sentence of its own is shown by its name and fields, in English only, never left out.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
-from callbridge.adapters.views.phrasing import PHONE_FAULTS, ExplainedLine, FactFields, Sentences, agent_in, count, span
+from callbridge.adapters.views.phrasing import (
+    PHONE_FAULTS,
+    ExplainedLine,
+    Number,
+    Phrase,
+    Texts,
+    TimeSpan,
+    Value,
+    phone_fault,
+    say,
+)
+from callbridge.adapters.views.timeline_parts import (
+    SOMEBODY,
+    FactFields,
+    Sentences,
+    agent_in,
+    by_whom,
+    estimated,
+    lasted,
+    number_in,
+    outcome,
+    request,
+    spaced,
+    target,
+)
 from callbridge.adapters.views.timeline_services import SERVICE_SENTENCES
 from callbridge.adapters.views.timeline_talks import TALK_SENTENCES
 from callbridge.core.model.agent import State
@@ -19,55 +44,88 @@ _SILENT = frozenset({"agent_alerted", "agent_changed", "campaign_changed", "opte
 """About agents, not about the call; but for one who has picked up and waits for the customer."""
 _ENVELOPE = frozenset({"id", "seq", "at", "type", "call", "v", "leg", "day"})
 
-_DIVERSION_TEXTS: dict[str, str] = {
-    DiversionReason.BYPASS: "bypass was on",
-    DiversionReason.OVERFLOW: "the maximum wait of the queue had passed",
-    DiversionReason.UNKNOWN_ENTRY: "the entry is not configured",
-    DiversionReason.UNKNOWN_FLOW: "the flow is not configured",
-    DiversionReason.FLOW: "the flow says so",
-    DiversionReason.FLOW_FAILED: "the flow has no way to continue",
-    DiversionReason.FULL: "a limit on callers was reached",
-    DiversionReason.TOO_MANY_WAYS: "it was sent around too many times (a loop in the routing)",
-    DiversionReason.UNKNOWN_QUEUE: "the queue is not configured",
-    DiversionReason.QUEUE_REMOVED: "the queue was removed from the configuration",
-    DiversionReason.ANSWER: "the PBX could not answer the call",
-    DiversionReason.BRIDGE: "the PBX could not connect it to an agent",
-    DiversionReason.OVERLOAD: "callbridge was overloaded",
-    DiversionReason.MACHINE: "an answering machine answered",
-    DiversionReason.ABANDONED: "no agent was connected in time",
-    DiversionReason.FAULT: "an internal error in callbridge",
-}
-_LEFT = {
-    "waited": "the last step ended",
-    "moved": "somebody moved it",
-    "key": "the caller pressed a key to leave",
-    "queue_removed": "the queue was removed from the configuration",
-}
-_SAID = {
-    "callback": "hears the callback confirmation",
-    "greeting": "hears the greeting",
-    "periodic": "hears a periodic announcement",
-    "busy": "hears the apology for the long wait",
-    "connection_lost": "hears the apology for the lost connection, and is now first in line",
-}
-_INAUDIBLE = {
-    "heard": "then audio came",
-    "timed_out": "wait_for_audio is over, offered as usual",
-    "hung_up": "then the caller hung up",
-    "lost": "then the PBX gave up, because the answer was never acknowledged, or a request not answered",
-}
-_OFFER_ENDED = {
-    "no_answer": "did not answer within {rang}",
-    "rejected": "rejected the call after {rang}",
-    "offline": "the phone could not be reached",
-    "unavailable": "the phone refused at once: do not disturb",
-    "cancelled": "withdrawn after {rang}: the caller left, was moved or was connected elsewhere",
-    "answered": "answered after {rang}",
-}
-_TROUBLES = {
-    "silent": "the phone did not reply to the INVITE within {rang}",
-    **{trouble: f"the phone cannot be called: {why}" for trouble, why in PHONE_FAULTS.items()},
-}
+_DIVERSIONS = Texts(
+    "diversion",
+    {
+        DiversionReason.BYPASS: "bypass was on",
+        DiversionReason.OVERFLOW: "the maximum wait of the queue had passed",
+        DiversionReason.UNKNOWN_ENTRY: "the entry is not configured",
+        DiversionReason.UNKNOWN_FLOW: "the flow is not configured",
+        DiversionReason.FLOW: "the flow says so",
+        DiversionReason.FLOW_FAILED: "the flow has no way to continue",
+        DiversionReason.FULL: "a limit on callers was reached",
+        DiversionReason.TOO_MANY_WAYS: "it was sent around too many times (a loop in the routing)",
+        DiversionReason.UNKNOWN_QUEUE: "the queue is not configured",
+        DiversionReason.QUEUE_REMOVED: "the queue was removed from the configuration",
+        DiversionReason.ANSWER: "the PBX could not answer the call",
+        DiversionReason.BRIDGE: "the PBX could not connect it to an agent",
+        DiversionReason.OVERLOAD: "callbridge was overloaded",
+        DiversionReason.MACHINE: "an answering machine answered",
+        DiversionReason.ABANDONED: "no agent was connected in time",
+        DiversionReason.FAULT: "an internal error in callbridge",
+    },
+)
+_LEFT = Texts(
+    "left",
+    {
+        "waited": "the last step ended",
+        "moved": "somebody moved it",
+        "key": "the caller pressed a key to leave",
+        "queue_removed": "the queue was removed from the configuration",
+        "nobody_free": "nobody free",
+        "overflow": "overflow",
+    },
+)
+"""Why a caller left a queue for somewhere else; rules of the configuration may have reasons of their own."""
+_FAILED = Texts(
+    "visit_failed",
+    {
+        "answer": "answer",
+        "bridge": "bridge",
+        "fault": "fault",
+        "flow_removed": "flow removed",
+        "hung_up": "hung up",
+        "key": "key",
+        "lost": "lost",
+        "queue_removed": "queue removed",
+        "taken_away": "taken away",
+    },
+)
+_HEARD = Texts(
+    "announced",
+    {
+        "callback": "hears the callback confirmation",
+        "greeting": "hears the greeting",
+        "periodic": "hears a periodic announcement",
+        "busy": "hears the apology for the long wait",
+        "connection_lost": "hears the apology for the lost connection, and is now first in line",
+    },
+)
+_INAUDIBLE = Texts(
+    "inaudible",
+    {
+        "heard": "then audio came",
+        "timed_out": "wait_for_audio is over, offered as usual",
+        "hung_up": "then the caller hung up",
+        "lost": "then the PBX gave up, because the answer was never acknowledged, or a request not answered",
+    },
+)
+_OFFER_ENDED = Texts(
+    "offer_ended",
+    {
+        "no_answer": "did not answer within {rang}",
+        "rejected": "rejected the call after {rang}",
+        "offline": "the phone could not be reached",
+        "misconfigured": "misconfigured",
+        "unavailable": "the phone refused at once: do not disturb",
+        "cancelled": "withdrawn after {rang}: the caller left, was moved or was connected elsewhere",
+        "answered": "answered after {rang}",
+    },
+)
+_NOT_EXECUTED = Texts("not_executed", {"refused": "refused", "timeout": "timeout", "unsent": "unsent", "failed": "failed"})
+_REFUSED_WITH = Texts("refused_with", {"busy": "busy", "congestion": "congestion"})
+_PULLED = "pulled by "
+"""Begins what an offer needs that a supervisor has made."""
 
 
 def in_words(facts: Iterable[FactFields], plan: Plan) -> list[ExplainedLine]:
@@ -81,150 +139,251 @@ def in_words(facts: Iterable[FactFields], plan: Plan) -> list[ExplainedLine]:
         connecting = kind == "agent_changed" and fact.get("state") == State.CONNECTING
         if kind in _SILENT and not connecting:
             continue
-        tell = _connecting if connecting else _SENTENCES.get(kind, _unknown)
-        timeline.append(ExplainedLine(code=kind, text=tell(fact, plan, arrived), at=float(fact.get("at", 0.0))))
+        tell = _connecting if connecting else _SENTENCES.get(kind)
+        said = tell(fact, plan, arrived) if tell is not None else None
+        text = said.text if said is not None else _unknown(fact)
+        timeline.append(ExplainedLine(code=kind, text=text, at=float(fact.get("at", 0.0)), phrase=said))
     return timeline
 
 
-def _unknown(fact: FactFields, plan: Plan, arrived: float) -> str:
+def _unknown(fact: FactFields) -> str:
     details = ", ".join(f"{key} {value}" for key, value in fact.items() if key not in _ENVELOPE and value not in ("", None))
     return f"{fact.get('type', '?')}: {details}"
 
 
-def _arrived(fact: FactFields, plan: Plan, arrived: float) -> str:
-    tier = fact["tier"]
-    why = "the number is in no tier list" if tier == plan.default_tier else "from the tier lists, by number"
+def _arrived(fact: FactFields, plan: Plan, arrived: float) -> Phrase:
+    number, queue = number_in(fact), str(fact.get("queue", ""))
     if fact.get("campaign"):
-        return f"campaign {fact['campaign']} calls {fact['number'] or 'somebody'} for queue {fact['queue']}"
+        text = "campaign {campaign} calls {whom} for queue {queue}"
+        return say("call_arrived.campaign", text, campaign=str(fact["campaign"]), whom=number or SOMEBODY, queue=queue)
+    tier = str(fact["tier"])
     if fact.get("direction") == "out":
-        return f"calling back {fact['number'] or 'a customer'} for queue {fact['queue']}, tier {tier}: {fact.get('callback', '')}"
-    found = "found waiting in the PBX after a restart" if fact.get("found_waiting") else "arrived"
-    number = f", number {fact['number']}" if fact.get("number") else ", no number"
-    return f"{found} at entry {fact['entry']}{number}; tier {tier} ({why})"
-
-
-def _adopted(fact: FactFields, plan: Plan, arrived: float) -> str:
-    whom = f"agent {agent_in(fact, plan)}" if fact.get("agent") else "an unknown party"
-    return f"found in a conversation with {whom} after the saved state was lost; it continues, and counts for no queue"
-
-
-def _caller_changed(fact: FactFields, plan: Plan, arrived: float) -> str:
-    who, tier, phone = fact["number"] or "somebody without a number", fact["tier"], fact.get("phone")
-    by = f"transferred here by {phone}" if phone else "transferred here by a phone"
-    return f"{by}: the caller is {who} from here on; tier {tier}"
-
-
-def _inaudible(fact: FactFields, plan: Plan, arrived: float) -> str:
-    outcome, lasted = str(fact["outcome"]), span(float(fact["lasted"]))
-    return f"no audio from the caller for {lasted}, not offered meanwhile: {_INAUDIBLE.get(outcome, outcome)}"
-
-
-def _diverted(fact: FactFields, plan: Plan, arrived: float) -> str:
-    reason = str(fact["reason"])
-    return f"sent to the dialplan: {_DIVERSION_TEXTS.get(reason, reason.replace('_', ' '))}"
-
-
-def _call_refused(fact: FactFields, plan: Plan, arrived: float) -> str:
-    place = {"queue": f"queue {fact['queue']}", "entry": f"entry {fact['entry']}"}.get(str(fact["full"]), "the PBX")
-    if fact["full"] == "load":
-        return f"refused ({fact['response']}): the PBX responded too slowly for more callers"
-    return f"refused ({fact['response']}): {place} had {fact['most']} callers, as many as its limit allows"
-
-
-def _visit_began(fact: FactFields, plan: Plan, arrived: float) -> str:
-    offset = float(fact["rank"]) - arrived
-    order = (
-        f"{span(offset)} after its arrival" if offset >= 0 else f"{span(-offset)} before its arrival, because of its head start"
+        return say(
+            "call_arrived.callback",
+            "calling back {whom} for queue {queue}, tier {tier}: {callback}",
+            whom=number or say("a_customer", "a customer"),
+            queue=queue,
+            tier=tier,
+            callback=str(fact.get("callback", "")),
+        )
+    return say(
+        "call_arrived",
+        "{how} at entry {entry}{caller}; tier {tier} ({why})",
+        how=say("found_waiting", "found waiting in the PBX after a restart")
+        if fact.get("found_waiting")
+        else say("arrived", "arrived"),
+        entry=str(fact["entry"]),
+        caller=_with_number(number),
+        tier=tier,
+        why=say("default_tier", "the number is in no tier list")
+        if tier == plan.default_tier
+        else say("listed_tier", "from the tier lists, by number"),
     )
-    if by := fact.get("consulted_by"):
-        return f"{agent_in({'agent': by}, plan)} waits in queue {fact['queue']} for one of its agents; ranked as if due {order}"
-    return f"waits in queue {fact['queue']}; ranked as if due {order}"
 
 
-def _step_began(fact: FactFields, plan: Plan, arrived: float) -> str:
-    if str(fact["needs"]).startswith("agent "):
-        return f"waits for {fact['needs']} only, before the first step begins"
-    return f"step {int(fact['step']) + 1}: can be offered to agents with {fact['needs'] or 'any skills'}"
+def _with_number(number: Value) -> Phrase:
+    if isinstance(number, Phrase):
+        return say("number_withheld", ", number {withheld}", withheld=number)
+    return say("with_number", ", number {number}", number=number) if number else say("no_number", ", no number")
 
 
-def _offer_made(fact: FactFields, plan: Plan, arrived: float) -> str:
-    needs, queue = str(fact["needs"]), plan.queues.get(str(fact["queue"]))
-    if needs.startswith("pulled by"):
-        why = needs
-    elif needs.startswith("agent "):
-        why = "the caller's preferred agent, or the last one they talked to"
-    else:
-        best = queue is not None and queue.pick is AgentOrder.HIGHEST_LEVEL
-        why = f"matches {needs or 'any skills'}; of the matching available agents, the one {'with the highest level' if best else 'idle longest'}"
+def _adopted(fact: FactFields, plan: Plan, arrived: float) -> Phrase:
+    agent = say("with_agent", "agent {agent}", agent=agent_in(fact, plan))
+    return say(
+        "call_adopted",
+        "found in a conversation with {whom} after the saved state was lost; it continues, and counts for no queue",
+        whom=agent if fact.get("agent") else say("unknown_party", "an unknown party"),
+    )
+
+
+def _caller_changed(fact: FactFields, plan: Plan, arrived: float) -> Phrase:
+    return say(
+        "caller_changed",
+        "transferred here by {phone}: the caller is {caller} from here on; tier {tier}",
+        phone=str(fact.get("phone") or "") or say("a_phone", "a phone"),
+        caller=number_in(fact) or say("somebody_without_number", "somebody without a number"),
+        tier=str(fact["tier"]),
+    )
+
+
+def _inaudible(fact: FactFields, plan: Plan, arrived: float) -> Phrase:
+    ended = str(fact["outcome"])
+    text = "no audio from the caller for {lasted}, not offered meanwhile: {then}"
+    return say("caller_inaudible", text, lasted=lasted(fact), then=_INAUDIBLE.of(ended) or ended)
+
+
+def _diverted(fact: FactFields, plan: Plan, arrived: float) -> Phrase:
+    reason = str(fact["reason"])
+    return say("call_diverted", "sent to the dialplan: {why}", why=_DIVERSIONS.of(reason) or spaced(reason))
+
+
+def _call_refused(fact: FactFields, plan: Plan, arrived: float) -> Phrase:
+    full, response = str(fact["full"]), str(fact["response"])
+    said = _REFUSED_WITH.of(response) or response
+    if full == "load":
+        return say("call_refused.load", "refused ({response}): the PBX responded too slowly for more callers", response=said)
+    of_pbx = full not in ("queue", "entry")
+    return say(
+        "call_refused",
+        "refused ({response}): {place} had {most} callers, as many as its limit allows",
+        response=said,
+        place=say("the_pbx", "the PBX") if of_pbx else target(f"{full}:{fact[full]}"),
+        most=Number(int(fact["most"])),
+    )
+
+
+def _visit_began(fact: FactFields, plan: Plan, arrived: float) -> Phrase:
+    queue, offset = str(fact["queue"]), float(fact["rank"]) - arrived
+    due = (
+        say("due_after_arrival", "{time} after its arrival", time=TimeSpan(offset))
+        if offset >= 0
+        else say("due_before_arrival", "{time} before its arrival, because of its head start", time=TimeSpan(-offset))
+    )
+    if fact.get("consulted_by"):
+        text = "{agent} waits in queue {queue} for one of its agents; ranked as if due {due}"
+        return say("visit_began.consult", text, agent=agent_in(fact, plan, "consulted_by"), queue=queue, due=due)
+    return say("visit_began", "waits in queue {queue}; ranked as if due {due}", queue=queue, due=due)
+
+
+def _step_began(fact: FactFields, plan: Plan, arrived: float) -> Phrase:
+    needs = str(fact["needs"])
+    if needs.startswith("agent "):
+        text = "waits for {agent} only, before the first step begins"
+        return say("step_began.preferred", text, agent=target(needs.replace(" ", ":", 1)))
+    text = "step {step}: can be offered to agents with {needs}"
+    return say("step_began", text, step=Number(int(fact["step"]) + 1), needs=needs or _any_skills())
+
+
+def _any_skills() -> Phrase:
+    return say("any_skills", "any skills")
+
+
+def _offer_made(fact: FactFields, plan: Plan, arrived: float) -> Phrase:
     freed = fact.get("freed_at")
-    since = f"; became free {span(float(fact['at']) - float(freed))} earlier" if freed is not None else ""
-    return f"offered to {agent_in(fact, plan)} after waiting {span(float(fact['waited']))}: {why}{since}"
+    return say(
+        "offer_made",
+        "offered to {agent} after waiting {waited}: {why}{since}",
+        agent=agent_in(fact, plan),
+        waited=lasted(fact, "waited"),
+        why=_why_offered(fact, plan),
+        since=say("free_since", "; became free {time} earlier", time=TimeSpan(float(fact["at"]) - float(freed)))
+        if freed is not None
+        else "",
+    )
 
 
-def _offer_ended(fact: FactFields, plan: Plan, arrived: float) -> str:
+def _why_offered(fact: FactFields, plan: Plan) -> Phrase:
+    needs, queue = str(fact["needs"]), plan.queues.get(str(fact["queue"]))
+    if needs.startswith(_PULLED):
+        return say("offered_pulled", _PULLED + "{by}", by=needs.removeprefix(_PULLED))
+    if needs.startswith("agent "):
+        return say("offered_preferred", "the caller's preferred agent, or the last one they talked to")
+    skills = needs or _any_skills()
+    if queue is not None and queue.pick is AgentOrder.HIGHEST_LEVEL:
+        text = "matches {needs}; of the matching available agents, the one with the highest level"
+        return say("offered_highest_level", text, needs=skills)
+    return say("offered_longest_idle", "matches {needs}; of the matching available agents, the one idle longest", needs=skills)
+
+
+def _offer_ended(fact: FactFields, plan: Plan, arrived: float) -> Phrase:
     result, cause = str(fact["result"]), int(fact.get("cause") or 0)
-    said = _TROUBLES.get(str(fact.get("trouble", ""))) or _OFFER_ENDED.get(result, result)
-    text = said.format(rang=span(float(fact["rang_for"])))
-    shown = cause and result in ("rejected", "offline", "unavailable", "misconfigured")
-    return f"{agent_in(fact, plan)}: {text}" + (f" (cause {cause})" if shown else "")
+    has_cause = cause and result in ("rejected", "offline", "unavailable", "misconfigured")
+    return say(
+        "offer_ended",
+        "{agent}: {how}{cause}",
+        agent=agent_in(fact, plan),
+        how=_how_offered(result, str(fact.get("trouble", "")), TimeSpan(float(fact["rang_for"]))),
+        cause=say("with_cause", " (cause {cause})", cause=Number(cause)) if has_cause else "",
+    )
 
 
-def _visit_ended(fact: FactFields, plan: Plan, arrived: float) -> str:
-    outcome, waited, queue = str(fact["outcome"]), span(float(fact["waited"])), fact["queue"]
-    about = " (time estimated)" if fact.get("estimated") else ""
-    match outcome:
+def _how_offered(result: str, trouble: str, rang: TimeSpan) -> Value:
+    if trouble == "silent":
+        return say("offer_silent", "the phone did not reply to the INVITE within {rang}", rang=rang)
+    if trouble in PHONE_FAULTS:
+        return say("offer_fault", "the phone cannot be called: {why}", why=phone_fault(trouble))
+    return _OFFER_ENDED.of(result, rang=rang) or result
+
+
+def _visit_ended(fact: FactFields, plan: Plan, arrived: float) -> Phrase:
+    return say("visit_ended", "queue {queue}: {how}{about}", queue=str(fact["queue"]), how=_how_left(fact), about=estimated(fact))
+
+
+def _how_left(fact: FactFields) -> Phrase:
+    how, waited, reason = str(fact["outcome"]), lasted(fact, "waited"), str(fact.get("reason") or "")
+    match how:
+        case "answered" if fact.get("within_target"):
+            return say("visit_answered.within", "answered after {waited}, within the target", waited=waited)
         case "answered":
-            within = "within" if fact.get("within_target") else "outside"
-            text = f"answered after {waited}, {within} the target"
+            return say("visit_answered", "answered after {waited}, outside the target", waited=waited)
         case "abandoned":
-            text = f"hung up after waiting {waited}"
+            return say("visit_abandoned", "hung up after waiting {waited}", waited=waited)
         case "short_abandoned":
-            text = f"hung up after only {waited}: a short abandon, not part of the service level"
+            text = "hung up after only {waited}: a short abandon, not part of the service level"
+            return say("visit_abandoned.short", text, waited=waited)
         case "overflowed":
-            reason = str(fact.get("reason", ""))
-            why = _LEFT.get(reason, reason.replace("_", " "))
-            text = f"leaves for {str(fact.get('to', '')).replace(':', ' ', 1)} after {waited}: {why}"
+            to, why = target(str(fact.get("to", ""))), _LEFT.of(reason) or spaced(reason)
+            return say("visit_overflowed", "leaves for {to} after {waited}: {why}", to=to, waited=waited, why=why)
         case _:
-            text = f"{outcome} after {waited}" + (f": {str(fact['reason']).replace('_', ' ')}" if fact.get("reason") else "")
-    return f"queue {queue}: {text}{about}"
+            why = say("because", ": {reason}", reason=_FAILED.of(reason) or spaced(reason)) if reason else ""
+            return say("visit_ended.other", "{outcome} after {waited}{why}", outcome=outcome(how), waited=waited, why=why)
 
 
-def _repeated(fact: FactFields, plan: Plan, arrived: float) -> str:
-    return f"calls again: talked to {agent_in(fact, plan)} in queue {fact['queue']} {span(float(fact['after']))} before"
+def _repeated(fact: FactFields, plan: Plan, arrived: float) -> Phrase:
+    text = "calls again: talked to {agent} in queue {queue} {time} before"
+    return say("call_repeated", text, agent=agent_in(fact, plan), queue=str(fact["queue"]), time=lasted(fact, "after"))
 
 
-def _announced(fact: FactFields, plan: Plan, arrived: float) -> str:
-    if fact["what"] != "position":
-        return _SAID.get(str(fact["what"]), str(fact["what"]))
-    minutes = fact.get("minutes")
-    wait = f" and an estimated wait of {count(int(minutes), 'minute')}" if minutes is not None else ""
-    return f"hears position {fact['position']}{wait}"
+def _announced(fact: FactFields, plan: Plan, arrived: float) -> Phrase:
+    what, minutes = str(fact["what"]), fact.get("minutes")
+    if what != "position":
+        return _HEARD.of(what) or say("announced", "{what}", what=what)
+    position = str(fact["position"])
+    if minutes is None:
+        return say("announced.position", "hears position {position}", position=position)
+    text = "hears position {position} and an estimated wait of {minutes:minute}"
+    return say("announced.wait", text, position=position, minutes=Number(int(minutes)))
 
 
-def _connecting(fact: FactFields, plan: Plan, arrived: float) -> str:
-    return f"{agent_in(fact, plan)} has picked up; the customer is being called"
+def _connecting(fact: FactFields, plan: Plan, arrived: float) -> Phrase:
+    return say("agent_connecting", "{agent} has picked up; the customer is being called", agent=agent_in(fact, plan))
 
 
-def _ended(fact: FactFields, plan: Plan, arrived: float) -> str:
-    segments = count(int(fact.get("segments") or 0), "agent") + " talked to the caller"
-    return f"call ended after {span(float(fact['lasted']))}: {str(fact['outcome']).replace('_', ' ') or 'no visit'}, {segments}"
+def _ended(fact: FactFields, plan: Plan, arrived: float) -> Phrase:
+    how = str(fact["outcome"])
+    return say(
+        "call_ended",
+        "call ended after {lasted}: {outcome}, {agents:agent} talked to the caller",
+        lasted=lasted(fact),
+        outcome=outcome(how) if how else say("no_visit", "no visit"),
+        agents=Number(int(fact.get("segments") or 0)),
+    )
 
 
-def _granted(fact: FactFields, plan: Plan, arrived: float) -> str:
-    to = f" to {str(fact['to']).replace(':', ' ', 1)}" if fact.get("to") else ""
-    return f"{fact.get('by') or 'somebody'} requested: {str(fact['request']).replace('_', ' ')}{to}"
+def _granted(fact: FactFields, plan: Plan, arrived: float) -> Phrase:
+    to = say("request_to", " to {to}", to=target(str(fact["to"]))) if fact.get("to") else ""
+    return say("request_granted", "{by} requested: {request}{to}", by=by_whom(fact), request=request(fact), to=to)
 
 
-def _refused(fact: FactFields, plan: Plan, arrived: float) -> str:
-    return f"{fact.get('by') or 'somebody'} requested: {str(fact['request']).replace('_', ' ')}; refused: {fact['reason']}"
+def _refused(fact: FactFields, plan: Plan, arrived: float) -> Phrase:
+    text = "{by} requested: {request}; refused: {reason}"
+    return say("request_refused", text, by=by_whom(fact), request=request(fact), reason=str(fact["reason"]))
 
 
-def _given_up(fact: FactFields, plan: Plan, arrived: float) -> str:
-    return f"the PBX did not execute {fact['order']} ({fact['why']}{' ' + str(fact['detail']) if fact.get('detail') else ''})"
+def _given_up(fact: FactFields, plan: Plan, arrived: float) -> Phrase:
+    why, detail = str(fact["why"]), str(fact.get("detail") or "")
+    return say(
+        "order_given_up",
+        "the PBX did not execute {order} ({why}{detail})",
+        order=str(fact["order"]),
+        why=_NOT_EXECUTED.of(why) or why,
+        detail=f" {detail}" if detail else "",
+    )
 
 
-def _quarantined(fact: FactFields, plan: Plan, arrived: float) -> str:
-    return f"internal error in callbridge: the {fact['kind']} was quarantined; please report it"
+def _quarantined(fact: FactFields, plan: Plan, arrived: float) -> Phrase:
+    text = "internal error in callbridge: the {kind} was quarantined; please report it"
+    return say("entity_quarantined", text, kind=str(fact["kind"]))
 
 
 _SENTENCES: Sentences = {

@@ -2,108 +2,162 @@
 
 from __future__ import annotations
 
-from callbridge.adapters.views.phrasing import FactFields, Sentences, agent_in, span
+from callbridge.adapters.views.phrasing import Phrase, Texts, TimeSpan, Value, say
+from callbridge.adapters.views.timeline_parts import (
+    SOMEBODY,
+    FactFields,
+    Sentences,
+    agent_in,
+    by_whom,
+    estimated,
+    lasted,
+    target,
+    target_as_written,
+)
 from callbridge.core.model.plan import Plan
 
-_ENDED_BY = {
-    "customer": "the caller hung up",
-    "caller_lost": "the connection to the caller was lost: no reply to a request, or no ACK for the answer",
-    "agent": "the agent hung up",
-    "transfer": "transferred",
-    "moved": "moved to another queue by somebody",
-    "taken_over": "taken over by a supervisor",
-    "supervisor": "ended by a supervisor",
-    "taken": "somebody redirected the call in the PBX",
-    "fault": "ended by an internal error",
-    "lost": "the connection to the agent's phone was lost",
-    "short": "the agent's phone hung up at once; not counted as answered",
-}
-_TRANSFER_TEXTS = {
-    "completed": "took the call",
-    "nobody_free": "nobody took the consult",
-    "returned": "released; the agent returned to the caller",
-    "conference": "left after the conference",
-    "no_answer": "did not pick up",
-    "rejected": "rejected the call",
-    "offline": "could not be reached",
-    "unavailable": "was on do not disturb",
-    "misconfigured": "has a phone that is not set up to be called",
-    "failed": "could not be connected",
-    "cancelled": "was cancelled",
-}
-_MODES = {"listen": "listens to", "whisper": "whispers to", "barge": "barges in on", "take_over": "takes over from"}
-_SUPERVISED = {"listen": "listening", "whisper": "whispering", "barge": "barging in", "take_over": "taking over"}
+_ENDED_BY = Texts(
+    "ended_by",
+    {
+        "customer": "the caller hung up",
+        "caller_lost": "the connection to the caller was lost: no reply to a request, or no ACK for the answer",
+        "agent": "the agent hung up",
+        "transfer": "transferred",
+        "moved": "moved to another queue by somebody",
+        "taken_over": "taken over by a supervisor",
+        "supervisor": "ended by a supervisor",
+        "taken": "somebody redirected the call in the PBX",
+        "fault": "ended by an internal error",
+        "lost": "the connection to the agent's phone was lost",
+        "short": "the agent's phone hung up at once; not counted as answered",
+    },
+)
+_TRANSFER_ENDED = Texts(
+    "transfer_ended",
+    {
+        "completed": "took the call",
+        "nobody_free": "nobody took the consult",
+        "returned": "released; the agent returned to the caller",
+        "conference": "left after the conference",
+        "no_answer": "did not pick up",
+        "rejected": "rejected the call",
+        "offline": "could not be reached",
+        "unavailable": "was on do not disturb",
+        "misconfigured": "has a phone that is not set up to be called",
+        "failed": "could not be connected",
+        "cancelled": "was cancelled",
+    },
+)
+_MODES = Texts(
+    "supervises", {"listen": "listens to", "whisper": "whispers to", "barge": "barges in on", "take_over": "takes over from"}
+)
+_SUPERVISED = Texts(
+    "supervised", {"listen": "listening", "whisper": "whispering", "barge": "barging in", "take_over": "taking over"}
+)
 
 
-def _talk_began(fact: FactFields, plan: Plan, arrived: float) -> str:
-    return f"connected to {agent_in(fact, plan)}" + (" (time estimated)" if fact.get("estimated") else "")
+def _talk_began(fact: FactFields, plan: Plan, arrived: float) -> Phrase:
+    return say("talk_began", "connected to {agent}{about}", agent=agent_in(fact, plan), about=estimated(fact))
 
 
-def _wrap_up_ended(fact: FactFields, plan: Plan, arrived: float) -> str:
-    return f"{agent_in(fact, plan)} finished the wrap-up after {span(float(fact['lasted']))}"
+def _wrap_up_ended(fact: FactFields, plan: Plan, arrived: float) -> Phrase:
+    text = "{agent} finished the wrap-up after {lasted}"
+    return say("wrap_up_ended", text, agent=agent_in(fact, plan), lasted=lasted(fact))
 
 
-def _talk_ended(fact: FactFields, plan: Plan, arrived: float) -> str:
+def _talk_ended(fact: FactFields, plan: Plan, arrived: float) -> Phrase:
     by = str(fact["ended_by"])
-    held = f", {span(float(fact['hold_seconds']))} of it on hold" if fact.get("hold_seconds") else ""
-    about = " (time estimated)" if fact.get("estimated") else ""
-    talked = f"{span(float(fact['talked']))}{held}"
-    return f"conversation with {agent_in(fact, plan)} ended after {talked}: {_ENDED_BY.get(by, by)}{about}"
+    held = fact.get("hold_seconds")
+    return say(
+        "talk_ended",
+        "conversation with {agent} ended after {talked}{held}: {how}{about}",
+        agent=agent_in(fact, plan),
+        talked=lasted(fact, "talked"),
+        held=say("held", ", {held} of it on hold", held=TimeSpan(float(held))) if held else "",
+        how=_ENDED_BY.of(by) or by,
+        about=estimated(fact),
+    )
 
 
-def _recorded(fact: FactFields, plan: Plan, arrived: float) -> str:
-    paused = f", {span(float(fact['paused']))} of it paused" if fact.get("paused") else ""
-    return f"recorded {span(float(fact['lasted']))}{paused}: {fact['file']}"
+def _recorded(fact: FactFields, plan: Plan, arrived: float) -> Phrase:
+    paused = fact.get("paused")
+    return say(
+        "call_recorded",
+        "recorded {lasted}{paused}: {file}",
+        lasted=lasted(fact),
+        paused=say("paused", ", {paused} of it paused", paused=TimeSpan(float(paused))) if paused else "",
+        file=str(fact["file"]),
+    )
 
 
-def _not_recorded(fact: FactFields, plan: Plan, arrived: float) -> str:
-    return f"the recording {fact['file']} failed: {fact['why']}"
+def _not_recorded(fact: FactFields, plan: Plan, arrived: float) -> Phrase:
+    return say("recording_failed", "the recording {file} failed: {why}", file=str(fact["file"]), why=str(fact["why"]))
 
 
-def _transferred(fact: FactFields, plan: Plan, arrived: float) -> str:
-    how = "after a consult" if fact.get("attended") else "blind"
-    to, party = fact["target"] or "somebody", fact.get("party", "agent")
+def _transferred(fact: FactFields, plan: Plan, arrived: float) -> Phrase:
+    how = say("after_consult", "after a consult") if fact.get("attended") else say("blind", "blind")
+    to, party = target_as_written(str(fact["target"])) or SOMEBODY, fact.get("party", "agent")
     if party == "customer":
-        return f"transferred {how} to {to} by the caller's own phone; from here on the call is with that party"
-    by = agent_in(fact, plan) if party == "agent" else "the party that it had been transferred to"
-    return f"transferred {how} to {to} by {by}"
+        text = "transferred {how} to {to} by the caller's own phone; from here on the call is with that party"
+        return say("call_transferred.customer", text, how=how, to=to)
+    outside = say("outside_party", "the party that it had been transferred to")
+    by = agent_in(fact, plan) if party == "agent" else outside
+    return say("call_transferred", "transferred {how} to {to} by {by}", how=how, to=to, by=by)
 
 
-def _transfer_started(fact: FactFields, plan: Plan, arrived: float) -> str:
-    to, who = _target(fact), agent_in(fact, plan)
+def _transfer_started(fact: FactFields, plan: Plan, arrived: float) -> Phrase:
+    to, agent = _to(fact), agent_in(fact, plan)
     match fact["kind"]:
         case "consult":
-            return f"{who} consults {to}; the caller hears music"
+            return say("transfer_started.consult", "{agent} consults {to}; the caller hears music", agent=agent, to=to)
         case "back":
-            return f"returned to {who}"
+            return say("transfer_started.back", "returned to {agent}", agent=agent)
         case _:
-            return f"{who} transfers the call to {to}; the caller hears music"
+            return say("transfer_started", "{agent} transfers the call to {to}; the caller hears music", agent=agent, to=to)
 
 
-def _transfer_ended(fact: FactFields, plan: Plan, arrived: float) -> str:
-    result, lasted = str(fact["result"]), span(float(fact["lasted"]))
-    return f"{_target(fact)}: {_TRANSFER_TEXTS.get(result, result)} after {lasted}"
+def _transfer_ended(fact: FactFields, plan: Plan, arrived: float) -> Phrase:
+    result = str(fact["result"])
+    how = _TRANSFER_ENDED.of(result) or result
+    return say("transfer_ended", "{to}: {how} after {lasted}", to=_to(fact), how=how, lasted=lasted(fact))
 
 
-def _conference_began(fact: FactFields, plan: Plan, arrived: float) -> str:
-    return f"conference: the caller, {agent_in({'agent': fact['by']}, plan)} and {_target(fact)} talk"
+def _conference_began(fact: FactFields, plan: Plan, arrived: float) -> Phrase:
+    text = "conference: the caller, {agent} and {to} talk"
+    return say("conference_began", text, agent=agent_in(fact, plan, "by"), to=_to(fact))
 
 
-def _conference_ended(fact: FactFields, plan: Plan, arrived: float) -> str:
-    return f"conference over: {_target(fact)} talked with the caller for {span(float(fact['talked']))}"
+def _conference_ended(fact: FactFields, plan: Plan, arrived: float) -> Phrase:
+    text = "conference over: {to} talked with the caller for {talked}"
+    return say("conference_ended", text, to=_to(fact), talked=lasted(fact, "talked"))
 
 
-def _target(fact: FactFields) -> str:
-    return str(fact["to"]).replace(":", " ", 1)
+def _to(fact: FactFields) -> Value:
+    return target(str(fact["to"]))
 
 
-def _supervision_started(fact: FactFields, plan: Plan, arrived: float) -> str:
-    return f"{fact['by'] or 'somebody'} at {fact['phone']}: {_MODES.get(str(fact['mode']), fact['mode'])} {agent_in(fact, plan)}"
+def _supervision_started(fact: FactFields, plan: Plan, arrived: float) -> Phrase:
+    mode = str(fact["mode"])
+    return say(
+        "supervision_started",
+        "{by} at {phone}: {mode} {agent}",
+        by=by_whom(fact),
+        phone=str(fact["phone"]),
+        mode=_MODES.of(mode) or mode,
+        agent=agent_in(fact, plan),
+    )
 
 
-def _supervision_ended(fact: FactFields, plan: Plan, arrived: float) -> str:
-    mode, lasted = str(fact["mode"]), span(float(fact["lasted"]))
-    return f"{fact['by'] or 'somebody'} at {fact['phone']}: stopped {_SUPERVISED.get(mode, mode)} after {lasted}"
+def _supervision_ended(fact: FactFields, plan: Plan, arrived: float) -> Phrase:
+    mode = str(fact["mode"])
+    return say(
+        "supervision_ended",
+        "{by} at {phone}: stopped {mode} after {lasted}",
+        by=by_whom(fact),
+        phone=str(fact["phone"]),
+        mode=_SUPERVISED.of(mode) or mode,
+        lasted=lasted(fact),
+    )
 
 
 TALK_SENTENCES: Sentences = {

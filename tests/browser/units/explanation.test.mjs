@@ -37,6 +37,15 @@ test("Chinese is put together from the parts, and a value is never read as a tem
   assert.equal(explained("zh", line), "未分配：没有合适的坐席空闲：Ann {state} (1001) 话后处理（lunch），已 2 分 5 秒；3 个已签出");
 });
 
+test("a space stands between Chinese and a name, and none between Chinese and Chinese", () => {
+  const to = (to) => explained("zh", { key: "leads_to", text: "", values: { to } });
+  assert.equal(to("4711@out"), "转到 4711@out");
+  assert.equal(to({ key: "target.queue", text: "queue 售后 二组", values: { name: "售后 二组" } }), "转到队列售后 二组");
+  const ended = (agent) => explained("zh", { key: "wrap_up_ended", text: "", values: { agent, lasted: { seconds: 4 } } });
+  assert.equal(ended("Ann (ann)"), "Ann (ann) 结束话后处理，历时 4 秒");
+  assert.equal(ended({ key: "somebody", text: "somebody", values: {} }), "某人结束话后处理，历时 4 秒");
+});
+
 test("lengths of time have the units of the language", () => {
   const waits = (seconds) => explained("zh", { key: "free", text: "", values: { idle: { seconds } } });
   assert.deepEqual([0, 4.2, 59.6, 3600, 3780].map(waits), ["0 秒", "4.2 秒", "1 分", "1 小时", "1 小时 3 分"].map((span) => `可接来电，已空闲 ${span}`));

@@ -1,0 +1,91 @@
+"""Parts that the sentences of a timeline have in common. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
+
+from callbridge.adapters.views.phrasing import Phrase, Texts, TimeSpan, Value, named, say, word
+from callbridge.core.model.numbers import WITHHELD
+from callbridge.core.model.plan import Plan
+
+FactFields = Mapping[str, Any]
+"""A fact as plain data, see ``timelines.plain_fact``."""
+Sentences = Mapping[str, Callable[[FactFields, Plan, float], Phrase]]
+"""For a type of fact: its sentence, from the fact, the present plan and the time at which the call arrived."""
+
+SOMEBODY = say("somebody", "somebody")
+_TARGETS = Texts(
+    "target",
+    {
+        "queue": "queue {name}",
+        "agent": "agent {name}",
+        "number": "number {name}",
+        "phone": "phone {name}",
+        "flow": "flow {name}",
+        "dialplan": "dialplan {name}",
+        "entry": "entry {name}",
+        "campaign": "campaign {name}",
+        "callback": "callback {name}",
+    },
+)
+_REQUESTS = Texts("request", {"script_answer": "script answer"})
+"""Without a button of their own."""
+_NAMELESS_TARGETS = Texts("target", {"goodbye": "goodbye", "fallback": "fallback"})
+
+
+def agent_in(fact: FactFields, plan: Plan, field: str = "agent") -> Value:
+    """The agent in this field of a fact, with the name."""
+    agent = str(fact.get(field, ""))
+    known = plan.agents.get(agent)
+    return named(agent, known.name if known is not None else "") or SOMEBODY
+
+
+def by_whom(fact: FactFields) -> Value:
+    """Who requested or did it: the name of a token or a user, or an agent's id."""
+    return str(fact.get("by") or "") or SOMEBODY
+
+
+def number_in(fact: FactFields) -> Value:
+    """The caller's number; empty if there is none."""
+    number = str(fact.get("number") or "")
+    return Phrase("withheld", WITHHELD, {}) if number == WITHHELD else number
+
+
+def target(text: str) -> Value:
+    """Where a call goes, in the form of facts: ``queue:sales`` becomes ``queue sales``."""
+    kind, colon, name = text.partition(":")
+    said = _TARGETS.of(kind, name=name) if colon else _NAMELESS_TARGETS.of(text)
+    return said or text.replace(":", " ", 1)
+
+
+def target_as_written(text: str) -> Value:
+    """The same for a sentence whose English has it as facts do."""
+    said = target(text)
+    return replace(said, text=text) if isinstance(said, Phrase) else text
+
+
+def lasted(fact: FactFields, field: str = "lasted") -> TimeSpan:
+    return TimeSpan(float(fact[field]))
+
+
+def estimated(fact: FactFields) -> Value:
+    """Added where a time in the sentence is not exact."""
+    return say("estimated", " (time estimated)") if fact.get("estimated") else ""
+
+
+def outcome(name: str) -> Phrase:
+    """How a call or an attempt to reach a customer ended: screens have these texts for their tables, too."""
+    return word("outcome", name)
+
+
+def request(fact: FactFields) -> Phrase:
+    """What was requested, in the words of the buttons of the screens."""
+    name = str(fact["request"])
+    return _REQUESTS.of(name) or Phrase(f"act.{name.replace('_', '-')}", spaced(name), {})
+
+
+def spaced(name: str) -> str:
+    """A value without a text: newer than this version, or from the configuration."""
+    return name.replace("_", " ")
