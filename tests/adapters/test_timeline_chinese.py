@@ -27,6 +27,7 @@ from callbridge.core.model.events import CallRequest, Why
 from callbridge.core.model.facts import AnyFact
 from callbridge.core.model.numbers import WITHHELD
 from callbridge.core.model.plan import AgentOrder, RefusalReason
+from callbridge.core.model.refusal import RefusalText, Unknown
 from tests.core.story import agent, one_queue, plan, queue, routing
 
 EXPLANATION = Path(callbridge.__file__).parent / "web/src/pure/explanation.js"
@@ -38,57 +39,17 @@ PLAN = plan(
     [agent("ann"), agent("bob")],
 )
 NAMES = (
-    *(
-        "Ann (ann)",
-        "Bob (bob)",
-        "1007",
-        "support >= 1",
-        "support",
-        "vip",
-        "standard",
-        "gold",
-        "spring",
-        "sorry/menu",
-        "sorry",
-        "closed",
-    ),
-    *(
-        "PJSIP/desk",
-        "4711@out",
-        "context,extension",
-        "ops",
-        "cb-cb-1",
-        "cb-1.wav",
-        "nps",
-        "helpful",
-        "greeting",
-        "renewal",
-        "period",
-        "yearly",
-    ),
-    *(
-        "Hangup",
-        "500 busy",
-        "refused by the disk",
-        "too many callbacks are open",
-        "no such queue",
-        "sold",
-        "wants a manual",
-        "quality",
-        "manners",
-    ),
-    *("already requested", "crm", "monthly", "long wait", "*****"),
+    *("Ann (ann)", "Bob (bob)", "1007", "*****", "ops", "PJSIP/desk", "4711@out", "context,extension", "support >= 1"),
+    *("support", "vip", "standard", "gold", "spring", "sorry/menu", "sorry", "cb-cb-1", "cb-1.wav", "nps", "helpful"),
+    *("greeting", "crm", "renewal", "period", "yearly", "quality", "manners", "sold", "wants a manual", "long wait"),
+    *("Hangup", "500 busy", "refused by the disk", "already requested"),
 )
-"""What people, phones, files and the configuration are called, what people wrote, and why a request was refused."""
+"""What people, phones, files and the configuration are called, and what people wrote."""
 TERMS = ("PBX", "callbridge", "INVITE", "ACK", "SIP", "SDP", "MOS", "allow=")
+NO_QUEUE = Unknown("no such queue: {queue}", queue="vip")
 TARGETS = (
-    "queue:vip",
-    "agent:1007",
-    "number:*****",
-    "phone:PJSIP/desk",
-    "flow:sorry",
-    "dialplan:context,extension",
-    "callback:vip",
+    *("queue:vip", "agent:1007", "number:*****", "phone:PJSIP/desk", "flow:sorry"),
+    *("dialplan:context,extension", "callback:vip"),
 )
 
 
@@ -159,7 +120,7 @@ def offers() -> Iterator[AnyFact]:
 def requests() -> Iterator[AnyFact]:
     yield from each(facts.RequestGranted, "request", CallRequest)
     yield from each(facts.RequestGranted, "to", TARGETS, request="move", by="")
-    yield from each(facts.RequestRefused, "request", (*CallRequest, "script_answer"), reason="no such queue")
+    yield from each(facts.RequestRefused, "request", (*CallRequest, "script_answer"), reason=NO_QUEUE)
     yield from each(facts.OrderGivenUp, "why", (*Why, "failed"), order="Hangup", detail="500 busy")
 
 
@@ -211,7 +172,7 @@ def flows() -> Iterator[AnyFact]:
 
 def services() -> Iterator[AnyFact]:
     yield from each(facts.CallbackRequested, "agent", ("", "ann"), callback="cb-cb-1")
-    yield made(facts.CallbackRefused, reason="too many callbacks are open")
+    yield made(facts.CallbackRefused, reason=RefusalText("too many callbacks are open"))
     yield from each(facts.CallbackTried, "result", TRY_RESULTS, attempt=2)
     reasons = ("", "do_not_call", "fault", *TRY_RESULTS)
     for outcome in ("kept", "failed", "expired", "cancelled"):
@@ -284,6 +245,22 @@ def test_an_ordinary_call_reads_well_in_chinese() -> None:
         "与 Bob (bob) 的通话结束，历时 42 秒：来电者挂机",
         "来电结束，历时 42 秒：已接听，与来电者通话的坐席 1 个",
     ]
+
+
+def test_a_refusal_is_chinese_and_from_the_archive_unless_something_was_filled_in() -> None:
+    story = [made(facts.CallbackRefused, reason=RefusalText("too many callbacks are open"))]
+    story += each(facts.RequestRefused, "reason", (NO_QUEUE, RefusalText("no such queue")), request="move")
+    live = [plain_fact(fact) for fact in story]
+    kept = json.loads(json.dumps(live))
+    expected = [
+        "请求队列 support 的回拨，被拒绝：未完成的回拨过多",
+        "ops 请求：移到其他队列；被拒绝：没有此队列：vip",
+        "ops 请求：移到其他队列；被拒绝：没有此队列",
+    ]
+    assert on_a_page(in_words(live, PLAN), "zh") == expected
+    expected[1] = "ops 请求：移到其他队列；被拒绝：no such queue: vip"
+    assert on_a_page(in_words(kept, PLAN), "zh") == expected
+    assert [line.text for line in in_words(kept, PLAN)] == [line.text for line in in_words(live, PLAN)]
 
 
 def test_what_people_wrote_is_shown_as_it_is() -> None:

@@ -9,8 +9,9 @@ from aiohttp import hdrs, web
 from aiohttp.typedefs import Handler
 
 from callbridge.adapters.database import NotConfigured
+from callbridge.adapters.views.phrasing import plain
 from callbridge.core.model.facts import RequestRefused
-from callbridge.core.model.refusal import RefusalText, Word
+from callbridge.core.model.refusal import RefusalText
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
@@ -46,18 +47,7 @@ def in_parts(text: str) -> dict[str, object]:
     template."""
     if not isinstance(text, RefusalText) or not text.values:
         return {}
-    return {"template": text.template, "values": {name: _plain(value) for name, value in text.values.items()}}
-
-
-def _plain(value: str | int) -> object:
-    """A word is named as in explanations; a refusal within another one is a text with its own template."""
-    match value:
-        case Word():
-            return {"key": value.key, "text": str(value), "values": {}}
-        case RefusalText():
-            return {"text": str(value), "template": value.template, "values": {n: _plain(v) for n, v in value.values.items()}}
-        case _:
-            return value
+    return {"template": text.template, "values": {name: plain(value) for name, value in text.values.items()}}
 
 
 def unavailable(trouble: Exception) -> Problem:

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from callbridge.core.model.refusal import RefusalText, Word
 from callbridge.core.model.skills import AllOf, AnyOf, AtLeast, Profile, Requirement, SkillNode
 
 
@@ -57,7 +58,8 @@ class Phrase:
 
 
 Value: TypeAlias = "str | Number | TimeSpan | Several | Phrase"
-"""What is filled into a template. A name, a number of a phone or a requirement is a ``str``: it is the same in all languages."""
+"""What is filled into a template. A name, a number of a phone or a requirement is a ``str``: it is the same in all languages; but
+for a ``RefusalText``, which is in parts itself."""
 
 
 def say(key: str, english: str, /, **values: Value) -> Phrase:
@@ -84,10 +86,16 @@ class Texts:
         return None if english is None else say(f"{self.kind}.{name}", english, **values)
 
 
-def plain(value: Value) -> object:
-    """As JSON: text, a number, ``seconds``, ``parts`` with what is ``between`` them, or a phrase."""
+def plain(value: Value | int) -> object:
+    """As JSON: text, a number, ``seconds``, ``parts`` with what is ``between`` them, a phrase, or a refusal with its
+    ``template``."""
     match value:
-        case str():
+        case Word():
+            return {"key": value.key, "text": str(value), "values": {}}
+        case RefusalText():
+            values = {name: plain(part) for name, part in value.values.items()}
+            return {"text": str(value), "template": value.template, "values": values}
+        case str() | int():
             return value
         case Number():
             return value.value

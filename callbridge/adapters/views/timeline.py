@@ -30,6 +30,7 @@ from callbridge.adapters.views.timeline_parts import (
     lasted,
     number_in,
     outcome,
+    refusal,
     request,
     spaced,
     target,
@@ -367,7 +368,7 @@ def _granted(fact: FactFields, plan: Plan, arrived: float) -> Phrase:
 
 def _refused(fact: FactFields, plan: Plan, arrived: float) -> Phrase:
     text = "{by} requested: {request}; refused: {reason}"
-    return say("request_refused", text, by=by_whom(fact), request=request(fact), reason=str(fact["reason"]))
+    return say("request_refused", text, by=by_whom(fact), request=request(fact), reason=refusal(fact))
 
 
 def _given_up(fact: FactFields, plan: Plan, arrived: float) -> Phrase:

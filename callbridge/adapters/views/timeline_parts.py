@@ -9,6 +9,7 @@ from typing import Any
 from callbridge.adapters.views.phrasing import Phrase, Texts, TimeSpan, Value, named, say, word
 from callbridge.core.model.numbers import WITHHELD
 from callbridge.core.model.plan import Plan
+from callbridge.core.model.refusal import RefusalText
 
 FactFields = Mapping[str, Any]
 """A fact as plain data, see ``timelines.plain_fact``."""
@@ -78,6 +79,13 @@ def estimated(fact: FactFields) -> Value:
 def outcome(name: str) -> Phrase:
     """How a call or an attempt to reach a customer ended: screens have these texts for their tables, too."""
     return word("outcome", name)
+
+
+def refusal(fact: FactFields) -> RefusalText:
+    """Why something was refused. Of a fact that was read from the archive only the sentence is left, which is its own template
+    where nothing was filled in."""
+    reason = fact["reason"]
+    return reason if isinstance(reason, RefusalText) else RefusalText(str(reason))
 
 
 def request(fact: FactFields) -> Phrase:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from callbridge.adapters.views.phrasing import Number, Phrase, Several, Texts, Value, say
-from callbridge.adapters.views.timeline_parts import FactFields, Sentences, agent_in, lasted, outcome, spaced, target
+from callbridge.adapters.views.timeline_parts import FactFields, Sentences, agent_in, lasted, outcome, refusal, spaced, target
 from callbridge.core.model.plan import Plan
 
 _STARTED = Texts(
@@ -142,7 +142,7 @@ def _callback_requested(fact: FactFields, plan: Plan, arrived: float) -> Phrase:
 
 def _callback_refused(fact: FactFields, plan: Plan, arrived: float) -> Phrase:
     text = "asks for a callback from queue {queue}, which is refused: {reason}"
-    return say("callback_refused", text, queue=str(fact["queue"]), reason=str(fact["reason"]))
+    return say("callback_refused", text, queue=str(fact["queue"]), reason=refusal(fact))
 
 
 def _callback_tried(fact: FactFields, plan: Plan, arrived: float) -> Phrase:
