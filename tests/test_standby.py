@@ -100,6 +100,7 @@ class Instance:
             token=token,
             claimed_at=claimed_at,
             unlinked=lambda: () if self.linked else ("pbx1",),
+            now=lambda: None,
             pbxs=1,
             displaced=lambda: self.ends.append("displaced"),
             give_up=lambda: self.ends.append("gave up"),

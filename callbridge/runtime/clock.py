@@ -6,12 +6,26 @@ import time
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
+WRONG_BY = 2.0
+"""Seconds by which a wall clock may differ from the former leader's time before it is not believed: less is what NTP leaves, and
+what the reading of that time is delayed by."""
+
 
 class Clock:
-    """``now()`` is epoch seconds that never run backwards, not even behind the time of a saved world."""
+    """``now()`` is epoch seconds that never run backwards, not even behind the time of a saved world.
 
-    def __init__(self, not_before: float = 0.0) -> None:
-        self._anchor = max(time.time(), not_before) - time.monotonic()
+    They begin with the wall clock, unless a former leader's time says otherwise: ``ahead`` is how far that was ahead of this
+    machine's monotonic clock (``leader_time``).
+    """
+
+    def __init__(self, not_before: float = 0.0, ahead: float | None = None) -> None:
+        monotonic = time.monotonic()
+        own = time.time() - monotonic
+        self.corrected = 0.0
+        """Seconds by which the wall clock was ahead of the former leader's time; 0 where it was believed."""
+        if ahead is not None and abs(own - ahead) > WRONG_BY:
+            own, self.corrected = ahead, own - ahead
+        self._anchor = max(own, not_before - monotonic)
 
     def now(self) -> float:
         return self._anchor + time.monotonic()

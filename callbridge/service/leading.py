@@ -21,8 +21,8 @@ RELEASED_WITHIN = 0.5
 
 
 class Leading:
-    """``unlinked``: the PBXs to which we have no link, of ``pbxs`` in all. ``displaced`` is called when another instance has the
-    lease, ``give_up`` when a standby can reach a PBX and we cannot."""
+    """``unlinked``: the PBXs to which we have no link, of ``pbxs`` in all; ``now``: our time, once we have one. ``displaced`` is
+    called when another instance has the lease, ``give_up`` when a standby can reach a PBX and we cannot."""
 
     def __init__(
         self,
@@ -33,13 +33,14 @@ class Leading:
         claimed_at: float,
         unlinked: Callable[[], Collection[str]],
         pbxs: int,
+        now: Callable[[], float | None],
         displaced: Callable[[], None],
         give_up: Callable[[], None],
     ) -> None:
         self.token = token
         self.tenure = Tenure(times=times, renewed_at=claimed_at)
         self._lease = lease
-        self._unlinked, self._pbxs = unlinked, pbxs
+        self._unlinked, self._pbxs, self._now = unlinked, pbxs, now
         self._displaced, self._give_up = displaced, give_up
         self._trouble = ""
         self.released = asyncio.Event()
@@ -82,7 +83,7 @@ class Leading:
     async def _renew(self) -> bool:
         sent_at = time.monotonic()
         try:
-            standbys = await self._lease.renew(self.token, self.tenure.overwrites(sent_at), self._unlinked())
+            standbys = await self._lease.renew(self.token, self.tenure.overwrites(sent_at), self._unlinked(), self._now())
         except Displaced as displaced:
             if not self.tenure.displaced:
                 log.error("another instance leads; standing down", why=str(displaced), token=self.token)

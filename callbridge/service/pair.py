@@ -74,6 +74,7 @@ def _lead(process: Process, lease: RedisLease, token: int, claimed_at: float) ->
         claimed_at=claimed_at,
         unlinked=process.unlinked,
         pbxs=len(process.settings.pbx),
+        now=process.time,
         displaced=process.stand_down,
         give_up=process.give_up,
     )

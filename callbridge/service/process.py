@@ -230,6 +230,10 @@ class Process:
         connecting = term is None or term.clock.now() - term.began_at < CONNECTED_WITHIN
         return [] if term is None or connecting else term.links.unlinked()
 
+    def time(self) -> float | None:
+        """The time of our term; None while there is none."""
+        return self.term.clock.now() if self.term is not None else None
+
     async def holds(self) -> bool | None:
         """Is our token in force? None when that cannot be known."""
         return await self.store.holds() if self.leading is None else await self.leading.holds()

@@ -20,6 +20,7 @@ from callbridge.adapters.redis.store import RedisStore
 from callbridge.adapters.store import OWNER_SILENT, Saved, StoreDown, Unreadable
 from callbridge.adapters.system.garbage import postponed
 from callbridge.adapters.system.tasks import end
+from callbridge.runtime.leader_time import LeaderTime
 from callbridge.runtime.lease import LeaseTimes, LeaseWatch
 from callbridge.service.leading import Leading
 from callbridge.service.starting import MAX_SET_ASIDE, OLDER_WORLD, Taken
@@ -69,6 +70,7 @@ class Standby:
     leader: str = ""
     """The leader's address, as long as there is one."""
     _watch: LeaseWatch = field(default_factory=LeaseWatch)
+    _leader_time: LeaderTime = field(default_factory=LeaderTime)
     _examined: Examination = field(default_factory=Examination)
     _trouble: str = ""
     _reported_at: float = float("-inf")
@@ -152,7 +154,7 @@ class Standby:
     # -- may we? ------------------------------------------------------------------------------------------------
 
     async def _claimed(self) -> Leading:
-        self._watch = LeaseWatch()
+        self._watch, self._leader_time = LeaseWatch(), LeaderTime()
         while True:
             asked_at = time.monotonic()
             try:
@@ -167,6 +169,7 @@ class Standby:
 
     async def _claim(self, found: LeaseFound, asked_at: float) -> Leading | None:
         now, times = time.monotonic(), self.times
+        self._leader_time.read(found.token, found.now, now)
         self._watch = self._watch.read(found, asked_at, now, times)
         self.leader = found.address if self._watch.is_led(now, times) else ""
         examined = self._examined
@@ -221,7 +224,8 @@ class Standby:
                 await asyncio.sleep(self.times.read_every)
                 continue
             self._trouble = ""
-            return Taken(token=leading.token, saved=saved, behind=OLDER_WORLD if self.store.snapshot_owed else "")
+            behind = OLDER_WORLD if self.store.snapshot_owed else ""
+            return Taken(token=leading.token, saved=saved, behind=behind, ahead=self._leader_time.ahead)
         log.error("the lease was lost while the saved state was loaded", why=self._trouble)
         return None
 

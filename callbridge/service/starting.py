@@ -32,11 +32,13 @@ unavailable."""
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Taken:
-    """What we start with. ``behind``: why the whole world must be saved before single changes are; empty when it need not be."""
+    """What we start with. ``behind``: why the whole world must be saved before single changes are; empty when it need not be.
+    ``ahead``: how far the former leader's time is ahead of our monotonic clock; None where that is not known."""
 
     token: int
     saved: Saved | None
     behind: str = ""
+    ahead: float | None = None
 
 
 class _Occupied(Exception):

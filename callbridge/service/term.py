@@ -161,7 +161,10 @@ async def begin(process: Process, taken: Taken) -> Term:
 def _build(process: Process, taken: Taken) -> Term:
     settings, saved = process.settings, taken.saved
     plan = settings.plan()
-    clock = Clock(not_before=saved.meta.now if saved else 0.0)
+    waits = saved is not None and bool(saved.rows["calls"])  # else a clock that was wrong is right again from here on
+    clock = Clock(saved.meta.now if saved else 0.0, taken.ahead if waits else None)
+    if clock.corrected:
+        log.warning("our clock differs from the former leader's, whose time continues", ahead=round(clock.corrected, 1))
     world = _world(plan, saved)
     floor = floor_beside(world, saved, settings) if settings.observe is not None else None
     if floor is None:

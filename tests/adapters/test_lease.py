@@ -91,6 +91,21 @@ async def test_a_lease_names_the_pbxs_to_which_its_holder_has_no_link(make: Make
     assert (await a.look()).unlinked == frozenset(), "of the new holder nothing is known yet"
 
 
+async def test_a_lease_tells_its_holder_s_time_and_no_other_s(make: Make, settings: RedisSettings, redis: Redis) -> None:
+    a, b = make("a"), make("b", NOW + 10)
+    claimed = await a.claim(await a.look())
+    assert claimed is not None
+    assert (await b.look()).now is None
+    await a.renew(claimed.token, Overwrites.OWN, (), NOW + 0.1234567)
+    assert (await b.look()).now == (await b.held())[0].now == NOW + 0.1234567
+    for odd in ("soon", "nan", "inf"):
+        await redis.hset(settings.private("lease"), "now", odd)
+        assert (await b.look()).now is None
+    await a.renew(claimed.token, Overwrites.OWN, (), NOW)
+    assert await b.claim(await b.look()) is not None
+    assert (await a.look()).now is None, "of the new holder nothing is known yet"
+
+
 async def test_a_claim_takes_only_the_lease_that_was_seen(make: Make) -> None:
     a, b = make("a"), make("b")
     nothing = await a.look()

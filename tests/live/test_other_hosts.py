@@ -32,7 +32,9 @@ async def beside(scene: Scene, redis: RedisServer, fault: str) -> AsyncIterator[
 
 @pytest.mark.parametrize("ahead", [-3600, 20, 3600])
 async def test_a_standby_with_another_clock_leaves_the_leader_alone_and_replaces_a_dead_one(ahead: int) -> None:
+    """Nobody's wait jumps by the difference: it would send all callers away by their queue's longest wait."""
     async with RedisServer() as redis, setting(22, redis, config=named("first")) as scene:
+        began = now()
         await scene.begin()
         async with beside(scene, redis, f"clock:{ahead}") as other:
             await stands_by(other, "first", limit=30)
@@ -47,6 +49,10 @@ async def test_a_standby_with_another_clock_leaves_the_leader_alone_and_replaces
             await scene.all_is_well()
             await scene.serve_the_line()
             await other.until("visit_ended", count=3, outcome="answered", limit=20)
+            served = other.facts("visit_ended", outcome="answered")
+            assert all(0.0 < fact["waited"] < now() - began for fact in served)
+            (told,) = other.facts("our clock differs from the former leader's, whose time continues")
+            assert abs(told["ahead"] - ahead) < 2.0
 
 
 async def test_a_standby_of_an_older_version_says_so_and_takes_nothing_even_from_a_dead_leader() -> None:

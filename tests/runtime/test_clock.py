@@ -31,6 +31,27 @@ def test_the_clock_ignores_that_somebody_moves_the_wall_clock(monkeypatch: pytes
     assert -501.0 < clock.wall_offset() < -499.0
 
 
+@pytest.mark.parametrize("wrong_by", [3600.0, -3600.0, 3.0])
+def test_a_clock_continues_the_former_leader_s_time_where_the_wall_clock_contradicts_it(wrong_by: float) -> None:
+    leader_now = time.time() - wrong_by
+    clock = Clock(leader_now - 0.5, leader_now - time.monotonic())
+    assert 0.0 <= clock.now() - leader_now < 1.0
+    assert wrong_by - 1.0 < clock.corrected < wrong_by + 1.0
+    assert wrong_by - 1.0 < clock.wall_offset() < wrong_by + 1.0
+
+
+@pytest.mark.parametrize("differs", [1.5, -1.5, None])
+def test_what_a_reading_is_delayed_by_is_no_wrong_clock(differs: float | None) -> None:
+    ahead = None if differs is None else time.time() - differs - time.monotonic()
+    clock = Clock(time.time() - 5.0, ahead)
+    assert (clock.corrected, round(clock.wall_offset(), 1)) == (0.0, 0.0)
+
+
+def test_a_clock_never_goes_on_before_the_saved_world_s_time() -> None:
+    saved = time.time() + 7200.0
+    assert Clock(saved, time.time() - 3600.0 - time.monotonic()).now() >= saved
+
+
 @pytest.mark.parametrize(
     ("zone", "at", "hours"),
     [

@@ -7,6 +7,7 @@ token is the newest writes its lease again wherever Redis has lost it or went ba
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
@@ -28,7 +29,7 @@ _REPORTS_LAST = 1.0
 """Seconds of Redis's clock after which the report of a standby no longer counts."""
 
 _READ = """
-local lease = redis.call('HMGET', KEYS[2], 'token', 'holder', 'beat', 'released', 'address', 'unlinked')
+local lease = redis.call('HMGET', KEYS[2], 'token', 'holder', 'beat', 'released', 'address', 'unlinked', 'now')
 local function text(value) return value or '' end
 local function number(value) return tonumber(value or '0') or 0 end
 local function able(oldest, forget)
@@ -54,7 +55,7 @@ _LOOK = (
 if ARGV[2] ~= '' then
   redis.call('HSET', KEYS[3], ARGV[1], ARGV[2] .. ' ' .. string.format('%.0f', moment()))
 end
-return {text(lease[1]), text(lease[2]), text(lease[3]), text(lease[4]), text(lease[5]), text(lease[6])}
+return {text(lease[1]), text(lease[2]), text(lease[3]), text(lease[4]), text(lease[5]), text(lease[6]), text(lease[7])}
 """
 )
 """KEYS: meta, lease, standbys. ARGV: holder, '1' or '0' to report that it could take over or could not, '' to report nothing."""
@@ -68,7 +69,7 @@ end
 local last = math.max(number(redis.call('HGET', KEYS[1], 'token')), number(lease[1]))
 local token = string.format('%.0f', math.max(tonumber(ARGV[1]), last + 1))
 redis.call('HSET', KEYS[1], 'token', token)
-redis.call('HDEL', KEYS[2], 'released', 'unlinked')
+redis.call('HDEL', KEYS[2], 'released', 'unlinked', 'now')
 redis.call('HSET', KEYS[2], 'token', token, 'holder', ARGV[2], 'beat', '0', 'address', ARGV[3])
 redis.call('HDEL', KEYS[3], ARGV[2])
 return {token, redis.call('HGET', KEYS[1], 'number') or '0'}
@@ -85,18 +86,19 @@ local others = text(lease[2]) ~= '' and text(lease[2]) ~= ARGV[2]
 if others and (theirs == mine or ARGV[6] ~= 'any') then return {'displaced'} end
 if text(lease[2]) == '' and ARGV[6] == 'own' then return {'missing'} end
 redis.call('HDEL', KEYS[2], 'released')
-redis.call('HSET', KEYS[2], 'token', ARGV[1], 'holder', ARGV[2], 'beat', ARGV[3], 'address', ARGV[4], 'unlinked', ARGV[7])
+redis.call('HSET', KEYS[2], 'token', ARGV[1], 'holder', ARGV[2], 'beat', ARGV[3], 'address', ARGV[4], 'unlinked', ARGV[7],
+  'now', ARGV[8])
 return {'renewed', able(moment() - tonumber(ARGV[5]), true)}
 """
 )
 """ARGV: token, holder, beat, address, ms for which a standby's report counts, which lease may be overwritten, the PBXs without a
-link."""
+link, the leader's time."""
 
 _HELD = (
     _READ
     + """
 local held = {able(moment() - tonumber(ARGV[1]), false)}
-for i = 1, 6 do held[i + 1] = text(lease[i]) end
+for i = 1, 7 do held[i + 1] = text(lease[i]) end
 return held
 """
 )
@@ -134,6 +136,8 @@ class LeaseFound:
     """Where people reach the holder's HTTP."""
     unlinked: frozenset[str] = frozenset()
     """The PBXs to which the holder has no link."""
+    now: float | None = None
+    """The holder's time when it last renewed the lease; None where it has not said so."""
 
     @property
     def missing(self) -> bool:
@@ -192,9 +196,9 @@ class RedisLease:
         self._beat = 0
         return Claimed(token=int(claimed[0]), number=int(claimed[1]))
 
-    async def renew(self, token: int, over: Overwrites, unlinked: Collection[str] = ()) -> int | None:
-        """``unlinked``: the PBXs to which we have no link. Returns how many standbys could take over; None where the lease is
-        missing and may not be written. Raises Displaced."""
+    async def renew(self, token: int, over: Overwrites, unlinked: Collection[str] = (), now: float | None = None) -> int | None:
+        """``unlinked``: the PBXs to which we have no link; ``now``: our time, if we have one yet. Returns how many standbys could
+        take over; None where the lease is missing and may not be written. Raises Displaced."""
         self._beat += 1
         args: list[str | int] = [
             token,
@@ -204,6 +208,7 @@ class RedisLease:
             int(_REPORTS_LAST * 1000),
             over.value,
             ",".join(unlinked),
+            "" if now is None else repr(now),
         ]
         answer = await self._run(self._renew_script, args)
         if answer[0] == b"displaced":
@@ -239,4 +244,14 @@ def _found(fields: list[bytes]) -> LeaseFound:
         released=released,
         address=address,
         unlinked=frozenset(filter(None, unlinked.split(","))),
+        now=_moment(fields[6]),
     )
+
+
+def _moment(text: bytes) -> float | None:
+    """None for what is no time: anybody may have written there."""
+    try:
+        value = float(text)
+    except ValueError:
+        return None
+    return value if math.isfinite(value) else None
