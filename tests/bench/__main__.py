@@ -8,6 +8,7 @@ import json
 import os
 import platform
 import subprocess
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -77,19 +78,24 @@ def circumstances(name: str) -> dict[str, Any]:
     }
 
 
+LOG_WIDTH = 240
+"""Characters of a table's line in a file, which has no width of its own."""
+
+
 def show(name: str, result: dict[str, Any]) -> None:
     """Figures as a table; lists of rows as tables of their own."""
     table = Table(title=name, show_header=False)
     for key, value in result.items():
         if not isinstance(value, list) or not value or not isinstance(value[0], dict):
             table.add_row(key, str(value))
-    console = Console()
+    console = Console(width=None if sys.stdout.isatty() else LOG_WIDTH)
     console.print(table)
     for key, value in result.items():
         if isinstance(value, list) and value and isinstance(value[0], dict):
-            rows = Table(*[str(column) for column in value[0]], title=key)
+            columns = list(dict.fromkeys(column for row in value for column in row))
+            rows = Table(*columns, title=key)
             for row in value:
-                rows.add_row(*[str(cell) for cell in row.values()])
+                rows.add_row(*[str(row.get(column, "")) for column in columns])
             console.print(rows)
 
 

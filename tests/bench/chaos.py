@@ -77,6 +77,7 @@ async def play(here: Floor, fault: str, seed: int, number: int, pace: Pace) -> P
     rng = random.Random(seed * 10_007 + number)
     leader, standby = await here.pair()
     await _revived(here, leader)
+    await here.register()
     calls = callers(rng, f"{number:04}", round(pace.rate * pace.seconds))
     known, twice, wrong = len(here.pbx_down), set(here.dialled_twice()), []
     async with Callers(here.pbx, calls, rate=pace.rate) as traffic:

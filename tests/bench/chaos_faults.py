@@ -16,7 +16,8 @@ from dataclasses import dataclass
 
 import aiohttp
 
-from tests.bench.chaos_floor import FRAGILE, Floor, Instance
+from tests.bench.chaos_floor import FRAGILE, ROAMING, Floor, Instance
+from tests.lab.sip import register
 from tests.live.forwarder import Forwarder
 
 OUTAGE = (2.0, 5.0)
@@ -198,6 +199,15 @@ async def phone_died(here: Moment) -> None:
     here.floor.dead.append(FRAGILE)
 
 
+async def contacts_flapping(here: Moment) -> None:
+    """Phones lose their registration and have it again, several times a second, some of them in mid-talk or while they ring."""
+    for _ in range(here.rng.randint(10, 20)):
+        name = here.rng.choice(ROAMING)
+        await register(here.floor.pbx, name, expires=0)
+        await asyncio.sleep(here.rng.uniform(0.05, 0.3))
+        await register(here.floor.pbx, name)
+
+
 FAULTS: Mapping[str, Fault] = {
     "none": none,
     "kill": kill,
@@ -226,6 +236,7 @@ FAULTS: Mapping[str, Fault] = {
     "clock_stepped": clock_stepped,
     "neighbour_killed": neighbour_killed,
     "phone_died": phone_died,
+    "contacts_flapping": contacts_flapping,
 }
 LEADER_GONE = frozenset({"kill", "freeze_10", "freeze_60"})
 """After these the next INVITE of ours is the new leader's."""

@@ -24,7 +24,7 @@ from tests.lab.bridge import Callbridge, agent, floor
 from tests.lab.pbx import Pbx, PhoneSpec
 from tests.lab.process import output
 from tests.lab.redis import RedisServer
-from tests.lab.sip import Phone, PhoneScript, Talk
+from tests.lab.sip import Phone, PhoneScript, Talk, register
 from tests.live.campaign import campaign, command, leads_file
 from tests.live.forwarder import Forwarder
 
@@ -40,6 +40,8 @@ LINES = {
 """Which SIPp process stands for which phones."""
 FRAGILE = "3040"
 """The phone that dies, a process of its own. The PBX listens for its voice."""
+ROAMING = ("3051", "3052", "3053", "3054")
+"""Phones that register, as those behind NAT do. One SIPp process stands for them."""
 SELLERS = ("3041", "3042")
 NEIGHBOUR = "3099"
 NOBODY = "3098"
@@ -110,6 +112,11 @@ class Floor:
     dead: list[str] = field(default_factory=list)
     pbx_down: list[tuple[float, float]] = field(default_factory=list)
 
+    async def register(self) -> None:
+        """The phones that register do so, as they do every minute."""
+        for name in ROAMING:
+            await register(self.pbx, name)
+
     async def ask_redis(self, *words: str) -> str:
         return await output("redis-cli", "-u", self.redis.url, *words)
 
@@ -163,7 +170,7 @@ class Floor:
 
 
 def config(app: str = "callbridge", database: Path | None = None) -> dict[str, Any]:
-    names = [*(name for line in LINES.values() for name in line), FRAGILE]
+    names = [*(name for line in LINES.values() for name in line), FRAGILE, *ROAMING]
     instance = {"timezone": "UTC", "app": app}
     if app != "callbridge":
         other = {"other": agent(NEIGHBOUR, {"support": 1}, login=False)}
@@ -205,17 +212,18 @@ class Opening:
         enter = self._stack.enter_async_context
         specs = [PhoneSpec(name=name, line=line) for line, names in LINES.items() for name in names]
         specs += [PhoneSpec(name=name, line="sellers") for name in SELLERS]
+        specs += [PhoneSpec(name=name, line="roaming", contact="register") for name in ROAMING]
         specs += [PhoneSpec(name=name) for name in (FRAGILE, NEIGHBOUR, NOBODY, TOWN)]
         pbx = await _room(specs, CEL | {"extensions.conf": OUTSIDE} | ({"pjsip.conf": LISTENED} if self.dead_phone else {}))
         (pbx.folder / "log" / "cel-custom").mkdir()
         await enter(pbx)
         redis = await enter(RedisServer())
-        phones = {
-            line: await enter(Phone(pbx, line, _script(line, self.dead_phone))) for line in (*LINES, "sellers", FRAGILE, NOBODY)
-        }
+        lines = (*LINES, "roaming", "sellers", FRAGILE, NOBODY)
+        phones = {line: await enter(Phone(pbx, line, _script(line, self.dead_phone))) for line in lines}
         town = await enter(Phone(pbx, TOWN, PhoneScript(ring=(0.2, 1.0), steps=[Talk(0.5, 1.5)], hangs_up=True)))
         first, second = [await enter(_Started(await self._instance(pbx, redis, name))) for name in ("first", "second")]
         here = Floor(pbx, redis, (first, second), phones, town, leads=30 * self.rounds)
+        await here.register()
         if self.neighbour:
             here.neighbour = await enter(Callbridge(pbx, config("other"), warm=True))
         leader, _ = await here.pair()
