@@ -56,6 +56,25 @@ async def test_a_page_without_its_database_says_so(opened: Open, server: StandIn
     await expect(page.get_by_role("alert")).to_contain_text("add the section 'database:'")
 
 
+async def test_what_the_server_refuses_is_said_in_chinese_on_a_chinese_page(opened: Open, server: StandIn) -> None:
+    server.answers["reports"] = (
+        503,
+        {
+            "detail": "the history cannot be read: no space left",
+            "template": "the history cannot be read: {cause}",
+            "values": {"cause": "no space left"},
+        },
+    )
+    page = await opened(f"{server.url}/reports", locale="zh-CN")
+    server.sign_in("boss")
+    await page.reload()
+    await expect(page.get_by_role("alert")).to_have_text("无法读取历史记录：no space left")
+    server.answers["reports/calls"] = (501, {"detail": "there is no history: add the section 'database:' to the configuration"})
+    await page.get_by_role("link", name="通话记录").click()
+    await page.get_by_role("button", name="搜索").click()
+    await expect(page.get_by_role("alert")).to_contain_text("没有历史记录：请在配置中设置 database: 一节")
+
+
 async def test_calls_are_searched_turned_over_and_found_again_after_a_look_at_one(opened: Open, server: StandIn) -> None:
     page = await shown(opened, server, "calls")
     await expect(page.locator("tbody tr")).to_have_count(50)  # the newest, before anybody has asked
