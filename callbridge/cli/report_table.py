@@ -13,7 +13,7 @@ from rich.text import Text
 from callbridge.adapters.report_forms.series import heat, merged, over_intervals
 from callbridge.adapters.report_forms.values import shown
 from callbridge.adapters.reports.goals import Goal, goals_of
-from callbridge.adapters.reports.report import Report, ReportColumn, ReportValue, ValueKind
+from callbridge.adapters.reports.report import TEXTS, Report, ReportColumn, ReportValue, ValueKind
 from callbridge.adapters.reports.terms import ReportTerms
 from callbridge.cli.fitting import fit_columns
 from callbridge.cli.plots import bars, heatmap
@@ -24,7 +24,7 @@ MOST_ROWS = 2000
 _GAP = 2
 _LEAST = 6
 _NO_TERMS = ReportTerms()
-_LEFT = (ValueKind.TEXT, ValueKind.MOMENT)
+_LEFT = (*TEXTS, ValueKind.MOMENT)
 
 Row = tuple[ReportValue, ...]
 
@@ -77,7 +77,7 @@ def _fitted(
     taken = [_width(column, [row[at] for row in written]) + _GAP for at, column in enumerate(columns)]
     constant = {at for at, column in enumerate(columns) if column.name == "interval" and len({row[at] for row in rows}) == 1}
     chosen = {at for at, column in enumerate(columns) if column.brief} - constant
-    names = {at for at in chosen if columns[at].kind is ValueKind.TEXT and columns[at].name != "interval"}
+    names = {at for at in chosen if columns[at].kind in TEXTS and columns[at].name != "interval"}
     least = sum(min(taken[at], _LEAST + _GAP) if at in names else taken[at] for at in chosen) - _GAP
     for at in sorted(chosen - names, reverse=True):
         if least > width:
@@ -88,7 +88,7 @@ def _fitted(
             chosen.add(at)
     kept = [columns[at] for at in sorted(chosen)]
     cells = [[row[at] for at in sorted(chosen)] for row in written]
-    texts = [at for at, column in enumerate(kept) if column.kind is ValueKind.TEXT and column.name != "interval"]
+    texts = [at for at, column in enumerate(kept) if column.kind in TEXTS and column.name != "interval"]
     texts.sort(key=lambda at: -_width(kept[at], [row[at] for row in cells]))
     room = width - (len(kept) - 1) * (_GAP - 1)
     fit_columns([column.heading for column in kept], cells, room, [(at, _LEAST) for at in texts], [0] * len(kept))
@@ -103,7 +103,7 @@ def _mark(goal: tuple[Goal, bool] | None) -> str:
 def _cell(value: ReportValue, column: ReportColumn, row: Row, zone: ZoneInfo) -> str:
     """An interval in which nothing was has no dashes either."""
     empty = all(other in (None, "") for other in row[1:])
-    return shown(value, column.kind, zone, "" if empty or column.kind is ValueKind.TEXT else "-")
+    return shown(value, column.kind, zone, "" if empty or column.kind in TEXTS else "-")
 
 
 def _width(column: ReportColumn, cells: Sequence[Text]) -> int:

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import replace
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from sqlalchemy import event
 
 from callbridge.adapters.database import history_tables as tables
 from callbridge.adapters.history import HistoryStore
+from callbridge.adapters.report_forms.as_csv import as_csv
+from callbridge.adapters.report_forms.as_json import as_json
 from callbridge.adapters.reports import calls
 from callbridge.adapters.reports.call_details import UnknownCall, call_report
 from callbridge.adapters.reports.calls import calls_report
-from callbridge.adapters.reports.report import ReportValue
+from callbridge.adapters.reports.report import FieldsText, ReportValue
 from callbridge.adapters.reports.terms import ReportTerms
 from tests.examples import seeds
 
@@ -212,6 +217,36 @@ def test_the_details_of_a_call_are_in_order_of_time(history: HistoryStore) -> No
     ]
     assert shown[0]["details"] == "from +442079460001, name Ada, entry main, tier gold, repeated after 3600.0 s"
     assert shown[8]["details"] == "ended by transfer, hold 20.0 s"
+    assert shown[-5]["details"] == "survey csat, friendly 5"
+
+
+def test_programs_have_the_details_of_a_call_as_fields_and_everybody_else_as_a_line(history: HistoryStore) -> None:
+    began = a_transferred_call(history)
+    note = {"at": began + 200, "queue": "sales", "agent": "ann", "text": "Wants a copy,\nby mail"}
+    put(history, tables.call_notes, call="c1", **note)
+    asked = {"kind": "request", "request": "hold", "granted": False, "by": "ann", "reason": "busy", "at": began + 201}
+    put(history, tables.changes, call="c1", **asked)
+    rated = {"survey": "csat", "question": "survey", "answer": "no, one", "at": began + 501}
+    put(history, tables.survey_answers, call="c1", **rated)
+    report = call_report(history.database.engine, query(*DAY, call="c1"))
+    rows = list(report.rows)
+    told = json.loads("".join(as_json(replace(report, rows=rows))))
+    arrived = {"number": "+442079460001", "name": "Ada", "entry": "main", "tier": "gold", "repeated_after": 3600.0}
+    assert told[0]["details"] == arrived
+    of = {row["what"]: row["details"] for row in told}
+    assert of["talk"] == {}
+    assert of["note"] == {"text": "Wants a copy,\nby mail"}
+    assert of["request"] == {"request": "hold", "granted": False, "by": "ann", "reason": "busy"}
+    assert of["survey answer"] == {"survey": "csat", "question": "survey", "answer": "no, one"}
+    lines = {row[1]: row[5] for row in rows}
+    assert lines["note"] == "Wants a copy, by mail"
+    assert lines["request"] == "request hold, refused, by ann, reason busy"
+    assert lines["survey answer"] == "survey csat, survey no, one"
+    masked = table(call_report(history.database.engine, query(*DAY, call="c1", masked=True)))[0]["details"]
+    assert isinstance(masked, FieldsText)
+    assert masked.fields == arrived | {"number": "+44*****001", "name": "*****"}
+    csv = "".join(as_csv(replace(report, rows=rows), ZoneInfo("UTC")))
+    assert 'call arrived,,,,"from +442079460001, name Ada, entry main, tier gold, repeated after 3600.0 s"' in csv
 
 
 def test_a_call_that_is_not_in_the_history_is_said(history: HistoryStore) -> None:

@@ -95,10 +95,16 @@ async def test_calls_come_in_pages_the_newest_first_if_wanted(client: Client) ->
 
 
 async def test_the_story_of_a_call_is_told_to_those_of_its_queues(client: Client) -> None:
-    assert [row["what"] for row in await got(client, "/api/reports/call?call=c&queue=support")][:2] == [
-        "call arrived",
-        "queue entered",
+    path = "/api/reports/call?call=c&queue=support"
+    rows = await got(client, path)
+    assert [row["what"] for row in rows][:2] == ["call arrived", "queue entered"]
+    lines = list(csv.DictReader(io.StringIO((await got(client, f"{path}&format=csv")).decode())))
+    assert [(rows[at]["details"], lines[at]["details"]) for at in (0, -1)] == [
+        ({"entry": "=main", "tier": "gold"}, "entry =main, tier gold"),
+        ({"outcome": "abandoned"}, "outcome abandoned"),
     ]
+    (described,) = (one for one in await got(client, "/api/reports") if one["name"] == "call")
+    assert {one["name"]: one["kind"] for one in described["columns"]}["details"] == "fields"
     await got(client, "/api/reports/call?call=c&queue=q0", status=404)
 
 

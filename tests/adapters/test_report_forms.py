@@ -28,7 +28,7 @@ from callbridge.adapters.report_forms.words import Language
 from callbridge.adapters.reports.goals import goals_of
 from callbridge.adapters.reports.intervals import By
 from callbridge.adapters.reports.registry import REPORTS
-from callbridge.adapters.reports.report import Chart, FigureFamily, Report, ReportColumn, ReportQuery, ValueKind
+from callbridge.adapters.reports.report import Chart, FieldsText, FigureFamily, Report, ReportColumn, ReportQuery, ValueKind
 from callbridge.adapters.reports.terms import QueueTargets, ReportTerms
 from callbridge.cli.report_table import report_text
 from callbridge.wire.reports import CATALOGUE
@@ -38,7 +38,7 @@ NINE = 1_795_856_400.0
 """Saturday, 2026-11-28, 10:00 in Berlin."""
 QUERY = ReportQuery(begin=NINE, end=NINE + 3600, now=NINE + 3600, zone=BERLIN)
 COLUMNS = tuple(ReportColumn(kind.value, kind, kind.value, f"a {kind.value}") for kind in ValueKind)
-ROW = ("=1+1", 3, 1.5, 90_061.0, 0.25, NINE, 12.5)
+ROW = ("=1+1", 3, 1.5, 90_061.0, 0.25, NINE, 12.5, FieldsText("=hold 5.0 s", {"hold": 5.0}))
 
 
 def report(*rows: Any) -> Report:
@@ -60,6 +60,7 @@ def test_a_workbook_has_values_of_the_right_types() -> None:
     assert (cells["share"].value, cells["share"].number_format) == (0.25, "0.0%")
     assert (f"{cells['moment'].value:%Y-%m-%d %H:%M:%S}", cells["moment"].is_date) == ("2026-11-28 10:00:00", True)
     assert (cells["count"].value, cells["decimal"].value, cells["money"].value) == (3, 1.5, 12.5)
+    assert (cells["fields"].value, cells["fields"].data_type) == ("=hold 5.0 s", "s")
     assert {cell.value for cell in sheet[3]} == {None}
     assert sheet.freeze_panes == "A2"
 

@@ -7,6 +7,7 @@ from typing import Any
 from callbridge.adapters.history import HistoryStore, People
 from callbridge.adapters.history.persons import PersonRows
 from callbridge.adapters.reports.call_details import call_report
+from callbridge.adapters.reports.report import FieldsText
 from callbridge.adapters.reports.voice import voice_report
 from callbridge.core.model.facts import CallQuality
 
@@ -49,6 +50,9 @@ def test_the_call_says_how_each_share_sounded(history: HistoryStore) -> None:
         ("amy", "MOS 4.3, worst 3.8, lost 1.0%, round trip 38 ms, codec PCMU"),
         ("bob", "MOS 3.1, worst 2.6, lost 1.0%, codec PCMU"),
     ]
+    details = lines[0]["details"]
+    assert isinstance(details, FieldsText)
+    assert details.fields == {"mos": 4.3, "worst_mos": 3.8, "loss": 0.01, "rtt": 0.0381, "codec": "PCMU"}
 
 
 def test_the_person_has_them_and_they_stay_when_it_is_erased(history: HistoryStore) -> None:

@@ -81,16 +81,18 @@ def calls_report(query: Mapping[str, str], now: float) -> list[Row]:
 
 def call_report(now: float) -> list[Row]:
     began = now - 3600
-    told = (
-        (0.0, "call arrived", "", "", None, "from +442079460300, entry support, tier gold"),
-        (0.1, "queue entered", "support", "", None, "expected 198.8 s"),
-        (8.0, "offer", "support", "1001", None, "needs support >= 2"),
-        (12.0, "talk", "support", "1001", None, ""),
-        (22.4, "transfer", "support", "1001", None, "kind consult, to agent:1002"),
-        (30.0, "transfer ended", "support", "1001", 8.0, "result returned"),
-        (36.0, "talk ended", "support", "1001", 24.0, "ended by customer"),
-        (36.0, "recording", "support", "1001", 24.0, "file day/1.wav"),
-        (36.1, "call ended", "", "", 36.1, "outcome answered"),
+    consult = {"kind": "consult", "to": "agent:1002"}
+    told: tuple[tuple[float, str, str, str, float | None, Row], ...] = (
+        (0.0, "call arrived", "", "", None, {"number": "+442079460300", "entry": "support", "tier": "gold"}),
+        (0.1, "queue entered", "support", "", None, {"expected": 198.8}),
+        (8.0, "offer", "support", "1001", None, {"needs": "support >= 2"}),
+        (12.0, "talk", "support", "1001", None, {}),
+        (22.4, "transfer", "support", "1001", None, consult),
+        (30.0, "transfer ended", "support", "1001", 8.0, consult | {"result": "returned"}),
+        (31.0, "note", "support", "1001", None, {"text": "Wants a copy of the bill,\nby mail"}),
+        (36.0, "talk ended", "support", "1001", 24.0, {"ended_by": "customer"}),
+        (36.0, "recording", "support", "1001", 24.0, {"file": "day/1.wav"}),
+        (36.1, "call ended", "", "", 36.1, {"outcome": "answered"}),
     )
     names = ("at", "what", "queue", "agent", "lasted", "details")
     return [dict(zip(names, (began + at, *rest), strict=True)) for at, *rest in told]

@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 import pytest
 from playwright.async_api import expect
 
 from tests.browser.conftest import Open
 from tests.browser.stand_in import HOSTILE, StandIn
-from tests.browser.stand_in_history import call_report, calls_report, queues_report, recordings, scored
+from tests.browser.stand_in_history import Row, call_report, calls_report, queues_report, recordings, scored
 from tests.browser.test_pages import shown, until_asked
 
 pytestmark = [pytest.mark.live, pytest.mark.browser, pytest.mark.timeout(90), pytest.mark.asyncio(loop_scope="module")]
+
+DETAILS = {
+    "Entered the queue": "expected wait 3:18",
+    "Note": "Wants a copy of the bill, by mail",
+    "End of the transfer": "result back to the caller",
+    "Talk ended": "ended by the customer",
+}
 
 
 async def test_a_report_is_chosen_plotted_tabled_and_taken_along(opened: Open, server: StandIn) -> None:
@@ -86,8 +94,9 @@ async def test_calls_are_searched_turned_over_and_found_again_after_a_look_at_on
     await expect(page.get_by_role("button", name="Older")).to_be_disabled()
     await page.locator("tbody a").first.click()
     await expect(page.get_by_text("Offered to an agent").first).to_be_visible()
-    for said in ("expected wait 3:18", "consult · to Agent 1002", "back to the caller", "ended: by the customer"):
-        await expect(page.get_by_text(said)).to_be_visible()
+    line = page.get_by_role("region", name="Call", exact=True).get_by_role("listitem")
+    for what, said in DETAILS.items():
+        await expect(line.filter(has_text=what)).to_contain_text(said)
     await page.get_by_role("button", name="Back to the search").click()
     await expect(page.locator("tbody tr")).to_have_count(10)
     await expect(page.get_by_text("Page 2")).to_be_visible()
@@ -190,11 +199,13 @@ async def test_an_agent_reads_the_own_scores_and_disputes_one(opened: Open, serv
 
 
 async def test_whatever_the_history_holds_is_text(opened: Open, server: StandIn) -> None:
-    def bad(row: dict[str, object]) -> dict[str, object]:
-        return {
-            name: HOSTILE if isinstance(value, str) and value and name not in ("call", "id", "state") else value
-            for name, value in row.items()
-        }
+    def bad(row: Row) -> Row:
+        return {name: worse(value) if name not in ("call", "id", "state") else value for name, value in row.items()}
+
+    def worse(value: Any) -> Any:
+        if isinstance(value, dict):
+            return bad(value)
+        return HOSTILE if isinstance(value, str) and value else value
 
     now = server.now
     server.answers["reports/queues"] = (200, [{**bad(row), HOSTILE: 1} for row in queues_report({}, now)])

@@ -180,11 +180,12 @@ class CallbackView(ResponseBody):
 
 
 class ReportColumnView(ResponseBody):
-    """``kind``: what its values are; ``seconds`` is a duration, a ``share`` is 0 to 1, a ``moment`` is epoch seconds.
+    """``kind``: what its values are; ``seconds`` is a duration, a ``share`` is 0 to 1, a ``moment`` is epoch seconds, ``fields``
+    are an object of named values.
     ``heading``: in the language that was asked for, and so is ``definition``."""
 
     name: str
-    kind: Literal["text", "count", "decimal", "seconds", "share", "moment", "money"]
+    kind: Literal["text", "count", "decimal", "seconds", "share", "moment", "money", "fields"]
     heading: str
     definition: str
 

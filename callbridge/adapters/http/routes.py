@@ -247,7 +247,7 @@ ROUTES: tuple[Route, ...] = (
         "/api/reports/{name}",
         "report",
         "get a report on the history; an agent token returns only that agent's figures. Moments are epoch seconds",
-        list[dict[str, str | float | None]],
+        list[dict[str, str | float | dict[str, str | float | bool] | None]],
         query=_REPORT,
         faults=(404, *NOT_NOW),
         other_media=tuple(sorted({media for media in MEDIA.values() if media != "application/json"})),

@@ -12,13 +12,13 @@ from callbridge.adapters.report_forms.series import Rows, heat, merged, over_int
 from callbridge.adapters.report_forms.values import local, shown
 from callbridge.adapters.report_forms.words import Language, definition, label, long_heading, phrase, title
 from callbridge.adapters.reports.goals import Goal, goals_of
-from callbridge.adapters.reports.report import Chart, Report, ReportColumn, ReportQuery, ReportValue, ValueKind
+from callbridge.adapters.reports.report import TEXTS, Chart, Report, ReportColumn, ReportQuery, ReportValue, ValueKind
 from callbridge.wire.reports import CATALOGUE
 
 MOST_BARS = 240
 _SHORT = 32
 """Characters that are not broken into lines."""
-_LEFT = (ValueKind.TEXT, ValueKind.MOMENT)
+_LEFT = (*TEXTS, ValueKind.MOMENT)
 _LABELLED = ("interval", "weekday")
 
 
@@ -125,7 +125,7 @@ def _cell(
     goal: tuple[Goal, bool] | None = None,
 ) -> str:
     if value is None:
-        return f"<td{_class(column)}></td>" if empty or column.kind is ValueKind.TEXT else '<td class="none">–</td>'
+        return f"<td{_class(column)}></td>" if empty or column.kind in TEXTS else '<td class="none">–</td>'
     text = shown(value, column.kind, zone)
     if column.name in _LABELLED:
         text = label(text, language)

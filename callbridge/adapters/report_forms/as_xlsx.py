@@ -28,8 +28,9 @@ _FORMATS = {
     ValueKind.SHARE: "0.0%",
     ValueKind.MOMENT: "yyyy-mm-dd hh:mm:ss",
     ValueKind.TEXT: "@",
+    ValueKind.FIELDS: "@",
 }
-_WIDTHS = {ValueKind.TEXT: 18.0, ValueKind.MOMENT: 20.0}
+_WIDTHS = {ValueKind.TEXT: 18.0, ValueKind.FIELDS: 18.0, ValueKind.MOMENT: 20.0}
 _BOLD = Font(bold=True)
 _WRAPPED = Alignment(wrap_text=True, vertical="top")
 

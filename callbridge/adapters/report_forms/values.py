@@ -26,7 +26,7 @@ def shown(value: ReportValue, kind: ValueKind, zone: ZoneInfo, nothing: str = "-
             return f"{float(value):,.2f}"
         case ValueKind.MOMENT:
             return f"{local(float(value), zone):%Y-%m-%d %H:%M:%S}"
-        case ValueKind.COUNT | ValueKind.TEXT:
+        case ValueKind.COUNT | ValueKind.TEXT | ValueKind.FIELDS:
             return str(value)
 
 

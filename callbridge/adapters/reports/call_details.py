@@ -24,7 +24,15 @@ from callbridge.adapters.database.history_tables import (
     voice_quality,
 )
 from callbridge.adapters.reports.masking import masked_row
-from callbridge.adapters.reports.report import FigureFamily, Report, ReportColumn, ReportQuery, ValueKind
+from callbridge.adapters.reports.report import (
+    FieldsText,
+    FieldValue,
+    FigureFamily,
+    Report,
+    ReportColumn,
+    ReportQuery,
+    ValueKind,
+)
 from callbridge.adapters.reports.rows import seconds
 from callbridge.core.model.refusal import Unknown
 
@@ -34,8 +42,11 @@ _COLUMNS = (
     ReportColumn("queue", ValueKind.TEXT, "queue"),
     ReportColumn("agent", ValueKind.TEXT, "agent"),
     ReportColumn("lasted", ValueKind.SECONDS, "lasted", "duration of what ends here"),
-    ReportColumn("details", ValueKind.TEXT, "details"),
+    ReportColumn("details", ValueKind.FIELDS, "details"),
 )
+
+
+_NOTHING = FieldsText("", {})
 
 
 class UnknownCall(LookupError):
@@ -51,7 +62,7 @@ class CallEvent:
     queue: str = ""
     agent: str = ""
     lasted: float | None = None
-    details: str = ""
+    details: FieldsText = _NOTHING
 
 
 def call_report(engine: Engine, query: ReportQuery) -> Report:
@@ -87,26 +98,26 @@ _ORDER = ("call arrived", "flow began", "flow node", "flow ended", "queue entere
 
 
 def _call(row: Any) -> Iterator[CallEvent]:
-    who = {"from": row.number, "name": row.name, "entry": row.entry, "tier": row.tier}
-    why = {"callback": row.callback, "campaign": row.campaign, "repeated after": _seconds(row.repeated_after)}
+    who = {"number": row.number, "name": row.name, "entry": row.entry, "tier": row.tier}
+    why = {"callback": row.callback, "campaign": row.campaign, "repeated_after": seconds(row.repeated_after) or None}
     yield CallEvent(row.arrived_at, "call arrived", details=_details(who | why))
     if row.ended_at is not None:
-        details = {"outcome": row.outcome, "diverted": row.diverted_reason, "to": row.diverted_to, "estimated": row.estimated}
-        yield CallEvent(row.ended_at, "call ended", lasted=row.lasted, details=_details(details))
+        how = {"outcome": row.outcome, "diverted": row.diverted_reason, "to": row.diverted_to, "estimated": row.estimated or None}
+        yield CallEvent(row.ended_at, "call ended", lasted=row.lasted, details=_details(how))
 
 
 def _visit(row: Any) -> Iterator[CallEvent]:
-    details = {"expected": _seconds(row.expected), "consulted by": row.consulted_by}
-    yield CallEvent(row.began_at, "queue entered", row.queue or "", details=_details(details))
+    which = {"expected": seconds(row.expected) or None, "consulted_by": row.consulted_by}
+    yield CallEvent(row.began_at, "queue entered", row.queue or "", details=_details(which))
     if row.ended_at is not None:
-        how = {"outcome": row.outcome, "to": row.went_to, "reason": row.reason, "estimated": row.estimated}
+        how = {"outcome": row.outcome, "to": row.went_to, "reason": row.reason, "estimated": row.estimated or None}
         yield CallEvent(row.ended_at, "queue left", row.queue or "", lasted=row.lasted, details=_details(how))
 
 
 def _offer(row: Any) -> Iterator[CallEvent]:
     yield CallEvent(row.began_at, "offer", row.queue or "", row.agent or "", details=_details({"needs": row.needs}))
     if row.ended_at is not None:
-        how = {"result": row.result, "trouble": row.trouble, "cause": row.cause}
+        how = {"result": row.result, "trouble": row.trouble, "cause": row.cause or None}
         yield CallEvent(row.ended_at, "offer ended", row.queue or "", row.agent or "", row.rang_for, _details(how))
 
 
@@ -114,21 +125,22 @@ def _segment(row: Any) -> Iterator[CallEvent]:
     what = "talk" if row.kind == "talk" else "conference"
     yield CallEvent(row.began_at, what, row.queue or "", row.agent or "")
     if row.ended_at is not None:
-        how = {"ended by": row.ended_by, "hold": _seconds(row.hold), "disposition": row.disposition}
-        how |= {"estimated": row.estimated}
+        how = {"ended_by": row.ended_by, "hold": seconds(row.hold) or None, "disposition": row.disposition}
+        how |= {"estimated": row.estimated or None}
         yield CallEvent(row.ended_at, f"{what} ended", row.queue or "", row.agent or "", row.talked, _details(how))
     if row.wrapped_up_at is not None:
         yield CallEvent(row.wrapped_up_at, "wrap-up ended", row.queue or "", row.agent or "", row.wrap_up)
 
 
 def _note(row: Any) -> Iterator[CallEvent]:
-    yield CallEvent(row.at, "note", row.queue or "", row.agent or "", details=" ".join((row.text or "").split()))
+    details = FieldsText(" ".join((row.text or "").split()), {"text": row.text or ""})
+    yield CallEvent(row.at, "note", row.queue or "", row.agent or "", details=details)
 
 
 def _voice(row: Any) -> Iterator[CallEvent]:
     packets = (row.received or 0) + (row.lost or 0)
-    how = {"MOS": row.mos, "worst": row.worst_mos, "lost": f"{(row.lost or 0) / packets:.1%}" if packets else ""}
-    how |= {"jitter": _milliseconds(row.jitter), "round trip": _milliseconds(row.rtt), "codec": row.codec}
+    how = {"mos": row.mos, "worst_mos": row.worst_mos, "loss": round((row.lost or 0) / packets, 3) if packets else None}
+    how |= {"jitter": row.jitter, "rtt": row.rtt, "codec": row.codec}
     yield CallEvent(row.at, "voice quality", row.queue or "", row.agent or "", details=_details(how))
 
 
@@ -148,17 +160,18 @@ def _flow_step(row: Any) -> Iterator[CallEvent]:
 
 
 def _answer(row: Any) -> Iterator[CallEvent]:
-    details = _details({"survey": row.survey, row.question: row.answer})
-    yield CallEvent(row.at, "survey answer", row.queue or "", row.agent or "", details=details)
+    line = ", ".join(f"{name} {value}" for name, value in (("survey", row.survey), (row.question, row.answer)) if value)
+    said = FieldsText(line, _said({"survey": row.survey, "question": row.question, "answer": row.answer}))
+    yield CallEvent(row.at, "survey answer", row.queue or "", row.agent or "", details=said)
 
 
 def _survey(row: Any) -> Iterator[CallEvent]:
-    details = _details({"survey": row.survey, "result": row.result, "answers": row.answers})
+    details = _details({"survey": row.survey, "result": row.result, "answers": row.answers or None})
     yield CallEvent(row.at, "survey ended", row.queue or "", row.agent or "", details=details)
 
 
 def _recording(row: Any) -> Iterator[CallEvent]:
-    details = _details({"file": row.file, "paused": _seconds(row.paused), "failure": row.failure})
+    details = _details({"file": row.file, "paused": seconds(row.paused) or None, "failure": row.failure})
     what = "voicemail" if row.kind == "voicemail" else "recording"
     yield CallEvent(row.at, what, row.queue or "", row.agent or "", row.lasted, details)
 
@@ -170,8 +183,7 @@ def _callback(row: Any) -> Iterator[CallEvent]:
 
 
 def _change(row: Any) -> Iterator[CallEvent]:
-    granted = {True: "granted", False: "refused", None: ""}[row.granted]
-    how = {"request": row.request, granted: granted, "by": row.by, "to": row.target, "reason": row.reason}
+    how = {"request": row.request, "granted": row.granted, "by": row.by, "to": row.target, "reason": row.reason}
     yield CallEvent(row.at, row.kind or "change", row.queue or "", row.agent or "", details=_details(how))
 
 
@@ -191,15 +203,32 @@ _TOLD: Mapping[Table, Callable[[Any], Iterator[CallEvent]]] = {
 }
 
 
-def _details(values: Mapping[str, Any]) -> str:
-    """What there is to say, in one line."""
-    said = ((name, value) for name, value in values.items() if value not in (None, "", 0, False))
-    return ", ".join(name if value is True or value == name else f"{name} {value}" for name, value in said)
+def _details(values: Mapping[str, FieldValue | None]) -> FieldsText:
+    """What there is to say. What is usual, as zero seconds on hold, is None."""
+    said = _said(values)
+    return FieldsText(", ".join(_in_words(name, value) for name, value in said.items()), said)
 
 
-def _milliseconds(value: float | None) -> str:
-    return "" if value is None else f"{value * 1000:.0f} ms"
+def _said(values: Mapping[str, FieldValue | None]) -> dict[str, FieldValue]:
+    return {name: value for name, value in values.items() if value is not None and value != ""}
 
 
-def _seconds(value: float | None) -> str:
-    return "" if not value else f"{value:.1f} s"
+def _in_words(name: str, value: FieldValue) -> str:
+    if name == "granted":
+        return "granted" if value else "refused"
+    label = _LABELS.get(name) or name.replace("_", " ")
+    return label if value is True else f"{label} {_WRITTEN.get(name, str)(value)}"
+
+
+def _milliseconds(value: float) -> str:
+    return f"{value * 1000:.0f} ms"
+
+
+_LABELS = {"number": "from", "mos": "MOS", "worst_mos": "worst", "loss": "lost", "rtt": "round trip"}
+_WRITTEN: Mapping[str, Callable[[Any], str]] = {
+    "loss": "{:.1%}".format,
+    "jitter": _milliseconds,
+    "rtt": _milliseconds,
+    **dict.fromkeys(("repeated_after", "expected", "hold", "paused"), "{:.1f} s".format),
+}
+"""Of fields in seconds, and shares from 0 to 1."""

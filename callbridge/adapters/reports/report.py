@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Self
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import Engine
@@ -15,7 +16,7 @@ from callbridge.adapters.reports.terms import ReportTerms
 
 class ValueKind(StrEnum):
     """How a value is written. A ``moment`` is epoch seconds, ``seconds`` a duration, a ``share`` is 0 to 1; money is in the
-    currency of the configuration."""
+    currency of the configuration. ``fields``: named values, an object in JSON and one line everywhere else."""
 
     TEXT = "text"
     COUNT = "count"
@@ -24,6 +25,11 @@ class ValueKind(StrEnum):
     SHARE = "share"
     MOMENT = "moment"
     MONEY = "money"
+    FIELDS = "fields"
+
+
+TEXTS = (ValueKind.TEXT, ValueKind.FIELDS)
+"""Kinds whose values are read as text."""
 
 
 class FigureFamily(StrEnum):
@@ -54,6 +60,21 @@ class ReportColumn:
     heading: str
     definition: str = ""
     brief: bool = True
+
+
+FieldValue = str | int | float
+
+
+class FieldsText(str):
+    """A value of the kind ``fields``: itself the line that people and spreadsheets read; ``fields`` has the same by name."""
+
+    __slots__ = ("fields",)
+    fields: Mapping[str, FieldValue]
+
+    def __new__(cls, line: str, fields: Mapping[str, FieldValue]) -> Self:
+        made = super().__new__(cls, line)
+        made.fields = fields
+        return made
 
 
 ReportValue = str | int | float | None

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { addressOf, inRecording, presentOf, searchedBy, searchOf } from "../../../callbridge/web/src/pure/call.js";
-import { detailsText, happenedText, outcomeText } from "../../../callbridge/web/src/pure/details.js";
+import { detailsOf, happenedText, outcomeText } from "../../../callbridge/web/src/pure/details.js";
 import { text as translated } from "../../../callbridge/web/src/pure/language.js";
 import { bodyOf, choicesOf, missingOf, writtenOf } from "../../../callbridge/web/src/pure/review.js";
 import { columnsOf, MOST_SERIES, periodOf, plotOf, queryOf, valueOf } from "../../../callbridge/web/src/pure/report.js";
@@ -68,18 +68,21 @@ test("the address of a search says all of it, and a broken one is the usual sear
 
 test("what the history says is in the reader's words, and what are no words of its own stay as they are", () => {
   const [en, zh] = ["en", "zh"].map((language) => (key, values) => translated(language, key, values));
-  const details = (t, told, what = "x") => detailsText(t, { what, details: told });
-  assert.equal(details(en, "expected 198.8 s"), "expected wait 3:18");
-  assert.equal(details(en, "result no_answer, cause 19"), "result: no answer · cause: no answer (19)");
-  assert.equal(details(zh, "outcome short_abandoned, to queue:sales"), "结果：立即放弃 · 目标 队列 sales");
-  assert.equal(details(en, "kind consult, to agent:1002, result nobody_free"), "consult · to Agent 1002 · result: nobody was free");
-  assert.equal(details(en, "request pause_recording, granted, by ann"), "Pause recording · granted · by ann");
-  assert.equal(details(en, "request logout, refused, reason no agent"), "Log out · refused · reason: no agent");
-  assert.equal(details(en, "ended by caller_lost, hold 65.0 s, estimated"), "ended: the caller's line was lost · on hold 1:05 · estimated");
-  assert.equal(details(en, "cause 77, result our_own, key 1"), "cause: 77 · result: our own · key 1");
-  assert.equal(details(en, "name Hart, Amelia, tier gold"), "name Hart · Amelia · tier gold");
-  assert.equal(details(en, "from {value}, name constructor, q1 5"), "from {value} · name constructor · q1 5");
-  assert.equal(details(en, "outcome no_answer, by me", "note"), "outcome no_answer, by me");
+  const details = (t, told, named) => detailsOf(t, told, named).map((one) => `${one.label}: ${one.value}`).join(" · ");
+  assert.equal(details(en, { expected: 198.8 }), "expected wait: 3:18");
+  assert.equal(details(en, { result: "no_answer", cause: 19 }), "result: no answer · cause: no answer (19)");
+  assert.equal(details(zh, { outcome: "short_abandoned", to: "queue:sales" }), "结果: 立即放弃 · 目标: 队列 sales");
+  const named = (id) => (id === "1002" ? "Jonas Weber (1002)" : id);
+  const consult = { kind: "consult", to: "agent:1002", result: "nobody_free" };
+  assert.equal(details(en, consult, named), "kind: consult · to: Agent Jonas Weber (1002) · result: nobody was free");
+  assert.equal(details(en, { to: "number:1002", by: "1002", consulted_by: "1003" }, named), "to: Number 1002 · by: Jonas Weber (1002) · consulted by: 1003");
+  assert.equal(details(en, { request: "pause_recording", granted: true, by: "ann" }), "request: Pause recording · granted: yes · by: ann");
+  assert.equal(details(en, { request: "logout", granted: false, reason: "no agent" }), "request: Log out · granted: no · reason: no agent");
+  assert.equal(details(en, { ended_by: "caller_lost", hold: 65.0, estimated: true }), "ended: the caller's line was lost · on hold: 1:05 · estimated: yes");
+  assert.equal(details(en, { mos: 4.3, loss: 0.012, jitter: 0.0042, rtt: 0.038 }), "MOS: 4.3 · packets lost: 1.2% · jitter: 4 ms · round trip: 38 ms");
+  assert.equal(details(en, { cause: 77, result: "our_own", key: "1" }), "cause: 77 · result: our own · key: 1");
+  assert.equal(details(en, { name: "Hart, Amelia, tier gold", answer: "5 s" }), "name: Hart, Amelia, tier gold · answer: 5 s");
+  assert.equal(details(en, { number: "{value}", name: "constructor", new_thing: 5 }), "from: {value} · name: constructor · new thing: 5");
   assert.deepEqual([outcomeText(en, "busy"), outcomeText(en, "unsent"), outcomeText(zh, "my_flow")], ["busy", "not dialled", "my flow"]);
   assert.deepEqual([happenedText(en, "queue left"), happenedText(en, "do_not_call_add")], ["Left the queue", "do not call add"]);
 });

@@ -12,7 +12,7 @@ import { Player } from "../parts/player.js";
 import { useRegion, useText } from "../parts/preferences.js";
 import { useStore } from "../parts/store.js";
 import { addressOf, audible, MOST_PAGES, OUTCOMES, searchedBy, searchOf } from "../pure/call.js";
-import { detailsText, happenedText, outcomeText } from "../pure/details.js";
+import { detailsOf, happenedText, outcomeText } from "../pure/details.js";
 import { clock } from "../pure/format.js";
 import { periodOf, valueOf } from "../pure/report.js";
 
@@ -119,6 +119,15 @@ function CallLink({ id, children }) {
   return html`<a href=${to} onClick=${follow}>${children}</a>`;
 }
 
+/** A note is text that somebody wrote, all others are names with values. */
+function Details({ of: { text, ...rest } }) {
+  const t = useText();
+  const said = detailsOf(t, rest);
+  return html`${text && html`<p class="note">${text}</p>`}
+    ${said.length > 0 &&
+    html`<dl class="inline">${said.map((one) => html`<div key=${one.name}><dt>${one.label}</dt> <dd>${one.value}</dd></div>`)}</dl>`}`;
+}
+
 function OneCall({ id }) {
   const t = useText();
   const speaks = useRegion();
@@ -148,7 +157,7 @@ function OneCall({ id }) {
       ${events.length > 0 &&
       html`<ol class="lines">${events.map(
         (one, index) => html`<li key=${index}><time>${time(one.at)}</time> <strong>${describe(one)}</strong>
-          ${one.lasted !== null && html` <small>${clock(one.lasted)}</small>`} ${one.details && html`<span class="soft">${detailsText(t, one)}</span>`}</li>`,
+          ${one.lasted !== null && html` <small>${clock(one.lasted)}</small>`} <${Details} of=${one.details} /></li>`,
       )}</ol>`}
     </section>
     <section class="card" aria-label=${t("calls.recordings")}>

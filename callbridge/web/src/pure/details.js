@@ -1,17 +1,15 @@
 // What the history says about an event of a call, in the reader's words. Pure.
 //
-// The server sends one line, "outcome no_answer, cause 17": a label and a value each, of which many are identifiers. What has no text
-// (names, numbers, a flow's own results) stays as it is.
+// The server sends names with values, `{outcome: "no_answer", cause: 17}`, of which many are identifiers. What has no text (names, numbers,
+// a flow's own results) stays as it is.
 
 import { clock } from "./format.js";
+import { valueOf } from "./report.js";
 
-const LABELS = [
-  "answers", "by", "callback", "campaign", "cause", "codec", "consulted by", "disposition", "diverted", "ended by", "entry", "estimated",
-  "expected", "failure", "file", "flow", "from", "granted", "hold", "jitter", "key", "kind", "lost", "name", "needs", "node", "outcome",
-  "paused", "reason", "refused", "repeated after", "request", "result", "round trip", "survey", "tier", "to", "trouble", "worst",
-];
-const IDENTIFIERS = ["diverted", "ended by", "kind", "outcome", "reason", "result", "trouble"];
-/** Labels whose values are words of callbridge; a reason may also be somebody's own text. */
+const IDENTIFIERS = ["diverted", "ended_by", "kind", "outcome", "reason", "result", "trouble"];
+/** Values that are words of callbridge; a reason may also be somebody's own text. */
+const DURATIONS = ["repeated_after", "expected", "hold", "paused"];
+const AGENTS = ["by", "consulted_by"];
 
 /** A key of the texts made of the history's own words. */
 const keyOf = (word) => word.replace(/[^a-z]+/g, "_");
@@ -25,24 +23,25 @@ export const outcomeText = (t, word) => known(t(`outcome.${word}`), `outcome.${w
 
 export const happenedText = (t, word) => known(t(`happened.${keyOf(word)}`), `happened.${keyOf(word)}`) || word.replaceAll("_", " ");
 
-/** `event`: a row of the report on one call. */
-export function detailsText(t, event) {
-  if (event.what === "note") return event.details;
-  return event.details.split(", ").map((part) => partText(t, part)).join(" · ");
-}
+/** The details of an event as people read them, each `{ name, label, value }`. `named(id)`: an agent with the name. */
+export const detailsOf = (t, details, named = (id) => id) =>
+  Object.entries(details).map(([name, value]) => ({
+    name,
+    label: known(t(`detail.${name}`), `detail.${name}`) || name.replaceAll("_", " "),
+    value: valueText(t, name, value, named),
+  }));
 
-function partText(t, part) {
-  const label = LABELS.find((one) => part === one || part.startsWith(`${one} `));
-  return label ? t(`detail.${keyOf(label)}`, { value: valueText(t, label, part.slice(label.length + 1)) }) : part;
-}
-
-function valueText(t, label, value) {
-  if (/^\d+(\.\d+)? s$/.test(value)) return clock(parseFloat(value));
-  if (label === "cause") return known(t(`cause.${value}`), `cause.${value}`) || value;
-  if (label === "request") return requestText(t, value);
-  if (label === "to") return targetText(t, value);
-  if (!IDENTIFIERS.includes(label) || !/^[a-z_]+$/.test(value)) return value;
-  return label === "outcome" || label === "result" ? outcomeText(t, value) : wordText(t, value);
+function valueText(t, name, value, named) {
+  if (typeof value === "boolean") return t(value ? "yes" : "no");
+  if (DURATIONS.includes(name)) return clock(value);
+  if (name === "jitter" || name === "rtt") return `${Math.round(value * 1000)} ms`;
+  if (name === "loss") return valueOf(value, "share");
+  if (name === "cause") return known(t(`cause.${value}`), `cause.${value}`) || String(value);
+  if (name === "request") return requestText(t, value);
+  if (name === "to") return targetText(t, value, named);
+  if (AGENTS.includes(name)) return named(value);
+  if (!IDENTIFIERS.includes(name) || !/^[a-z_]+$/.test(value)) return String(value);
+  return name === "outcome" || name === "result" ? outcomeText(t, value) : wordText(t, value);
 }
 
 /** As the buttons say it. */
@@ -51,8 +50,10 @@ function requestText(t, value) {
   return known(t(`act.${verb}`), `act.${verb}`) || known(t(`force.${verb}`), `force.${verb}`) || value.replaceAll("_", " ");
 }
 
-function targetText(t, value) {
+function targetText(t, value, named) {
   const [kind, ...rest] = value.split(":");
-  const named = { agent: "agent", queue: "queue", number: "callbacks.number" }[kind];
-  return named && rest.length ? `${t(named)} ${rest.join(":")}` : value;
+  const label = { agent: "agent", queue: "queue", number: "callbacks.number" }[kind];
+  if (!label || !rest.length) return value;
+  const target = rest.join(":");
+  return `${t(label)} ${kind === "agent" ? named(target) : target}`;
 }
