@@ -85,7 +85,7 @@ async def test_a_recorded_call_is_found_heard_and_reviewed(house: House, pbx: Pb
     await form.get_by_role("button", name="Submit the score").click()
     scored = await bridge.until("call_scored", agent="ann")
     assert (scored["score"], scored["by"]) == (1.0, "boss")
-    await expect(page.get_by_role("row", name=re.compile("Review 1 ann.*scored.*100%"))).to_be_visible()
+    await expect(page.get_by_role("row", name=re.compile(r"Review 1 Agent 1001 \(ann\).*scored.*100%"))).to_be_visible()
 
 
 async def test_an_agent_holds_a_caller_writes_a_note_and_chooses_a_disposition_and_the_calls_page_shows_both(
@@ -127,7 +127,8 @@ async def test_an_agent_holds_a_caller_writes_a_note_and_chooses_a_disposition_a
     await boss.get_by_role("link", name="Calls").click()
     await open_call(boss, "460107.*answered")
     story = boss.get_by_role("region", name="Call", exact=True)
-    await expect(story.locator("li").filter(has_text="Note · support · ann")).to_contain_text("Wants a copy of <b>the bill</b>.")
+    note = story.locator("li").filter(has_text="Note · support · Agent 1001 (ann)")
+    await expect(note).to_contain_text("Wants a copy of <b>the bill</b>.")
     ended = story.locator("li").filter(has_text="Talk ended")
     await expect(ended).to_contain_text("disposition solved")
     await expect(ended).to_contain_text(re.compile(r"on hold 0:0\d"))

@@ -131,6 +131,41 @@ async def test_a_search_is_in_its_address_for_reload_back_and_colleagues(opened:
     await expect(rows).to_have_count(50)
 
 
+async def test_agents_have_their_names_and_are_chosen_by_them(opened: Open, server: StandIn) -> None:
+    page = await shown(opened, server, "calls")
+    await expect(page.locator("tbody tr").first).to_contain_text("Maria Lopez (1001)")
+    agents = page.get_by_label("Agents")
+    assert "Maria Lopez (1001)" in await page.locator("#names-agent option").evaluate_all("all => all.map((one) => one.value)")
+    await agents.fill("maria lopez, 1999")
+    await page.get_by_role("button", name="Search").click()
+    await page.wait_for_url(re.compile(r"agent=1001%2C1999"))
+    await expect(agents).to_have_value("Maria Lopez (1001), 1999")
+    await page.reload()
+    await expect(agents).to_have_value("Maria Lopez (1001), 1999")
+    await page.locator("tbody a").first.click()
+    story = page.get_by_role("region", name="Call", exact=True)
+    await expect(story).to_contain_text("Talk began · support · Maria Lopez (1001)")
+    await expect(story).to_contain_text("to Agent Jonas Weber (1002)")
+    await expect(page.locator("article h3").first).to_contain_text("support · Maria Lopez (1001)")
+    await page.get_by_role("link", name="Quality").click()
+    await expect(page.get_by_role("row", name="Review 19")).to_contain_text("Maria Lopez (1001)")
+    await page.get_by_role("button", name="Review 18").click()
+    await expect(page.get_by_role("heading", name="Review 18")).to_contain_text("Maria Lopez (1001) · support")
+    await page.get_by_role("link", name="Reports").click()
+    await page.locator("select[name=report]").select_option("agents")
+    await page.get_by_role("button", name="Show").click()
+    await expect(page.locator(".report .scroll tbody")).to_contain_text("Maria Lopez (1001)")
+
+
+async def test_agents_of_whom_nothing_is_known_are_ids(opened: Open, server: StandIn) -> None:
+    server.answers["agents"] = (200, [])
+    page = await shown(opened, server, "call")
+    await expect(page.get_by_role("region", name="Call", exact=True)).to_contain_text("Talk began · support · 1001")
+    server.answers["agents"] = (403, {"detail": "not for this role"})
+    await page.reload()
+    await expect(page.get_by_role("region", name="Call", exact=True)).to_contain_text("to Agent 1002")
+
+
 async def test_a_recording_goes_to_the_moment_of_a_line_and_follows_what_is_heard(opened: Open, server: StandIn) -> None:
     page = await shown(opened, server, "call")
     marks = page.locator(".marks button")
@@ -208,6 +243,7 @@ async def test_whatever_the_history_holds_is_text(opened: Open, server: StandIn)
         return HOSTILE if isinstance(value, str) and value else value
 
     now = server.now
+    server.parts["agents"]["1001"]["name"] = HOSTILE  # type: ignore[index]
     server.answers["reports/queues"] = (200, [{**bad(row), HOSTILE: 1} for row in queues_report({}, now)])
     server.answers["reports/calls"] = (200, [bad(row) for row in calls_report({"limit": "3"}, now)])
     server.answers["reports/call"] = (200, [bad(row) for row in call_report(now)])

@@ -6,7 +6,7 @@ import { problemText } from "../parts/dialog.js";
 import { Explanation } from "../parts/explanation.js";
 import { html } from "../parts/html.js";
 import { Empty } from "../parts/marks.js";
-import { NamesField, useNames } from "../parts/names.js";
+import { NamesField, typedIn, useAgents, useFilled, useNamed, useNames } from "../parts/names.js";
 import { go, query } from "../parts/navigation.js";
 import { Player } from "../parts/player.js";
 import { useRegion, useText } from "../parts/preferences.js";
@@ -14,10 +14,12 @@ import { useStore } from "../parts/store.js";
 import { addressOf, audible, MOST_PAGES, OUTCOMES, searchedBy, searchOf } from "../pure/call.js";
 import { detailsOf, happenedText, outcomeText } from "../pure/details.js";
 import { clock } from "../pure/format.js";
+import { namedAll } from "../pure/names.js";
 import { periodOf, valueOf } from "../pure/report.js";
 
 const SIZE = 50;
 const PATIENCE = 60_000;
+const NAMED = ["queue", "agent"];
 
 /** The address of the last search, for the way back from a call. */
 let last = "/calls";
@@ -35,18 +37,19 @@ export default function CallsPage({ name }) {
 
 function Search() {
   const t = useText();
-  const names = useNames();
+  const names = useNames(NAMED);
+  const named = useNamed(names);
   const form = useRef(null);
   const address = useStore(query);
   const [again, setAgain] = useState(0);
   const asked = useMemo(() => searchedBy(address, periodOf("last_7_days", new Date())), [address, again]);
   useLayoutEffect(() => {
     last = `/calls${address}`;
-    for (const field of form.current.elements) if (field.name) field.value = asked.typed[field.name];
   }, [asked]);
+  useFilled(form, asked.typed, names);
   const submit = (event) => {
     event.preventDefault();
-    const to = addressOf(Object.fromEntries(new FormData(event.target)));
+    const to = addressOf(typedIn(event.target, names));
     if (to === last) setAgain(again + 1);
     else go(to);
   };
@@ -64,10 +67,10 @@ function Search() {
       </div>
       <footer class="row"><button type="submit" class="primary">${t("search")}</button></footer>
     </form>
-    <${Found} asked=${asked} />`;
+    <${Found} asked=${asked} named=${named} />`;
 }
 
-function Found({ asked }) {
+function Found({ asked, named }) {
   const t = useText();
   const speaks = useRegion();
   const [rows, setRows] = useState(null);
@@ -101,7 +104,7 @@ function Found({ asked }) {
         <th scope="col">${t("calls.talked")}</th><th scope="col">${t("calls.outcome")}</th><th scope="col">${t("call.recording")}</th></tr></thead>
       <tbody>${rows.slice(0, SIZE).map(
         (row) => html`<tr key=${row.call}><th scope="row"><${CallLink} id=${row.call}>${valueOf(row.began, "moment", speaks)}<//></th>
-          <td>${row.number || t("withheld")} <small>${row.name}</small></td><td>${row.tier}</td><td>${row.queues}</td><td>${row.agents}</td>
+          <td>${row.number || t("withheld")} <small>${row.name}</small></td><td>${row.tier}</td><td>${row.queues}</td><td>${namedAll(named, row.agents)}</td>
           <td>${clock(row.waited)}</td><td>${clock(row.talked)}</td><td>${row.outcome ? outcomeText(t, row.outcome) : ""}</td>
           <td>${row.recording ? t("calls.recorded") : ""}</td></tr>`,
       )}</tbody></table></div>`}
@@ -120,9 +123,9 @@ function CallLink({ id, children }) {
 }
 
 /** A note is text that somebody wrote, all others are names with values. */
-function Details({ of: { text, ...rest } }) {
+function Details({ of: { text, ...rest }, named }) {
   const t = useText();
-  const said = detailsOf(t, rest);
+  const said = detailsOf(t, rest, named);
   return html`${text && html`<p class="note">${text}</p>`}
     ${said.length > 0 &&
     html`<dl class="inline">${said.map((one) => html`<div key=${one.name}><dt>${one.label}</dt> <dd>${one.value}</dd></div>`)}</dl>`}`;
@@ -130,6 +133,7 @@ function Details({ of: { text, ...rest } }) {
 
 function OneCall({ id }) {
   const t = useText();
+  const named = useAgents();
   const speaks = useRegion();
   const [events, setEvents] = useState([]);
   const [recordings, setRecordings] = useState([]);
@@ -145,7 +149,7 @@ function OneCall({ id }) {
     );
     get(`/api/recordings?call=${encodeURIComponent(id)}`).then(setRecordings, (silent) => setState((now) => ({ ...now, silent })));
   }, [id]);
-  const describe = (event) => [happenedText(t, event.what), event.queue, event.agent].filter(Boolean).join(" · ");
+  const describe = (event) => [happenedText(t, event.what), event.queue, named(event.agent)].filter(Boolean).join(" · ");
   const time = (at) => new Date(at * 1000).toLocaleTimeString(speaks, { hourCycle: "h23" });
   const began = events.length ? valueOf(events[0].at, "moment", speaks) : "";
   return html`<section class="card" aria-label=${t("call")}>
@@ -157,7 +161,7 @@ function OneCall({ id }) {
       ${events.length > 0 &&
       html`<ol class="lines">${events.map(
         (one, index) => html`<li key=${index}><time>${time(one.at)}</time> <strong>${describe(one)}</strong>
-          ${one.lasted !== null && html` <small>${clock(one.lasted)}</small>`} <${Details} of=${one.details} /></li>`,
+          ${one.lasted !== null && html` <small>${clock(one.lasted)}</small>`} <${Details} of=${one.details} named=${named} /></li>`,
       )}</ol>`}
     </section>
     <section class="card" aria-label=${t("calls.recordings")}>
@@ -165,7 +169,7 @@ function OneCall({ id }) {
       ${state.silent && html`<p class="problem">${problemText(t, state.silent)}</p>`}
       ${!state.silent && recordings.length === 0 && html`<${Empty}>${t("calls.not_recorded")}<//>`}
       ${recordings.map(
-        (one) => html`<article key=${one.id}><h3>${[time(one.at - (one.lasted || 0)), one.queue, one.agent].filter(Boolean).join(" · ")}</h3>
+        (one) => html`<article key=${one.id}><h3>${[time(one.at - (one.lasted || 0)), one.queue, named(one.agent)].filter(Boolean).join(" · ")}</h3>
           ${audible(one)
             ? html`<${Player} recording=${one} events=${events} describe=${describe} />`
             : html`<p class="soft">${one.failure || t(one.deleted_at ? "calls.deleted" : "calls.no_file")}</p>`}</article>`,

@@ -5,6 +5,7 @@ import { get, post } from "../net/api.js";
 import { ActDialog, problemText } from "../parts/dialog.js";
 import { html } from "../parts/html.js";
 import { Empty } from "../parts/marks.js";
+import { useAgents } from "../parts/names.js";
 import { Player } from "../parts/player.js";
 import { useRegion, useText } from "../parts/preferences.js";
 import { ScoreForm } from "../parts/score_form.js";
@@ -20,6 +21,7 @@ export default function QualityPage({ session }) {
   const [samples, setSamples] = useState([]);
   const [problem, setProblem] = useState(null);
   const [open, setOpen] = useState(null);
+  const named = useAgents();
   useEffect(() => {
     document.title = `${t("page.quality")} – callbridge`;
   });
@@ -45,9 +47,9 @@ export default function QualityPage({ session }) {
     ${problem && problem.status === NOT_SET_UP && html`<p>${t("quality.off")}</p>`}
     ${problem && problem.status !== NOT_SET_UP && html`<p class="problem" role="alert">${problemText(t, problem)}</p>`}
     ${samples.length > 0 && html`<${Samples} samples=${samples} next=${next} />`}
-    ${open && mine && html`<${ScoreForm} key=${open.id} review=${open} done=${done} />`}
-    ${open && !mine && html`<${Scored} key=${open.id} review=${open} session=${session} done=${done} />`}
-    ${reviews && html`<${Reviews} reviews=${reviews} session=${session} read=${read} />`}
+    ${open && mine && html`<${ScoreForm} key=${open.id} review=${open} named=${named} done=${done} />`}
+    ${open && !mine && html`<${Scored} key=${open.id} review=${open} session=${session} named=${named} done=${done} />`}
+    ${reviews && html`<${Reviews} reviews=${reviews} session=${session} named=${named} read=${read} />`}
   </div>`;
 }
 
@@ -71,7 +73,7 @@ function Samples({ samples, next }) {
 
 const share = (value, speaks) => (value === "" ? ABSENT : valueOf(value, "share", speaks));
 
-function Reviews({ reviews, session, read }) {
+function Reviews({ reviews, session, named, read }) {
   const t = useText();
   const speaks = useRegion();
   const [only, setOnly] = useState("all");
@@ -90,13 +92,13 @@ function Reviews({ reviews, session, read }) {
         <th scope="col">${t("quality.recorded")}</th></tr></thead>
       <tbody>${shown.map(
         (row) => html`<tr key=${row.id}><th scope="row"><button type="button" class="link" onClick=${() => read(row)}>${t("quality.review")} ${row.id}</button></th>
-          <td>${row.agent}</td><td>${row.queue}</td><td>${row.reviewer}</td><td>${t(`review.${row.state}`)}</td><td>${share(row.score, speaks)}</td>
+          <td>${named(row.agent)}</td><td>${row.queue}</td><td>${row.reviewer}</td><td>${t(`review.${row.state}`)}</td><td>${share(row.score, speaks)}</td>
           <td>${row.failed === "" ? ABSENT : row.failed}</td><td>${valueOf(row.recorded_at, "moment", speaks)}</td></tr>`,
       )}</tbody></table></div>`}
   </section>`;
 }
 
-function Scored({ review, session, done }) {
+function Scored({ review, session, named, done }) {
   const t = useText();
   const speaks = useRegion();
   const [asked, setAsked] = useState(false);
@@ -105,7 +107,7 @@ function Scored({ review, session, done }) {
     return one.fatal ? t(one.mark ? "mark.pass" : "mark.fail") : `${one.mark} / ${one.most}`;
   };
   return html`<section class="card" aria-label=${t("quality.review")}>
-    <header class="row"><h2>${t("quality.review")} ${review.id} <small>${[review.agent, review.queue, review.form].filter(Boolean).join(" · ")}</small></h2>
+    <header class="row"><h2>${t("quality.review")} ${review.id} <small>${[named(review.agent), review.queue, review.form].filter(Boolean).join(" · ")}</small></h2>
       <div class="row"><strong>${share(review.score, speaks)}</strong>
         ${review.state === "scored" && review.disputed_at === "" &&
         html`<button type="button" onClick=${() => setAsked(true)}>${t("quality.dispute")}</button>`}

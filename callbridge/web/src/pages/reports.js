@@ -1,14 +1,15 @@
 // Reports on the history: chosen, narrowed, read as a table and a plot, printed, and taken along as a file.
 
-import { useEffect, useState } from "preact/hooks";
+import { useEffect, useMemo, useState } from "preact/hooks";
 import { get } from "../net/api.js";
 import { problemText } from "../parts/dialog.js";
 import { html } from "../parts/html.js";
 import { Empty } from "../parts/marks.js";
-import { NamesField, useNames } from "../parts/names.js";
+import { NamesField, typedIn, useAgents, useNames } from "../parts/names.js";
 import { Plot } from "../parts/plot.js";
 import { language, useRegion, useText } from "../parts/preferences.js";
 import { useStore } from "../parts/store.js";
+import { namedRows } from "../pure/names.js";
 import { columnsOf, figuresOf, INTERVALS, NAMES, PERIODS, periodOf, plotOf, queryOf, valueOf } from "../pure/report.js";
 
 const MOST_ROWS = 500;
@@ -50,8 +51,7 @@ function ReportForm({ listed, report, choose, ask }) {
   const has = (option) => report.options.includes(option);
   const submit = (event) => {
     event.preventDefault();
-    const typed = Object.fromEntries(new FormData(event.target));
-    ask({ name: report.name, query: queryOf(report.options, typed), at: Date.now() });
+    ask({ name: report.name, query: queryOf(report.options, typedIn(event.target, names)), at: Date.now() });
   };
   const own = (key) => (event) => setPeriod({ ...period, [key]: event.target.value });
   return html`<form class="card no-print" onSubmit=${submit} aria-label=${t("reports.choose")}>
@@ -80,16 +80,18 @@ function Result({ report, asked }) {
   const t = useText();
   const speaks = useStore(language);
   const region = useRegion();
-  const [rows, setRows] = useState(null);
+  const named = useAgents();
+  const [found, setFound] = useState(null);
   const [problem, setProblem] = useState(null);
+  const rows = useMemo(() => found && namedRows(found, named), [found, named]);
   const path = `/api/reports/${report.name}?${asked.query}`;
   const join = asked.query.size ? "&" : "";
   useEffect(() => {
     let gone = false;
-    setRows(null);
+    setFound(null);
     setProblem(null);
     get(`${path}${join}limit=${MOST_ROWS + 1}`, PATIENCE).then(
-      (found) => gone || setRows(found),
+      (answer) => gone || setFound(answer),
       (refused) => gone || setProblem(refused),
     );
     return () => {

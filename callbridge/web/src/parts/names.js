@@ -1,26 +1,60 @@
-// Fields that narrow something to names: typed, with the names that there are now as suggestions.
+// Names of queues, agents and campaigns: as suggestions in fields that narrow something to them, and for ids of agents.
 
-import { useEffect, useState } from "preact/hooks";
+import { useEffect, useLayoutEffect, useMemo, useState } from "preact/hooks";
 import { get } from "../net/api.js";
+import { nameWithId } from "../pure/agent.js";
+import { idsIn, labelsIn, namerOf } from "../pure/names.js";
 import { html } from "./html.js";
 import { useText } from "./preferences.js";
 
 const LISTS = { queue: ["/api/queues", "name"], agent: ["/api/agents", "id"], campaign: ["/api/campaigns", "name"] };
+const ALL = Object.keys(LISTS);
 
-/** Option -> its names; for a role that may not list them there are none. */
-export function useNames() {
+/** Option -> what there is of it now that this user may see; for a role that may not list it, nothing. */
+export function useNames(options = ALL) {
   const [names, setNames] = useState({});
   useEffect(() => {
-    for (const [option, [path, key]] of Object.entries(LISTS)) {
-      get(path).then((rows) => setNames((now) => ({ ...now, [option]: rows.map((row) => ({ value: row[key], label: row.name || row[key] })) })), () => {});
+    const of = (row, key) => ({ value: row[key], name: row.name || row[key], label: nameWithId(row[key], row.name) });
+    for (const option of options) {
+      const [path, key] = LISTS[option];
+      get(path).then((rows) => setNames((now) => ({ ...now, [option]: rows.map((row) => of(row, key)) })), () => {});
     }
   }, []);
   return names;
 }
 
+/** `named(id)`: an agent with the name. Who is not configured any more, or of another team, is an id. */
+export const useNamed = (names) => useMemo(() => namerOf(names.agent), [names.agent]);
+
+const AGENTS = ["agent"];
+export const useAgents = () => useNamed(useNames(AGENTS));
+
 export function NamesField({ name, names = [] }) {
   const t = useText();
   const id = `names-${name}`;
   return html`<label>${t(`option.${name}`)}<input name=${name} list=${id} placeholder=${t("option.all")} autocomplete="off" />
-    <datalist id=${id}>${names.map((one) => html`<option key=${one.value} value=${one.value}>${one.label}</option>`)}</datalist></label>`;
+    <datalist id=${id}>${names.map((one) => html`<option key=${one.value} value=${one.label} />`)}</datalist></label>`;
+}
+
+/** Fills a form with `typed`, what its address asks for. Names that are known later replace ids that nobody has changed meanwhile. */
+export function useFilled(form, typed, names) {
+  const fields = () => [...form.current.elements].filter((one) => one.name in typed);
+  useLayoutEffect(() => {
+    for (const field of fields()) {
+      const value = labelsIn(names[field.name], typed[field.name]);
+      if (field.type === "checkbox") field.checked = value === "true";
+      else field.value = value;
+    }
+  }, [typed]);
+  useLayoutEffect(() => {
+    for (const field of fields()) {
+      if (names[field.name] && field.value === typed[field.name]) field.value = labelsIn(names[field.name], field.value);
+    }
+  }, [names]);
+}
+
+/** What was typed into a form, with ids for names. */
+export function typedIn(form, names) {
+  const typed = Object.fromEntries(new FormData(form));
+  return Object.fromEntries(Object.entries(typed).map(([key, text]) => [key, idsIn(names[key], text)]));
 }

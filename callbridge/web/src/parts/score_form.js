@@ -10,8 +10,8 @@ import { say } from "./notices.js";
 import { Player } from "./player.js";
 import { useText } from "./preferences.js";
 
-/** `review`: with its `criteria`, and its `marks` when it was scored before. `done()` when it is scored. */
-export function ScoreForm({ review, done }) {
+/** `review`: with its `criteria`, and its `marks` when it was scored before. `named(id)`: an agent with the name. `done()` when it is scored. */
+export function ScoreForm({ review, named, done }) {
   const t = useText();
   const [written, setWritten] = useState(writtenOf(review.marks || []));
   const [comment, setComment] = useState(review.comment || "");
@@ -33,7 +33,7 @@ export function ScoreForm({ review, done }) {
   }
 
   return html`<section class="card" aria-label=${t("quality.review")}>
-    <h2>${t("quality.review")} ${review.id} <small>${[review.agent, review.queue, review.form].filter(Boolean).join(" · ")}</small></h2>
+    <h2>${t("quality.review")} ${review.id} <small>${[named(review.agent), review.queue, review.form].filter(Boolean).join(" · ")}</small></h2>
     ${review.dispute && html`<p class="problem">${t("quality.disputed_by", { by: review.disputed_by })}: ${review.dispute}</p>`}
     <${Player} recording=${{ id: review.recording, at: 0, lasted: 0 }} events=${[]} heard=${(at) => (second.current = at)} />
     <form class="form" onSubmit=${submit}>

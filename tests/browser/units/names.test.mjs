@@ -1,0 +1,38 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { idsIn, labelsIn, namedAll, namedRows, namerOf } from "../../../callbridge/web/src/pure/names.js";
+
+const of = (value, name) => ({ value, name, label: name === value ? value : `${name} (${value})` });
+const LISTED = [of("1001", "Maria Lopez"), of("1002", "Weber, Jonas"), of("1003", "Wei Chen"), of("1004", "Wei Chen"), of("eve", "eve"), of("1005", "1001")];
+const named = namerOf(LISTED);
+
+test("an agent who is not listed, as one who has left or is of another team, is an id", () => {
+  assert.deepEqual(["1001", "eve", "1999", "", "constructor"].map(named), ["Maria Lopez (1001)", "eve", "1999", "", "constructor"]);
+  assert.equal(namerOf()("1001"), "1001");
+  assert.equal(namedAll(named, "1001, 1999, 1002"), "Maria Lopez (1001), 1999, Weber, Jonas (1002)");
+  assert.equal(namedAll(named, null), "");
+});
+
+test("rows of reports have names where they have agents, and nowhere else", () => {
+  const rows = [
+    { agent: "1001", queue: "1001", agents: 7, party: "agent:1002" },
+    { agent: "1001, 1999", agents: "1002", reached_agent: "1003", party: "queue:1001" },
+    { agent: null, party: "agent:1999", "not_ready: 1001": 5 },
+  ];
+  assert.deepEqual(namedRows(rows, named), [
+    { agent: "Maria Lopez (1001)", queue: "1001", agents: 7, party: "Weber, Jonas (1002)" },
+    { agent: "Maria Lopez (1001), 1999", agents: "Weber, Jonas (1002)", reached_agent: "Wei Chen (1003)", party: "queue:1001" },
+    { agent: null, party: "agent:1999", "not_ready: 1001": 5 },
+  ]);
+  assert.equal(rows[0].agent, "1001");
+});
+
+test("a field shows names for ids and takes either back, several with commas", () => {
+  for (const ids of ["", "1001", "1001,1002,1999", "eve,1004", "1005"]) assert.equal(idsIn(LISTED, labelsIn(LISTED, ids)), ids, ids);
+  assert.equal(labelsIn(LISTED, "1001, 1002"), "Maria Lopez (1001), Weber, Jonas (1002)");
+  assert.equal(idsIn(LISTED, " maria lopez ,weber, jonas,, 1003 "), "1001,1002,1003");
+  assert.equal(idsIn(LISTED, "1001"), "1001"); // an id before a name
+  assert.equal(idsIn(LISTED, "Wei Chen, Nobody"), "Wei Chen,Nobody"); // two have this name: the server refuses it
+  assert.deepEqual([idsIn(undefined, "a, b"), labelsIn(undefined, "a, b")], ["a, b", "a, b"]);
+  assert.equal(idsIn(LISTED, `${"x,".repeat(5000)}1001`).split(",").length, 5001);
+});
