@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from playwright.async_api import expect
@@ -15,6 +16,7 @@ from tests.browser.test_pages import shown, until_asked
 
 pytestmark = [pytest.mark.live, pytest.mark.browser, pytest.mark.timeout(90), pytest.mark.asyncio(loop_scope="module")]
 
+PERIOD = "label:has-text('Period') > select:not([name])"
 DETAILS = {
     "Entered the queue": "expected wait 3:18",
     "Note": "Wants a copy of the bill, by mail",
@@ -43,6 +45,64 @@ async def test_a_report_is_chosen_plotted_tabled_and_taken_along(opened: Open, s
     await page.emulate_media(media="print")
     await expect(page.locator("nav")).to_be_hidden()
     await expect(page.locator(".scroll tbody tr").first).to_be_visible()
+
+
+async def test_a_report_is_in_its_address_for_reload_back_and_colleagues(opened: Open, server: StandIn) -> None:
+    page = await shown(opened, server, "reports")
+    chosen, days, rows = page.locator("select[name=report]"), page.get_by_label("From"), page.locator(".report .scroll tbody tr")
+    await expect(page.locator(PERIOD)).to_have_value("today")
+    await expect(rows).to_have_count(0)
+    await days.fill("2025-01-15")
+    await expect(page.locator(PERIOD)).to_have_value("")
+    await page.get_by_label("Intervals").select_option("1h")
+    await page.locator("input[name=queue]").fill("support, sales")
+    await page.get_by_label("All names in one row").check()
+    await page.get_by_role("button", name="Show").click()
+    await page.wait_for_url(
+        re.compile(r"/reports\?report=queues&from=2025-01-15&to=[\d-]+&by=1h&queue=support%2Csales&together=true$")
+    )
+    await expect(rows).to_have_count(24)
+    await page.reload()
+    await expect(rows).to_have_count(24)
+    await chosen.select_option("agents")
+    await expect(rows).to_have_count(0)  # those of another report
+    await page.locator(PERIOD).select_option("yesterday")
+    await page.locator("input[name=agent]").fill("Maria Lopez")
+    await page.get_by_role("button", name="Show").click()
+    await page.wait_for_url(re.compile(r"report=agents&.*&agent=1001$"))
+    await expect(rows).to_have_count(1)
+    colleague = await opened(page.url)
+    await expect(colleague.locator("input[name=agent]")).to_have_value("Maria Lopez (1001)")
+    await expect(colleague.locator(PERIOD)).to_have_value("yesterday")
+    await expect(colleague.locator(".report .scroll tbody tr")).to_have_count(1)
+    await page.go_back()
+    await expect(rows).to_have_count(24)
+    await expect(chosen).to_have_value("queues")
+    await expect(days).to_have_value("2025-01-15")
+    await expect(page.get_by_label("Intervals")).to_have_value("1h")
+    await expect(page.locator("input[name=queue]")).to_have_value("support, sales")
+    await expect(page.get_by_label("All names in one row")).to_be_checked()
+    await page.get_by_role("link", name="Reports").click()
+    await expect(rows).to_have_count(0)
+    await expect(page.locator(PERIOD)).to_have_value("today")
+    await expect(page.locator("input[name=queue]")).to_have_value("")
+
+
+@pytest.mark.parametrize("path", ["reports?report=queues", "calls?"])
+async def test_whatever_an_address_holds_is_text(opened: Open, server: StandIn, path: str) -> None:
+    hostile = quote(HOSTILE)
+    names = ("from", "to", "by", "queue", "agent", "tier", "outcome", "number", "score", "together", "page", "__proto__")
+    server.sign_in("boss")
+    server.answers["reports/calls"] = server.answers["reports/queues"] = (400, {"detail": f"no date '{HOSTILE}'"})
+    page = await opened(f"{server.url}/{path}{''.join(f'&{name}={hostile}' for name in names)}")
+    await expect(page.get_by_role("alert")).to_have_text(f"no date '{HOSTILE}'")
+    await expect(page.locator("input[name=queue]")).to_have_value(HOSTILE)
+    await expect(page.get_by_label("From")).to_have_value("")
+    await page.goto(f"{server.url}/reports?report={hostile}")
+    await expect(page.get_by_role("alert")).to_have_text(f"There is no report {HOSTILE} here.")
+    await page.get_by_role("button", name="Show").click()
+    await expect(page.get_by_role("alert")).to_have_text(f"no date '{HOSTILE}'")
+    assert await page.locator("main img, main script").count() == 0
 
 
 async def test_reports_speak_chinese(opened: Open, server: StandIn) -> None:
@@ -134,7 +194,7 @@ async def test_a_search_is_in_its_address_for_reload_back_and_colleagues(opened:
 async def test_agents_have_their_names_and_are_chosen_by_them(opened: Open, server: StandIn) -> None:
     page = await shown(opened, server, "calls")
     await expect(page.locator("tbody tr").first).to_contain_text("Maria Lopez (1001)")
-    agents = page.get_by_label("Agents")
+    agents = page.locator("input[name=agent]")
     assert "Maria Lopez (1001)" in await page.locator("#names-agent option").evaluate_all("all => all.map((one) => one.value)")
     await agents.fill("maria lopez, 1999")
     await page.get_by_role("button", name="Search").click()

@@ -4,7 +4,7 @@ import { addressOf, inRecording, presentOf, searchedBy, searchOf } from "../../.
 import { detailsOf, happenedText, outcomeText } from "../../../callbridge/web/src/pure/details.js";
 import { text as translated } from "../../../callbridge/web/src/pure/language.js";
 import { bodyOf, choicesOf, missingOf, writtenOf } from "../../../callbridge/web/src/pure/review.js";
-import { columnsOf, MOST_SERIES, periodOf, plotOf, queryOf, valueOf } from "../../../callbridge/web/src/pure/report.js";
+import { askedBy, columnsOf, isDay, MOST_SERIES, periodNamed, periodOf, plotOf, queryOf, reportAddress, valueOf } from "../../../callbridge/web/src/pure/report.js";
 import { localPath, pageOf, pagesOf } from "../../../callbridge/web/src/pure/routes.js";
 
 const text = (name) => ({ name, kind: "text", heading: name, definition: "" });
@@ -64,6 +64,30 @@ test("the address of a search says all of it, and a broken one is the usual sear
   for (const broken of ["", "?page=0", "?page=x&colour=red", "?page=1e9", "?page=1.5", "?from="]) {
     assert.deepEqual(searchedBy(broken, usual), { typed: { ...empty, ...usual }, page: 0 }, broken);
   }
+});
+
+test("the address of a report says which one, and what it takes of all that is asked for", () => {
+  const usual = { from: "2026-11-30", to: "2026-11-30", by: "whole" };
+  const report = { name: "agents", options: ["agent", "by"] };
+  const typed = { from: "2026-11-01", to: "2026-11-02", by: "1h", agent: "1001,1002", queue: "support" };
+  const address = reportAddress(report, typed);
+  assert.equal(address, "/reports?report=agents&from=2026-11-01&to=2026-11-02&by=1h&agent=1001%2C1002");
+  const asked = askedBy(address.slice("/reports".length), usual);
+  assert.deepEqual([asked.name, String(queryOf(report.options, asked.typed))], ["agents", address.split("report=agents&")[1]]);
+  assert.equal(reportAddress(report, asked.typed), address);
+  const nothing = askedBy("", usual);
+  assert.deepEqual([nothing.name, nothing.typed.by, nothing.typed.from, nothing.typed.queue], ["", "whole", "2026-11-30", ""]);
+  const together = ["true", "false", "<b>", ""].map((value) => askedBy(`?report=queues&together=${value}`, usual).typed.together);
+  assert.deepEqual(together, ["true", "", "", ""]);
+  const hostile = askedBy("?report=__proto__&from=&by=%00&toString=x&agent=%FF&agent=b", usual);
+  assert.deepEqual([hostile.name, hostile.typed.from, Object.hasOwn(hostile.typed, "toString")], ["__proto__", "2026-11-30", false]);
+});
+
+test("a field for dates shows only what is one, and the period says which days it has", () => {
+  const days = ["2026-11-30", "2026-02-30", "2026-13-01", "2026-1-1", "20261130", "", "x", "2026-11-30T08:00", "+2026-11-3"];
+  assert.deepEqual(days.filter(isDay), ["2026-11-30"]);
+  const now = new Date(2026, 10, 30, 9, 0);
+  assert.deepEqual([periodNamed(periodOf("last_7_days", now), now), periodNamed({ from: "2026-11-29", to: "2026-11-30" }, now)], ["last_7_days", ""]);
 });
 
 test("what the history says is in the reader's words, and what are no words of its own stay as they are", () => {

@@ -1,16 +1,17 @@
 // Reports on the history: chosen, narrowed, read as a table and a plot, printed, and taken along as a file.
 
-import { useEffect, useMemo, useState } from "preact/hooks";
+import { useEffect, useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
 import { get } from "../net/api.js";
 import { problemText } from "../parts/dialog.js";
 import { html } from "../parts/html.js";
 import { Empty } from "../parts/marks.js";
-import { NamesField, typedIn, useAgents, useNames } from "../parts/names.js";
+import { NamesField, typedIn, useFilled, useNamed, useNames } from "../parts/names.js";
+import { go, query } from "../parts/navigation.js";
 import { Plot } from "../parts/plot.js";
 import { language, useRegion, useText } from "../parts/preferences.js";
 import { useStore } from "../parts/store.js";
 import { namedRows } from "../pure/names.js";
-import { columnsOf, figuresOf, INTERVALS, NAMES, PERIODS, periodOf, plotOf, queryOf, valueOf } from "../pure/report.js";
+import { askedBy, columnsOf, figuresOf, INTERVALS, NAMES, periodNamed, periodOf, PERIODS, plotOf, queryOf, reportAddress, valueOf } from "../pure/report.js";
 
 const MOST_ROWS = 500;
 /** In the table; a file has all of them. */
@@ -22,10 +23,14 @@ const FILES = ["csv", "xlsx", "html"];
 export default function ReportsPage() {
   const t = useText();
   const speaks = useStore(language);
+  const address = useStore(query);
+  const names = useNames();
+  const named = useNamed(names);
   const [listed, setListed] = useState(null);
   const [problem, setProblem] = useState(null);
-  const [name, setName] = useState("");
-  const [asked, setAsked] = useState(null);
+  const [again, setAgain] = useState(0);
+  const asked = useMemo(() => askedBy(address, { ...periodOf("today", new Date()), by: INTERVALS[0] }), [address, again]);
+  const [chosen, setChosen] = useState(null); // in the form, not shown yet
   useEffect(() => {
     document.title = `${t("page.reports")} – callbridge`;
   });
@@ -35,33 +40,51 @@ export default function ReportsPage() {
       setProblem(null);
     }, setProblem);
   }, [speaks]);
-  const report = listed?.find((one) => one.name === name) || listed?.[0];
+  const choose = (name) => setChosen({ asked, name });
+  const shown = listed?.find((one) => one.name === asked.name);
+  const report = (chosen?.asked === asked && listed?.find((one) => one.name === chosen.name)) || shown || listed?.[0];
+  const show = (typed) => {
+    const to = reportAddress(report, typed);
+    if (to === `/reports${address}`) setAgain(again + 1);
+    else go(to);
+  };
   return html`<div class="page">
     <h1 class="unseen">${t("page.reports")}</h1>
     ${problem && html`<p class="problem" role="alert">${problemText(t, problem)}</p>`}
-    ${report && html`<${ReportForm} listed=${listed} report=${report} choose=${setName} ask=${setAsked} />`}
-    ${report && asked && asked.name === report.name && html`<${Result} report=${report} asked=${asked} />`}
+    ${listed && asked.name && !shown && html`<p class="problem" role="alert">${t("reports.unknown", { name: asked.name })}</p>`}
+    ${report && html`<${ReportForm} listed=${listed} report=${report} typed=${asked.typed} names=${names} choose=${choose} show=${show} />`}
+    ${shown && report === shown && html`<${Result} key=${shown.name} report=${shown} asked=${asked} named=${named} />`}
   </div>`;
 }
 
-function ReportForm({ listed, report, choose, ask }) {
+function ReportForm({ listed, report, typed, names, choose, show }) {
   const t = useText();
-  const [period, setPeriod] = useState(periodOf("today", new Date()));
-  const names = useNames();
+  const form = useRef(null);
+  const [period, setPeriod] = useState("");
   const has = (option) => report.options.includes(option);
+  useFilled(form, typed, names);
+  const days = () => form.current.elements;
+  const look = () => setPeriod(periodNamed({ from: days().from.value, to: days().to.value }, new Date()));
+  useLayoutEffect(look, [typed]);
+  const take = (name) => {
+    const { from, to } = periodOf(name, new Date());
+    days().from.value = from;
+    days().to.value = to;
+    setPeriod(name);
+  };
   const submit = (event) => {
     event.preventDefault();
-    ask({ name: report.name, query: queryOf(report.options, typedIn(event.target, names)), at: Date.now() });
+    show(typedIn(event.target, names));
   };
-  const own = (key) => (event) => setPeriod({ ...period, [key]: event.target.value });
-  return html`<form class="card no-print" onSubmit=${submit} aria-label=${t("reports.choose")}>
+  return html`<form class="card no-print" ref=${form} onSubmit=${submit} aria-label=${t("reports.choose")}>
     <div class="fields">
       <label>${t("reports.report")}<select name="report" value=${report.name} onChange=${(event) => choose(event.target.value)}>
         ${listed.map((one) => html`<option key=${one.name} value=${one.name}>${one.title}</option>`)}</select></label>
-      <label>${t("reports.period")}<select onChange=${(event) => event.target.value && setPeriod(periodOf(event.target.value, new Date()))}>
+      <label>${t("reports.period")}<select value=${period} onChange=${(event) => take(event.target.value)}>
+        <option value="" disabled>${t("period.days")}</option>
         ${PERIODS.map((one) => html`<option key=${one} value=${one}>${t(`period.${one}`)}</option>`)}</select></label>
-      <label>${t("reports.from")}<input type="date" name="from" value=${period.from} onInput=${own("from")} /></label>
-      <label>${t("reports.to")}<input type="date" name="to" value=${period.to} onInput=${own("to")} /></label>
+      <label>${t("reports.from")}<input type="date" name="from" onInput=${look} /></label>
+      <label>${t("reports.to")}<input type="date" name="to" onInput=${look} /></label>
       ${has("by") &&
       html`<label>${t("reports.by")}<select name="by">
         ${INTERVALS.map((one) => html`<option key=${one} value=${one}>${t(`interval.${one}`)}</option>`)}</select></label>`}
@@ -76,16 +99,16 @@ function ReportForm({ listed, report, choose, ask }) {
   </form>`;
 }
 
-function Result({ report, asked }) {
+function Result({ report, asked, named }) {
   const t = useText();
   const speaks = useStore(language);
   const region = useRegion();
-  const named = useAgents();
   const [found, setFound] = useState(null);
   const [problem, setProblem] = useState(null);
   const rows = useMemo(() => found && namedRows(found, named), [found, named]);
-  const path = `/api/reports/${report.name}?${asked.query}`;
-  const join = asked.query.size ? "&" : "";
+  const wanted = queryOf(report.options, asked.typed);
+  const path = `/api/reports/${report.name}?${wanted}`;
+  const join = wanted.size ? "&" : "";
   useEffect(() => {
     let gone = false;
     setFound(null);
@@ -97,11 +120,11 @@ function Result({ report, asked }) {
     return () => {
       gone = true;
     };
-  }, [path, asked.at]);
+  }, [path, asked]);
   if (problem) return html`<p class="problem" role="alert">${problemText(t, problem)}</p>`;
   if (!rows) return html`<p role="status">${t("reports.reading")}</p>`;
   const columns = columnsOf(report, rows);
-  const period = [asked.query.get("from"), asked.query.get("to")].filter(Boolean).join(" – ");
+  const period = [wanted.get("from"), wanted.get("to")].filter(Boolean).join(" – ");
   return html`<section class="card report" aria-label=${report.title}>
     <header class="row"><h2>${report.title} <small>${period}</small></h2>
       <div class="row no-print">

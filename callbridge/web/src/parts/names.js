@@ -4,6 +4,7 @@ import { useEffect, useLayoutEffect, useMemo, useState } from "preact/hooks";
 import { get } from "../net/api.js";
 import { nameWithId } from "../pure/agent.js";
 import { idsIn, labelsIn, namerOf } from "../pure/names.js";
+import { isDay } from "../pure/report.js";
 import { html } from "./html.js";
 import { useText } from "./preferences.js";
 
@@ -43,7 +44,7 @@ export function useFilled(form, typed, names) {
     for (const field of fields()) {
       const value = labelsIn(names[field.name], typed[field.name]);
       if (field.type === "checkbox") field.checked = value === "true";
-      else field.value = value;
+      else field.value = field.type !== "date" || isDay(value) ? value : "";
     }
   }, [typed]);
   useLayoutEffect(() => {

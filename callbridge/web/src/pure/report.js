@@ -21,6 +21,18 @@ export function queryOf(options, asked) {
   return query;
 }
 
+const FIELDS = ["from", "to", "by", ...NAMES, ...TEXTS];
+
+/** What the page shows by its address: the name of a report, "" for none, and what it is asked for. A field that is not there is `usual`. */
+export function askedBy(query, usual) {
+  const there = new URLSearchParams(query);
+  const typed = Object.fromEntries(FIELDS.map((key) => [key, there.get(key) || usual[key] || ""]));
+  return { name: there.get("report") || "", typed: { ...typed, together: there.get("together") === "true" ? "true" : "" } };
+}
+
+/** The address of a report, with its period: it shows the same tomorrow. */
+export const reportAddress = (report, typed) => `/reports?${new URLSearchParams([["report", report.name], ...queryOf(report.options, typed)])}`;
+
 const two = (value) => String(value).padStart(2, "0");
 const dayOf = (date) => `${date.getFullYear()}-${two(date.getMonth() + 1)}-${two(date.getDate())}`;
 
@@ -39,6 +51,19 @@ export function periodOf(name, now) {
   }[name];
   return { from: dayOf(begins[0]), to: dayOf(begins[1]) };
 }
+
+/** Whether a field for dates can show it: what it cannot, browsers complain about. */
+export function isDay(text) {
+  const day = new Date(`${text}T00:00:00Z`);
+  return text.length === 10 && !Number.isNaN(day.valueOf()) && day.toISOString().startsWith(text);
+}
+
+/** The period that has these days now, or "". */
+export const periodNamed = ({ from, to }, now) =>
+  PERIODS.find((name) => {
+    const days = periodOf(name, now);
+    return days.from === from && days.to === to;
+  }) || "";
 
 /** A value as people read it, by the kind of its column. */
 export function valueOf(value, kind, language) {
