@@ -12,8 +12,8 @@ import callbridge
 from callbridge.adapters.views.phrasing import (
     PHONE_FAULTS,
     Number,
+    PhraseTable,
     Several,
-    Texts,
     TimeSpan,
     line,
     phone_fault,
@@ -46,7 +46,7 @@ def _said() -> Iterator[tuple[str, set[str] | None]]:
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in ("line", "say"):
                 key = node.args[0]
                 if not isinstance(key, ast.Constant) and source.name == "phrasing.py":
-                    continue  # `line` itself, and `Texts`
+                    continue  # `line` itself, and `PhraseTable`
                 assert isinstance(key, ast.Constant), f"{source.name}:{node.lineno}: the key must be written there"
                 names = [keyword.arg for keyword in node.keywords]
                 yield str(key.value), None if None in names else {str(name) for name in names}
@@ -57,7 +57,7 @@ def _tables() -> Iterator[tuple[str, set[str]]]:
     for source in SOURCES:
         module = import_module(".".join(source.relative_to(PACKAGE.parent).with_suffix("").parts))
         for table in vars(module).values():
-            if isinstance(table, Texts):
+            if isinstance(table, PhraseTable):
                 for name, english in table.english.items():
                     yield f"{table.kind}.{name}", _blanks(english)
 

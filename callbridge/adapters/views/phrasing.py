@@ -73,7 +73,7 @@ def word(kind: str, name: str) -> Phrase:
 
 
 @dataclass(frozen=True, slots=True)
-class Texts:
+class PhraseTable:
     """What is said for each value that a field can have, such as the ways in which a conversation ends. The key of a text is the
     ``kind`` and the value: ``ended_by.agent``."""
 

@@ -14,7 +14,7 @@ from callbridge.adapters.views.phrasing import (
     ExplainedLine,
     Number,
     Phrase,
-    Texts,
+    PhraseTable,
     TimeSpan,
     Value,
     phone_fault,
@@ -45,7 +45,7 @@ _SILENT = frozenset({"agent_alerted", "agent_changed", "campaign_changed", "opte
 """About agents, not about the call; but for one who has picked up and waits for the customer."""
 _ENVELOPE = frozenset({"id", "seq", "at", "type", "call", "v", "leg", "day"})
 
-_DIVERSIONS = Texts(
+_DIVERSIONS = PhraseTable(
     "diversion",
     {
         DiversionReason.BYPASS: "bypass was on",
@@ -66,7 +66,7 @@ _DIVERSIONS = Texts(
         DiversionReason.FAULT: "an internal error in callbridge",
     },
 )
-_LEFT = Texts(
+_LEFT = PhraseTable(
     "left",
     {
         "waited": "the last step ended",
@@ -78,7 +78,7 @@ _LEFT = Texts(
     },
 )
 """Why a caller left a queue for somewhere else; rules of the configuration may have reasons of their own."""
-_FAILED = Texts(
+_FAILED = PhraseTable(
     "visit_failed",
     {
         "answer": "answer",
@@ -92,7 +92,7 @@ _FAILED = Texts(
         "taken_away": "taken away",
     },
 )
-_HEARD = Texts(
+_HEARD = PhraseTable(
     "announced",
     {
         "callback": "hears the callback confirmation",
@@ -102,7 +102,7 @@ _HEARD = Texts(
         "connection_lost": "hears the apology for the lost connection, and is now first in line",
     },
 )
-_INAUDIBLE = Texts(
+_INAUDIBLE = PhraseTable(
     "inaudible",
     {
         "heard": "then audio came",
@@ -111,7 +111,7 @@ _INAUDIBLE = Texts(
         "lost": "then the PBX gave up, because the answer was never acknowledged, or a request not answered",
     },
 )
-_OFFER_ENDED = Texts(
+_OFFER_ENDED = PhraseTable(
     "offer_ended",
     {
         "no_answer": "did not answer within {rang}",
@@ -123,8 +123,8 @@ _OFFER_ENDED = Texts(
         "answered": "answered after {rang}",
     },
 )
-_NOT_EXECUTED = Texts("not_executed", {"refused": "refused", "timeout": "timeout", "unsent": "unsent", "failed": "failed"})
-_REFUSED_WITH = Texts("refused_with", {"busy": "busy", "congestion": "congestion"})
+_NOT_EXECUTED = PhraseTable("not_executed", {"refused": "refused", "timeout": "timeout", "unsent": "unsent", "failed": "failed"})
+_REFUSED_WITH = PhraseTable("refused_with", {"busy": "busy", "congestion": "congestion"})
 _PULLED = "pulled by "
 """Begins what an offer needs that a supervisor has made."""
 

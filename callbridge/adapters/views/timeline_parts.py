@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from callbridge.adapters.views.phrasing import Phrase, Texts, TimeSpan, Value, named, say, word
+from callbridge.adapters.views.phrasing import Phrase, PhraseTable, TimeSpan, Value, named, say, word
 from callbridge.core.model.numbers import WITHHELD
 from callbridge.core.model.plan import Plan
 from callbridge.core.model.refusal import RefusalText
@@ -17,7 +17,7 @@ Sentences = Mapping[str, Callable[[FactFields, Plan, float], Phrase]]
 """For a type of fact: its sentence, from the fact, the present plan and the time at which the call arrived."""
 
 SOMEBODY = say("somebody", "somebody")
-_TARGETS = Texts(
+_TARGETS = PhraseTable(
     "target",
     {
         "queue": "queue {name}",
@@ -31,9 +31,9 @@ _TARGETS = Texts(
         "callback": "callback {name}",
     },
 )
-_REQUESTS = Texts("request", {"script_answer": "script answer"})
+_REQUESTS = PhraseTable("request", {"script_answer": "script answer"})
 """Without a button of their own."""
-_NAMELESS_TARGETS = Texts("target", {"goodbye": "goodbye", "fallback": "fallback"})
+_NAMELESS_TARGETS = PhraseTable("target", {"goodbye": "goodbye", "fallback": "fallback"})
 
 
 def agent_in(fact: FactFields, plan: Plan, field: str = "agent") -> Value:

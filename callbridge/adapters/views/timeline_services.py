@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from callbridge.adapters.views.phrasing import Number, Phrase, Several, Texts, Value, say
+from callbridge.adapters.views.phrasing import Number, Phrase, PhraseTable, Several, Value, say
 from callbridge.adapters.views.timeline_parts import FactFields, Sentences, agent_in, lasted, outcome, refusal, spaced, target
 from callbridge.core.model.plan import Plan
 
-_STARTED = Texts(
+_STARTED = PhraseTable(
     "flow_began",
     {
         "survey": "the agent has hung up",
@@ -18,7 +18,7 @@ _STARTED = Texts(
         "abandoned": "no agent was connected in time",
     },
 )
-_FLOW_ENDED = Texts(
+_FLOW_ENDED = PhraseTable(
     "flow_ended",
     {
         "hung_up": "the caller hung up",
@@ -27,7 +27,7 @@ _FLOW_ENDED = Texts(
         "failed": "it had no way to continue: sent to the fallback",
     },
 )
-_CALLBACK_ENDED = Texts(
+_CALLBACK_ENDED = PhraseTable(
     "callback_ended",
     {
         "kept": "kept: the customer is talking to an agent",
@@ -36,7 +36,7 @@ _CALLBACK_ENDED = Texts(
         "cancelled": "cancelled",
     },
 )
-_TRY_TEXTS = Texts(
+_TRY_TEXTS = PhraseTable(
     "tried",
     {
         "answered": "answers",
@@ -52,7 +52,7 @@ _TRY_TEXTS = Texts(
         "unknown": "may have been called; the result is unknown",
     },
 )
-_ATTEMPTED = Texts(
+_ATTEMPTED = PhraseTable(
     "attempted",
     {
         "abandoned": "answered, and no agent was connected in time",
@@ -61,8 +61,8 @@ _ATTEMPTED = Texts(
     },
 )
 """What is different from a callback."""
-_LEFT = Texts("left_queue", {"moved": "moved", "overflow": "overflow", "waited": "waited"})
-_SURVEY_ENDED = Texts(
+_LEFT = PhraseTable("left_queue", {"moved": "moved", "overflow": "overflow", "waited": "waited"})
+_SURVEY_ENDED = PhraseTable(
     "survey_ended",
     {"complete": "complete", "partial": "partial", "refused": "refused", "no_answer": "no_answer", "skipped": "skipped"},
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from callbridge.adapters.views.phrasing import Phrase, Texts, TimeSpan, Value, say
+from callbridge.adapters.views.phrasing import Phrase, PhraseTable, TimeSpan, Value, say
 from callbridge.adapters.views.timeline_parts import (
     SOMEBODY,
     FactFields,
@@ -16,7 +16,7 @@ from callbridge.adapters.views.timeline_parts import (
 )
 from callbridge.core.model.plan import Plan
 
-_ENDED_BY = Texts(
+_ENDED_BY = PhraseTable(
     "ended_by",
     {
         "customer": "the caller hung up",
@@ -32,7 +32,7 @@ _ENDED_BY = Texts(
         "short": "the agent's phone hung up at once; not counted as answered",
     },
 )
-_TRANSFER_ENDED = Texts(
+_TRANSFER_ENDED = PhraseTable(
     "transfer_ended",
     {
         "completed": "took the call",
@@ -48,10 +48,10 @@ _TRANSFER_ENDED = Texts(
         "cancelled": "was cancelled",
     },
 )
-_MODES = Texts(
+_MODES = PhraseTable(
     "supervises", {"listen": "listens to", "whisper": "whispers to", "barge": "barges in on", "take_over": "takes over from"}
 )
-_SUPERVISED = Texts(
+_SUPERVISED = PhraseTable(
     "supervised", {"listen": "listening", "whisper": "whispering", "barge": "barging in", "take_over": "taking over"}
 )
 
