@@ -153,8 +153,8 @@ class HttpBackend:
     def board(self) -> Board:
         return self._term.board
 
-    async def explain(self, kind: str, name: str) -> dict[str, Any] | None:
-        return await self._term.explainer.explain(kind, name)
+    async def explain(self, kind: str, name: str, scope: Scope | None = None) -> dict[str, Any] | None:
+        return await self._term.explainer.explain(kind, name, scope)
 
     async def waiting(self, limit: int | None = None, scope: Scope | None = None) -> dict[str, Any]:
         return await self._term.explainer.waiting(limit, scope)

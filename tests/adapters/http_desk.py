@@ -209,8 +209,8 @@ class ToyDesk:
         self.looked += 1
         return self.made
 
-    async def explain(self, kind: str, name: str) -> dict[str, Any] | None:
-        return await self._explainer().explain(kind, name)
+    async def explain(self, kind: str, name: str, scope: Scope | None = None) -> dict[str, Any] | None:
+        return await self._explainer().explain(kind, name, scope)
 
     async def waiting(self, limit: int | None = None, scope: Scope | None = None) -> dict[str, Any]:
         return await self._explainer().waiting(limit, scope)

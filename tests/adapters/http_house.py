@@ -214,8 +214,8 @@ class House:
     def board(self) -> Board:
         return self.board_made
 
-    async def explain(self, kind: str, name: str) -> dict[str, Any] | None:
-        return await self._explainer().explain(kind, name)
+    async def explain(self, kind: str, name: str, scope: Scope | None = None) -> dict[str, Any] | None:
+        return await self._explainer().explain(kind, name, scope)
 
     async def waiting(self, limit: int | None = None, scope: Scope | None = None) -> dict[str, Any]:
         return await self._explainer().waiting(limit, scope)

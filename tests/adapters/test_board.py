@@ -103,6 +103,8 @@ def test_a_call_says_how_far_its_transfer_is_and_whether_it_is_recorded() -> Non
         shown = call_view(replace(call, transfer=transfer, segment=now), Stamp())
         seen.append((shown["transfer"], shown["recording"]))
     assert seen == [("ringing", "on"), ("consulting", "paused"), ("conference", "on")]
+    back = replace(consult, to="agent:bob", agent="bob", kind=TransferKind.BACK)
+    assert call_view(replace(call, transfer=back, segment=None), Stamp())["transfer"] == "returning"
 
 
 def test_a_call_names_its_agent_also_after_the_agent_was_renamed() -> None:

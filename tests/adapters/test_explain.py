@@ -287,6 +287,9 @@ def test_a_long_line_is_told_from_its_head() -> None:
         (125, "2 min 5 s"),
         (3600, "1 h"),
         (3780, "1 h 3 min"),
+        (47 * 3600, "47 h"),
+        (48 * 3600, "2 d"),
+        (50 * 3600 + 60, "2 d 2 h"),
     ],
 )
 def test_spans_read_like_speech(seconds: float, text: str) -> None:
@@ -340,3 +343,12 @@ def test_of_many_who_come_first_the_first_are_named_and_nothing_is_worked_out_tw
     monkeypatch.setattr(Requirement, "strength", lambda self, skills: worked_out.append(self.text))
     assert said(story, "a8", "others_first") == first
     assert worked_out == []
+
+
+def test_a_caller_whom_the_reader_may_not_know_of_is_not_named() -> None:
+    story = one_queue(agent("bob"))
+    story.happens(replace(story.arrival("y"), number="+442079460018"))
+    known = story.call("y")
+    assert "0018" in str(Show(masked=False).caller(known))
+    hidden = Show(masked=False, sees=lambda one: one is not known).caller(known)
+    assert str(hidden) == "a caller in a queue of another team"

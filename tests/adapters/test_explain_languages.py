@@ -79,7 +79,7 @@ def test_every_sentence_and_every_part_has_a_chinese_text_with_the_same_blanks()
         assert key in explanations, f"{key} has no Chinese text: add it to web/src/texts/zh.js"
         assert _blanks(explanations[key]) == blanks, key
     faults = {phone_fault(trouble).key for trouble in PHONE_FAULTS}
-    assert explanations.keys() == {key for key, _ in said} | tables.keys() | faults | {"span.s", "span.min", "span.h"}
+    assert explanations.keys() == {key for key, _ in said} | tables.keys() | faults | {"span.s", "span.min", "span.h", "span.d"}
 
 
 def test_every_word_of_a_state_has_a_chinese_text() -> None:

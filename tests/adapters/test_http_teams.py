@@ -287,7 +287,7 @@ async def test_a_call_of_another_queue_is_the_teams_while_one_of_its_agents_has_
 async def test_whose_an_archived_call_was_is_told_by_its_facts(
     desk: ToyDesk, client: Client, monkeypatch: pytest.MonkeyPatch, queue: str, agent: str, status: int
 ) -> None:
-    async def explain(_kind: str, name: str) -> dict[str, Any]:
+    async def explain(_kind: str, name: str, _scope: object) -> dict[str, Any]:
         return {"id": name, "state": "ended", "lines": [], "timeline": [{"queue": queue, "agent": agent}]}
 
     monkeypatch.setattr(desk, "explain", explain)

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 import callbridge
-from callbridge.adapters.http.problems import Problem, in_parts
+from callbridge.adapters.http.problems import Problem
+from callbridge.adapters.views.phrasing import in_parts
 from callbridge.core.model.refusal import RefusalText, Unknown, Word
 from callbridge.wire import phone_numbers
 
@@ -77,18 +78,8 @@ def _sentences() -> Iterator[tuple[str, str]]:
                     yield from ((where, text) for text in _written(said, where))
                 case name, [said] if name in SHOWN:
                     yield from ((where, text) for text in _written(said, where))
-    for name in (
-        "NO_NUMBER",
-        "SPREADSHEET",
-        "TWO_NUMBERS",
-        "ONE_OR_TWO",
-        "LETTERS",
-        "ONLY_AN_EXTENSION",
-        "IMPOSSIBLE",
-        "PREMIUM",
-    ):
+    for name in _FAULTS_OF_NUMBERS:
         yield "wire/phone_numbers.py", getattr(phone_numbers, name)
-    yield "wire/phone_numbers.py", phone_numbers.NO_REGION
 
 
 def _written(said: ast.expr, where: str) -> Iterator[str]:

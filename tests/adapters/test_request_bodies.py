@@ -13,7 +13,7 @@ from aiohttp.web import Request
 
 import callbridge.adapters.http.server  # noqa: F401 - loads the modules that define bodies
 from callbridge.adapters.http.problems import Problem
-from callbridge.adapters.http.request_bodies import Body, CallbackBody, ReasonBody, SecondsBody, body_of
+from callbridge.adapters.http.request_bodies import Body, CallbackBody, NoteBody, ReasonBody, SecondsBody, body_of
 
 TEXTS = ("", "x\x00y", "a" * 5000, "lunch\n")
 ODD: tuple[object, ...] = (None, 5, -1, 1e300, 2.5, True, *TEXTS, [], {}, [[]], {"a": {"b": 1}}, [{}] * 501)
@@ -57,11 +57,13 @@ async def test_no_problem_is_a_validators_own_sentence_or_a_regular_expression(k
     [
         (ReasonBody, '{"reason": 5}', ("reason", "expected text")),
         (ReasonBody, '{"reason": "lunch\\n"}', ("reason", "must not contain control characters")),
+        (ReasonBody, '{"reason": "lunch \u202e"}', ("reason", "must not contain control characters")),
+        (NoteBody, '{"text": "a\\n\u2066b"}', ("text", "must not contain control characters")),
         (ReasonBody, '{"reasn": "lunch"}', ("reasn", "is no field of this request")),
         (ReasonBody, "[]", ("", "expected an object")),
         (ReasonBody, "{", ("", "not valid JSON")),
         (SecondsBody, "{}", ("seconds", "is missing")),
-        (SecondsBody, '{"seconds": -1}', ("seconds", "must be 0.0 or more")),
+        (SecondsBody, '{"seconds": -1}', ("seconds", "must be 0 or more")),
         (CallbackBody, '{"queue": "", "number": "+442079460000"}', ("queue", "is empty")),
     ],
 )

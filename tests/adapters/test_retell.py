@@ -74,7 +74,7 @@ def test_the_ordinary_story_reads_from_arrival_to_end() -> None:
         "queue support: answered after 0 s, within the target",
         "connected to Bob (bob)",
         "conversation with Bob (bob) ended after 42 s: the caller hung up",
-        "call ended after 42 s: answered, 1 agent talked to the caller",
+        "call ended after 42 s: answered, 1 conversation with agents",
     ]
 
 

@@ -243,7 +243,7 @@ def test_an_ordinary_call_reads_well_in_chinese() -> None:
         "队列 support：0 秒后接听，在目标之内",
         "已接通 Bob (bob)",
         "与 Bob (bob) 的通话结束，历时 42 秒：来电者挂机",
-        "来电结束，历时 42 秒：已接听，与来电者通话的坐席 1 个",
+        "来电结束，历时 42 秒：已接听，与坐席通话 1 次",
     ]
 
 

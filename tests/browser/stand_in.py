@@ -102,7 +102,14 @@ def busy_floor(now: float) -> Parts:
         "queue": "sales",
     }
     campaign |= {"outstanding": 3, "live": 2, "talking": 2, "agents": 4, "busy": 3, "leads_ready": 214, "decided": 2}
-    campaign |= {"why": "2 numbers for 1 agent", "why_not": "", "risk": 0.02, "risk_allowed": 0.03, "answer_chance": 0.31}
+    campaign |= {
+        "why": "predicted",
+        "why_not": "",
+        "why_not_parts": {},
+        "risk": 0.02,
+        "risk_allowed": 0.03,
+        "answer_chance": 0.31,
+    }
     campaign |= {"answers": 140, "abandoned": 2, "abandon_rate": 0.014, "cap": 0.03, "window_seconds": 86400.0}
     return {
         "queues": {row["name"]: row for row in queues},

@@ -71,5 +71,9 @@ def test_what_people_write_between_digits_is_left_out(written: str, meant: str) 
     assert AsWritten().identity(written) == meant
 
 
+def test_full_width_digits_are_digits() -> None:
+    assert plain("＋４４ ２０７９ ４６００１８") == "+442079460018"
+
+
 def test_what_is_no_number_at_all_is_called_so() -> None:
     assert [fault_of(text) for text in ("anonymous", "", "1E", "E5", "12.a", "1..0")] == [NO_NUMBER] * 6

@@ -113,9 +113,9 @@ class Backend(Protocol):
     def script_answers(self, call: str) -> ScriptAnswers | None:
         """What was answered in the script of a call that an agent has, or has just had."""
 
-    async def explain(self, kind: str, name: str) -> dict[str, Any] | None:
+    async def explain(self, kind: str, name: str, scope: Scope | None = None) -> dict[str, Any] | None:
         """Why an agent gets no calls, a queue does not move, or what happened to a call. ``kind``: ``agents``, ``queues`` or
-        ``calls``. None when it does not exist."""
+        ``calls``. None when it does not exist. ``scope``: callers outside it are not named."""
 
     async def waiting(self, limit: int | None = None, scope: Scope | None = None) -> dict[str, Any]:
         """The first ``limit`` callers of every queue, in the order in which they will be served, and how many there are.

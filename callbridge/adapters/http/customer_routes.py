@@ -12,7 +12,7 @@ from callbridge.adapters.http.auth import Caller, caller
 from callbridge.adapters.http.backend import Backend
 from callbridge.adapters.http.limited import Limited
 from callbridge.adapters.http.permits import NOT_YOURS
-from callbridge.adapters.http.problems import Problem, check_granted, in_parts, unavailable
+from callbridge.adapters.http.problems import Problem, check_granted, unavailable
 from callbridge.adapters.http.request_bodies import PLAIN_TEXT, Body, body_of
 from callbridge.adapters.http.response_bodies import Absent, CallbackView, Count, ResponseBody
 from callbridge.adapters.http.route import NOT_NOW, STAFF, get, post
@@ -20,6 +20,7 @@ from callbridge.adapters.ledger import LedgerNotConfigured, NoLedger
 from callbridge.adapters.reports.asking import NoHistory
 from callbridge.adapters.reports.contacts import ContactQuestion
 from callbridge.adapters.views.board import Board, queue_of
+from callbridge.adapters.views.phrasing import in_parts
 from callbridge.adapters.views.scripts import Script
 from callbridge.core.model.agent import Work
 from callbridge.core.model.call import Call

@@ -78,26 +78,28 @@ class Explainer:
         self._archive = archive
         self._show = Show(board.masked)
 
-    async def explain(self, kind: str, name: str) -> dict[str, Any] | None:
-        """``kind``: ``agents``, ``queues`` or ``calls``. None when it does not exist."""
+    async def explain(self, kind: str, name: str, scope: Scope | None = None) -> dict[str, Any] | None:
+        """``kind``: ``agents``, ``queues`` or ``calls``. None when it does not exist. ``scope``: callers outside it are not
+        named."""
+        show = replace(self._show, sees=(scope or WHOLE_FLOOR).call)
         match kind:
             case "agents":
-                return await self.agent(name)
+                return await self.agent(name, show)
             case "queues":
-                return await self.queue(name)
+                return await self.queue(name, show)
             case _:
                 return await self.call(name)
 
-    async def agent(self, name: str) -> dict[str, Any] | None:
+    async def agent(self, name: str, show: Show | None = None) -> dict[str, Any] | None:
         calls = await self._lines(MAX_LOOKED_AT)
-        lines, view = explain_agent(self._world, name, self._now(), calls, self._show), self._board.agent(name)
+        lines, view = explain_agent(self._world, name, self._now(), calls, show or self._show), self._board.agent(name)
         if lines is None and view is None:
             return None
         return {"id": name, **(view or {}), "lines": _plain(_OBSERVED if lines is None else lines)}
 
-    async def queue(self, name: str) -> dict[str, Any] | None:
+    async def queue(self, name: str, show: Show | None = None) -> dict[str, Any] | None:
         calls = await self._lines()
-        lines, view = explain_queue(self._world, name, self._now(), calls, self._show), self._board.queue(name)
+        lines, view = explain_queue(self._world, name, self._now(), calls, show or self._show), self._board.queue(name)
         if lines is None and view is None:
             return None
         return {"name": name, **(view or {}), "lines": _plain(_OBSERVED if lines is None else lines)}

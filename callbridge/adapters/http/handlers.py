@@ -233,10 +233,10 @@ class _Handlers(ProbeHandlers):
         return await self._explained("calls", request.match_info["id"])
 
     async def _explained(self, kind: str, name: str) -> web.Response:
-        found = await self._backend.explain(kind, name)
+        scope = caller().scope
+        found = await self._backend.explain(kind, name, scope)
         if found is None:
             raise Problem(404, _UNKNOWN[kind])
-        scope = caller().scope
         if kind == "calls" and not (scope.row(found) or scope.timeline(found["timeline"])):
             raise Problem(403, OUTSIDE)  # of an archived call only its facts tell whose it was
         return web.json_response(found)

@@ -9,7 +9,7 @@ from aiohttp import hdrs, web
 from aiohttp.typedefs import Handler
 
 from callbridge.adapters.database import NotConfigured
-from callbridge.adapters.views.phrasing import plain
+from callbridge.adapters.views.phrasing import in_parts
 from callbridge.core.model.facts import RequestRefused
 from callbridge.core.model.refusal import RefusalText
 
@@ -40,14 +40,6 @@ class Problem(Exception):
         if self.retry_after is not None:
             response.headers[hdrs.RETRY_AFTER] = str(max(1, round(self.retry_after)))
         return response
-
-
-def in_parts(text: str) -> dict[str, object]:
-    """The ``template`` and ``values`` of a refusal that has values, as JSON; of any other text nothing, since that is its own
-    template."""
-    if not isinstance(text, RefusalText) or not text.values:
-        return {}
-    return {"template": text.template, "values": {name: plain(value) for name, value in text.values.items()}}
 
 
 def unavailable(trouble: Exception) -> Problem:

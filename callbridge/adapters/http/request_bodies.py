@@ -12,16 +12,20 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from pydantic_core import ErrorDetails, PydanticCustomError
 
 from callbridge.adapters.http.problems import Problem
+from callbridge.adapters.views.phrasing import in_parts
 from callbridge.core.model.numbers import SPREADSHEET, plain
 from callbridge.core.model.plan import ConsultQueue, Target, ToAgent, ToNumber, ToQueue
+from callbridge.core.model.refusal import RefusalText
 from callbridge.wire.phone_numbers import PhoneNumbers
 
 BODY_LIMIT = 16 * 1024
 """Maximum size of a request body, in bytes."""
 BODY_PATIENCE = 10.0
 """Seconds within which the whole body must arrive."""
-PLAIN_TEXT = r"^[^\x00-\x1f\x7f-\x9f\u2028\u2029]*$"
-LINES = r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029]*$"
+_TURNING = r"\u202a-\u202e\u2066-\u2069"
+"""They turn the reading direction of what stands behind them, as of somebody else's name."""
+PLAIN_TEXT = rf"^[^\x00-\x1f\x7f-\x9f\u2028\u2029{_TURNING}]*$"
+LINES = rf"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029{_TURNING}]*$"
 """Text of several lines."""
 MAX_NOTE = 2000
 """Characters of a note."""
@@ -222,53 +226,59 @@ async def body_of(request: web.Request, kind: type[Some]) -> Some:
 
 def _invalid(error: ValidationError) -> NoReturn:
     faults = [
-        {"field": ".".join(map(str, fault["loc"])), "problem": _problem(fault)} for fault in error.errors(include_input=False)
+        {"field": ".".join(map(str, fault["loc"])), "problem": (why := _problem(fault))} | in_parts(why)
+        for fault in error.errors(include_input=False)
     ]
     raise Problem(400, "the request body is invalid", faults=faults) from None
 
 
 _FORMS = {
-    "number": "expected a phone number such as +442079460000",
-    "phone": "expected a phone such as PJSIP/1001, or with several PBXs pbx2/PJSIP/1001",
-    "to": "expected a target such as queue:support, agent:1001 or number:+493012345, as far as it makes sense here",
+    "number": RefusalText("expected a phone number such as +442079460000"),
+    "phone": RefusalText("expected a phone such as PJSIP/1001, or with several PBXs pbx2/PJSIP/1001"),
+    "to": RefusalText("expected a target such as queue:support, agent:1001 or number:+493012345, as far as it makes sense here"),
 }
 """A readable description of the expected value, in place of the regular expression."""
 
 
 _WORDS = {
-    "missing": "is missing",
-    "extra_forbidden": "is no field of this request",
-    "json_invalid": "not valid JSON",
-    "model_type": "expected an object",
-    "model_attributes_type": "expected an object",
-    "dict_type": "expected an object",
-    "list_type": "expected a list",
-    "string_type": "expected text",
-    "string_pattern_mismatch": "must not contain control characters",
-    "string_too_short": "is empty",
-    "string_too_long": "is longer than {max_length} characters",
-    "string_unicode": "is not valid text",
-    "float_type": "expected a number",
-    "float_parsing": "expected a number",
-    "finite_number": "expected a number",
-    "int_type": "expected a whole number",
-    "int_parsing": "expected a whole number",
-    "int_from_float": "expected a whole number",
-    "bool_type": "expected true or false",
-    "enum": "must be {expected}",
-    "literal_error": "must be {expected}",
-    "too_short": "needs at least {min_length}",
-    "too_long": "has more than {max_length}",
-    "greater_than": "must be more than {gt}",
-    "greater_than_equal": "must be {ge} or more",
-    "less_than": "must be less than {lt}",
-    "less_than_equal": "must be {le} or less",
+    "missing": RefusalText("is missing"),
+    "extra_forbidden": RefusalText("is no field of this request"),
+    "json_invalid": RefusalText("not valid JSON"),
+    "model_type": RefusalText("expected an object"),
+    "model_attributes_type": RefusalText("expected an object"),
+    "dict_type": RefusalText("expected an object"),
+    "list_type": RefusalText("expected a list"),
+    "string_type": RefusalText("expected text"),
+    "string_pattern_mismatch": RefusalText("must not contain control characters"),
+    "string_too_short": RefusalText("is empty"),
+    "string_too_long": RefusalText("is longer than {max_length} characters"),
+    "string_unicode": RefusalText("is not valid text"),
+    "float_type": RefusalText("expected a number"),
+    "float_parsing": RefusalText("expected a number"),
+    "finite_number": RefusalText("expected a number"),
+    "int_type": RefusalText("expected a whole number"),
+    "int_parsing": RefusalText("expected a whole number"),
+    "int_from_float": RefusalText("expected a whole number"),
+    "bool_type": RefusalText("expected true or false"),
+    "enum": RefusalText("must be {expected}"),
+    "literal_error": RefusalText("must be {expected}"),
+    "too_short": RefusalText("needs at least {min_length}"),
+    "too_long": RefusalText("has more than {max_length}"),
+    "greater_than": RefusalText("must be more than {gt}"),
+    "greater_than_equal": RefusalText("must be {ge} or more"),
+    "less_than": RefusalText("must be less than {lt}"),
+    "less_than_equal": RefusalText("must be {le} or less"),
 }
 """By the validator's kind of error: its own sentences and patterns are for nobody who calls this."""
 
 
-def _problem(fault: ErrorDetails) -> str:
+def _problem(fault: ErrorDetails) -> RefusalText:
     field, kind = str(fault["loc"][-1]) if fault["loc"] else "", fault["type"]
     if kind == "string_pattern_mismatch" and field in _FORMS:
         return _FORMS[field]
-    return _WORDS[kind].format(**fault.get("ctx", {})) if kind in _WORDS else fault["msg"].removeprefix("Value error, ")
+    if kind in _WORDS:
+        limits = {
+            name: f"{value:.15g}" if isinstance(value, float) else str(value) for name, value in fault.get("ctx", {}).items()
+        }
+        return RefusalText(_WORDS[kind], **limits) if "{" in _WORDS[kind] else _WORDS[kind]
+    return RefusalText(fault["msg"].removeprefix("Value error, "))

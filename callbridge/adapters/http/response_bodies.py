@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 Count = Annotated[int, Field(ge=0)]
 Absent = Literal[""]
-TransferState = Literal["", "ringing", "consulting", "conference"]
+TransferState = Literal["", "ringing", "consulting", "conference", "returning"]
 RecordingState = Literal["", "on", "paused"]
 HeldBy = Literal["", "request", "phone"]
 
@@ -205,8 +205,9 @@ class ReportView(ResponseBody):
 
 class CampaignView(ResponseBody):
     """The present state of a campaign. ``decided``: dials of the last decision, and ``why``; ``why_not``: why nobody is dialled
-    now, as text; ``risk``: the probability that the last dial finds no free agent, at most ``risk_allowed``; ``abandon_rate``:
-    of the ``answers`` in the window; ``leads_ready``: leads that may be dialled now."""
+    now, as text, with its template and values in ``why_not_parts``; ``risk``: the probability that the last dial finds no
+    free agent, at most ``risk_allowed``; ``abandon_rate``: of the ``answers`` in the window; ``leads_ready``: leads that may
+    be dialled now."""
 
     name: str
     state: Literal["running", "paused", "stopped"]
@@ -223,6 +224,7 @@ class CampaignView(ResponseBody):
     decided: Count
     why: str
     why_not: str
+    why_not_parts: dict[str, Any]
     risk: float
     risk_allowed: float
     answer_chance: float

@@ -156,7 +156,7 @@ class LedgerRequests:
     def _why_held(self, row: dict[str, object]) -> dict[str, object]:
         """A campaign that the ledger holds up shows why."""
         trouble = self.trouble()
-        return row | {"why_not": trouble} if trouble and row["state"] == Running.RUNNING else row
+        return row | {"why_not": trouble, "why_not_parts": {}} if trouble and row["state"] == Running.RUNNING else row
 
     async def _run(self, work: Callable[[], Found]) -> Found:
         cut = self.store.cut if self.store is not None else None

@@ -122,13 +122,19 @@ def _query(site: ReportSite, request: ReportRequest, now: float) -> ReportQuery:
     zone = site.zone
     person = site.person(request.number) if request.number else ""
     if request.number and not person:
-        raise BadReportRequest(RefusalText("'{number}' is no phone number", number=request.number))
+        raise BadReportRequest(RefusalText("'{number}' is no phone number", number=request.number[:40]))
     if request.by and request.by not in tuple(By):
         raise BadReportRequest(RefusalText("no intervals '{by}': there are {known}", by=request.by, known=", ".join(By)))
     least, most = scores_of(request.score) if request.score else (None, None)
+    begin = moment_of(request.begin or f"{datetime.fromtimestamp(now, zone):%Y-%m-%d}", zone)
+    end = moment_of(request.end, zone, end=True) if request.end else max(begin, now)
+    if request.end and begin >= end:
+        raise BadReportRequest(RefusalText("the period ends before it begins"))
+    if begin > now:
+        raise BadReportRequest(RefusalText("the period lies in the future"))
     return ReportQuery(
-        begin=moment_of(request.begin or f"{datetime.fromtimestamp(now, zone):%Y-%m-%d}", zone),
-        end=min(moment_of(request.end, zone, end=True), now) if request.end else now,
+        begin=begin,
+        end=min(end, now),
         now=now,
         zone=zone,
         by=By(request.by or By.WHOLE),

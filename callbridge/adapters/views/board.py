@@ -15,7 +15,7 @@ from callbridge.adapters.facts.privacy import mask, scrub
 from callbridge.adapters.views.without_agent import without_agent
 from callbridge.core.entities.estimates import at_pace
 from callbridge.core.model.agent import Agent, State, Work, follows, published
-from callbridge.core.model.call import Call
+from callbridge.core.model.call import Call, TransferKind
 from callbridge.core.model.callback import Callback
 from callbridge.core.model.pace import Pace
 from callbridge.core.model.plan import Disposition, Plan
@@ -65,7 +65,10 @@ def call_view(call: Call, stamp: Stamp, *, agent_name: str = "", ended: bool = F
 
 
 def _transfer_state(call: Call) -> str:
-    """How far a transfer is: the target is being reached, or has answered, or all three talk."""
+    """How far a transfer is: the target is being reached, or has answered, or all three talk; or nobody took the call, and it
+    returns to the agent."""
+    if call.transfer is not None and call.transfer.kind is TransferKind.BACK:
+        return "returning"
     if call.transfer is None:
         return ""
     if call.transfer.together:

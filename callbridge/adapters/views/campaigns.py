@@ -6,9 +6,11 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from callbridge.adapters.views.phrasing import in_parts
 from callbridge.core.model.attempt import AttemptStage, Campaign, Running
 from callbridge.core.model.campaign_state import CampaignState
 from callbridge.core.model.plan import CampaignPlan, DialMode
+from callbridge.core.model.refusal import RefusalText
 from callbridge.core.model.world_view import WorldView
 from callbridge.core.pacing.budget import Counts
 
@@ -62,10 +64,10 @@ def _row(world: WorldView, plan: CampaignPlan) -> Iterator[tuple[str, object]]:
     decision = campaign_state.decision if campaign_state is not None else None
     yield "decided", decision.dials if decision is not None else 0
     yield "why", decision.why if decision is not None else ""
-    yield (
-        "why_not",
-        "" if stages[AttemptStage.RESERVING] + stages[AttemptStage.DIALLING] else _why_not(world, plan, row, campaign_state),
-    )
+    dials = stages[AttemptStage.RESERVING] + stages[AttemptStage.DIALLING]
+    why_not = "" if dials else _why_not(world, plan, row, campaign_state)
+    yield "why_not", why_not
+    yield "why_not_parts", in_parts(why_not)
     yield "risk", round(decision.risk, 4) if decision is not None else 0.0
     yield "risk_allowed", round(decision.theta, 4) if decision is not None else 0.0
     yield "answer_chance", round(decision.answer_chance, 4) if decision is not None else 0.0
@@ -80,34 +82,36 @@ def _row(world: WorldView, plan: CampaignPlan) -> Iterator[tuple[str, object]]:
 def _why_not(world: WorldView, plan: CampaignPlan, row: Campaign | None, campaign_state: CampaignState | None) -> str:
     """Why nobody is being dialled, for people; empty when somebody is about to be."""
     if row is None or row.state is not Running.RUNNING:
-        return "it is paused" if row is not None and row.state is Running.PAUSED else "it is stopped"
+        paused = row is not None and row.state is Running.PAUSED
+        return RefusalText("it is paused") if paused else RefusalText("it is stopped")
     if campaign_state is None:
         return ""
     if campaign_state.held_back:
         return campaign_state.held_back
     if not campaign_state.agents:
-        return f"no agent who serves {plan.queue} is ready for it"
+        return RefusalText("no agent who serves {queue} is ready for it", queue=plan.queue)
     if campaign_state.decision.dials <= 0:
         return _nobody_free(world, plan, campaign_state)
     match campaign_state.short_of:
         case "leads" if campaign_state.requested_at is not None and world.now - campaign_state.requested_at > ANSWERED_WITHIN:
-            return "the ledger does not answer"
+            return RefusalText("the ledger does not answer")
         case "leads":
-            return "no lead may be dialled now" if campaign_state.dry else "leads are being fetched"
+            return RefusalText("no lead may be dialled now") if campaign_state.dry else RefusalText("leads are being fetched")
         case "lines":
-            return f"every line is taken (lines: {plan.lines})"
+            return RefusalText("every line is taken (lines: {lines})", lines=str(plan.lines))
         case "lines of the PBX":
             pbx = world.plan.pbx_of_campaign(plan.name)
-            return f"the campaigns take every line of PBX {pbx} (its lines: {world.plan.lines.get(pbx)})"
+            lines = str(world.plan.lines.get(pbx))
+            return RefusalText("the campaigns take every line of PBX {pbx} (its lines: {lines})", pbx=pbx, lines=lines)
     return ""
 
 
 def _nobody_free(world: WorldView, plan: CampaignPlan, campaign_state: CampaignState) -> str:
     if campaign_state.agents > campaign_state.busy:
-        return "every free agent is kept for callers, or has a lead already"
+        return RefusalText("every free agent is kept for callers, or has a lead already")
     if plan.rules.hard and plan.mode is DialMode.PREDICTIVE and not campaign_state.pacer.budget.bears_one_more(world.now):
-        return "no agent is free, and the abandon rate allows no dialling ahead"
-    return "no agent is free"
+        return RefusalText("no agent is free, and the abandon rate allows no dialling ahead")
+    return RefusalText("no agent is free")
 
 
 DAY = 86400.0

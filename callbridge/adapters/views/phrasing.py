@@ -107,6 +107,14 @@ def plain(value: Value | int) -> object:
             return {"key": value.key, "text": value.text, "values": {name: plain(part) for name, part in value.values.items()}}
 
 
+def in_parts(text: str) -> dict[str, object]:
+    """The ``template`` and ``values`` of a refusal that has values, as JSON; of any other text nothing, since that is its own
+    template."""
+    if not isinstance(text, RefusalText) or not text.values:
+        return {}
+    return {"template": text.template, "values": {name: plain(value) for name, value in text.values.items()}}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExplainedLine:
     """One sentence of an explanation. ``code`` names its kind for programs; ``at`` is when it happened, in epoch seconds.
@@ -154,6 +162,9 @@ def span(seconds: float) -> str:
     whole = round(seconds)
     minutes, rest = divmod(whole, 60)
     hours, minutes_left = divmod(minutes, 60)
+    if hours >= 48:
+        days, hours = divmod(hours, 24)
+        return f"{days} d {hours} h" if hours else f"{days} d"
     if hours:
         return f"{hours} h {minutes_left} min" if minutes_left else f"{hours} h"
     if minutes:

@@ -228,7 +228,7 @@ def _call_refused(fact: FactFields, plan: Plan, arrived: float) -> Phrase:
         "call_refused",
         "refused ({response}): {place} had {most} callers, as many as its limit allows",
         response=said,
-        place=say("the_pbx", "the PBX") if of_pbx else target(f"{full}:{fact[full]}"),
+        place=say("the_pbx", "the PBX") if of_pbx else target(f"{full}:{fact[full]}", plan),
         most=Number(int(fact["most"])),
     )
 
@@ -250,7 +250,7 @@ def _step_began(fact: FactFields, plan: Plan, arrived: float) -> Phrase:
     needs = str(fact["needs"])
     if needs.startswith("agent "):
         text = "waits for {agent} only, before the first step begins"
-        return say("step_began.preferred", text, agent=target(needs.replace(" ", ":", 1)))
+        return say("step_began.preferred", text, agent=target(needs.replace(" ", ":", 1), plan))
     text = "step {step}: can be offered to agents with {needs}"
     return say("step_began", text, step=Number(int(fact["step"]) + 1), needs=needs or _any_skills())
 
@@ -307,10 +307,12 @@ def _how_offered(result: str, trouble: str, rang: TimeSpan) -> Value:
 
 
 def _visit_ended(fact: FactFields, plan: Plan, arrived: float) -> Phrase:
-    return say("visit_ended", "queue {queue}: {how}{about}", queue=str(fact["queue"]), how=_how_left(fact), about=estimated(fact))
+    return say(
+        "visit_ended", "queue {queue}: {how}{about}", queue=str(fact["queue"]), how=_how_left(fact, plan), about=estimated(fact)
+    )
 
 
-def _how_left(fact: FactFields) -> Phrase:
+def _how_left(fact: FactFields, plan: Plan) -> Phrase:
     how, waited, reason = str(fact["outcome"]), lasted(fact, "waited"), str(fact.get("reason") or "")
     match how:
         case "answered" if fact.get("within_target"):
@@ -323,7 +325,7 @@ def _how_left(fact: FactFields) -> Phrase:
             text = "hung up after only {waited}: a short abandon, not part of the service level"
             return say("visit_abandoned.short", text, waited=waited)
         case "overflowed":
-            to, why = target(str(fact.get("to", ""))), _LEFT.of(reason) or spaced(reason)
+            to, why = target(str(fact.get("to", "")), plan), _LEFT.of(reason) or spaced(reason)
             return say("visit_overflowed", "leaves for {to} after {waited}: {why}", to=to, waited=waited, why=why)
         case _:
             why = say("because", ": {reason}", reason=_FAILED.of(reason) or spaced(reason)) if reason else ""
@@ -354,21 +356,21 @@ def _ended(fact: FactFields, plan: Plan, arrived: float) -> Phrase:
     how = str(fact["outcome"])
     return say(
         "call_ended",
-        "call ended after {lasted}: {outcome}, {agents:agent} talked to the caller",
+        "call ended after {lasted}: {outcome}, {talks:conversation} with agents",
         lasted=lasted(fact),
         outcome=outcome(how) if how else say("no_visit", "no visit"),
-        agents=Number(int(fact.get("segments") or 0)),
+        talks=Number(int(fact.get("segments") or 0)),
     )
 
 
 def _granted(fact: FactFields, plan: Plan, arrived: float) -> Phrase:
-    to = say("request_to", " to {to}", to=target(str(fact["to"]))) if fact.get("to") else ""
-    return say("request_granted", "{by} requested: {request}{to}", by=by_whom(fact), request=request(fact), to=to)
+    to = say("request_to", " to {to}", to=target(str(fact["to"]), plan)) if fact.get("to") else ""
+    return say("request_granted", "{by} requested: {request}{to}", by=by_whom(fact, plan), request=request(fact), to=to)
 
 
 def _refused(fact: FactFields, plan: Plan, arrived: float) -> Phrase:
     text = "{by} requested: {request}; refused: {reason}"
-    return say("request_refused", text, by=by_whom(fact), request=request(fact), reason=refusal(fact))
+    return say("request_refused", text, by=by_whom(fact, plan), request=request(fact), reason=refusal(fact))
 
 
 def _given_up(fact: FactFields, plan: Plan, arrived: float) -> Phrase:

@@ -43,9 +43,10 @@ def agent_in(fact: FactFields, plan: Plan, field: str = "agent") -> Value:
     return named(agent, known.name if known is not None else "") or SOMEBODY
 
 
-def by_whom(fact: FactFields) -> Value:
-    """Who requested or did it: the name of a token or a user, or an agent's id."""
-    return str(fact.get("by") or "") or SOMEBODY
+def by_whom(fact: FactFields, plan: Plan) -> Value:
+    """Who requested or did it: the name of a token or a user, or an agent."""
+    by = str(fact.get("by") or "")
+    return agent_in(fact, plan, "by") if by in plan.agents else by or SOMEBODY
 
 
 def number_in(fact: FactFields) -> Value:
@@ -54,16 +55,17 @@ def number_in(fact: FactFields) -> Value:
     return Phrase("withheld", WITHHELD, {}) if number == WITHHELD else number
 
 
-def target(text: str) -> Value:
+def target(text: str, plan: Plan) -> Value:
     """Where a call goes, in the form of facts: ``queue:sales`` becomes ``queue sales``."""
     kind, colon, name = text.partition(":")
-    said = _TARGETS.of(kind, name=name) if colon else _NAMELESS_TARGETS.of(text)
+    known = plan.agents.get(name) if kind == "agent" else None
+    said = _TARGETS.of(kind, name=named(name, known.name) if known is not None else name) if colon else _NAMELESS_TARGETS.of(text)
     return said or text.replace(":", " ", 1)
 
 
-def target_as_written(text: str) -> Value:
+def target_as_written(text: str, plan: Plan) -> Value:
     """The same for a sentence whose English has it as facts do."""
-    said = target(text)
+    said = target(text, plan)
     return replace(said, text=text) if isinstance(said, Phrase) else text
 
 

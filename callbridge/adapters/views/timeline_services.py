@@ -83,13 +83,13 @@ def _flow_stepped(fact: FactFields, plan: Plan, arrived: float) -> Phrase:
 
 def _flow_ended(fact: FactFields, plan: Plan, arrived: float) -> Phrase:
     result, to = str(fact["result"]), str(fact.get("to") or "")
-    how = say("leads_to", "leads to {to}", to=target(to)) if to else _FLOW_ENDED.of(result) or result
+    how = say("leads_to", "leads to {to}", to=target(to, plan)) if to else _FLOW_ENDED.of(result) or result
     return say("flow_ended", "flow {flow} ends after {lasted}: {how}", flow=str(fact["flow"]), lasted=lasted(fact), how=how)
 
 
 def _prompt_failed(fact: FactFields, plan: Plan, arrived: float) -> Phrase:
     text = "prompt could not be played: {where}; check that the sound file is on the PBX"
-    return say("prompt_failed", text, where=target(str(fact["where"])))
+    return say("prompt_failed", text, where=target(str(fact["where"]), plan))
 
 
 def _survey_answered(fact: FactFields, plan: Plan, arrived: float) -> Phrase:

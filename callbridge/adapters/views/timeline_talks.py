@@ -96,7 +96,7 @@ def _not_recorded(fact: FactFields, plan: Plan, arrived: float) -> Phrase:
 
 def _transferred(fact: FactFields, plan: Plan, arrived: float) -> Phrase:
     how = say("after_consult", "after a consult") if fact.get("attended") else say("blind", "blind")
-    to, party = target_as_written(str(fact["target"])) or SOMEBODY, fact.get("party", "agent")
+    to, party = target_as_written(str(fact["target"]), plan) or SOMEBODY, fact.get("party", "agent")
     if party == "customer":
         text = "transferred {how} to {to} by the caller's own phone; from here on the call is with that party"
         return say("call_transferred.customer", text, how=how, to=to)
@@ -106,7 +106,7 @@ def _transferred(fact: FactFields, plan: Plan, arrived: float) -> Phrase:
 
 
 def _transfer_started(fact: FactFields, plan: Plan, arrived: float) -> Phrase:
-    to, agent = _to(fact), agent_in(fact, plan)
+    to, agent = _to(fact, plan), agent_in(fact, plan)
     match fact["kind"]:
         case "consult":
             return say("transfer_started.consult", "{agent} consults {to}; the caller hears music", agent=agent, to=to)
@@ -119,21 +119,21 @@ def _transfer_started(fact: FactFields, plan: Plan, arrived: float) -> Phrase:
 def _transfer_ended(fact: FactFields, plan: Plan, arrived: float) -> Phrase:
     result = str(fact["result"])
     how = _TRANSFER_ENDED.of(result) or result
-    return say("transfer_ended", "{to}: {how} after {lasted}", to=_to(fact), how=how, lasted=lasted(fact))
+    return say("transfer_ended", "{to}: {how} after {lasted}", to=_to(fact, plan), how=how, lasted=lasted(fact))
 
 
 def _conference_began(fact: FactFields, plan: Plan, arrived: float) -> Phrase:
     text = "conference: the caller, {agent} and {to} talk"
-    return say("conference_began", text, agent=agent_in(fact, plan, "by"), to=_to(fact))
+    return say("conference_began", text, agent=agent_in(fact, plan, "by"), to=_to(fact, plan))
 
 
 def _conference_ended(fact: FactFields, plan: Plan, arrived: float) -> Phrase:
     text = "conference over: {to} talked with the caller for {talked}"
-    return say("conference_ended", text, to=_to(fact), talked=lasted(fact, "talked"))
+    return say("conference_ended", text, to=_to(fact, plan), talked=lasted(fact, "talked"))
 
 
-def _to(fact: FactFields) -> Value:
-    return target(str(fact["to"]))
+def _to(fact: FactFields, plan: Plan) -> Value:
+    return target(str(fact["to"]), plan)
 
 
 def _supervision_started(fact: FactFields, plan: Plan, arrived: float) -> Phrase:
@@ -141,7 +141,7 @@ def _supervision_started(fact: FactFields, plan: Plan, arrived: float) -> Phrase
     return say(
         "supervision_started",
         "{by} at {phone}: {mode} {agent}",
-        by=by_whom(fact),
+        by=by_whom(fact, plan),
         phone=str(fact["phone"]),
         mode=_MODES.of(mode) or mode,
         agent=agent_in(fact, plan),
@@ -153,7 +153,7 @@ def _supervision_ended(fact: FactFields, plan: Plan, arrived: float) -> Phrase:
     return say(
         "supervision_ended",
         "{by} at {phone}: stopped {mode} after {lasted}",
-        by=by_whom(fact),
+        by=by_whom(fact, plan),
         phone=str(fact["phone"]),
         mode=_SUPERVISED.of(mode) or mode,
         lasted=lasted(fact),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from heapq import nsmallest
 
@@ -24,12 +24,16 @@ class Show:
     """How free text (phones, not-ready reasons) and callers are shown: with their numbers masked, as on the board, or not."""
 
     masked: bool = True
+    sees: Callable[[Call], bool] = lambda _call: True
+    """Whether the reader may know of this call: a user with teams may not know who waits in other queues."""
 
     def __call__(self, text: str) -> str:
         return scrub(text) if self.masked else text
 
     def caller(self, call: Call) -> Value:
         """The number, as everywhere else, and the id that commands take."""
+        if not self.sees(call):
+            return say("caller_of_others", "a caller in a queue of another team")
         number = mask(call.number) if self.masked else call.number
         return f"{number} ({call.id})" if number else say("caller_withheld", WITHHELD + " ({call})", call=call.id)
 

@@ -95,10 +95,10 @@ def _refusal(world: World, event: ClosureRequested) -> RefusalText | None:
             kind=kind,
             name=event.name,
         )
-    if event.ends <= event.begins:
-        return RefusalText("it would end before it begins")
     if event.ends <= wall(world):
         return RefusalText("it would be over already")
+    if event.ends <= event.begins:
+        return RefusalText("it would end before it begins")
     if any((one.kind, one.name, one.begins) == (event.kind, name, event.begins) for one in world.closures.values()):
         return RefusalText("{kind} {name} is closed from that moment on already: reopen that first", kind=kind, name=event.name)
     return RefusalText("too many closures") if len(world.closures) >= MOST_CLOSURES else None

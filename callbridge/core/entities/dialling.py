@@ -10,6 +10,7 @@ from callbridge.core.model.facts import AttemptMade, CallArrived
 from callbridge.core.model.leg import LegRole
 from callbridge.core.model.numbers import spellings
 from callbridge.core.model.orders import Ring, StartRinging
+from callbridge.core.model.refusal import RefusalText
 from callbridge.core.model.rows import evolve
 from callbridge.core.model.world import World
 
@@ -106,15 +107,15 @@ def _dial_lead(world: World, call: Call) -> bool:
 def held_back(world: World, campaign: str) -> str:
     """Why dialling for a campaign is suspended; empty when it is not."""
     if world.unsaved:
-        return "the store is behind"
+        return RefusalText("the store is behind")
     if world.now < world.clock_moved_at + CLOCK_REST:
-        return "the wall clock was changed"
+        return RefusalText("the wall clock was changed")
     if world.plan.pbx_of_campaign(campaign) in world.down:
-        return "the link to the PBX is down"
+        return RefusalText("the link to the PBX is down")
     plan = world.plan.campaigns.get(campaign)
     calendar = plan.limits.calendar if plan is not None else None
     if calendar is not None and hours.closed_manually(world, calendar.name, queue=plan.queue if plan is not None else ""):
-        return f"calendar {calendar.name} was closed manually"
+        return RefusalText("calendar {calendar} was closed manually", calendar=calendar.name)
     return ""
 
 

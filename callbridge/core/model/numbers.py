@@ -16,6 +16,8 @@ WITHHELD = "withheld"
 SPREADSHEET = "a number written by a spreadsheet (decimal, exponent or thousands separators): import the column as text"
 
 _PLAIN = re.compile(r"\+?[0-9]{1,15}")
+_WIDE = str.maketrans("０１２３４５６７８９＋", "0123456789+")
+"""As an input method for Chinese or Japanese types them."""
 _NOISE = str.maketrans("", "", " \t\u00a0\u2009\u202f-\u2010\u2011\u2012\u2013.()/'\"")
 _QUOTES = " \t\r\n'\"="
 _SPREADSHEET = tuple(
@@ -51,7 +53,7 @@ def plain(number: str) -> str:
     if not _PLAIN.fullmatch(number):
         if is_of_spreadsheet(number):
             return ""
-        number = number.strip().removeprefix("tel:")
+        number = number.translate(_WIDE).strip().removeprefix("tel:")
         if number.startswith(("+", "00")):
             number = number.replace("(0)", "")
         number = number.translate(_NOISE)

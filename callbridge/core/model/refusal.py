@@ -19,8 +19,9 @@ class Word(str):
 
 
 class RefusalText(str):
-    """Why a request is refused: the English sentence, and the ``template`` (as of ``str.format``) with the ``values`` that were
-    filled into it. The template is what other languages translate, as with gettext: ``web/src/texts/zh.js`` has each."""
+    """Why a request is refused, or nothing is done: the English sentence, and the ``template`` (as of ``str.format``) with the
+    ``values`` that were filled into it. The template is what other languages translate, as with gettext:
+    ``web/src/texts/zh.js`` has each."""
 
     __slots__ = ("template", "values")
     template: str

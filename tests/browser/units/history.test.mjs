@@ -1,11 +1,12 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { addressOf, inRecording, presentOf, searchedBy, searchOf } from "../../../callbridge/web/src/pure/call.js";
-import { detailsOf, happenedText, outcomeText } from "../../../callbridge/web/src/pure/details.js";
+import { detailsOf, happenedText } from "../../../callbridge/web/src/pure/details.js";
 import { text as translated } from "../../../callbridge/web/src/pure/language.js";
 import { bodyOf, choicesOf, missingOf, writtenOf } from "../../../callbridge/web/src/pure/review.js";
-import { askedBy, columnsOf, isDay, MOST_SERIES, periodNamed, periodOf, plotOf, queryOf, reportAddress, valueOf } from "../../../callbridge/web/src/pure/report.js";
+import { askedBy, cellText, columnsOf, isDay, MOST_SERIES, periodNamed, periodOf, plotOf, queryOf, reportAddress, valueOf } from "../../../callbridge/web/src/pure/report.js";
 import { localPath, pageOf, pagesOf } from "../../../callbridge/web/src/pure/routes.js";
+import { outcomeText } from "../../../callbridge/web/src/pure/words.js";
 
 const text = (name) => ({ name, kind: "text", heading: name, definition: "" });
 const COLUMNS = [text("interval"), text("queue"), { ...text("offered"), kind: "count" }];
@@ -150,4 +151,12 @@ test("each role has its pages, and a link leads to no other server", () => {
   assert.equal(pageOf("/nothing").page, "home");
   for (const path of ["//evil.example", "https://evil.example", "/\\evil", "javascript:alert(1)", null]) assert.equal(localPath(path), "");
   assert.equal(localPath("/oidc"), "/oidc");
+});
+
+test("words in a table of a report are in the language of the page, names are not", () => {
+  const zh = Object.assign((key) => translated("zh", key), { language: "zh" });
+  const cell = (name, value, kind = "text") => cellText(zh, { name, kind }, value, "zh-CN");
+  assert.deepEqual([cell("direction", "in"), cell("outcome", "short_abandoned"), cell("ended_by", "agent")], ["呼入", "立即放弃", "坐席挂机"]);
+  assert.deepEqual([cell("weekday", "Mon"), cell("queue", "answered"), cell("outcome", null)], ["周一", "answered", "–"]);
+  assert.deepEqual([cell("outcome", "<b>"), cell("direction", "toString"), cell("share", 0.5, "share")], ["<b>", "toString", "50%"]);
 });

@@ -11,7 +11,7 @@ import { Plot } from "../parts/plot.js";
 import { language, useRegion, useText } from "../parts/preferences.js";
 import { useStore } from "../parts/store.js";
 import { namedRows } from "../pure/names.js";
-import { askedBy, columnsOf, figuresOf, INTERVALS, NAMES, periodNamed, periodOf, PERIODS, plotOf, queryOf, reportAddress, valueOf } from "../pure/report.js";
+import { askedBy, cellText, columnsOf, figuresOf, INTERVALS, NAMES, periodNamed, periodOf, PERIODS, plotOf, queryOf, reportAddress } from "../pure/report.js";
 
 const MOST_ROWS = 500;
 /** In the table; a file has all of them. */
@@ -156,11 +156,12 @@ function Chosen({ report, columns, rows, speaks }) {
 }
 
 function Table({ columns, rows, speaks, label }) {
+  const t = useText();
   const numbers = (kind) => (kind === "text" || kind === "moment" ? "" : "number-cell");
   return html`<div class="scroll" tabindex="0" role="group" aria-label=${label}><table>
     <thead><tr>${columns.map((one) => html`<th scope="col" key=${one.name} class=${numbers(one.kind)} title=${one.definition}>${one.heading}</th>`)}</tr></thead>
     <tbody>${rows.map(
-      (row, index) => html`<tr key=${index}>${columns.map((one) => html`<td key=${one.name} class=${numbers(one.kind)}>${valueOf(row[one.name], one.kind, speaks)}</td>`)}</tr>`,
+      (row, index) => html`<tr key=${index}>${columns.map((one) => html`<td key=${one.name} class=${numbers(one.kind)}>${cellText(t, one, row[one.name], speaks)}</td>`)}</tr>`,
     )}</tbody></table></div>`;
 }
 

@@ -3,8 +3,9 @@
 import { useEffect, useState } from "preact/hooks";
 import { get, segment } from "../net/api.js";
 import { agentNamed } from "../pure/agent.js";
-import { outcomeText } from "../pure/details.js";
+import { outcomeText } from "../pure/words.js";
 import { clock, moment } from "../pure/format.js";
+import { span } from "../pure/explanation.js";
 import { html } from "./html.js";
 import { useRegion, useText } from "./preferences.js";
 import { useNow } from "./time.js";
@@ -40,7 +41,7 @@ function Earlier({ found }) {
   const { repeated, contacts } = found;
   return html`
     ${repeated &&
-    html`<p class="repeated"><strong>${t("contact.repeated", { agent: agentNamed(repeated) || "–", ago: clock(repeated.after) })}</strong></p>`}
+    html`<p class="repeated"><strong>${repeatedText(t, repeated)}</strong></p>`}
     ${contacts.length === 0 && html`<p class="soft">${t("contact.none")}</p>`}
     ${contacts.length > 0 &&
     html`<div class="scroll" tabindex="0" role="group" aria-label=${t("contacts")}><table>
@@ -52,6 +53,12 @@ function Earlier({ found }) {
           <td>${[outcomeOf(t, one), one.disposition].filter(Boolean).join(" · ")}
             ${one.note && html`<p class="note">${one.note}</p>`}</td><td>${clock(one.talked)}</td></tr>`,
       )}</tbody></table></div>`}`;
+}
+
+/** `agent` is missing where the reader may not know who it was. */
+function repeatedText(t, repeated) {
+  const agent = agentNamed(repeated);
+  return t(agent ? "contact.repeated" : "contact.repeated.unnamed", { agent, ago: span(t.language, repeated.after) });
 }
 
 /** What became of it, what an agent said of it; of a call that goes on, or whose end nobody knows, that. */

@@ -56,10 +56,16 @@ export function problemText(t, problem) {
   if (problem.status === 401) return t("problem.signed_out");
   if (problem.status === undefined) return String(problem.message || problem);
   const faults = (problem.body?.faults || []).map((one) =>
-    one.field ? `${one.field}: ${refused(t.language, { ...one, text: one.problem })}` : String(one),
+    one.field ? `${fieldText(t, one.field)}: ${refused(t.language, { ...one, text: one.problem })}` : String(one),
   );
   const invalid = problem.status === 400 && faults.length > 0; // then each fault says more than the message
   return [...(invalid ? [] : [sentenceOf(t, problem)]), ...faults].join(" · ");
+}
+
+/** Fields of requests have a text; a script's are named by its configuration. */
+function fieldText(t, name) {
+  const text = t(`field.${name}`);
+  return text === `field.${name}` ? name : text;
 }
 
 /** The server's own sentence, without the faults that it lists. */

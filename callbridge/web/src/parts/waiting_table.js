@@ -2,6 +2,7 @@
 
 import { useState } from "preact/hooks";
 import { post, segment } from "../net/api.js";
+import { nameWithId } from "../pure/agent.js";
 import { numberOf, waitGrade } from "../pure/format.js";
 import { may } from "../pure/routes.js";
 import { rowsOf } from "../pure/views.js";
@@ -60,10 +61,11 @@ function WaiterDialog({ verb, row, known, close }) {
       ${rowsOf(known, "queues")
         .filter((one) => one.name !== row.queue)
         .map((one) => html`<option key=${one.name} value=${`queue:${one.name}`}>${one.name}</option>`)}</select></label>`}
+    ${verb === "pull" && !rowsOf(known, "agents").some((one) => one.state === "ready") && html`<p>${t("act.pull.nobody")}</p>`}
     ${verb === "pull" &&
     html`<label>${t("agent")}<select name="to" required>
       ${rowsOf(known, "agents")
         .filter((one) => one.state === "ready")
-        .map((one) => html`<option key=${one.id} value=${`agent:${one.id}`}>${one.name || one.id}</option>`)}</select></label>`}
+        .map((one) => html`<option key=${one.id} value=${`agent:${one.id}`}>${nameWithId(one.id, one.name)}</option>`)}</select></label>`}
   <//>`;
 }

@@ -30,6 +30,7 @@ export function actsOf(call, agent, can = {}) {
   const record = can.record ? ["record"] : [];
   const recording = { on: ["pause-recording"], paused: ["resume-recording"] }[call.recording] || record;
   const hold = { request: ["unhold"], phone: [] }[call.held_by] || ["hold"];
+  if (call.transfer === "returning") return [];
   if (!call.transfer) return ["transfer", "consult", ...hold, ...recording, ...(can.survey ? ["survey"] : [])];
   return ["complete", "return", ...(call.transfer === "consulting" ? ["conference"] : []), ...recording];
 }

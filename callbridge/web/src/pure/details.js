@@ -5,6 +5,7 @@
 
 import { clock } from "./format.js";
 import { valueOf } from "./report.js";
+import { known, outcomeText, wordText } from "./words.js";
 
 const IDENTIFIERS = ["diverted", "ended_by", "kind", "outcome", "reason", "result", "trouble"];
 /** Values that are words of callbridge; a reason may also be somebody's own text. */
@@ -13,13 +14,6 @@ const AGENTS = ["by", "consulted_by"];
 
 /** A key of the texts made of the history's own words. */
 const keyOf = (word) => word.replace(/[^a-z]+/g, "_");
-
-const known = (said, key) => (said === key ? "" : said);
-
-/** Words of the history that have a text; others, such as a flow's own results, as they are. */
-const wordText = (t, word) => known(t(`word.${word}`), `word.${word}`) || word.replaceAll("_", " ");
-
-export const outcomeText = (t, word) => known(t(`outcome.${word}`), `outcome.${word}`) || wordText(t, word);
 
 export const happenedText = (t, word) => known(t(`happened.${keyOf(word)}`), `happened.${keyOf(word)}`) || word.replaceAll("_", " ");
 

@@ -46,12 +46,13 @@ function shown(language, value) {
 }
 
 /** `4 s`, `2 min 5 s`, `1 h 3 min`: as the server's English, with the units of the language. */
-function span(language, seconds) {
+export function span(language, seconds) {
   const { explanations } = LANGUAGES[language];
-  const unit = (name, n) => filled(explanations[`span.${name}`], { n });
+  const unit = (name, n) => (explanations ? filled(explanations[`span.${name}`], { n }) : `${n} ${name}`);
   if (seconds < 9.95) return unit("s", String(Math.max(0, Math.round(seconds * 10) / 10)));
   const whole = Math.round(seconds);
   const [hours, minutes, rest] = [Math.floor(whole / 3600), Math.floor(whole / 60) % 60, whole % 60];
+  if (hours >= 48) return [unit("d", Math.floor(hours / 24)), hours % 24 && unit("h", hours % 24)].filter(Boolean).join(" ");
   if (hours) return [unit("h", hours), minutes && unit("min", minutes)].filter(Boolean).join(" ");
   if (minutes) return [unit("min", minutes), rest && unit("s", rest)].filter(Boolean).join(" ");
   return unit("s", rest);

@@ -1,6 +1,7 @@
 // Reports as a page shows them: what is asked for, values as people read them, and what is plotted. Pure.
 
 import { ABSENT, clock } from "./format.js";
+import { outcomeText } from "./words.js";
 
 /** Options of reports that name something, in the order of the form. */
 export const NAMES = ["queue", "agent", "tier", "entry", "campaign"];
@@ -74,6 +75,22 @@ export function valueOf(value, kind, language) {
   if (kind === "moment") return new Date(value * 1000).toLocaleString(language, { dateStyle: "short", timeStyle: "medium", hourCycle: "h23" });
   return value.toLocaleString(language, { maximumFractionDigits: 2 });
 }
+
+const WORDED = ["ended_by", "kind", "outcome", "party", "result"];
+/** Columns whose values are words of callbridge. */
+const WEEKDAYS = ["Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"];
+
+/** A value of this column as a table shows it. `t`: the texts of the page; `language`: for numbers and dates. */
+export function cellText(t, column, value, language) {
+  if (column.kind !== "text" || typeof value !== "string") return valueOf(value, column.kind, language);
+  if (column.name === "direction" && ["in", "out"].includes(value)) return t(`direction.${value}`);
+  if (column.name === "weekday" && WEEKDAYS.includes(value)) return weekdayIn(t.language, WEEKDAYS.indexOf(value));
+  if (WORDED.includes(column.name) && /^[a-z_]+$/.test(value)) return outcomeText(t, value);
+  return valueOf(value, column.kind, language);
+}
+
+/** 2023-01-01 was a Sunday. */
+const weekdayIn = (language, day) => new Date(Date.UTC(2023, 0, 1 + day)).toLocaleDateString(language, { weekday: "short", timeZone: "UTC" });
 
 /** The columns of these rows: those that the report is known to have, and those that are named after the site's own reasons. */
 export function columnsOf(report, rows) {
