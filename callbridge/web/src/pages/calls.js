@@ -106,7 +106,7 @@ function Found({ asked, named }) {
       <tbody>${rows.slice(0, SIZE).map(
         (row) => html`<tr key=${row.call}><th scope="row"><${CallLink} id=${row.call}>${valueOf(row.began, "moment", speaks)}<//></th>
           <td>${row.number || t("withheld")} <small>${row.name}</small></td><td>${row.tier}</td><td>${row.queues}</td><td>${namedAll(named, row.agents)}</td>
-          <td>${clock(row.waited)}</td><td>${clock(row.talked)}</td><td>${row.outcome ? outcomeText(t, row.outcome) : ""}</td>
+          <td>${clock(row.waited)}</td><td>${clock(row.talked)}</td><td>${row.outcome ? outcomeText(t, row.outcome) : t("contact.live")}</td>
           <td>${row.recording ? t("calls.recorded") : ""}</td></tr>`,
       )}</tbody></table></div>`}
     ${rows.length > SIZE && !more && html`<${Empty}>${t("calls.narrow")}<//>`}

@@ -50,7 +50,8 @@ export function AgentsTable({ known, session, queue, explain }) {
 const AgentRow = keep(({ row, acts, ask, explain }) => {
   const t = useText();
   return html`<tr><th scope="row">${row.name || row.id} <small>${row.id}</small></th>
-    <td><${State} state=${row.state} reason=${row.reason} /></td><td><${Since} at=${row.since} /></td>
+    <td><${State} state=${row.state} reason=${row.reason} />
+      ${row.next_state && html`<span class="then">${t("agent.then")} <${State} state=${row.next_state} reason=${row.next_reason} /></span>`}</td><td><${Since} at=${row.since} /></td>
     <td>${row.queue}</td><td>${row.phone}</td>
     <td class="acts">${acts && html`<${Acts} row=${row} ask=${ask} />`}
       <button type="button" class="small" onClick=${() => explain("agents", row.id, row.name)}>${t("explain")}</button></td></tr>`;

@@ -11,6 +11,7 @@ export function Disposition({ agent, call, codes, asked, ask }) {
   const t = useText();
   const [said, setSaid] = useState("");
   async function send({ code, at, own }) {
+    if (own === "on" && !at) throw new Error(t("disposition.needs_time"));
     const again = at ? { call_back_at: new Date(at).getTime() / 1000, own: own === "on" } : {};
     await post(`/api/agents/${segment(agent.id)}/disposition`, { code, ...again });
     setSaid(codes.find((one) => one.code === code)?.label || code);

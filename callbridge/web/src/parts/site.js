@@ -123,7 +123,9 @@ function Changes({ report }) {
   const t = useText();
   if (!report.changes.length) return html`<p>${t("reload.nothing")}</p>`;
   const affected = (row) => ["callers", "callbacks", "talks", "attempts"].filter((key) => row[key].length).map((key) => `${t(`reload.${key}`)}: ${row[key].length}`);
-  return html`${[...report.refused, ...report.warnings].map((line) => html`<p class="problem" key=${line}>${line}</p>`)}
+  return html`${report.refused.map((line) => html`<p class="problem" key=${line}>${line}</p>`)}
+    ${report.warnings.length > 0 && html`<details><summary>${t("reload.warnings", { count: report.warnings.length })}</summary>
+      <ul class="plain lines">${report.warnings.map((line) => html`<li key=${line}>${line}</li>`)}</ul></details>`}
     <table><thead><tr><th scope="col">${t("reload.what")}</th><th scope="col">${t("reload.change")}</th><th scope="col">${t("reload.affects")}</th></tr></thead>
       <tbody>${report.changes.map(
         (row) => html`<tr key=${`${row.kind}${row.name}`}><th scope="row">${row.kind} ${row.name}</th>
