@@ -31,7 +31,8 @@ LONGEST_EXTENSION = 6
 LEAST_DIGITS = 7
 """Of a number that stands beside another one; area codes are shorter."""
 _LONGEST_TEXT = 100
-_KEPT = 20_000
+_KEPT = 5_000
+"""Numbers as they were read; half a kilobyte each. A call reads its number several times within seconds."""
 UNKNOWN_ZONE = "Etc/Unknown"
 
 _FIRST_DIGIT = re.compile(r"\+?[0-9]")
