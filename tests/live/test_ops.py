@@ -42,7 +42,7 @@ async def test_a_story_outlives_kill_9_and_is_told_in_words(pbx: Pbx, house: Hou
     assert "arrived at entry support" in lines[1]
     assert any("offered to Agent 1001 (ann)" in line for line in lines)
     assert any("connected to Agent 1001 (ann)" in line for line in lines)
-    assert any(": answered, 1 agent talked" in line for line in lines[-2:]), "the wrap-up may end after the call"
+    assert any(": answered, 1 conversation with agents" in line for line in lines[-2:]), "the wrap-up may end after the call"
     assert await command(bridge, "calls", "show", "cb-call-never-1") == (
         1,
         "",
