@@ -102,6 +102,17 @@ async def test_nothing_else_is_served(client: Client, path: str) -> None:
     assert "secret" not in await answer.text()
 
 
+async def test_who_mistypes_the_address_of_a_page_is_led_to_the_first_one_and_a_program_is_not(client: Client) -> None:
+    browser = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
+    for path in ("/nothing", "/quality/abc", "/supervisor/"):
+        answer = await client.get(path, headers=browser, allow_redirects=False)
+        assert (answer.status, answer.headers["Location"], answer.headers["X-Content-Type-Options"]) == (303, "/", "nosniff")
+        assert (await client.get(path)).status == 404
+    for path in ("/api", "/api/nothing", "/assets/none.js"):
+        assert (await client.get(path, headers=browser, allow_redirects=False)).status in (401, 404)
+    assert (await client.post("/nothing", headers=browser, allow_redirects=False)).status == 404
+
+
 async def test_pages_need_no_log_in_and_the_api_does(client: Client) -> None:
     assert (await client.get("/")).status == 200
     assert (await client.get("/api/queues")).status == 401

@@ -75,6 +75,8 @@ async def problems(request: web.Request, handler: Handler) -> web.StreamResponse
     except Problem as problem:
         response = problem.response()
     except web.HTTPException as error:
+        if error.status == HTTPStatus.NOT_FOUND and _asks_for_a_page(request):
+            return hardened(web.Response(status=HTTPStatus.SEE_OTHER, headers={hdrs.LOCATION: "/"}))
         response = Problem(error.status, _DETAILS.get(error.status, "")).response()
         if hdrs.ALLOW in error.headers:
             response.headers[hdrs.ALLOW] = error.headers[hdrs.ALLOW]
@@ -86,6 +88,17 @@ async def problems(request: web.Request, handler: Handler) -> web.StreamResponse
         log.exception("http request failed", path=request.path, method=request.method)
         response = Problem(500).response()
     return response if response.prepared else hardened(response)
+
+
+def _asks_for_a_page(request: web.Request) -> bool:
+    """A person who has mistyped an address is led to the first page rather than shown a JSON object."""
+    path = request.path
+    return (
+        request.method == hdrs.METH_GET
+        and "text/html" in request.headers.get(hdrs.ACCEPT, "")
+        and path not in ("/", "/api")
+        and not path.startswith(("/api/", "/assets/"))
+    )
 
 
 def hardened(response: web.StreamResponse) -> web.StreamResponse:
