@@ -203,7 +203,7 @@ async def test_how_a_conversation_sounded_is_in_the_history_and_the_report(
     await boss.locator("select[name=report]").select_option("voice")
     await boss.locator("form button[type=submit]").click()
     score = f"{told['mos']:.2f}".rstrip("0").rstrip(".")
-    await expect(boss.get_by_role("row", name=re.compile(f"ann 1 {re.escape(score)} {re.escape(score)} 0 "))).to_be_visible()
+    await expect(boss.get_by_role("row", name=re.compile(rf"\(ann\) 1 {re.escape(score)} {re.escape(score)} 0 "))).to_be_visible()
 
 
 async def kept_quality(database: Path) -> dict[str, Any]:
