@@ -90,7 +90,7 @@ async def test_the_last_contacts_and_who_calls_again(opened: Open, server: Stand
     known(server)
     page = await shown(opened, server, "agent")
     contacts = page.get_by_role("region", name="Last contacts")
-    await expect(contacts).to_contain_text("Called again: talked to Jonas Weber (1002) 2:01:00 ago")
+    await expect(contacts).to_contain_text("Called again: talked to Jonas Weber (1002) 2 h 1 min ago")
     await expect(contacts.locator("tbody tr")).to_have_count(5)
     await expect(contacts.locator("tbody tr").nth(0)).to_contain_text("Jonas Weber (1002)")
     await expect(contacts.locator("tbody tr").nth(2)).to_contain_text("answered · sold")
