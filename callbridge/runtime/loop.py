@@ -39,6 +39,7 @@ from callbridge.core.model.events import (
 from callbridge.core.model.facts import AnyFact, CallDiverted, RequestRefused
 from callbridge.core.model.ids import pbx_of
 from callbridge.core.model.orders import HangUp, LeaveToDialplan, Order, calls_a_customer
+from callbridge.core.model.refusal import RefusalText
 from callbridge.core.model.slices import SliceFailed
 from callbridge.core.model.world import Outcome, World
 from callbridge.core.reload.plan_diff import Difference
@@ -52,6 +53,7 @@ from callbridge.runtime.saver import Saver
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
+INTERNAL_ERROR = RefusalText("internal error; see the log of callbridge")
 MAX_EVENTS = 256
 MAX_STEPPING = 0.005
 """Seconds of stepping after which a batch is saved and its orders are sent, full or not."""
@@ -350,7 +352,7 @@ class Runtime:
         """Answer the requester of an event whose step raised."""
         answer = self._answers.pop(id(event), None)
         if answer is not None and not answer.done():
-            refused = RequestRefused(seq=0, at=event.at, request="", reason="internal error; see the log of callbridge")
+            refused = RequestRefused(seq=0, at=event.at, request="", reason=INTERNAL_ERROR)
             answer.set_result(Outcome(facts=[refused]))
 
     def _give_up_faulted(self, outcome: Outcome, event: AnyEvent) -> None:

@@ -12,13 +12,14 @@ from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
 
-from callbridge.core.entities import agent_states, callbacks
+from callbridge.core.entities import agent_states, callbacks, refusals
 from callbridge.core.model.agent import Agent, Work
 from callbridge.core.model.call import Phase
 from callbridge.core.model.events import AgentRequest, AgentRequested, PlanChanged
-from callbridge.core.model.facts import ConfigReloaded, RequestRefused
+from callbridge.core.model.facts import ConfigReloaded
 from callbridge.core.model.plan import AgentPlan, OverflowRule, Plan
 from callbridge.core.model.rank import rank_of
+from callbridge.core.model.refusal import RefusalText
 from callbridge.core.model.rows import evolve
 from callbridge.core.model.slices import Slices, each
 from callbridge.core.model.world import World
@@ -38,8 +39,7 @@ def changed(world: World, event: PlanChanged) -> Slices:
     found = difference(world, event.plan)
     world.answer(found)
     if found.refusals and not event.force:
-        reason = "; ".join(found.refusals)
-        world.emit(RequestRefused(seq=world.next_seq(), at=world.now, request="reload", reason=reason, by=event.by))
+        refusals.refuse(world, "reload", RefusalText("; ".join(found.refusals)), by=event.by)
         return
     if event.plan is not world.plan:  # at a start it is in force already: nobody has reloaded it
         world.emit(ConfigReloaded(seq=world.next_seq(), at=world.now, by=event.by, forced=event.force, details=event.details))
