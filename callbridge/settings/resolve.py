@@ -182,6 +182,7 @@ def plan(settings: models.Settings) -> core.Plan:
         do_not_call=settings.do_not_call,
         score_forms=tuple(settings.quality.forms) if settings.quality.samples else (),
         outside=settings.outside.dial if settings.outside is not None else "",
+        transfer_to=settings.outside.numbers if settings.outside is not None else None,
         keys=dict(settings.keys),
         consult_queue=settings.consult_queue,
         beep=settings.beep,

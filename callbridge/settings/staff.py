@@ -27,6 +27,7 @@ from callbridge.settings.values import (
     Lasting,
     Media,
     Name,
+    Pattern,
     PhonePattern,
     SkillLevel,
     Text,
@@ -173,6 +174,9 @@ class OutsideConfig(ConfigSection):
     dial: DialString
     """What Asterisk dials to reach an outside number, with `{number}` in it once. Example:
     `Local/{number}@callbridge-outside/n`"""
+    numbers: tuple[Pattern, ...] | None = None
+    """Patterns of the numbers that may be the target of a transfer or consult, any other is refused; without it the PBX alone
+    decides, by the context behind `dial`. Example: `["+44[1237].", "0[1237]."]`"""
 
 
 TransferKeys = Literal[

@@ -491,6 +491,32 @@ def test_without_a_way_outside_no_number_is_called() -> None:
     assert story.fact(RequestRefused).reason == "outside numbers cannot be called: the setting 'outside' is missing"
 
 
+@pytest.mark.parametrize(
+    ("patterns", "number", "allowed"),
+    [
+        (None, "999", True),
+        (("0[1237].", "+44[1237]."), "02079460001", True),
+        (("0[1237].", "+44[1237]."), "+442079460001", True),
+        (("0[1237].", "+44[1237]."), "999", False),
+        (("0[1237].", "+44[1237]."), "0900123456", False),
+        (("0[1237].", "+44[1237]."), "*6702079460001", False),
+        ((), "02079460001", False),
+    ],
+)
+@pytest.mark.parametrize("request_", [CallRequest.TRANSFER, CallRequest.CONSULT])
+def test_calls_are_transferred_to_allowed_numbers_only(
+    request_: CallRequest, patterns: tuple[str, ...] | None, number: str, allowed: bool
+) -> None:
+    story = Talk()
+    story.world.plan = replace(story.world.plan, outside="PJSIP/{number}@trunk", transfer_to=patterns)
+    story.act(request_, ToNumber(number))
+    if allowed:
+        assert story.ring().phone == f"PJSIP/{number}@trunk"
+    else:
+        assert story.fact(RequestRefused).reason == "calls may not be transferred to this number"
+        assert (story.orders, story.call().phase) == ([], "talking")
+
+
 def test_after_a_gap_a_consult_that_still_rang_is_undone() -> None:
     story = Talk()
     story.act(CallRequest.CONSULT, ToAgent("cid"))

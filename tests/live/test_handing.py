@@ -35,7 +35,7 @@ def three_desks(connect: str = "ring") -> dict[str, Any]:
         {"ann": agent("1008", {"support": 1}), "1007": agent("1007", {"sales": 1}, connect)},
         {"support": {"steps": [{"skills": "support"}]}, "sales": {"steps": [{"skills": "sales"}], "extension": "800"}},
         keys=KEYS,
-        outside={"dial": "Local/{number}@lab-numbers/n"},
+        outside={"dial": "Local/{number}@lab-numbers/n", "numbers": ["100X"]},
     )
 
 
@@ -170,6 +170,8 @@ async def test_a_number_outside_and_a_queue_by_its_extension(house: House, pbx: 
     ):
         first = await caller.call("support")
         await ann.until_hears(VOICE)
+        ann.press("*1999#")
+        await bridge.until("request_refused", reason="calls may not be transferred to this number")
         ann.press("*11005#")
         await ann.until_state("DISCONNECTED")
         await caller.until_hears(THIRD, first)

@@ -48,6 +48,15 @@ flows:
 )
 
 
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [("", None), (', numbers: ["+44[1237].", "0[1237]."]', ("+44[1237].", "0[1237].")), (", numbers: []", ())],
+)
+def test_which_numbers_calls_may_be_transferred_to(write: Write, written: str, meant: tuple[str, ...] | None) -> None:
+    text = WHOLE.replace('outside: {dial: "PJSIP/{number}@trunk"}', f'outside: {{dial: "PJSIP/{{number}}@trunk"{written}}}')
+    assert right(write(text=text)).plan().transfer_to == meant
+
+
 def test_what_callbacks_mean(write: Write) -> None:
     settings = right(write(text=WHOLE))
     plan = settings.plan()

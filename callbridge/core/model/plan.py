@@ -541,6 +541,8 @@ class Plan:
     """Numbers that are never dialled by ourselves, as ``numbers`` reads them."""
     outside: str = ""
     """What to dial for a number, ``{number}`` in it: ``Local/{number}@callbridge-outside/n``. Empty: nobody outside."""
+    transfer_to: tuple[str, ...] | None = None
+    """Patterns of the outside numbers that calls may be transferred to; None: the PBX alone decides."""
     campaigns: Mapping[str, CampaignPlan] = field(default_factory=dict)
     frequency: Frequency = ALL_CAMPAIGNS
     keys: Mapping[str, str] = field(default_factory=dict)

@@ -28,10 +28,11 @@ from callbridge.core.model.call import (
 )
 from callbridge.core.model.events import DigitPressed
 from callbridge.core.model.facts import TalkBegan
+from callbridge.core.model.flow import fits
 from callbridge.core.model.ids import LegId, pbx_of
 from callbridge.core.model.leg import LegRole
 from callbridge.core.model.orders import Bridge, DropBridge, Play, StartMusic, StartRinging, StopPlaying
-from callbridge.core.model.plan import ConsultQueue, Target, ToAgent, ToNumber, ToQueue
+from callbridge.core.model.plan import ConsultQueue, Plan, Target, ToAgent, ToNumber, ToQueue
 from callbridge.core.model.refusal import RefusalText, Unknown, Word
 from callbridge.core.model.rows import evolve
 from callbridge.core.model.world import World
@@ -62,10 +63,8 @@ def refusal(
             return None if queue in world.plan.queues else Unknown("no such queue: {queue}", queue=queue)
         case ToAgent(name):
             return _agent_refusal(world, call.segment, name)
-        case ToNumber():
-            return (
-                None if world.plan.outside else RefusalText("outside numbers cannot be called: the setting 'outside' is missing")
-            )
+        case ToNumber(number):
+            return _number_refusal(world.plan, number)
         case None:
             return RefusalText("the target is missing")
         case _:
@@ -81,6 +80,13 @@ def _agent_refusal(world: World, segment: Segment, name: str) -> RefusalText | N
     if targets.can_take(agent):
         return None
     return RefusalText("{agent} is {state}", agent=named(agent), state=Word(f"state.{published(agent)[0]}"))
+
+
+def _number_refusal(plan: Plan, number: str) -> RefusalText | None:
+    if not plan.outside:
+        return RefusalText("outside numbers cannot be called: the setting 'outside' is missing")
+    allowed = plan.transfer_to is None or any(fits(pattern, number) for pattern in plan.transfer_to)
+    return None if allowed else RefusalText("calls may not be transferred to this number")
 
 
 def begin(world: World, call: Call, to: Target, kind: TransferKind, how: ConsultQueue | None = None) -> None:

@@ -1185,6 +1185,7 @@ export const refusals = {
   "not with this method; Allow says which": "不支持此请求方法；可用方法见 Allow",
   "nothing is left to review": "没有待质检的通话",
   "only a calendar, a queue or an entry can be closed, not: {kind}": "只能关闭日历、队列或入口，不能关闭：{kind}",
+  "calls may not be transferred to this number": "不允许转接到此号码",
   "outside numbers cannot be called: the setting 'outside' is missing": "不能呼叫外线：缺少配置项 outside",
   "phone {phone} cannot be reached: it is not registered": "无法呼叫话机 {phone}：未注册",
   "phone {phone} is in a call": "话机 {phone} 正在通话中",
