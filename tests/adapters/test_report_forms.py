@@ -24,7 +24,7 @@ from callbridge.adapters.report_forms.as_xlsx import write_xlsx
 from callbridge.adapters.report_forms.chinese import HEADINGS, PHRASES
 from callbridge.adapters.report_forms.forms import ReportForm, written
 from callbridge.adapters.report_forms.values import harmless
-from callbridge.adapters.report_forms.words import Language
+from callbridge.adapters.report_forms.words import Language, heading
 from callbridge.adapters.reports.goals import goals_of
 from callbridge.adapters.reports.intervals import By
 from callbridge.adapters.reports.registry import REPORTS
@@ -272,6 +272,8 @@ def test_every_heading_and_definition_is_there_in_chinese(tmp_path: Path, name: 
         query = ReportQuery(begin=NINE, end=NINE + 3600, now=NINE, zone=BERLIN, by=By.WHOLE, terms=terms)
         made = REPORTS[name](store.database.engine, query)
     assert [column.name for column in made.columns if column.name not in HEADINGS] == []
+    heads = {column.name: heading(column, Language.CHINESE) for column in made.columns}
+    assert heads.get("offered", "呼入量") == ("分配量" if name == "offers" else "呼入量")
     texts = [name, CATALOGUE[name].summary, *made.notes, *(column.definition for column in made.columns if column.definition)]
     assert [text for text in texts if text not in PHRASES] == []
 

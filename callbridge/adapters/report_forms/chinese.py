@@ -216,6 +216,9 @@ HEADINGS: dict[str, str] = {
     "mean_talk": "平均通话时长",
 }
 
+HEADINGS_BY_DEFINITION = {"offers that began in the interval": "分配量"}
+"""Of columns whose name means something else in other reports: ``offered`` is the number of callers there."""
+
 PHRASES: dict[str, str] = {
     "queues": "队列报表",
     "tiers": "客户等级报表",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-from callbridge.adapters.report_forms.chinese import HEADINGS, PHRASES
+from callbridge.adapters.report_forms.chinese import HEADINGS, HEADINGS_BY_DEFINITION, PHRASES
 from callbridge.adapters.reports.report import ReportColumn
 
 _REASON = "not_ready: "
@@ -31,7 +31,7 @@ def heading(column: ReportColumn, language: Language) -> str:
     """Columns that are named after something of the site, such as a reason, keep its name."""
     if language is Language.ENGLISH:
         return column.heading
-    return HEADINGS.get(column.name, column.heading)
+    return HEADINGS_BY_DEFINITION.get(column.definition) or HEADINGS.get(column.name, column.heading)
 
 
 def long_heading(column: ReportColumn, language: Language) -> str:
