@@ -7,6 +7,8 @@ import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from callbridge.core.model.refusal import RefusalText
+
 
 @dataclass(frozen=True, slots=True)
 class Fault:
@@ -23,10 +25,22 @@ class Fault:
     """Further lines for a terminal: the offending text with a caret below."""
 
     def __str__(self) -> str:
-        place = f"{self.file}:{self.line}" if self.line else self.file
-        hint = f" (hint: {self.hint})" if self.hint else ""
-        head = ": ".join(part for part in (place, self.where, self.problem) if part) + hint
-        return "\n".join([printable(head), *(f"    {printable(line)}" for line in self.picture.splitlines())])
+        return self.in_parts
+
+    @property
+    def in_parts(self) -> RefusalText:
+        """The whole message. Screens say in other languages where the fault is; ``problem`` and ``hint`` only if they are
+        ``RefusalText`` themselves."""
+        said = printable(self.problem)
+        if self.hint:
+            said = RefusalText("{problem} (hint: {hint})", problem=said, hint=printable(self.hint))
+        if self.where:
+            said = RefusalText("{where}: {problem}", where=printable(self.where), problem=said)
+        file = printable(self.file)
+        place = RefusalText("{file}:{line}", file=file, line=self.line) if self.line else file
+        whole = RefusalText("{place}: {problem}", place=place, problem=said)
+        picture = "".join(f"\n    {printable(line)}" for line in self.picture.splitlines())
+        return RefusalText("{fault}{picture}", fault=whole, picture=picture) if picture else whole
 
 
 class ConfigFaults(Exception):

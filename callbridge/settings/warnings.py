@@ -1,4 +1,5 @@
-"""Warnings about values that are allowed and rarely meant: what an experienced engineer would ask about in a review."""
+"""Warnings about values that are allowed and rarely meant: what an experienced engineer would ask about in a review. The page on
+which a configuration is reloaded says them in the reader's language."""
 
 from __future__ import annotations
 
@@ -8,6 +9,7 @@ from typing import Any
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
+from callbridge.core.model.refusal import RefusalText
 from callbridge.settings import models
 from callbridge.settings.document import Document, Path
 from callbridge.settings.durations import duration_text
@@ -18,12 +20,13 @@ from callbridge.settings.resolve import queue_plan
 from callbridge.settings.rules import SHORTEST_TOKEN
 from callbridge.settings.schema import allows_nothing, kind_of
 
+_NO_CALL = RefusalText("the agent gets no call during it")
 _LONGEST = {
-    "wrap_up": (1800.0, "the agent gets no call during it"),
-    "wrap_up_most": (7200.0, "the agent gets no call during it"),
-    "short_abandon": (60.0, "callers who give up sooner are in no figure"),
-    "short_talk": (10.0, "an agent who hangs up sooner counts as one who rejected the call"),
-    "wait_for_audio": (60.0, "a caller on a line with silence suppression waits that long even if an agent is free"),
+    "wrap_up": (1800.0, _NO_CALL),
+    "wrap_up_most": (7200.0, _NO_CALL),
+    "short_abandon": (60.0, RefusalText("callers who give up sooner are in no figure")),
+    "short_talk": (10.0, RefusalText("an agent who hangs up sooner counts as one who rejected the call")),
+    "wait_for_audio": (60.0, RefusalText("a caller on a line with silence suppression waits that long even if an agent is free")),
 }
 """Seconds beyond which a duration of a queue is doubted, and what it means."""
 _LONGEST_TARGET = 1800.0
@@ -46,7 +49,9 @@ def _empty(settings: models.Settings, document: Document) -> Iterator[Fault]:
     """``wrap_up:`` with nothing behind it looks like a setting and is none."""
     for path in document.scalars:
         if len(path) > 1 and _value_at(document, path) is None and kind_of(path) is not None and not allows_nothing(path):
-            yield document.at(path, "has no value: the default is used", "give a value, or remove the line", key=True)
+            yield document.at(
+                path, RefusalText("has no value: the default is used"), RefusalText("give a value, or remove the line"), key=True
+            )
 
 
 def _value_at(document: Document, path: Path) -> object:
@@ -67,19 +72,27 @@ def _durations(settings: models.Settings, document: Document) -> Iterator[Fault]
         for name, (longest, meaning) in _LONGEST.items():
             value: float | None = getattr(queue, name)
             if value is not None and value > longest:
-                yield document.at((*at, name), f"{duration_text(value)} is very long: {meaning}")
+                yield document.at((*at, name), _very_long(value, meaning))
         wait = queue.wait_for_audio
         if wait and wait < _UNACKNOWLEDGED:
-            problem = f"{duration_text(wait)} is short: Asterisk gives up a caller who never acknowledged its answer after 32s"
-            yield document.at((*at, "wait_for_audio"), problem, "use 35s, or 0 to switch it off")
+            problem = RefusalText(
+                "{duration} is short: Asterisk gives up a caller who never acknowledged its answer after 32s",
+                duration=duration_text(wait),
+            )
+            yield document.at((*at, "wait_for_audio"), problem, RefusalText("use 35s, or 0 to switch it off"))
         target = queue.target.answer_within if queue.target is not None else None
         if target is not None and target > _LONGEST_TARGET:
-            yield document.at((*at, "target", "answer_within"), f"{duration_text(target)} is very long for a target")
+            problem = RefusalText("{duration} is very long for a target", duration=duration_text(target))
+            yield document.at((*at, "target", "answer_within"), problem)
         for path, problem in [*_penalties(queue), *_waits(queue), *_short(queue)]:
             yield document.at((*at, *path), problem)
 
 
-Doubt = tuple[Path, str]
+def _very_long(value: float, meaning: RefusalText) -> RefusalText:
+    return RefusalText("{duration} is very long: {meaning}", duration=duration_text(value), meaning=meaning)
+
+
+Doubt = tuple[Path, RefusalText]
 """Where in a queue, and what is doubted."""
 
 
@@ -89,7 +102,7 @@ def _penalties(queue: QueueConfig) -> Iterator[Doubt]:
         for field in ("rest", "return_after"):
             value = getattr(penalty, field) if penalty is not None else None
             if value is not None and value > _LONGEST_REST:
-                yield (name, field), f"{duration_text(value)} is very long: the agent gets no call during it"
+                yield (name, field), _very_long(value, _NO_CALL)
 
 
 def _waits(queue: QueueConfig) -> Iterator[Doubt]:
@@ -102,17 +115,19 @@ def _waits(queue: QueueConfig) -> Iterator[Doubt]:
     waits += [(("overflow", index, "when", "waited"), rule.when.waited) for index, rule in enumerate(queue.overflow or ())]
     for path, wait in waits:
         if wait is not None and wait > _LONGEST_WAIT:
-            yield path, f"{duration_text(wait)} is very long: no caller waits until then"
+            yield path, _very_long(wait, RefusalText("no caller waits until then"))
 
 
 def _short(queue: QueueConfig) -> Iterator[Doubt]:
     if queue.ring_for is not None and queue.ring_for < _SHORTEST_RING:
-        yield ("ring_for",), f"{duration_text(queue.ring_for)} is very short: nobody reaches a phone in that time"
+        short = duration_text(queue.ring_for)
+        yield ("ring_for",), RefusalText("{duration} is very short: nobody reaches a phone in that time", duration=short)
     announce = queue.announce
     every = {} if announce is None else {"every": announce.every, "periodic_every": announce.periodic_every}
     for field, value in every.items():
         if value < _SHORTEST_PAUSE:
-            yield ("announce", field), f"{duration_text(value)} is very short: callers hear hardly any music"
+            short = duration_text(value)
+            yield ("announce", field), RefusalText("{duration} is very short: callers hear hardly any music", duration=short)
 
 
 def _no_way_out(settings: models.Settings, document: Document) -> Iterator[Fault]:
@@ -124,8 +139,11 @@ def _no_way_out(settings: models.Settings, document: Document) -> Iterator[Fault
         if any(routing.then is None for routing in queue.routings.values()):
             at: Path = ("queues" if settings.queues[name].avoid is not None else "queue_defaults",)
             at = (*at, name, "avoid") if at == ("queues",) else (*at, "avoid")
-            problem = f"callers of queue {name} wait for ever while nobody is on duty but agents to be avoided"
-            yield document.at(at, problem, "add for: 5m, or an overflow rule such as {when: {agents: 0}, queue: general}")
+            problem = RefusalText(
+                "callers of queue {queue} wait for ever while nobody is on duty but agents to be avoided", queue=name
+            )
+            rule = "{when: {agents: 0}, queue: general}"
+            yield document.at(at, problem, RefusalText("add for: 5m, or an overflow rule such as {rule}", rule=rule))
 
 
 def _phones(settings: models.Settings, document: Document) -> Iterator[Fault]:
@@ -133,18 +151,20 @@ def _phones(settings: models.Settings, document: Document) -> Iterator[Fault]:
     for id, agent in settings.agents.items():
         for at, phone in phones_of(id, agent):
             if phone.startswith("SIP/"):
-                problem = f"{phone} is a phone of chan_sip, which Asterisk 21 no longer has"
-                yield document.at(at, problem, f"a phone of pjsip.conf is PJSIP/{phone.partition('/')[2]}")
+                problem = RefusalText("{phone} is a phone of chan_sip, which Asterisk 21 no longer has", phone=phone)
+                named = phone.partition("/")[2]
+                yield document.at(at, problem, RefusalText("a phone of pjsip.conf is PJSIP/{name}", name=named))
         if agent.confirm and len(agent.phones) > 1:
-            problem = "a voicemail that picks up first silences the agent's other phones"
-            yield document.at(("agents", id, "confirm"), problem, "list only the phones of a desk, or leave confirm out")
+            problem = RefusalText("a voicemail that picks up first silences the agent's other phones")
+            hint = RefusalText("list only the phones of a desk, or leave confirm out")
+            yield document.at(("agents", id, "confirm"), problem, hint)
 
 
 def _links(settings: models.Settings, document: Document) -> Iterator[Fault]:
     for index, pbx in enumerate(settings.pbx):
         if urlsplit(pbx.ari.url).path.rstrip("/").rpartition("/")[2] != "ari":
             at: Path = ("pbx", index, "ari", "url")
-            yield document.at(at, "does not end with /ari, as the address of Asterisk's REST interface does")
+            yield document.at(at, RefusalText("does not end with /ari, as the address of Asterisk's REST interface does"))
 
 
 def _tokens(settings: models.Settings, document: Document) -> Iterator[Fault]:
@@ -156,25 +176,26 @@ def _tokens(settings: models.Settings, document: Document) -> Iterator[Fault]:
     tokens += [(("http", "tokens", index, "token"), each.token.get_secret_value()) for index, each in enumerate(http.tokens)]
     for at, token in tokens:
         if len(token) < SHORTEST_TOKEN:
-            hint = f"use at least {SHORTEST_TOKEN} characters, such as from `openssl rand -hex 16`"
-            yield document.at(at, "is easy to guess", hint)
+            hint = RefusalText("use at least {number} characters, such as from `openssl rand -hex 16`", number=SHORTEST_TOKEN)
+            yield document.at(at, RefusalText("is easy to guess"), hint)
 
 
 def _calendars(settings: models.Settings, document: Document) -> Iterator[Fault]:
     today = datetime.now(ZoneInfo(settings.instance.timezone)).date().isoformat()
     for name, calendar in settings.calendars.items():
         if not any(calendar.week.values()) and not any(hours for day, hours in calendar.holidays.items() if day >= today):
-            yield document.at(("calendars", name), "is never open", 'add week: {mon-fri: "08:00-18:00"}', key=True)
+            hint = RefusalText("add {setting}", setting='week: {mon-fri: "08:00-18:00"}')
+            yield document.at(("calendars", name), RefusalText("is never open"), hint, key=True)
         elif calendar.holidays and max(calendar.holidays) < today:
-            problem = f"every day is over, the last was {max(calendar.holidays)}"
-            yield document.at(("calendars", name, "holidays"), problem, "add this year's", key=True)
+            problem = RefusalText("every day is over, the last was {day}", day=max(calendar.holidays))
+            yield document.at(("calendars", name, "holidays"), problem, RefusalText("add this year's"), key=True)
 
 
 def _folders(settings: models.Settings, document: Document) -> Iterator[Fault]:
     folder = settings.metrics.recordings
     if folder is not None and not folder.is_dir():
-        problem = f"there is no folder {str(folder)!r} on this machine"
-        yield document.at(("metrics", "recordings"), problem, "its free disk space is not published")
+        problem = RefusalText("there is no folder {folder} on this machine", folder=repr(str(folder)))
+        yield document.at(("metrics", "recordings"), problem, RefusalText("its free disk space is not published"))
 
 
 def _samples(settings: models.Settings, document: Document) -> Iterator[Fault]:
@@ -184,7 +205,9 @@ def _samples(settings: models.Settings, document: Document) -> Iterator[Fault]:
         at: Path = ("quality", "samples", name)
         unrecorded = [queue for queue in sample.queues or settings.queues if queue in silent]
         if sample.queues is None and len(unrecorded) == len(settings.queues):
-            yield document.at(at, "no queue records, so nothing is drawn", "give queues `record`", key=True)
+            hint = RefusalText("give queues `record`")
+            yield document.at(at, RefusalText("no queue records, so nothing is drawn"), hint, key=True)
         elif sample.queues is not None and unrecorded:
-            problem = f"nothing is drawn of queues that do not record: {', '.join(unrecorded)}"
-            yield document.at((*at, "queues"), problem, "give them `record`", key=True)
+            named = ", ".join(unrecorded)
+            problem = RefusalText("nothing is drawn of queues that do not record: {queues}", queues=named)
+            yield document.at((*at, "queues"), problem, RefusalText("give them `record`"), key=True)

@@ -373,8 +373,14 @@ async def test_a_reload_that_takes_a_queue_from_its_callers_is_refused_unless_fo
     assert (status, tried["reloaded"], tried["dry_run"], len(tried["refused"])) == (200, False, True, 1)
     (queue,) = [row for row in tried["changes"] if row["kind"] == "queue"]
     assert (queue["name"], queue["change"], len(queue["callers"])) == ("q0", "gone", 3)
+    assert queue["note_parts"] == {
+        "template": "callers go to {places}",
+        "values": {"places": {"text": "queue q1", "template": "queue {queue}", "values": {"queue": "q1"}}},
+    }
+    assert [parts["values"]["queue"] for parts in tried["refused_parts"]] == ["q0"]
     status, refused = await reload()
     assert (status, refused["faults"], refused["report"]["changes"]) == (409, tried["refused"], tried["changes"])
+    assert refused["faults_parts"] == refused["report"]["refused_parts"] == tried["refused_parts"]
     assert desk.busy.world.plan is old
     status, done = await reload(force=True)
     assert (status, done["reloaded"], done["forced"], done["refused"], done["changes"]) == (200, True, True, [], tried["changes"])

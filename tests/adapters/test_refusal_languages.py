@@ -72,7 +72,7 @@ def _sentences() -> Iterator[tuple[str, str]]:
                 continue
             where = f"{source.relative_to(PACKAGE)}:{node.lineno}"
             match node.func.id, node.args:
-                case "RefusalText" | "Unknown", [ast.Constant(value=str(template))]:
+                case "RefusalText" | "Unknown", [ast.Constant(value=str(template))] if template:
                     yield where, template
                 case "Problem", [_, said] | [_, said, *_]:
                     yield from ((where, text) for text in _written(said, where))

@@ -4,14 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import re
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from playwright.async_api import Page, Route, expect
 
+from callbridge.adapters.views.reload_report import reload_report, report_in_parts, texts_in_parts
+from callbridge.core.model.plan import ToQueue
+from callbridge.core.model.refusal import RefusalText
+from callbridge.core.reload.plan_diff import difference
+from callbridge.settings.faults import Fault
 from tests.browser.conftest import Open
 from tests.browser.stand_in import DIST, HOSTILE, StandIn, agent, call, own_part, queue
 from tests.browser.stand_in_history import CALL
+from tests.core.story import Story, plan
+from tests.core.story import queue as queue_plan
 
 pytestmark = [pytest.mark.live, pytest.mark.browser, pytest.mark.timeout(90), pytest.mark.asyncio(loop_scope="module")]
 
@@ -540,8 +548,10 @@ async def test_a_reload_shows_its_difference_first_or_every_fault(opened: Open, 
         "talks": [],
         "attempts": [],
         "note": "they keep their place",
+        "note_parts": {},
     }
     report = {"reloaded": False, "dry_run": True, "forced": False, "refused": [], "warnings": [], "campaigns_stopped": []}
+    report |= {"refused_parts": [], "warnings_parts": []}
     keys = [{"key": "queues.support.target", "old": "80/20", "new": None}]
     keys += [{"key": "log.level", "old": None, "new": "<b>debug</b>"}]
     server.answers["reload"] = (200, report | {"changes": [change], "keys": keys})
@@ -553,11 +563,48 @@ async def test_a_reload_shows_its_difference_first_or_every_fault(opened: Open, 
     await page.get_by_role("button", name="Apply").click()
     assert await until_asked(server, "reload", "reload") == [{"dry_run": True}, {"force": False}]
     faults = ["queues.yaml:3: no such skill: 'suport'", "agents.yaml:9: no such phone"]
-    server.answers["reload"] = (409, {"detail": "the configuration was refused", "faults": faults})
+    server.answers["reload"] = (409, {"detail": "the configuration was refused", "faults": faults, "faults_parts": [{}, {}]})
     await page.get_by_role("button", name="Reload configuration").click()
     for fault in faults:
         await expect(page.get_by_role("dialog")).to_contain_text(fault)
     await expect(page.get_by_role("button", name="Apply")).to_have_count(0)
+
+
+async def test_a_reload_is_told_in_chinese_and_the_faults_of_the_files_are_introduced(opened: Open, server: StandIn) -> None:
+    page = await shown(opened, server, "supervisor", locale="zh-CN")
+    story = Story(replace(plan([queue_plan("support"), queue_plan("sales")], []), entries={"support": ToQueue("support")}))
+    story.caller("ann")
+    story.caller("ben")
+    new = replace(story.world.plan, queues={"sales": queue_plan("sales")}, entries={"support": ToQueue("sales")})
+    found = difference(story.world, new)
+    doubt = Fault(
+        "cb.yaml", 7, 1, "calendars.office", RefusalText("is never open"), RefusalText("add {setting}", setting="week:")
+    )
+    report = reload_report(found, dry_run=True, force=False, warnings=[doubt.in_parts])
+    server.answers["reload"] = (200, report_in_parts(report))
+    await page.get_by_role("button", name="重新加载配置").click()
+    dialog = page.get_by_role("dialog")
+    note = "来电者转到队列 sales"
+    refused = (
+        f"队列 support 已不在配置中，但还有 2 个等待的来电：请在替代它的队列中设置 renamed_from: support，或强制加载（{note}）"
+    )
+    await expect(dialog.locator(".problem")).to_have_text(refused)
+    await expect(dialog.get_by_role("row", name="队列 support 移除")).to_contain_text(f"来电者：2 {note}")
+    await dialog.get_by_text("配置警告：2 条").click()
+    warnings = [
+        "没有已签入的坐席可以服务队列 sales（2 个在等待）",
+        "文件 cb.yaml 第 7 行：calendars.office：从不开放（提示：添加 week:）",
+    ]
+    await expect(dialog.locator("ul li")).to_have_text(warnings)
+    fault = Fault(
+        "cb.yaml", 12, 3, "queues.support", "no such skill: 'suport'", picture="skills: suport\n        ^ here"
+    ).in_parts
+    body = {"detail": "the configuration was refused; the old one stays in force", "faults": [fault]}
+    server.answers["reload"] = (409, body | {"faults_parts": texts_in_parts([fault])})
+    await dialog.get_by_role("button", name="仍然应用").click()
+    await expect(dialog.get_by_role("alert")).to_have_text("新配置被拒绝；旧配置继续有效")
+    await expect(dialog).to_contain_text("配置文件中的错误以英文说明")
+    await expect(dialog.locator("ol li")).to_contain_text("文件 cb.yaml 第 12 行：queues.support：no such skill: 'suport'")
 
 
 async def test_a_queue_that_is_chosen_limits_the_tables(opened: Open, server: StandIn) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from callbridge.core.model.numbers import WITHHELD
+from callbridge.core.model.refusal import RefusalText
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
@@ -55,10 +56,16 @@ def mask(number: str) -> str:
 
 
 def scrub(text: str) -> str:
-    """``text`` with whatever reads like a phone number masked; names, ids, dates and times stay."""
+    """``text`` with whatever reads like a phone number masked; names, ids, dates and times stay. A refusal keeps its template
+    where the values, masked one by one, make the same sentence."""
     if not _SEVEN_DIGITS.search(text):
         return text
-    return _IN_GROUPS.sub(_mask_groups, _LIKE_A_NUMBER.sub(lambda found: mask(found[0]), text))
+    masked = _IN_GROUPS.sub(_mask_groups, _LIKE_A_NUMBER.sub(lambda found: mask(found[0]), text))
+    if isinstance(text, RefusalText) and text.values:
+        values = {name: scrub(value) if isinstance(value, str) else value for name, value in text.values.items()}
+        in_parts = RefusalText(text.template, **values)
+        return in_parts if in_parts == masked else masked
+    return masked
 
 
 def _mask_groups(found: re.Match[str]) -> str:

@@ -63,6 +63,7 @@ from callbridge.adapters.http.session_routes import SessionHandlers
 from callbridge.adapters.http.view_routes import ViewHandlers
 from callbridge.adapters.ledger import NoLedger
 from callbridge.adapters.views.board import Board, call_view, queue_of
+from callbridge.adapters.views.reload_report import report_in_parts, texts_in_parts
 from callbridge.core.model.attempt import Running
 from callbridge.core.model.events import (
     AgentRequest,
@@ -338,8 +339,9 @@ class _Handlers(ProbeHandlers):
         body = await body_of(request, ReloadBody)
         done = await self._backend.reload(dry_run=body.dry_run, force=body.force, by=caller().by)
         if done.faults:
-            raise Problem(409, _NOT_RELOADED, faults=list(done.faults), report=dict(done.report))
-        return web.json_response(dict(done.report))
+            parts, report = texts_in_parts(done.faults), report_in_parts(done.report)
+            raise Problem(409, _NOT_RELOADED, faults=list(done.faults), faults_parts=parts, report=report)
+        return web.json_response(report_in_parts(done.report))
 
     async def step_down(self, request: web.Request) -> web.Response:
         await body_of(request, Body)

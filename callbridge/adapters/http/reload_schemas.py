@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 from callbridge.adapters.http.request_bodies import Body
 from callbridge.adapters.http.response_bodies import ResponseBody
@@ -18,7 +18,7 @@ class ReloadBody(Body):
 
 class PlanChange(ResponseBody):
     """One changed item of the configuration. ``settings``: which of its settings changed; then the ids of the calls and others it
-    affects; ``note``: what happens to them."""
+    affects; ``note``: what happens to them, with its template and values in ``note_parts``."""
 
     kind: Literal["queue", "entry", "flow", "survey", "calendar", "campaign", "agent", "tier", "section"]
     name: str
@@ -30,6 +30,7 @@ class PlanChange(ResponseBody):
     talks: list[str]
     attempts: list[str]
     note: str
+    note_parts: dict[str, Any]
 
 
 class ChangedKey(ResponseBody):
@@ -43,14 +44,17 @@ class ChangedKey(ResponseBody):
 
 class Reloaded(ResponseBody):
     """``reloaded`` is false after a dry run; ``refused``: why the reload would be refused without ``force``. ``warnings``: what
-    is valid but probably unintended. ``campaigns_stopped``: running or paused campaigns that were removed. ``keys``: every
-    changed key, at most 200."""
+    is valid but probably unintended; ``refused_parts``, ``warnings_parts``: the template and values of each, as in the problem
+    of a refusal, empty for a sentence without values. ``campaigns_stopped``: running or paused campaigns that were removed.
+    ``keys``: every changed key, at most 200."""
 
     reloaded: bool
     dry_run: bool
     forced: bool
     refused: list[str]
+    refused_parts: list[dict[str, Any]]
     warnings: list[str]
+    warnings_parts: list[dict[str, Any]]
     campaigns_stopped: list[str]
     changes: list[PlanChange]
     keys: list[ChangedKey]

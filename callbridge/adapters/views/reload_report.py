@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict
+from dataclasses import fields
 from typing import Any
 
+from callbridge.adapters.views.phrasing import in_parts
 from callbridge.core.reload.plan_diff import CHANGED, ConfigChange, Difference
 
 
@@ -34,5 +35,18 @@ def reload_report(
     }
 
 
+def report_in_parts(report: Mapping[str, Any]) -> dict[str, Any]:
+    """The report with the template and the values of each of its sentences beside it, for screens in other languages."""
+    parts = {f"{name}_parts": texts_in_parts(report[name]) for name in ("refused", "warnings") if name in report}
+    rows = [{**row, "note_parts": in_parts(row["note"])} for row in report.get("changes", ())]
+    return {**report, **parts, **({"changes": rows} if "changes" in report else {})}
+
+
+def texts_in_parts(texts: Iterable[str]) -> list[dict[str, object]]:
+    """As ``in_parts``, for each text."""
+    return [in_parts(text) for text in texts]
+
+
 def _row(change: ConfigChange) -> Mapping[str, Any]:
-    return {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(change).items()}
+    row = {field.name: getattr(change, field.name) for field in fields(ConfigChange)}
+    return {name: list(value) if isinstance(value, tuple) else value for name, value in row.items()}

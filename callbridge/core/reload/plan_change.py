@@ -19,13 +19,13 @@ from callbridge.core.model.events import AgentRequest, AgentRequested, PlanChang
 from callbridge.core.model.facts import ConfigReloaded
 from callbridge.core.model.plan import AgentPlan, OverflowRule, Plan
 from callbridge.core.model.rank import rank_of
-from callbridge.core.model.refusal import RefusalText
 from callbridge.core.model.rows import evolve
 from callbridge.core.model.slices import Slices, each
 from callbridge.core.model.world import World
 from callbridge.core.outbound import campaigns
 from callbridge.core.reload import identities, renames
 from callbridge.core.reload.plan_diff import difference
+from callbridge.core.reload.sentences import one_after_another
 from callbridge.core.requests import agent_requests
 from callbridge.core.routing import visits
 from callbridge.core.transfers import transfers
@@ -39,7 +39,7 @@ def changed(world: World, event: PlanChanged) -> Slices:
     found = difference(world, event.plan)
     world.answer(found)
     if found.refusals and not event.force:
-        refusals.refuse(world, "reload", RefusalText("; ".join(found.refusals)), by=event.by)
+        refusals.refuse(world, "reload", one_after_another(found.refusals), by=event.by)
         return
     if event.plan is not world.plan:  # at a start it is in force already: nobody has reloaded it
         world.emit(ConfigReloaded(seq=world.next_seq(), at=world.now, by=event.by, forced=event.force, details=event.details))

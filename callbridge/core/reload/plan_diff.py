@@ -28,13 +28,16 @@ from callbridge.core.model.plan import (
     ToFlow,
     ToQueue,
 )
+from callbridge.core.model.refusal import RefusalText
 from callbridge.core.model.skills import Profile
 from callbridge.core.model.world import World
 from callbridge.core.reload import owed_callbacks
 from callbridge.core.reload.affected import Affected
+from callbridge.core.reload.sentences import both, callbacks_text, listed, one_after_another, waiting_text
 
 ADDED, CHANGED, RENAMED, GONE = "added", "changed", "renamed", "gone"
-FOR_EVERYBODY = "callbacks that this agent alone was to make are for everybody"
+NOTHING = RefusalText("")
+FOR_EVERYBODY = RefusalText("callbacks that this agent alone was to make are for everybody")
 _LADDER = {"answer_within": "target", "head_start": "head_start", "steps": "steps", "then": "then"}
 
 
@@ -54,7 +57,7 @@ class ConfigChange:
     callbacks: tuple[str, ...] = ()
     talks: tuple[str, ...] = ()
     attempts: tuple[str, ...] = ()
-    note: str = ""
+    note: RefusalText = NOTHING
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,8 +66,8 @@ class Difference:
     were removed."""
 
     changes: tuple[ConfigChange, ...] = ()
-    refusals: tuple[str, ...] = ()
-    warnings: tuple[str, ...] = ()
+    refusals: tuple[RefusalText, ...] = ()
+    warnings: tuple[RefusalText, ...] = ()
     stopped: tuple[str, ...] = ()
 
 
@@ -90,35 +93,38 @@ def difference(world: World, new: Plan) -> Difference:
     )
 
 
-def _refusal(old: Plan, new: Plan, change: ConfigChange) -> str:
-    """Why a queue is not removed without force; empty when nobody is affected."""
-    inside = [count(change.callers, "waiting caller"), count(change.callbacks, "callback")]
-    held = " and ".join(part for part in inside if part)
-    if change.change == GONE and held:
-        return (
-            f"queue {change.name} is no longer configured but has {held}: set renamed_from: {change.name} on the queue that "
-            f"replaces it, or reload with force ({change.note})"
+def _refusal(old: Plan, new: Plan, change: ConfigChange) -> RefusalText | None:
+    """Why a queue is not removed without force; None when nobody is affected."""
+    name, owed = change.name, callbacks_text(len(change.callbacks))
+    inside = [text for text, ids in ((waiting_text(len(change.callers)), change.callers), (owed, change.callbacks)) if ids]
+    if change.change == GONE and inside:
+        return RefusalText(
+            "queue {queue} is no longer configured but has {held}: set renamed_from: {queue} on the queue that replaces it, or "
+            "reload with force ({note})",
+            queue=name,
+            held=both(*inside),
+            note=change.note,
         )
-    before, after = old.queues.get(change.renamed_from or change.name), new.queues.get(change.name)
+    before, after = old.queues.get(change.renamed_from or name), new.queues.get(name)
     if change.callbacks and before is not None and after is not None and _stops_calling_back(before, after):
-        return (
-            f"queue {change.name} no longer offers callbacks but has {count(change.callbacks, 'callback')}: keep its setting "
-            f"callback, or reload with force ({change.note})"
+        return RefusalText(
+            "queue {queue} no longer offers callbacks but has {callbacks}: keep its setting callback, or reload with force "
+            "({note})",
+            queue=name,
+            callbacks=owed,
+            note=change.note,
         )
-    return ""
+    return None
 
 
 def _stops_calling_back(old: QueuePlan, new: QueuePlan) -> bool:
     return old.callback is not None and new.callback is None
 
 
-def count(what: Iterable[object], noun: str) -> str:
-    """``4 waiting callers``; empty for none."""
-    number = len(list(what))
-    return f"{number} {noun}{'' if number == 1 else 's'}" if number else ""
-
-
 # -- queues -----------------------------------------------------------------------------------------------------------
+
+
+_CARRIED_OVER = RefusalText("everything is carried over")
 
 
 def _queues(world: World, new: Plan, touched: Affected) -> Iterator[ConfigChange]:
@@ -128,16 +134,16 @@ def _queues(world: World, new: Plan, touched: Affected) -> Iterator[ConfigChange
         before = came_from.get(name, "")
         known = old.queues.get(before or name)
         settings = _queue_settings(known, queue) if known is not None else ()
-        owed = ""
+        owed = None
         if known is not None and _stops_calling_back(known, queue):
             owed = _callbacks_to(world, new, touched, before or name)
         if before:
-            note = f"everything else is carried over; {owed}" if owed else "everything is carried over"
+            note = RefusalText("everything else is carried over; {owed}", owed=owed) if owed else _CARRIED_OVER
             yield _queue(name, RENAMED, touched, before, renamed_from=before, settings=settings, note=note)
         elif known is None:
             yield _queue(name, ADDED, touched, name)
         elif settings:
-            yield _queue(name, CHANGED, touched, name, settings=settings, note=owed)
+            yield _queue(name, CHANGED, touched, name, settings=settings, note=owed or NOTHING)
     for name in old.queues:
         if name not in new.queues and name not in names:
             yield _queue(name, GONE, touched, name, note=_where_to(world, new, touched, name))
@@ -167,30 +173,30 @@ def _routing_settings(old: TierRouting, new: TierRouting) -> set[str]:
     return {said for name, said in _LADDER.items() if getattr(old, name) != getattr(new, name)}
 
 
-def _where_to(world: World, new: Plan, touched: Affected, queue: str) -> str:
+def _where_to(world: World, new: Plan, touched: Affected, queue: str) -> RefusalText:
     """What becomes of everybody in a removed queue."""
     said = []
     inside = [world.calls[key] for key in touched.callers(queue)]
     destinations = Counter(_to(_destination(new, call)) for call in inside if not call.consults_queue)
     if destinations:
-        said.append(f"callers go to {_counted(destinations)}")
+        said.append(RefusalText("callers go to {places}", places=_counted(destinations)))
     if any(call.consults_queue for call in inside):
-        said.append("consults end, and agents are back with their callers")
+        said.append(RefusalText("consults end, and agents are back with their callers"))
     owed = _callbacks_to(world, new, touched, queue)
-    if owed:
+    if owed is not None:
         said.append(owed)
     if touched.talks(queue):
-        said.append("talks continue")
-    return "; ".join(said)
+        said.append(RefusalText("talks continue"))
+    return one_after_another(said) if said else NOTHING
 
 
-def _callbacks_to(world: World, new: Plan, touched: Affected, queue: str) -> str:
-    """What becomes of the callbacks of a queue that no longer offers them; empty when there are none."""
-    homes: Counter[str] = Counter()
+def _callbacks_to(world: World, new: Plan, touched: Affected, queue: str) -> RefusalText | None:
+    """What becomes of the callbacks of a queue that no longer offers them; None when there are none."""
+    homes: Counter[RefusalText] = Counter()
     for key in touched.callbacks(queue):
         home = callbacks.home_in(new, world.callbacks[key])
-        homes[f"queue {home}" if home else "no queue: they are kept until one can take them"] += 1
-    return f"callbacks go to {_counted(homes)}" if homes else ""
+        homes[_to(ToQueue(home)) if home else RefusalText("no queue: they are kept until one can take them")] += 1
+    return RefusalText("callbacks go to {places}", places=_counted(homes)) if homes else None
 
 
 def _destination(new: Plan, call: Call) -> Entry | None:
@@ -198,20 +204,20 @@ def _destination(new: Plan, call: Call) -> Entry | None:
     return ToQueue(campaign.queue) if campaign is not None else new.destination_of(call.entry)
 
 
-def _counted(destinations: Counter[str]) -> str:
+def _counted(destinations: Counter[RefusalText]) -> RefusalText:
     if len(destinations) == 1:
         return next(iter(destinations))
-    return ", ".join(f"{to} ({number})" for to, number in sorted(destinations.items()))
+    return listed([RefusalText("{to} ({number})", to=to, number=number) for to, number in sorted(destinations.items())])
 
 
-def _to(destination: Entry | None) -> str:
+def _to(destination: Entry | None) -> RefusalText:
     match destination:
         case ToQueue(queue):
-            return f"queue {queue}"
+            return RefusalText("queue {queue}", queue=queue)
         case ToFlow(flow):
-            return f"flow {flow}"
+            return RefusalText("flow {flow}", flow=flow)
         case None:
-            return "the fallback"
+            return RefusalText("the fallback")
 
 
 # -- everything else --------------------------------------------------------------------------------------------------
@@ -243,11 +249,11 @@ def _entries(old: Plan, new: Plan, touched: Affected) -> Iterator[ConfigChange]:
         change = RENAMED if before else _change(known, destination)
         if change:
             callers = touched.of_entry(before or name)
-            note = f"leads to {_to(destination)}" if change != RENAMED else "everything is carried over"
+            note = RefusalText("leads to {to}", to=_to(destination)) if change != RENAMED else _CARRIED_OVER
             yield ConfigChange(kind="entry", name=name, change=change, renamed_from=before, callers=callers, note=note)
     for name in old.entries:
         if name not in new.entries and name not in names:
-            note = "its calls go to the fallback"
+            note = RefusalText("its calls go to the fallback")
             yield ConfigChange(kind="entry", name=name, change=GONE, callers=touched.of_entry(name), note=note)
 
 
@@ -256,8 +262,11 @@ def _flows(old: Plan, new: Plan, touched: Affected) -> Iterator[ConfigChange]:
         return {name: flow.version for name, flow in plan.flows.items() if not name.startswith((SURVEY, CAMPAIGN, MEMORY))}
 
     for change in _plain("flow", own(old), own(new), touched.in_flow):
-        note = "callers in it finish on the old version" if change.callers else ""
+        note = RefusalText("callers in it finish on the old version") if change.callers else NOTHING
         yield ConfigChange(kind="flow", name=change.name, change=change.change, callers=change.callers, note=note)
+
+
+_CAMPAIGN_STOPS = RefusalText("is stopped; people already called are served or hear its message")
 
 
 def _campaigns(world: World, new: Plan, touched: Affected) -> Iterator[ConfigChange]:
@@ -273,7 +282,7 @@ def _campaigns(world: World, new: Plan, touched: Affected) -> Iterator[ConfigCha
         attempts, talks = touched.attempts(name), touched.campaign_talks(name)
         row = world.campaigns.get(name)
         runs = row is not None and row.state is not Running.STOPPED
-        note = "is stopped; people already called are served or hear its message" if change == GONE and (runs or attempts) else ""
+        note = _CAMPAIGN_STOPS if change == GONE and (runs or attempts) else NOTHING
         settings = settings if change == CHANGED else ()
         yield ConfigChange(
             kind="campaign", name=name, change=change, settings=settings, talks=talks, attempts=attempts, note=note
@@ -296,27 +305,29 @@ def _agents(world: World, new: Plan, touched: Affected) -> Iterator[ConfigChange
             continue
         row = world.agents.get(name)
         reserved = touched.reserved_for(name) if change == GONE else ()
-        notes = [_leaving(row) if change == GONE and row is not None else "", FOR_EVERYBODY if reserved else ""]
-        settings, note = _settings(before, after) if change == CHANGED else (), "; ".join(filter(None, notes))
+        leaving = _leaving(row) if change == GONE and row is not None else None
+        notes = [*([leaving] if leaving is not None else []), *([FOR_EVERYBODY] if reserved else [])]
+        settings, note = _settings(before, after) if change == CHANGED else (), one_after_another(notes) if notes else NOTHING
         talks = touched.of_agent(name)
         yield ConfigChange(kind="agent", name=name, change=change, settings=settings, talks=talks, callbacks=reserved, note=note)
 
 
-def _leaving(agent: Agent) -> str:
+def _leaving(agent: Agent) -> RefusalText | None:
     match agent.work:
         case Work.TALKING:
-            return "finishes the call, then is logged out"
+            return RefusalText("finishes the call, then is logged out")
         case Work.WRAP_UP:
-            return "finishes the wrap-up, then is logged out"
+            return RefusalText("finishes the wrap-up, then is logged out")
         case Work.OFFERED:
-            return "stops ringing: the caller is offered elsewhere"
+            return RefusalText("stops ringing: the caller is offered elsewhere")
         case _:
-            return "" if agent.intent is Intent.LOGGED_OUT else "is logged out"
+            return None if agent.intent is Intent.LOGGED_OUT else RefusalText("is logged out")
 
 
 def _tiers(old: Plan, new: Plan, touched: Affected) -> Iterator[ConfigChange]:
     for change in _plain("tier", _tiers_of(old), _tiers_of(new), touched.of_tier):
-        note = f"are served as {new.default_tier}" if change.change == GONE and change.callers else ""
+        moves = change.change == GONE and change.callers
+        note = RefusalText("are served as {tier}", tier=new.default_tier) if moves else NOTHING
         yield ConfigChange(kind="tier", name=change.name, change=change.change, callers=change.callers, note=note)
 
 
@@ -327,7 +338,7 @@ def _tiers_of(plan: Plan) -> dict[str, bool]:
 # -- which queues are served ------------------------------------------------------------------------------------------
 
 
-def _warnings(world: World, new: Plan, touched: Affected) -> Iterator[str]:
+def _warnings(world: World, new: Plan, touched: Affected) -> Iterator[RefusalText]:
     """Queues that no logged-in agent could serve, if callers are waiting there or an agent can serve them now."""
     before = {agent.profile for agent in world.agents.values() if agent.intent is not Intent.LOGGED_OUT}
     after = set(_logged_in(world, new))
@@ -341,8 +352,8 @@ def _warnings(world: World, new: Plan, touched: Affected) -> Iterator[str]:
         waiting += len({*touched.callbacks(key), *touched.callbacks(name)})
         known = world.plan.queues.get(key)
         if waiting or (known is not None and _serves(before, known)):
-            who = f" ({waiting} waiting)" if waiting else ""
-            yield f"no logged-in agent can serve queue {name}{who}"
+            said = RefusalText("no logged-in agent can serve queue {queue}", queue=name)
+            yield RefusalText("{warning} ({waiting} waiting)", warning=said, waiting=waiting) if waiting else said
 
 
 def _logged_in(world: World, new: Plan) -> Iterator[Profile]:

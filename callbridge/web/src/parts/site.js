@@ -2,6 +2,7 @@
 
 import { useEffect, useState } from "preact/hooks";
 import { get, post, segment } from "../net/api.js";
+import { refused } from "../pure/explanation.js";
 import { moment } from "../pure/format.js";
 import { closureOf, mayClose, whyClosed } from "../pure/hours.js";
 import { may } from "../pure/routes.js";
@@ -55,7 +56,7 @@ export function Site({ session }) {
       ${may.administer(session) && html`<button type="button" onClick=${() => setAsked("reload")}>${t("reload")}</button>`}
     </div>
     ${walls.length > 0 &&
-    html`<nav class="row" aria-label=${t("walls")}><span>${t("walls")}:</span>
+    html`<nav class="row" aria-label=${t("walls")}><span>${t("labelled", { label: t("walls"), value: "" })}</span>
       ${walls.map((one) => html`<a key=${one.name} href=${`/wall/${segment(one.name)}`}>${one.title || one.name}</a>`)}</nav>`}
     ${closing &&
     html`<${ActDialog} title=${`${t("site.close_now")} – ${closing.name}`} verb=${t("site.close_now")} danger close=${() => setClosing(null)}
@@ -80,7 +81,7 @@ function Calendar({ row, closures }) {
     why === "hours" && t("site.by_hours"),
     why && row.opens !== "" && t("site.opens", { at: moment(row.opens, now, speaks) }),
   ];
-  return html`<span>${row.name}: <strong>${t(row.open ? "site.open" : "site.closed")}</strong>${said.filter(Boolean).map((one) => ` · ${one}`)}</span>`;
+  return html`<span>${t("labelled", { label: row.name, value: "" })}<strong>${t(row.open ? "site.open" : "site.closed")}</strong>${said.filter(Boolean).map((one) => ` · ${one}`)}</span>`;
 }
 
 /** Shows what a reload would change, or every fault that keeps it from being applied. */
@@ -107,7 +108,8 @@ function ReloadDialog({ close }) {
   return html`<${Dialog} title=${t("reload")} close=${close} wide>
     ${problem && faults.length === 0 && html`<p class="problem" role="alert">${problemText(t, problem)}</p>`}
     ${faults.length > 0 &&
-    html`<p class="problem" role="alert">${sentenceOf(t, problem)}</p><ol class="lines">${faults.map((one) => html`<li key=${one}>${one}</li>`)}</ol>`}
+    html`<p class="problem" role="alert">${sentenceOf(t, problem)}</p><p>${t("reload.why")}</p>
+      <ol class="lines faults">${saidIn(t, faults, problem.body.faults_parts).map((one) => html`<li key=${one}>${one}</li>`)}</ol>`}
     ${!report && !problem && html`<p>${t("reload.looking")}</p>`}
     ${report && !faults.length && html`<${Changes} report=${report} />`}
     <footer class="row end">
@@ -119,18 +121,21 @@ function ReloadDialog({ close }) {
   <//>`;
 }
 
+/** Sentences of the server in the reader's language; `parts`: the template and the values of each. */
+const saidIn = (t, texts, parts) => texts.map((text, index) => refused(t.language, { text, ...parts[index] }));
+
 function Changes({ report }) {
   const t = useText();
   if (!report.changes.length) return html`<p>${t("reload.nothing")}</p>`;
-  const affected = (row) => ["callers", "callbacks", "talks", "attempts"].filter((key) => row[key].length).map((key) => `${t(`reload.${key}`)}: ${row[key].length}`);
-  return html`${report.refused.map((line) => html`<p class="problem" key=${line}>${line}</p>`)}
+  const affected = (row) => ["callers", "callbacks", "talks", "attempts"].filter((key) => row[key].length).map((key) => t("labelled", { label: t(`reload.${key}`), value: row[key].length }));
+  return html`${saidIn(t, report.refused, report.refused_parts).map((line) => html`<p class="problem" key=${line}>${line}</p>`)}
     ${report.warnings.length > 0 && html`<details><summary>${t("reload.warnings", { count: report.warnings.length })}</summary>
-      <ul class="plain lines">${report.warnings.map((line) => html`<li key=${line}>${line}</li>`)}</ul></details>`}
+      <ul class="plain lines">${saidIn(t, report.warnings, report.warnings_parts).map((line) => html`<li key=${line}>${line}</li>`)}</ul></details>`}
     <table><thead><tr><th scope="col">${t("reload.what")}</th><th scope="col">${t("reload.change")}</th><th scope="col">${t("reload.affects")}</th></tr></thead>
       <tbody>${report.changes.map(
-        (row) => html`<tr key=${`${row.kind}${row.name}`}><th scope="row">${row.kind} ${row.name}</th>
+        (row) => html`<tr key=${`${row.kind}${row.name}`}><th scope="row">${t(`reload.kind.${row.kind}`)} ${row.name}</th>
           <td>${t(`change.${row.change}`)} ${row.renamed_from} <small>${row.settings.join(", ")}</small></td>
-          <td>${affected(row).join(" · ")} ${row.note}</td></tr>`,
+          <td>${affected(row).join(" · ")} ${saidIn(t, [row.note], [row.note_parts])}</td></tr>`,
       )}</tbody></table>
     <${ChangedKeys} keys=${report.keys} />`;
 }

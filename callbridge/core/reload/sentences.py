@@ -1,0 +1,40 @@
+"""Parts that the sentences about a new plan have in common, each with its template for other languages. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from callbridge.core.model.refusal import RefusalText
+
+
+def one_after_another(texts: Sequence[RefusalText]) -> RefusalText:
+    """``texts``, at least one, joined by semicolons."""
+    return _in_halves(texts, lambda first, rest: RefusalText("{first}; {rest}", first=first, rest=rest))
+
+
+def listed(texts: Sequence[RefusalText]) -> RefusalText:
+    """``texts``, at least one, joined by commas."""
+    return _in_halves(texts, lambda first, rest: RefusalText("{first}, {rest}", first=first, rest=rest))
+
+
+def both(first: RefusalText, second: RefusalText | None = None) -> RefusalText:
+    """Two, or one alone."""
+    return first if second is None else RefusalText("{first} and {second}", first=first, second=second)
+
+
+def waiting_text(number: int) -> RefusalText:
+    """How many callers wait."""
+    return RefusalText("1 waiting caller") if number == 1 else RefusalText("{number} waiting callers", number=number)
+
+
+def callbacks_text(number: int) -> RefusalText:
+    """How many callbacks there are."""
+    return RefusalText("1 callback") if number == 1 else RefusalText("{number} callbacks", number=number)
+
+
+def _in_halves(texts: Sequence[RefusalText], join: Callable[[RefusalText, RefusalText], RefusalText]) -> RefusalText:
+    """A list nested one text at a time would be as deep as it is long, and hundreds of queues may be removed at once."""
+    if len(texts) == 1:
+        return texts[0]
+    middle = len(texts) // 2
+    return join(_in_halves(texts[:middle], join), _in_halves(texts[middle:], join))
