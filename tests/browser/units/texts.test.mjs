@@ -15,7 +15,7 @@ function sources(folder) {
   });
 }
 
-const code = sources(SRC).filter((file) => file.endsWith(".js") && !file.includes("texts")).map((file) => [file, readFileSync(file, "utf8")]);
+const code = sources(SRC).filter((file) => file.endsWith(".js") && !file.slice(SRC.length).startsWith("texts")).map((file) => [file, readFileSync(file, "utf8")]);
 
 for (const [language, { texts }] of Object.entries(LANGUAGES)) {
   test(`${language} has every text, in order, with the same blanks to fill in`, () => {
@@ -32,13 +32,23 @@ for (const [language, { texts }] of Object.entries(LANGUAGES)) {
 test("Chinese has one word for each thing, and its own punctuation", () => {
   const folder = fileURLToPath(new URL("../../../callbridge/adapters/report_forms/", import.meta.url));
   const reports = readFileSync(path.join(folder, "chinese.py"), "utf8");
-  const { texts, explanations } = LANGUAGES.zh;
-  const screens = [...Object.values(texts), ...Object.values(explanations)].join("\n");
+  const { texts, explanations, refusals } = LANGUAGES.zh;
+  const all = [texts, explanations, refusals].flatMap((one) => Object.values(one));
+  const screens = all.join("\n");
   for (const other of ["外呼活动", "线索", "占线", "座席", "主管", "回呼", "登出", "置忙"]) {
     assert.ok(!screens.includes(other) && !reports.includes(other), other);
   }
   assert.ok(!reports.includes("登录")); // agents 签入, people 登录 to the pages
-  assert.deepEqual(screens.match(/.*(?:\p{Script=Han}[,:;!?]|\p{Script=Han}\(\p{Script=Han}).*/gu), null);
+  const halfWidth = /\p{Script=Han} ?[,:;!?()]|[,;!?()]\p{Script=Han}|\p{Script=Han}\.$|[\p{Script=Han}，。：；（）、] +[，。：；（）、\p{Script=Han}]/u;
+  const filledIn = (one) => one.replace(/\{\w+\}/g, "字"); // what is filled in is Chinese more often than not
+  assert.deepEqual(all.filter((one) => halfWidth.test(one) || /\p{Script=Han}/u.test(one) && /字 ?[,:;()]/u.test(filledIn(one))), []);
+  const quoted = [...reports.matchAll(/: "([^"]*\p{Script=Han}[^"]*)"/gu)].map(([, one]) => one);
+  assert.ok(quoted.length > 300);
+  assert.deepEqual(quoted.filter((one) => halfWidth.test(one)), []);
+});
+
+test("a page joins no label and value with punctuation of one language", () => {
+  for (const [file, source] of code) assert.doesNotMatch(source, /\)\}: |\)\}:<|\}: \$\{|\$\{\w+(?:\.\w+)*\}: </, file);
 });
 
 test("every text that the sources name exists", () => {

@@ -112,7 +112,7 @@ function Scored({ review, session, named, done }) {
         ${review.state === "scored" && review.disputed_at === "" &&
         html`<button type="button" onClick=${() => setAsked(true)}>${t("quality.dispute")}</button>`}
         <button type="button" class="quiet" onClick=${done}>${t("close")}</button></div></header>
-    ${review.dispute && html`<p class="problem">${t("quality.disputed_by", { by: review.disputed_by })}: ${review.dispute}</p>`}
+    ${review.dispute && html`<p class="problem">${t("labelled", { label: t("quality.disputed_by", { by: review.disputed_by }), value: review.dispute })}</p>`}
     ${may.supervise(session) && html`<${Player} recording=${{ id: review.recording, at: 0, lasted: 0 }} events=${[]} />`}
     ${review.marks.length > 0 &&
     html`<table><thead><tr><th scope="col">${t("quality.criterion")}</th><th scope="col">${t("quality.score")}</th><th scope="col">${t("quality.heard")}</th>

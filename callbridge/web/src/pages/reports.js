@@ -150,7 +150,7 @@ function Chosen({ report, columns, rows, speaks }) {
   return html`<div>
     <label class="no-print">${t("reports.plot")}<select value=${figure.name} onChange=${(event) => setChosen(event.target.value)}>
       ${figures.map((one) => html`<option key=${one.name} value=${one.name}>${one.heading}</option>`)}</select></label>
-    <${Plot} plot=${plot} kind=${figure.kind} label=${`${report.title}: ${figure.heading}`} along=${columns[0].heading} speaks=${speaks} />
+    <${Plot} plot=${plot} kind=${figure.kind} label=${t("labelled", { label: report.title, value: figure.heading })} along=${columns[0].heading} speaks=${speaks} />
     ${plot.left > 0 && html`<p class="soft">${t("reports.left", { count: plot.left })}</p>`}
   </div>`;
 }

@@ -31,7 +31,7 @@ export function Closures({ session, rows, changed }) {
             ${[row.closed && t("closures.now"), row.reason, row.by].filter(Boolean).map((one) => ` · ${one}`)}</span>
           ${may.supervise(session) &&
           mayClose(session, row.target) &&
-          html`<button type="button" class="small" aria-label=${`${t("closures.reopen")}: ${targetText(t, row.target)}`}
+          html`<button type="button" class="small" aria-label=${t("labelled", { label: t("closures.reopen"), value: targetText(t, row.target) })}
             onClick=${() => reopen(row)}>${t("closures.reopen")}</button>`}</li>`,
       )}
     </ul>

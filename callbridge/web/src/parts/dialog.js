@@ -56,7 +56,7 @@ export function problemText(t, problem) {
   if (problem.status === 401) return t("problem.signed_out");
   if (problem.status === undefined) return String(problem.message || problem);
   const faults = (problem.body?.faults || []).map((one) =>
-    one.field ? `${fieldText(t, one.field)}: ${refused(t.language, { ...one, text: one.problem })}` : String(one),
+    one.field ? t("labelled", { label: fieldText(t, one.field), value: refused(t.language, { ...one, text: one.problem }) }) : String(one),
   );
   const invalid = problem.status === 400 && faults.length > 0; // then each fault says more than the message
   return [...(invalid ? [] : [sentenceOf(t, problem)]), ...faults].join(" · ");

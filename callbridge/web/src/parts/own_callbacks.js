@@ -35,7 +35,7 @@ export function OwnCalls({ agent }) {
   }
 
   const button = (kind, id, name, busy) =>
-    html`<button type="button" class="small" disabled=${busy} aria-label=${`${t("own.call_now")}: ${name}`}
+    html`<button type="button" class="small" disabled=${busy} aria-label=${t("labelled", { label: t("own.call_now"), value: name })}
       onClick=${() => call(kind, id)}>${t("own.call_now")}</button>`;
   return html`<section class="card" aria-label=${t("own.calls")}><h2>${t("own.calls")}</h2>
     ${found.missing && html`<p role="status">${t("own.missing")}</p>`}
