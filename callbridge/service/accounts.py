@@ -16,6 +16,11 @@ from callbridge.settings.values import endpoint_of
 from callbridge.wire.passwords import read_hash
 
 
+def user_names(settings: Settings) -> dict[str, str]:
+    """The names that people are shown of users who have one, by the names with which they log in."""
+    return {login: user.name for login, user in settings.users.items() if user.name is not None}
+
+
 def accounts(settings: Settings) -> Accounts:
     """Users, the agents who can prove who they are, teams and wallboards."""
     users = {

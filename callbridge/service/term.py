@@ -36,6 +36,7 @@ from callbridge.runtime.evacuation import Evacuated
 from callbridge.runtime.observing import BesideRuntime
 from callbridge.runtime.pulse import Pulse
 from callbridge.runtime.saver import Saver
+from callbridge.service.accounts import user_names
 from callbridge.service.adapter_settings import hook_settings, ledger_terms
 from callbridge.service.agent_pages import agent_pages
 from callbridge.service.callers import CallerSources, tier_file
@@ -93,6 +94,7 @@ class Term:
         """Everything outside the core uses this configuration from now on."""
         self.callers.adopt(settings, tiers)
         self.readers.views.pages = agent_pages(settings)
+        self.board.users = user_names(settings)
         if self.ledger is not None:
             self.ledger.adopt(terms, settings.numbers)
 
@@ -307,6 +309,7 @@ async def adopt_settings(term: Term, settings: Settings) -> None:
     await tiers.load()
     term.callers.adopt(settings, tiers)
     term.readers.views.pages = agent_pages(settings)
+    term.board.users = user_names(settings)
     await term.readers.hooks.adopt(hook_settings(settings))
 
 

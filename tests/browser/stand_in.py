@@ -51,7 +51,7 @@ def call(id: str, now: float, state: str, queue: str, number: str, *, waited: fl
     return (
         row
         | {"agent": "", "agent_name": "", "transfer": "", "recording": "", "held_since": "", "held_by": "", "updated_at": now}
-        | {"seq": 1}
+        | {"seq": 1, "supervisors": []}
         | more
     )
 
@@ -135,6 +135,11 @@ def own_part(now: float, agent: Row, call: Row | None) -> Row:
     if agent["state"] == "wrap_up":
         return own | {"agent": agent, "call": None, "after": call}
     return own | {"agent": agent, "call": call, "after": None}
+
+
+def _for_agents(row: Row | None) -> Row | None:
+    """Without what only those see who watch the floor."""
+    return None if row is None else {name: value for name, value in row.items() if name != "supervisors"}
 
 
 _LACKS = say("lacks_level", "{skill} >= {level} (has {has})", skill="support", level=Number(2), has=Number(1))
@@ -229,7 +234,7 @@ class StandIn:
         own = self.parts["agents"].get(agent) or {}
         for name, key in (("agents", agent), ("calls", own.get("call", ""))):
             if name in found:
-                found[name] = {one: row for one, row in found[name].items() if one == key}
+                found[name] = {one: _for_agents(row) for one, row in found[name].items() if one == key}
         return found
 
     def _at(self) -> float:

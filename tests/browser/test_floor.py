@@ -102,8 +102,8 @@ async def test_a_supervisor_explains_moves_listens_and_sends_to_lunch(house: Hou
     bridge = await opened_floor(house)
     boss = await sign_in_boss(opened, bridge)
     async with (
-        Phone(pbx, "1001", PhoneScript.answers(talk=8.0)),
-        Phone(pbx, "1013", PhoneScript.answers(talk=2.0)) as ear,
+        Phone(pbx, "1001", PhoneScript.answers(talk=15.0)),
+        Phone(pbx, "1013", PhoneScript.answers(talk=60.0)) as ear,
     ):
         async with Callers(pbx, [Call(dialled="sales", number="+442079460102")], rate=5) as callers:
             row = boss.get_by_role("row", name=re.compile("460102"))
@@ -120,6 +120,12 @@ async def test_a_supervisor_explains_moves_listens_and_sends_to_lunch(house: Hou
             await boss.keyboard.press("Enter")
             await expect(boss.get_by_role("dialog")).to_have_count(0)
             await bridge.until("supervision_started")
+            talk = boss.get_by_role("region", name="Calls", exact=True).get_by_role("row", name=re.compile("460102"))
+            await expect(talk.locator(".supervisor")).to_have_text("boss listens")
+            await talk.get_by_role("button", name="End supervision").click()
+            await bridge.until("supervision_ended")
+            await expect(talk.get_by_role("button", name="End supervision")).to_have_count(0)
+            await expect(talk.locator(".supervisor")).to_have_count(0)
             row = boss.get_by_role("row", name=re.compile("Agent 1001.*Not ready"))
             await row.get_by_role("button", name="Not ready").click()
             reason = boss.get_by_role("dialog").get_by_label("Reason")

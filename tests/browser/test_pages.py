@@ -425,6 +425,29 @@ async def test_calls_and_callbacks_name_their_agents(opened: Open, server: Stand
     await expect(page.get_by_role("region", name="Callbacks").get_by_role("row").last).to_contain_text("Maria Lopez (1001)")
 
 
+async def test_who_supervises_a_call_is_shown_and_only_the_own_supervision_can_be_ended(opened: Open, server: StandIn) -> None:
+    page = await shown(opened, server, "supervisor")
+    row = page.get_by_role("region", name="Calls", exact=True).get_by_role("row").filter(has_text="460101")
+    end = row.get_by_role("button", name="End supervision")
+    await expect(row.get_by_role("button", name="Listen")).to_be_visible()
+    await expect(end).to_have_count(0)
+    call = server.parts["calls"]["cb-call-1"] or {}
+    other = {"by": "mia", "name": "Mia Kern", "mode": "whisper", "connected": True, "since": 1.0}
+    server.change({"calls": {"cb-call-1": call | {"supervisors": [other]}}})
+    await expect(row).to_contain_text("Mia Kern (mia) whispers")
+    await expect(end).to_have_count(0)
+    own = {"by": "boss", "name": "", "mode": "listen", "connected": False, "since": 2.0}
+    server.change({"calls": {"cb-call-1": call | {"supervisors": [other, own]}}})
+    await expect(row).to_contain_text("boss: the phone rings")
+    server.change({"calls": {"cb-call-1": call | {"supervisors": [other, own | {"connected": True}]}}})
+    await expect(row).to_contain_text("boss listens")
+    await end.click()
+    await until_asked(server, "calls/cb-call-1/release")
+    server.change({"calls": {"cb-call-1": call | {"supervisors": []}}})
+    await expect(row).not_to_contain_text("listens")
+    await expect(end).to_have_count(0)
+
+
 async def test_the_phone_of_a_supervisor_is_remembered_and_a_wrong_one_refused_in_plain_words(
     opened: Open, server: StandIn
 ) -> None:

@@ -112,7 +112,7 @@ class Explainer:
             kept = await self._archive.timeline(name) or []
         first = heard[0]["seq"] if heard else None
         timeline = [fact for fact in kept if first is None or fact["seq"] < first] + heard
-        view = self._board.call(name)
+        view = self._board.supervised_call(name)
         if view is None and not timeline:
             return None
         lines = [*in_words(timeline, self._world.plan), *self._at_present(name)]

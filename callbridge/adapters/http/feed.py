@@ -14,6 +14,7 @@ from typing import Any
 
 from callbridge.adapters.facts.codec import fact_type
 from callbridge.adapters.http.scope import WHOLE_FLOOR, Scope
+from callbridge.adapters.views.supervision import tells_of_supervision
 from callbridge.adapters.views.timelines import plain_fact
 from callbridge.core.model.facts import AnyFact
 
@@ -25,7 +26,7 @@ FACTS_PER_TURN = 200
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """The filter of a reader. Empty: everything."""
+    """The filter of a reader. Empty: everything. ``agent``: what is about this agent, but for who supervises."""
 
     types: Set[str] = frozenset()
     queue: str = ""
@@ -35,10 +36,14 @@ class Wanted:
     def takes(self, fact: AnyFact) -> bool:
         return (
             (not self.queue or fact.queue == self.queue)
-            and (not self.agent or fact.agent == self.agent)
+            and (not self.agent or (fact.agent == self.agent and not _of_supervision(fact)))
             and (self.scope.whole or self.scope.either(fact.queue, fact.agent))
             and (not self.types or fact_type(fact) in self.types)
         )
+
+
+def _of_supervision(fact: AnyFact) -> bool:
+    return tells_of_supervision(fact_type(fact), getattr(fact, "request", ""))
 
 
 @dataclass(slots=True)

@@ -195,6 +195,8 @@ class _Handlers(ProbeHandlers):
         queue, limit = self._queue_filter(request, board), limit_of(request.query.get("limit"))
         rows, masked = board.live_calls(), board.masked
         in_hand = _current_call(board, own) if own else None
+        nobody = {} if own else board.supervision(None)
+        supervised = {} if own else {name: board.supervision(board.calls[name]) for name in board.supervised}
 
         def render() -> bytes:
             chosen = [
@@ -205,7 +207,8 @@ class _Handlers(ProbeHandlers):
             chosen.sort(key=lambda row: (row[0].arrived_at, row[0].id))
             # One row at a time: a single long json.dumps would hold the GIL and so block the event loop.
             views = (
-                {"id": call.id, **call_view(call, stamp, agent_name=name, masked=masked)} for call, stamp, name in chosen[:limit]
+                {"id": call.id, **call_view(call, stamp, agent_name=name, masked=masked), **supervised.get(call.id, nobody)}
+                for call, stamp, name in chosen[:limit]
             )
             return f"[{','.join(map(json.dumps, views))}]".encode()
 
@@ -214,7 +217,8 @@ class _Handlers(ProbeHandlers):
     async def call(self, request: web.Request) -> web.Response:
         name, who = request.match_info["id"], caller()
         self._own_call(who, name)
-        view, timeline = self._backend.board().call(name), self._backend.timeline(name)
+        board, timeline = self._backend.board(), self._backend.timeline(name)
+        view = board.call(name) if who.agent else board.supervised_call(name)
         if view is None and timeline is None:
             raise Problem(404, "no such call")
         return web.json_response({"id": name, **(view or {}), "timeline": timeline_for(who, timeline or [])})

@@ -14,6 +14,7 @@ from callbridge.adapters.http.limited import Floor, check_limited
 from callbridge.adapters.http.problems import Problem
 from callbridge.adapters.http.request_bodies import PLAIN_TEXT
 from callbridge.adapters.http.route import Route
+from callbridge.adapters.views.supervision import tells_of_supervision
 from callbridge.core.model.refusal import RefusalText
 
 NOT_YOURS = RefusalText("this token is for one agent")
@@ -50,8 +51,11 @@ def _check_query(request: web.Request, route: Route) -> None:
 
 
 def timeline_for(who: Caller, timeline: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The facts of a timeline that this token may see: an agent sees nothing about other agents."""
-    return [fact for fact in timeline if not who.agent or fact["agent"] in ("", who.agent)]
+    """The facts of a timeline that this token may see: an agent sees nothing about other agents, or about who supervises."""
+    if not who.agent:
+        return list(timeline)
+    own = (fact for fact in timeline if fact["agent"] in ("", who.agent))
+    return [fact for fact in own if not tells_of_supervision(fact["type"], fact.get("request"))]
 
 
 def limit_of(text: str | None, default: int = _MAX_CALLS) -> int:

@@ -72,10 +72,22 @@ class AgentView(ResponseBody):
     seq: int
 
 
+class SupervisorView(ResponseBody):
+    """Who supervises a call: ``by`` is an agent's id, or the name of a user or token, ``name`` the one that people know, empty
+    where there is none. ``connected``: false while the supervisor's phone rings; ``since``: of that, or of the connection."""
+
+    by: str
+    name: str
+    mode: Literal["listen", "whisper", "barge", "take_over"]
+    connected: bool
+    since: float
+
+
 class CallView(ResponseBody):
     """A call. ``queue`` and ``agent`` are the ones handling it now, ``agent_name`` is that agent's, empty where it is not known;
     ``step``: the current step of its queue, from 0; ``transfer``: how far a transfer is; ``recording``: whether the conversation
-    is recorded now; ``held_since``: on hold since then, ``held_by`` a request or the agent's phone."""
+    is recorded now; ``held_since``: on hold since then, ``held_by`` a request or the agent's phone; ``supervisors``: absent in
+    what an agent gets, and on a standby."""
 
     id: str
     state: str
@@ -92,6 +104,7 @@ class CallView(ResponseBody):
     held_by: HeldBy
     updated_at: float
     seq: int
+    supervisors: list[SupervisorView] | None = None
 
 
 class FactView(BaseModel):
@@ -125,6 +138,7 @@ class CallTimeline(ResponseBody):
     held_by: HeldBy | None = None
     updated_at: float | None = None
     seq: int | None = None
+    supervisors: list[SupervisorView] | None = None
     timeline: list[FactView]
 
 

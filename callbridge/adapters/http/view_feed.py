@@ -157,6 +157,8 @@ class ViewFeed:
             case _:
                 call = self.board.calls.get(name)
                 seen = call is not None and self._sees_call(reader, call)
+                if seen and reader.agent:
+                    return row_text({"id": name, **(self.board.call(name) or {})})  # without supervisors, unlike the shared text
         return self._text(key) if seen else None
 
     def _sees_call(self, reader: ViewReader, call: Call) -> bool:
@@ -168,7 +170,7 @@ class ViewFeed:
     def _text(self, key: ViewKey) -> bytes | None:
         text = self._texts.get(key)
         if text is None:
-            view = self.board.view(key)
+            view = self.board.supervised_call(key[1]) if key[0] == "call" else self.board.view(key)
             if view is None:
                 return None
             text = self._texts[key] = row_text({_ID[key[0]]: key[1], **view})

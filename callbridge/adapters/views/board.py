@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections import Counter, OrderedDict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 from callbridge.adapters.facts.privacy import mask, scrub
+from callbridge.adapters.views.supervision import supervisors
 from callbridge.adapters.views.without_agent import without_agent
 from callbridge.core.entities.estimates import at_pace
 from callbridge.core.model.agent import Agent, State, Work, follows, published
@@ -19,6 +20,7 @@ from callbridge.core.model.call import Call, TransferKind
 from callbridge.core.model.callback import Callback
 from callbridge.core.model.pace import Pace
 from callbridge.core.model.plan import Disposition, Plan
+from callbridge.core.model.rows import evolve
 from callbridge.core.model.skills import Profile
 from callbridge.core.model.tally import Tally, tally_key
 from callbridge.core.model.world_view import WorldView
@@ -41,6 +43,9 @@ class Stamp:
 
     now: float = 0.0
     seq: int = 0
+
+    def or_later(self, other: Stamp | None) -> Stamp:
+        return self if other is None or (other.seq, other.now) < (self.seq, self.now) else other
 
 
 def call_view(call: Call, stamp: Stamp, *, agent_name: str = "", ended: bool = False, masked: bool = True) -> View:
@@ -218,9 +223,14 @@ class Board:
 
     def __init__(self, *, masked: bool = True) -> None:
         self.masked = masked
+        self.users: Mapping[str, str] = {}
+        """The names of users as people are shown them, by the names with which they log in."""
         self.calls: dict[str, Call] = {}
         self.agents: dict[str, Agent] = {}
         self.ended: OrderedDict[str, tuple[Call, Stamp]] = OrderedDict()
+        self.supervised: dict[str, Stamp] = {}
+        """Live call that has or had supervisors -> when these changed. Apart from the other changes of a call, so that nothing
+        that an agent is shown changes with them."""
         self._plan = Plan()
         self._world: WorldView | None = None
         self._day = ""
@@ -248,7 +258,7 @@ class Board:
         """Apply the changes of a batch (Outcome.changed, merged); returns the keys of the views that changed."""
         self._world = world
         self._stamp = Stamp(world.now, world.seq)
-        touched: set[ViewKey] = set()
+        touched, supervised = set[ViewKey](), set[ViewKey]()
         if world.plan is not self._plan:
             touched |= self._adopt(world.plan)
         if world.day != self._day:
@@ -256,6 +266,8 @@ class Board:
             touched |= {("queue", name) for name in self._queues}
         for (table, key), row in changed.items():
             match table:
+                case "calls" if self._supervision_changed(key, row):
+                    supervised.add(("call", key))
                 case "calls" | "observed_calls":
                     self._call_changed(key, row if isinstance(row, Call) else None, touched)
                 case "agents":
@@ -279,7 +291,7 @@ class Board:
                 self._queues[name].stamp = self._stamp
             elif name in self.agents if kind == "agent" else name in self.calls:
                 self._stamps[kind, name] = self._stamp
-        return touched
+        return touched | supervised
 
     # -- views --------------------------------------------------------------------------------------------------
 
@@ -336,7 +348,8 @@ class Board:
         return agent_view(agent, self.calls.get(agent.call), self._stamps["agent", name], masked=self.masked)
 
     def call(self, name: str) -> View | None:
-        """The view of a live call, or of one that ended less than ``KEPT_ENDED`` seconds ago; else None."""
+        """The view of a live call, or of one that ended less than ``KEPT_ENDED`` seconds ago; else None. Without its supervisors:
+        an agent may see it."""
         call = self.calls.get(name)
         if call is not None:
             return call_view(call, self._stamps["call", name], agent_name=self._agent_name(call), masked=self.masked)
@@ -344,6 +357,23 @@ class Board:
             row, stamp = self.ended[name]
             return call_view(row, stamp, agent_name=self._agent_name(row), ended=True, masked=self.masked)
         return None
+
+    def supervised_call(self, name: str) -> dict[str, Any] | None:
+        """The same with its supervisors, for those who watch the floor."""
+        view = self.call(name)
+        return None if view is None else dict(view) | self.supervision(self.calls.get(name))
+
+    def supervision(self, call: Call | None) -> dict[str, Any]:
+        """What the view of a call has for those who watch the floor, besides what agents see. None: the call has ended."""
+        if call is None:
+            return {"supervisors": []}
+        stamp = self._stamps["call", call.id].or_later(self.supervised.get(call.id))
+        return {"supervisors": supervisors(call, self.name_of), "updated_at": stamp.now, "seq": stamp.seq}
+
+    def name_of(self, by: str) -> str:
+        """The name of an agent, by id, or of a user, by the name with which the user logs in; empty for anybody else."""
+        agent = self.agents.get(by)
+        return agent.name if agent is not None else self.users.get(by, "")
 
     def _agent_name(self, call: Call) -> str:
         agent = self.agents.get(agent_of(call))
@@ -444,6 +474,17 @@ class Board:
                 self._queues[callback.queue].callbacks.add(callback.id)
         return gone | {("queue", name) for name in self._queues}
 
+    def _supervision_changed(self, key: str, new: object | None) -> bool:
+        """Whether nothing of the call changed but its supervisors; the call is noted then."""
+        old = self.calls.get(key)
+        if not isinstance(new, Call) or (() if old is None else old.supervisions) == new.supervisions:
+            return False
+        self.supervised[key] = self._stamp
+        if old is None or evolve(old, supervisions=new.supervisions) != new:
+            return False
+        self.calls[key] = new
+        return True
+
     def _call_changed(self, key: str, new: Call | None, touched: set[ViewKey]) -> None:
         old = self.calls.pop(key, None)
         if old is None and new is None:
@@ -456,6 +497,7 @@ class Board:
             self._wait(key, new, touched)
         elif old is not None:
             self._stamps.pop(("call", key), None)
+            self.supervised.pop(key, None)
             self.ended[key] = (old, self._stamp)
         for call in (old, new):
             for holder in (call.segment, call.offer, call.transfer) if call is not None else ():

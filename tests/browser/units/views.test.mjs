@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { supervises, supervisorText } from "../../../callbridge/web/src/pure/supervision.js";
 import { applied, NOTHING, rowsOf } from "../../../callbridge/web/src/pure/views.js";
 
 const whole = { seq: 5, at: 100, parts: { queues: { a: { name: "a", waiting: 1 }, b: { name: "b", waiting: 0 } } } };
@@ -52,4 +53,14 @@ test("rows keep their order through changes of other fields, and are ordered aga
   assert.equal(change(5, { 9: { name: "0", n: 5 } }), "05 c1 d3");
   known = applied(known, "delta", { seq: 6, at: 0, parts: { agents: { 9: { name: "z", n: 6 } } } }, 0);
   assert.equal(change(7, { 9: { name: "z", n: 7 } }), "c1 d3 z7"); // a change that nobody had ordered lies between
+});
+
+test("a supervisor is named with what is done, and the own supervision is known from another one's", () => {
+  const t = (key, { name }) => `${key} ${name}`;
+  const [mia, own] = [{ by: "mia", name: "Mia Kern", mode: "barge", connected: true }, { by: "boss", name: "", mode: "listen", connected: false }];
+  assert.equal(supervisorText(t, mia), "supervision.barge Mia Kern (mia)");
+  assert.equal(supervisorText(t, own), "supervision.rings boss");
+  assert.equal(supervises({ supervisors: [mia] }, "boss"), false);
+  assert.equal(supervises({ supervisors: [mia, own] }, "boss"), true);
+  assert.equal(supervises({}, "boss"), false); // a standby does not know them
 });

@@ -6,6 +6,7 @@ import { agentNamed } from "../pure/agent.js";
 import { numberOf } from "../pure/format.js";
 import { ownPhone } from "../pure/phone.js";
 import { may } from "../pure/routes.js";
+import { supervises, supervisorText } from "../pure/supervision.js";
 import { rowsOf } from "../pure/views.js";
 import { ActDialog } from "./dialog.js";
 import { html } from "./html.js";
@@ -34,7 +35,7 @@ export function CallsTable({ known, session, queue, explain }) {
       <thead><tr><th scope="col">${t("caller")}</th><th scope="col">${t("call.state")}</th><th scope="col">${t("agent")}</th>
         <th scope="col">${t("queue")}</th><th scope="col">${t("call.since")}</th><th scope="col"><span class="unseen">${t("acts")}</span></th></tr></thead>
       <tbody>${rows.slice(0, MOST).map(
-        (row) => html`<${CallRow} key=${row.id} row=${row} acts=${may.supervise(session)}
+        (row) => html`<${CallRow} key=${row.id} row=${row} user=${session.user} acts=${may.supervise(session)}
           ask=${setAsked} explain=${explain} />`,
       )}</tbody></table></div>`}
     ${rows.length > MOST && html`<${Empty}>${t("agents.more", { count: rows.length - MOST })}<//>`}
@@ -53,19 +54,22 @@ export function CallsTable({ known, session, queue, explain }) {
   </section>`;
 }
 
-const CallRow = keep(({ row, acts, ask, explain }) => {
+const CallRow = keep(({ row, user, acts, ask, explain }) => {
   const t = useText();
   const number = numberOf(row, t("withheld"));
-  return html`<tr><th scope="row">${number}</th><td>${t(`phase.${row.state}`)}</td><td>${agentNamed(row)}</td><td>${row.queue}</td>
+  return html`<tr><th scope="row">${number}</th><td>${t(`phase.${row.state}`)}</td><td>${agentNamed(row)}
+      ${(row.supervisors || []).map((one) => html`<small class="supervisor" key=${one.by}>${supervisorText(t, one)}</small>`)}</td><td>${row.queue}</td>
     <td><${Since} at=${row.arrived_at} /></td>
-    <td class="acts">${acts && row.state === "talking" && html`<${Supervision} row=${row} ask=${ask} />`}
+    <td class="acts">${acts && row.state === "talking" && html`<${Supervision} row=${row} user=${user} ask=${ask} />`}
       <button type="button" class="small" onClick=${() => explain("calls", row.id, number)}>${t("explain")}</button></td></tr>`;
 });
 
-function Supervision({ row, ask }) {
+/** Everybody ends the own supervision: another one's is none that the server would end. */
+function Supervision({ row, user, ask }) {
   const t = useText();
   return html`${AT_PHONE.map(
       (verb) => html`<button type="button" class="small" key=${verb} onClick=${() => ask({ verb, row })}>${t(`act.${verb}`)}</button>`,
     )}
-    <button type="button" class="small" onClick=${() => attempt(() => post(`/api/calls/${segment(row.id)}/release`))}>${t("act.release")}</button>`;
+    ${supervises(row, user) &&
+    html`<button type="button" class="small" onClick=${() => attempt(() => post(`/api/calls/${segment(row.id)}/release`))}>${t("act.release")}</button>`}`;
 }
