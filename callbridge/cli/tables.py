@@ -114,9 +114,9 @@ def closures_table(rows: Iterable[JsonRow], *, colour: bool | None = None) -> st
 
 def callbacks_table(rows: Iterable[JsonRow], *, colour: bool | None = None) -> str:
     """Open callbacks, per queue in the order in which they will be made."""
-    table = table_of("callback", "queue", "number", "tier", "state", "requested", "due", "expires", "attempts", "agent")
+    table = table_of("callback", "queue", "number", "name", "tier", "state", "requested", "due", "expires", "attempts", "agent")
     for row in rows:
-        cells = [cell(row.get(key)) for key in ("id", "queue", "number", "tier", "state")]
+        cells = [cell(row.get(key)) for key in ("id", "queue", "number", "name", "tier", "state")]
         times = [clock(row.get("made_at")), clock(row["due"]) if row.get("due") else "", clock(row.get("expires_at"))]
         table.add_row(*cells, *times, cell(row.get("attempts")), cell(row.get("agent")))
     return render(table, colour=colour)

@@ -14,7 +14,8 @@ from callbridge.adapters.reports.contacts import Contact, ContactQuestion, LastC
 from callbridge.adapters.views.in_hand import AgentPages
 from callbridge.adapters.views.scripts import Script, ScriptBranch, ScriptField, ScriptStep
 from callbridge.core.model.agent import Work
-from callbridge.core.model.events import CallbackChange, CallbackChangeRequested
+from callbridge.core.model.events import CallbackChange, CallbackChangeRequested, PlanChanged
+from callbridge.core.model.plan import Disposition
 from tests.adapters.http_desk import Client, ToyDesk, client_of
 from tests.adapters.test_http_roles import open_desk
 from tests.adapters.toy_ledger import book
@@ -101,6 +102,24 @@ async def test_a_contact_that_goes_on_is_said_to(client: Client, desk: ToyDesk, 
     earlier.found = LastContacts((replace(one, call=other, outcome=""), replace(one, outcome="")), None)
     _, body = await asked(client, in_hand(desk))
     assert [(one["outcome"], one["live"]) for one in body["contacts"]] == [("", True), ("", False)]
+
+
+async def test_a_contacts_disposition_is_said_as_the_agent_read_it_of_the_campaign_first(
+    client: Client, desk: ToyDesk, earlier: Earlier
+) -> None:
+    plan = desk.busy.world.plan
+    codes = {"sold": Disposition("sold", label="Contract signed"), "no": Disposition("no")}
+    spring = replace(plan.campaigns["spring"], dispositions={"sold": Disposition("sold", label="Renewed")})
+    queues = plan.queues | {"q0": replace(plan.queues["q0"], dispositions=codes)}
+    desk.tell(PlanChanged(at=desk.now(), plan=replace(plan, queues=queues, campaigns={"spring": spring})))
+    one = (await earlier.of(ContactQuestion(number="", call="", queue="", before=0.0))).contacts[0]
+    told = [("sold", "q0", ""), ("sold", "q0", "spring"), ("no", "q0", "")]
+    told += [("gone", "q0", "spring"), ("sold", "q9", "x"), ("", "q0", "")]
+    rows = (replace(one, disposition=code, queue=queue, campaign=campaign) for code, queue, campaign in told)
+    earlier.found = LastContacts(tuple(rows), None)
+    _, body = await asked(client, in_hand(desk))
+    assert [one["disposition"] for one in body["contacts"]] == ["sold", "sold", "no", "gone", "sold", ""]
+    assert [one["disposition_label"] for one in body["contacts"]] == ["Contract signed", "Renewed", "no", "gone", "sold", ""]
 
 
 async def test_of_others_calls_an_agent_learns_nothing(client: Client, desk: ToyDesk, earlier: Earlier) -> None:

@@ -17,6 +17,7 @@ from callbridge.adapters.http.openapi import document
 from callbridge.adapters.http.request_bodies import ToAnyBody
 from callbridge.adapters.http.route import Route
 from callbridge.adapters.http.routes import AGENT_ROUTES, CALL_ROUTES, ROUTES
+from callbridge.adapters.views.callbacks import callbacks
 from callbridge.core.model.events import AgentRequest, AgentRequested, CallerArrived, CallRequest, SwitchTurned
 from callbridge.core.model.ids import leg_id
 from callbridge.core.model.numbers import SPREADSHEET
@@ -525,6 +526,14 @@ async def test_a_closure_holds_is_listed_explained_and_ended(desk: ToyDesk, clie
     assert (await client.post(path, json={}, headers=bearer(TokenRole.SUPERVISOR))).status == 200
     assert (await client.post(path, json={}, headers=bearer(TokenRole.SUPERVISOR))).status == 404
     assert await (await client.get("/api/closures", headers=bearer(TokenRole.VIEWER))).json() == []
+
+
+async def test_a_callback_has_the_name_that_was_entered_with_numbers_in_it_masked(desk: ToyDesk, client: Client) -> None:
+    wanted = {"queue": "q1", "number": "+442079460123", "name": "Zoe of +442079460155"}
+    made = await (await client.post("/api/callbacks", json=wanted, headers=bearer(TokenRole.SUPERVISOR))).json()
+    assert made["name"] == "Zoe of +44*****155"
+    assert await (await client.get("/api/callbacks", headers=bearer(TokenRole.VIEWER))).json() == [made]
+    assert callbacks(desk.busy.world, masked=False)[0]["name"] == "Zoe of +442079460155"
 
 
 async def test_a_callback_has_another_time_and_number_and_is_made_now(desk: ToyDesk, client: Client) -> None:

@@ -91,7 +91,14 @@ def busy_floor(now: float) -> Parts:
         *(call(f"cb-call-{n}", now, "waiting", "support", f"+4420794602{n:02}", waited=40.0 - n) for n in range(3, 7)),
         call("cb-call-7", now, "waiting", "sales", "", waited=16.0, tier="standard"),
     ]
-    owed: Row = {"id": "cb-callback-1", "queue": "support", "number": "+442079460119", "tier": "diamond", "state": "standing"}
+    owed: Row = {
+        "id": "cb-callback-1",
+        "queue": "support",
+        "number": "+442079460119",
+        "name": "Ella Fox",
+        "tier": "diamond",
+        "state": "standing",
+    }
     owed |= {"made_at": now - 300, "due": "", "expires_at": now + 9000, "attempts": 0, "agent": "1001", "call": "", "by": ""}
     campaign: Row = {
         "name": "renewals",

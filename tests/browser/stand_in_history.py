@@ -102,7 +102,13 @@ def contacts(now: float) -> Row:
     """The last contacts with the customer of the call in hand."""
     last: Row = {"call": "cb-call-past-2", "at": now - 86_400 * 3, "direction": "in", "queue": "support", "agent": "1002"}
     last |= {"agent_name": "Jonas Weber"}
-    last |= {"outcome": "answered", "disposition": "later", "talked": 312.0, "note": "Waits for the invoice of September"}
+    last |= {
+        "outcome": "answered",
+        "disposition": "later",
+        "disposition_label": "Decides later",
+        "talked": 312.0,
+        "note": "Waits for the invoice of September",
+    }
     first = last | {
         "call": "cb-call-past-3",
         "at": now - 86_400 * 9,
@@ -111,7 +117,7 @@ def contacts(now: float) -> Row:
         "outcome": "abandoned",
         "talked": "",
     }
-    return {"contacts": [last, first | {"disposition": "", "note": ""}], "repeated": None}
+    return {"contacts": [last, first | {"disposition": "", "disposition_label": "", "note": ""}], "repeated": None}
 
 
 def recordings(now: float) -> list[Row]:

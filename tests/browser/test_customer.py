@@ -58,11 +58,13 @@ def known(server: StandIn, said: str = "") -> None:
             "outcome": said or outcome,
             "live": not outcome and talked > 0,
             "disposition": said or code,
+            "disposition_label": said or {"sold": "Contract signed"}.get(code, code),
             "note": said,
         }
         contacts.append(one)
     repeated = {"at": now - DAY / 2, "agent": said or "1002", "agent_name": said or "Jonas Weber", "after": 7260.0}
     callback = {"id": "cb-callback-7", "queue": said or "support", "number": said or "+44*****203", "due": now + 3600.0}
+    callback |= {"name": said or "Ella Fox"}
     lead = {"id": 17, "campaign": said or "renewals", "number": said or "+44*****881", "name": said or "Zoe Winter"}
     server.answers |= {
         "calls/cb-call-1/contacts": (200, {"contacts": contacts, "repeated": repeated}),
@@ -93,7 +95,7 @@ async def test_the_last_contacts_and_who_calls_again(opened: Open, server: Stand
     await expect(contacts).to_contain_text("Called again: talked to Jonas Weber (1002) 2 h 1 min ago")
     await expect(contacts.locator("tbody tr")).to_have_count(5)
     await expect(contacts.locator("tbody tr").nth(0)).to_contain_text("Jonas Weber (1002)")
-    await expect(contacts.locator("tbody tr").nth(2)).to_contain_text("answered · sold")
+    await expect(contacts.locator("tbody tr").nth(2)).to_contain_text("answered · Contract signed")
     await expect(contacts.locator("tbody tr").nth(1)).to_contain_text("gave up")
     await expect(contacts.locator("tbody tr").nth(3)).to_contain_text("in progress")
     await expect(contacts.locator("tbody tr").nth(4)).to_contain_text("no outcome")

@@ -423,6 +423,7 @@ async def test_calls_and_callbacks_name_their_agents(opened: Open, server: Stand
     calls = page.get_by_role("region", name="Calls", exact=True).get_by_role("row")
     await expect(calls.filter(has_text="460102")).to_contain_text("Tom Baker (1005)")
     await expect(page.get_by_role("region", name="Callbacks").get_by_role("row").last).to_contain_text("Maria Lopez (1001)")
+    await expect(page.get_by_role("region", name="Callbacks").get_by_role("row").last).to_contain_text("Ella Fox")
 
 
 async def test_who_supervises_a_call_is_shown_and_only_the_own_supervision_can_be_ended(opened: Open, server: StandIn) -> None:

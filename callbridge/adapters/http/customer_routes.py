@@ -33,7 +33,8 @@ NO_LEAD = RefusalText("no such lead of this agent that waits to be called")
 class ContactView(ResponseBody):
     """An earlier call. ``queue`` and ``agent``: of its last talk, or of the last wait where nobody talked; ``agent_name``: empty
     when there is no such agent any more; ``live``: it goes on; ``outcome``: empty until its end, and where that is not known;
-    ``talked``: seconds with agents; ``disposition``: the code that an agent gave it; ``note``: the last one about it."""
+    ``talked``: seconds with agents; ``disposition``: the code that an agent gave it, ``disposition_label``: as the agent read it;
+    ``note``: the last one about it; ``campaign``: the one that made the call, if any."""
 
     call: str
     at: float
@@ -45,7 +46,9 @@ class ContactView(ResponseBody):
     live: bool
     talked: float
     disposition: str
+    disposition_label: str
     note: str
+    campaign: str
 
 
 class RepeatedView(ResponseBody):
@@ -233,6 +236,7 @@ class CustomerHandlers:
             one["agent_name"] = (board.agent(one["agent"]) or {}).get("name", "")
         for one in data["contacts"]:
             one["live"] = one["call"] in board.calls
+            one["disposition_label"] = board.disposition_label(one["disposition"], one["queue"], one["campaign"])
         if board.masked and not (who.agent and self._backend.views().shows_numbers):
             for one in data["contacts"]:
                 one["note"] = scrub(one["note"])

@@ -176,11 +176,13 @@ class WaitingView(ResponseBody):
 
 
 class CallbackView(ResponseBody):
-    """An open callback. ``state``: ``standing`` in line, ``resting`` until ``due``, or ``active``."""
+    """An open callback. ``name``: the customer's, as it was entered with the callback or came with the call; empty where there is
+    none. ``state``: ``standing`` in line, ``resting`` until ``due``, or ``active``."""
 
     id: str
     queue: str
     number: str
+    name: str
     tier: str
     state: Literal["standing", "resting", "active"]
     made_at: float

@@ -58,7 +58,8 @@ class ContactQuestion:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Contact:
     """An earlier call. ``queue`` and ``agent`` of the last talk, or of the last wait where nobody talked. ``talked``: seconds
-    with agents. ``disposition``: the code that an agent gave it. ``note``: the last one."""
+    with agents. ``disposition``: the code that an agent gave it. ``note``: the last one. ``campaign``: the one that made it, if
+    any."""
 
     call: str
     at: float
@@ -69,6 +70,7 @@ class Contact:
     talked: float
     disposition: str
     note: str
+    campaign: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -165,6 +167,7 @@ def _contacts(link: Connection, own: list[Any], who: KnownAs) -> Iterator[Contac
             talked=round(sum(one.talked or 0.0 for one in spoke), 1),
             disposition=given.get(row.call) or next((one.disposition for one in reversed(spoke) if one.disposition), ""),
             note=notes.get(row.call) or "",
+            campaign=row.campaign or "",
         )
 
 

@@ -395,6 +395,14 @@ class Board:
         found = campaign or queue
         return tuple(found.dispositions.values()) if found is not None else ()
 
+    def disposition_label(self, code: str, queue: str, campaign: str = "") -> str:
+        """What an agent reads in place of a code that a call was given: of its campaign, else of its queue. The code itself where
+        it has no label, or is not configured any more."""
+        for plan in (self._plan.campaigns.get(campaign), self._plan.queues.get(queue)):
+            if plan is not None and code in plan.dispositions:
+                return plan.dispositions[code].label or code
+        return code
+
     def has(self, call: Call) -> dict[str, bool]:
         """What the queue of the call has: recordings, and a survey."""
         queue = self._plan.queues.get(queue_of(call))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from callbridge.adapters.facts.privacy import mask
+from callbridge.adapters.facts.privacy import mask, scrub
 from callbridge.core.model.callback import Callback
 from callbridge.core.model.world_view import WorldView
 
@@ -41,6 +41,7 @@ def _row(callback: Callback, masked: bool) -> Iterator[tuple[str, object]]:
     yield "id", callback.id
     yield "queue", callback.queue
     yield "number", mask(callback.number) if masked else callback.number
+    yield "name", scrub(callback.name) if masked else callback.name
     yield "tier", callback.tier
     yield "state", state(callback)
     yield "made_at", callback.made_at

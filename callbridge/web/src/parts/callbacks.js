@@ -35,7 +35,7 @@ export function Callbacks({ known, session, queue }) {
         <th scope="col">${t("callbacks.made")}</th><th scope="col">${t("callbacks.due")}</th><th scope="col">${t("callbacks.attempts")}</th>
         <th scope="col">${t("agent")}</th><th scope="col"><span class="unseen">${t("acts")}</span></th></tr></thead>
       <tbody>${rows.map(
-        (row) => html`<tr key=${row.id}><th scope="row">${row.number}</th><td>${row.queue}</td><td>${t(`callback.${row.state}`)}</td>
+        (row) => html`<tr key=${row.id}><th scope="row">${row.number} ${row.name && html`<small>${row.name}</small>`}</th><td>${row.queue}</td><td>${t(`callback.${row.state}`)}</td>
           <td>${moment(row.made_at, now, speaks)}</td><td>${moment(row.due, now, speaks)}</td><td>${count(row.attempts)}</td><td>${nameWithId(row.agent, known.parts.agents?.[row.agent]?.name)}</td>
           <td class="acts">${may.supervise(session) && html`<${Acts} row=${row} ask=${(verb) => setAsked({ verb, row })} />`}</td></tr>`,
       )}</tbody></table></div>`}
@@ -61,7 +61,7 @@ function Change({ verb, row, close }) {
     post(`/api/callbacks/${segment(row.id)}/${verb}`, { reschedule: { not_before: new Date(at).getTime() / 1000 }, number: { number } }[verb]);
   return html`<${ActDialog} title=${t(`callbacks.act.${verb}`)} verb=${t(verb === "cancel" ? "callbacks.act.cancel" : "save")}
     danger=${verb === "cancel"} close=${close} send=${send}>
-    <p>${row.number} · ${row.queue}</p>
+    <p>${[row.name, row.number, row.queue].filter(Boolean).join(" · ")}</p>
     ${verb === "reschedule" && html`<label>${t("callbacks.not_before")}<input type="datetime-local" name="at" required /></label>`}
     ${verb === "number" && html`<label>${t("callbacks.number")}<input name="number" type="tel" required autocomplete="off" /></label>`}
   <//>`;

@@ -50,7 +50,7 @@ function Earlier({ found }) {
       <tbody>${contacts.map(
         (one) => html`<tr key=${one.call}><th scope="row">${one.direction === "out" ? "↗ " : ""}${moment(one.at, now, speaks)}</th>
           <td>${one.queue || "–"}</td><td>${agentNamed(one) || "–"}</td>
-          <td>${[outcomeOf(t, one), one.disposition].filter(Boolean).join(" · ")}
+          <td>${[outcomeOf(t, one), one.disposition_label].filter(Boolean).join(" · ")}
             ${one.note && html`<p class="note">${one.note}</p>`}</td><td>${clock(one.talked)}</td></tr>`,
       )}</tbody></table></div>`}`;
 }

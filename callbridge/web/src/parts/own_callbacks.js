@@ -41,7 +41,7 @@ export function OwnCalls({ agent }) {
     ${found.missing && html`<p role="status">${t("own.missing")}</p>`}
     <ul class="plain">
       ${found.callbacks.map(
-        (one) => html`<li key=${one.id} class="row"><strong>${one.number}</strong><span>${t("own.callback")} · ${one.queue}</span>
+        (one) => html`<li key=${one.id} class="row"><strong>${[one.name, one.number].filter(Boolean).join(" · ")}</strong><span>${t("own.callback")} · ${one.queue}</span>
           <span>${moment(one.due, now, speaks)}</span>${button("callbacks", one.id, one.number, one.state === "active")}</li>`,
       )}
       ${found.leads.map(
