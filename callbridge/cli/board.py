@@ -6,7 +6,7 @@ States are words and warnings have signs; colours only repeat them.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -15,6 +15,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from callbridge.adapters.views.phrasing import named
 from callbridge.cli.fitting import fit, fit_columns, fit_list
 from callbridge.cli.tables import STATE_COLOURS, printable
 
@@ -25,6 +26,8 @@ WIDE_SCREEN = 120
 FEWEST_LINES = 4
 """Lines of the queues, and of who waits, on a low screen: the heading, two rows, and how many are left out."""
 _ORDER = ("ringing", "connecting", "talking", "wrap_up", "ready", "busy_elsewhere", "offline", "not_ready", "logged_out")
+_STANDING = frozenset({"reason_limit", "offers_missed", "phone_silent", "phone_misconfigured", "pin_locked"})
+"""Kinds of an agent's alerts that the server lists for as long as they last."""
 _GOOD, _DOUBT, _BAD = "green", "yellow", "bold red"
 
 
@@ -40,8 +43,8 @@ class Known:
     """Queue -> all callers who wait there."""
     missing: Sequence[str] = ()
     bypass: bool = False
-    alerts: Sequence[str] = ()
-    """Recent alerts from the event stream."""
+    alerts: Sequence[JsonRow] = ()
+    """Recent alerts, as facts of the event stream, newest first."""
     standing: Sequence[str] = ()
     """Alerts that are still active."""
     heard_at: float | None = None
@@ -153,7 +156,7 @@ def _alerts(known: Known, now: float, width: int) -> Text:
     told = Counter(str(row.get("queue")) for row in known.waiting)
     more = {str(row.get("name")) for row in known.queues if int(row.get("waiting", 0)) > told[str(row.get("name"))]}
     over = [f"{queue}: {number}{'+' if queue in more else ''} over target" for queue, number in late.items()]
-    said = [*dict.fromkeys([*known.standing, *known.alerts]), *over]
+    said = [*dict.fromkeys([*known.standing, *_recent(known)]), *over]
     offline = [str(row.get("id")) for row in known.agents if row.get("state") == "offline"]
     if offline:
         said.append(f"offline: {', '.join(offline[:4])}{', ...' if len(offline) > 4 else ''}")
@@ -254,6 +257,18 @@ def _number(row: JsonRow, key: str) -> Text:
     return Text(str(row[key]) if row.get(key) else "-")
 
 
+def _recent(known: Known) -> list[str]:
+    """Recent alerts that are not among the standing ones, of which each kind is there once for an agent, in other words."""
+    names = {str(row.get("id")): str(row.get("name") or "") for row in known.agents}
+    found = []
+    for fact in known.alerts:
+        agent = str(fact.get("agent", ""))
+        who = named(agent, names.get(agent, ""))
+        if fact.get("kind") not in _STANDING or not any(text.startswith(f"{who}: ") for text in known.standing):
+            found.append(alert_text(fact, who))
+    return found
+
+
 def _waited(row: JsonRow, now: float) -> float:
     return now - float(row["arrived_at"]) if row.get("arrived_at") not in (None, "") else 0.0
 
@@ -276,11 +291,8 @@ def _time(at: float) -> str:
     return datetime.fromtimestamp(at).astimezone().strftime("%H:%M:%S")
 
 
-def alert_of(fact: JsonRow) -> str | None:
-    """An alert as a short text; None for any other fact."""
-    if fact.get("type") != "agent_alerted":
-        return None
-    who = str(fact.get("agent", ""))
+def alert_text(fact: JsonRow, who: str) -> str:
+    """A fact ``agent_alerted`` as a short text. ``who``: the agent, as people know them."""
     match fact.get("kind"):
         case "reason_limit":
             return f"{who}: {fact.get('reason')} for more than {_span(float(fact.get('limit') or 0))}"
@@ -296,8 +308,3 @@ def alert_of(fact: JsonRow) -> str | None:
             return f"{who}: the phone cannot be called: {str(fact.get('reason', '')).replace('_', ' ')}"
         case kind:
             return f"{who}: {kind}"
-
-
-def lines(alerts: Iterable[tuple[float, str]]) -> list[str]:
-    """Alerts for display, newest first."""
-    return [text for _, text in sorted(alerts, reverse=True)]

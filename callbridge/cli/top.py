@@ -14,7 +14,7 @@ from dataclasses import replace
 from rich.console import Console
 from rich.live import Live
 
-from callbridge.cli.board import Known, alert_of, lines
+from callbridge.cli.board import JsonRow, Known
 from callbridge.cli.client import ApiError, Client
 from callbridge.cli.keyboard import Keyboard
 from callbridge.cli.scrolling import Scroll
@@ -95,7 +95,7 @@ class Watch:
         self._every = every
         self._soon = threading.Event()
         self._ended = threading.Event()
-        self._alerts: list[tuple[float, str]] = []
+        self._alerts: list[tuple[float, JsonRow]] = []
 
     def start(self) -> None:
         for work in (self._poll, self._listen):
@@ -117,10 +117,10 @@ class Watch:
             self._ended.wait(LEAST_BETWEEN_POLLS)
             self._soon.clear()
 
-    def _recent(self) -> list[str]:
+    def _recent(self) -> list[JsonRow]:
         limit = time.time() - ALERT_SHOWN
-        self._alerts = [(at, text) for at, text in self._alerts if at > limit]
-        return lines(self._alerts)
+        self._alerts = [(at, fact) for at, fact in self._alerts if at > limit]
+        return [fact for _, fact in reversed(self._alerts)]
 
     def _listen(self) -> None:
         """Events refresh the board at once and bring alerts; without them it is only polled."""
@@ -129,10 +129,10 @@ class Watch:
             try:
                 for fact in self._client.events(last):
                     last = str(fact.get("id") or last)
-                    alert = alert_of(fact)
-                    if alert is not None:
-                        self._alerts = [*self._alerts, (time.time(), alert)]
-                    if alert is not None or str(fact.get("type", "")).startswith(_SHOWN_FACTS):
+                    alerted = fact.get("type") == "agent_alerted"
+                    if alerted:
+                        self._alerts = [*self._alerts, (time.time(), fact)]
+                    if alerted or str(fact.get("type", "")).startswith(_SHOWN_FACTS):
                         self._soon.set()
                     if self._ended.is_set():
                         return

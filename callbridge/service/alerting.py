@@ -60,6 +60,7 @@ class Alerting:
             now=term.clock.now(),
             queues=term.board.figures(),
             not_ready={name: (reason, since) for name, (state, reason, since) in states.items() if state is State.NOT_READY},
+            names={agent.id: agent.name for agent in term.board.agents.values()},
             links=term.links.missing(),
             store=term.saver.why if term.saver.degraded else "",
             databases={name: why for name, why in databases.items() if why},

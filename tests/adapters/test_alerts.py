@@ -103,12 +103,13 @@ def test_each_trouble_of_agents_links_and_readers_is_told() -> None:
         databases={"history": "nothing is written since 10:00"},
         history_behind=1001,
         facts_lost={"hook:crm": 3.0, "facts": 0.0},
+        names={"ann": "Ann Lee"},
         backlogs={"crm": 501},
         offers={("support", "no_answer"): 11.0, ("support", "answered"): 2.0},
     )
     assert told(seen) == [
         ("offers_missed", "support", "11 offers of support rang out within 5 minutes, 2 were answered"),
-        ("not_ready_too_long", "ann", "agent ann has been not ready (lunch) for 2 h 01 min"),
+        ("not_ready_too_long", "ann", "agent Ann Lee (ann) has been not ready (lunch) for 2 h 01 min"),
         ("pbx_link", "pbx pbx1: no ARI link", "pbx pbx1: no ARI link"),
         ("store_behind", "", "the state of callbridge is not saved: Redis does not answer"),
         ("database", "history", "history: nothing is written since 10:00"),

@@ -18,7 +18,7 @@ from rich.cells import cell_len
 from rich.console import Console
 
 from callbridge.cli import main
-from callbridge.cli.board import Known, alert_of, frame
+from callbridge.cli.board import Known, alert_text, frame
 from callbridge.cli.client import Client
 from callbridge.cli.fitting import fit, fit_list
 from callbridge.cli.keyboard import HOME, PAGE_DOWN, PAGE_UP
@@ -29,6 +29,9 @@ from tests.ops.server import Toy, serving
 
 NOW = 1_800_000_000.0
 STATES = ("ready", "talking", "ringing", "wrap_up", "not_ready", "offline", "logged_out", "busy_elsewhere")
+
+LUNCH = {"type": "agent_alerted", "agent": "1005", "kind": "reason_limit", "reason": "lunch", "limit": 2700}
+MISSED = {"type": "agent_alerted", "agent": "1005", "kind": "offers_missed", "count": 3}
 
 
 def agent(number: int) -> dict[str, Any]:
@@ -84,9 +87,7 @@ def test_chinese_names_do_not_shift_the_columns() -> None:
 
 
 def test_everything_is_said_without_colour() -> None:
-    text = "\n".join(
-        shown(known(missing=["pbx pbx1: no AMI link"], bypass=True, alerts=["1005: lunch for more than 45:00"]), 200)
-    )
+    text = "\n".join(shown(known(missing=["pbx pbx1: no AMI link"], bypass=True, alerts=[LUNCH]), 200))
     for word in ("LINK: pbx pbx1: no AMI link", "BYPASS ON", "lunch for more than 45:00", "客服: 3 over target", "offline: 1005"):
         assert word in text
     assert "30s!" in text
@@ -220,11 +221,29 @@ def test_a_name_cannot_move_the_cursor() -> None:
 
 
 def test_alerts_are_told_in_a_few_words() -> None:
-    lunch = {"type": "agent_alerted", "agent": "1005", "kind": "reason_limit", "reason": "lunch", "limit": 2700}
-    missed = {"type": "agent_alerted", "agent": "1005", "kind": "offers_missed", "count": 3}
-    assert alert_of(lunch) == "1005: lunch for more than 45:00"
-    assert alert_of(missed) == "1005: 3 offers missed in a row"
-    assert alert_of({"type": "call_ended"}) is None
+    assert alert_text(LUNCH, "1005") == "1005: lunch for more than 45:00"
+    assert alert_text(MISSED, "Chloe Évrard (1005)") == "Chloe Évrard (1005): 3 offers missed in a row"
+
+
+@pytest.mark.parametrize("kind", ["reason_limit", "offers_missed", "phone_silent", "phone_misconfigured", "pin_locked"])
+def test_an_alert_that_stands_is_not_told_again_as_a_recent_one(kind: str) -> None:
+    """The server names the agent and says how long; the event that began it has the id only."""
+    chloe = agent(5) | {"name": "Chloe Évrard", "state": "ready"}
+    standing = ["Chloe Évrard (1005): says the server"]
+    fact = MISSED | {"kind": kind}
+    line = alerts_line(Known(agents=[chloe], standing=standing, alerts=[fact], heard_at=NOW))
+    assert (line.count("1005"), line.count("says the server")) == (1, 1)
+    alone = alerts_line(Known(agents=[chloe], alerts=[fact], heard_at=NOW))
+    assert alone.startswith("! Chloe Évrard (1005): "), "it is over, and was recent"
+    lost = alerts_line(Known(agents=[chloe], standing=standing, alerts=[MISSED | {"kind": "phone_lost"}], heard_at=NOW))
+    assert lost.endswith("Chloe Évrard (1005): the phone died"), "that never stands"
+    other = alerts_line(Known(agents=[chloe, agent(6)], standing=standing, alerts=[fact | {"agent": "1006"}], heard_at=NOW))
+    assert "1006" in other
+
+
+def alerts_line(known: Known) -> str:
+    (line,) = (line for line in shown(known, 200) if line.startswith("! "))
+    return line
 
 
 def fill(toy: Toy) -> None:

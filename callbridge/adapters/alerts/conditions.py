@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import get_args
 
 from callbridge.adapters.views.board import QueueFigures
-from callbridge.adapters.views.phrasing import count
+from callbridge.adapters.views.phrasing import count, named
 from callbridge.core.model.agent import State
 from callbridge.wire.alerts import RuleName
 
@@ -87,14 +87,16 @@ AnswerCounts = Mapping[tuple[str, str, str], float]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Figures:
-    """``not_ready``: agent -> reason, and since when; ``links`` and ``databases``: what is wrong with them; ``store``: why it is
-    behind; ``history_behind``: facts that are not written yet; ``facts_lost``: of the last quarter of an hour, by reader;
-    ``offers``: of the last five minutes, by queue and result; ``visits``: ended within half an hour, by queue, tier and outcome,
-    ``within_target`` too; ``answers`` to surveys: of the last hour; ``volumes``: of the queues with many calls."""
+    """``not_ready``: agent -> reason, and since when; ``names``: of agents, by id; ``links`` and ``databases``: what is wrong
+    with them; ``store``: why it is behind; ``history_behind``: facts that are not written yet; ``facts_lost``: of the last
+    quarter of an hour, by reader; ``offers``: of the last five minutes, by queue and result; ``visits``: ended within half an
+    hour, by queue, tier and outcome, ``within_target`` too; ``answers`` to surveys: of the last hour; ``volumes``: of the
+    queues with many calls."""
 
     now: float
     queues: Mapping[str, QueueFigures]
     not_ready: Mapping[str, tuple[str, float]]
+    names: Mapping[str, str] = field(default_factory=dict)
     links: Sequence[str] = ()
     store: str = ""
     databases: Mapping[str, str] = field(default_factory=dict)
@@ -135,7 +137,9 @@ def _all(figures: Figures, thresholds: Thresholds) -> Iterator[AlertCondition]:
         if figures.now - since > thresholds.not_ready:
             why = f" ({reason})" if reason else ""
             yield AlertCondition(
-                "not_ready_too_long", agent, f"agent {agent} has been not ready{why} for {_span(figures.now - since)}"
+                "not_ready_too_long",
+                agent,
+                f"agent {named(agent, figures.names.get(agent, ''))} has been not ready{why} for {_span(figures.now - since)}",
             )
     for link in figures.links:
         yield AlertCondition("pbx_link", link, link)
