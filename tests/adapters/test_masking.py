@@ -196,7 +196,7 @@ def test_a_transfer_shows_which_queue_or_agent_it_led_to_but_no_number_outside(t
     started = TransferStarted(seq=1, at=1.0, call="c1", agent="ann", to=target, kind="blind", leg="l1")
     assert plain_fact(started)["to"] == shown
     (line,) = in_words([plain_fact(made_now)], Plan())
-    assert line.text == f"transferred blind to {shown} by ann"
+    assert line.text == f"transferred blind to {shown.replace(':', ' ')} by ann"
 
 
 def test_a_fault_about_a_place_and_about_a_block_tells_no_number() -> None:

@@ -94,6 +94,22 @@ def test_who_transferred_a_call_is_told(party: str, said: str) -> None:
     assert line.text == said
 
 
+@pytest.mark.parametrize(
+    ("to", "said"),
+    [
+        ("queue:sales", "queue sales"),
+        ("agent:bob", "agent Bob (bob)"),
+        ("number:+442079460123", "number +44*****123"),
+        ("", "somebody"),
+    ],
+)
+def test_a_transfer_made_on_the_phone_is_said_as_one_by_request_is(to: str, said: str) -> None:
+    story = one_queue(agent("bob"))
+    made = facts.CallTransferred(seq=1, at=1.0, call="c1", agent="bob", target=to, attended=True)
+    (line,) = in_words([plain_fact(made)], story.world.plan)
+    assert line.text == f"transferred after a consult to {said} by Bob (bob)"
+
+
 def test_widening_a_rejection_and_the_next_agent_are_told() -> None:
     story = Story(plan([queue("support", routing(("support >= 4", 5.0), ("support >= 1", None)))], [agent("ann"), agent("bob")]))
     story.caller("vip", tier="diamond")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from typing import Any
 
 from callbridge.adapters.views.phrasing import Phrase, PhraseTable, TimeSpan, Value, named, say, word
@@ -61,12 +60,6 @@ def target(text: str, plan: Plan) -> Value:
     known = plan.agents.get(name) if kind == "agent" else None
     said = _TARGETS.of(kind, name=named(name, known.name) if known is not None else name) if colon else _NAMELESS_TARGETS.of(text)
     return said or text.replace(":", " ", 1)
-
-
-def target_as_written(text: str, plan: Plan) -> Value:
-    """The same for a sentence whose English has it as facts do."""
-    said = target(text, plan)
-    return replace(said, text=text) if isinstance(said, Phrase) else text
 
 
 def lasted(fact: FactFields, field: str = "lasted") -> TimeSpan:

@@ -12,7 +12,6 @@ from callbridge.adapters.views.timeline_parts import (
     estimated,
     lasted,
     target,
-    target_as_written,
 )
 from callbridge.core.model.plan import Plan
 
@@ -96,7 +95,7 @@ def _not_recorded(fact: FactFields, plan: Plan, arrived: float) -> Phrase:
 
 def _transferred(fact: FactFields, plan: Plan, arrived: float) -> Phrase:
     how = say("after_consult", "after a consult") if fact.get("attended") else say("blind", "blind")
-    to, party = target_as_written(str(fact["target"]), plan) or SOMEBODY, fact.get("party", "agent")
+    to, party = target(str(fact["target"]), plan) or SOMEBODY, fact.get("party", "agent")
     if party == "customer":
         text = "transferred {how} to {to} by the caller's own phone; from here on the call is with that party"
         return say("call_transferred.customer", text, how=how, to=to)
