@@ -4,7 +4,7 @@ Rule of this file: times come from the log of messages sent and received, never 
 believes; a log may be read while SIPp is still writing it.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
@@ -95,21 +95,34 @@ def messages(tail: Tail) -> Iterator[Message]:
             yield Message(float(at), way == "S", call_id, cseq.split()[-1], first)
 
 
-def requests(tail: Tail, *marks: str) -> Iterator[tuple[str, str, str, dict[str, str]]]:
-    """Mark, call id, request URI and headers of each request that a phone's scenario logged."""
-    mark, call_id, lines = "", "", list[str]()
-    for line in tail.lines():
-        if found := next((one for one in marks if line.startswith(one)), ""):
-            mark, call_id, lines = found, line.removeprefix(found).strip(), []
-        elif call_id and line:
-            lines.append(line)
-        elif call_id and lines:  # the empty line after the headers
-            headers: dict[str, str] = {}
-            for name, _, value in (each.partition(":") for each in lines[1:] if ":" in each):
-                key = name.strip().lower()
-                headers[key] = f"{headers[key]}, {value.strip()}" if key in headers else value.strip()
-            yield mark, call_id, lines[0], headers
-            call_id = ""
+class Logged(Tail):
+    """What a phone's scenario logs: a mark with a Call-ID, then the request. SIPp writes one after the other, so that either may
+    be there without the rest when the log is read."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path)
+        self._begun = ("", "")  # the mark and the Call-ID of a request that is not complete yet
+        self._lines: list[str] = []
+
+    def requests(self, *marks: str) -> Iterator[tuple[str, str, str, dict[str, str]]]:
+        """Mark, call id, request URI and headers of each request that has become complete."""
+        for line in self.lines():
+            mark, call_id = self._begun
+            if found := next((one for one in marks if line.startswith(one)), ""):
+                self._begun, self._lines = (found, line.removeprefix(found).strip()), []
+            elif call_id and line:
+                self._lines.append(line)
+            elif call_id and self._lines:  # the empty line after the headers
+                yield mark, call_id, self._lines[0], _headers(self._lines[1:])
+                self._begun = ("", "")
+
+
+def _headers(lines: Sequence[str]) -> dict[str, str]:
+    headers: dict[str, str] = {}
+    for name, _, value in (line.partition(":") for line in lines if ":" in line):
+        key = name.strip().lower()
+        headers[key] = f"{headers[key]}, {value.strip()}" if key in headers else value.strip()
+    return headers
 
 
 def advance_call(record: CallRecord, message: Message) -> CallRecord:

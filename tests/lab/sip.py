@@ -22,12 +22,12 @@ from tests.lab.pbx import PBX_HOST, PHONES_HOST, TRUNK_HOST, Pbx
 from tests.lab.process import Process
 from tests.lab.records import (
     CallRecord,
+    Logged,
     PhoneRecord,
     Tail,
     advance_call,
     advance_phone,
     messages,
-    requests,
 )
 from tests.lab.scenario import Hold, Press, Step, Talk, Transfer
 from tests.lab.scripts import CallerScript, PhoneScript
@@ -71,14 +71,14 @@ class Sipp:
         self._process: Process | None = None
         self._runs = 0
         self._wire = Tail(self.folder / "wire-0.log")
-        self._logged = Tail(self.folder / "logged-0.log")
+        self._logged = Logged(self.folder / "logged-0.log")
 
     async def _start(self, files: dict[str, bytes], *options: str) -> None:
         for name, content in files.items():
             (self.folder / name).write_bytes(content)
         self._runs += 1  # SIPp begins its logs at the beginning: each run has files of its own
         self._wire = Tail(self.folder / f"wire-{self._runs}.log")
-        self._logged = Tail(self.folder / f"logged-{self._runs}.log")
+        self._logged = Logged(self.folder / f"logged-{self._runs}.log")
         media, _ = self.pbx.ports.take_range(4)  # sound, and two ports on a picture that never comes; RTCP beside each
         self._process = await Process.start(
             [
@@ -225,6 +225,9 @@ class Phone(Sipp):
 
     def records(self) -> list[PhoneRecord]:
         """What happened so far, in the order of the INVITEs."""
+        # SIPp logs a message's headers after the message: read in the other order, an INVITE that comes between the two reads
+        # would have headers and no record, and they would be lost.
+        logged = list(self._logged.requests(scripts.INVITE_MARK, scripts.CANCEL_MARK))
         for message in messages(self._wire):
             known = self._records.get(message.call_id)
             if known is None:
@@ -232,7 +235,7 @@ class Phone(Sipp):
                     continue  # meant for somebody who had this address before
                 known = PhoneRecord(call_id=message.call_id, invite_at=message.at)
             self._records[message.call_id] = advance_phone(known, message)
-        for mark, call_id, line, headers in requests(self._logged, scripts.INVITE_MARK, scripts.CANCEL_MARK):
+        for mark, call_id, line, headers in logged:
             known = self._records.get(call_id)
             if known and mark == scripts.CANCEL_MARK:
                 self._records[call_id] = replace(known, cancel=headers)
