@@ -1,6 +1,7 @@
 """Callbacks on the real PBX: promised by keys, kept with voice both ways, over restarts, and one INVITE for an attempt."""
 
 import asyncio
+import signal
 import time
 from typing import Any
 
@@ -16,7 +17,11 @@ from tests.live.house import House
 
 pytestmark = [pytest.mark.live, pytest.mark.asyncio(loop_scope="module")]
 
-ON_16 = {"test_a_typed_number_is_called_back_agent_first", "test_kill_9_while_the_customers_phone_rings"}
+ON_16 = {
+    "test_a_number_that_a_phone_dials_into_a_prompt_has_each_digit_once",
+    "test_a_typed_number_is_called_back_agent_first",
+    "test_kill_9_while_the_customers_phone_rings",
+}
 
 VOICE, REPLY, MUSIC, THIRD = (sounds.TONES[name] for name in ("caller", "agent", "music", "third"))
 ASK = "sound:/lab/sounds/tones/third"
@@ -99,6 +104,25 @@ async def test_a_callback_to_a_number_that_may_not_be_called_is_refused_with_the
     async with aiohttp.ClientSession() as session, session.get(f"{bridge.url}/metrics") as answer:
         metrics = await answer.text()
     assert 'callbridge_callbacks_total{queue="support",outcome="refused"} 1' in metrics
+
+
+async def test_a_number_that_a_phone_dials_into_a_prompt_has_each_digit_once(house: House, pbx: Pbx) -> None:
+    """The first digit stops the prompt while the second is pressed, and Asterisk reports the third twice."""
+    bridge = await house.open(desk())
+    async with Softphone(pbx, "4930100", trunk=True) as caller:
+        await caller.call("support")
+        await bridge.until("visit_began")
+        await caller.until_hears(MUSIC)
+        caller.press("1")
+        await caller.until_hears(THIRD)
+        bridge.process.signal(signal.SIGSTOP)
+        caller.press(CUSTOMER)
+        await asyncio.sleep(0.28)  # keys of 160 ms, 200 ms apart
+        bridge.process.signal(signal.SIGCONT)
+        await asyncio.sleep(1.5)
+        caller.press("1")
+        made = await bridge.until("callback_requested")
+        assert made["pii.number"] == CUSTOMER
 
 
 @pytest.mark.parametrize("connect", ["ring", "nailed_up"])

@@ -126,6 +126,7 @@ class Ari:
         self._dropped = asyncio.Event()
         """The connection is to end, though it works."""
         self._held: list[AnyEvent] = []
+        self._keys = wire.RepeatedKeys()
         self._orders = AriOrders(
             app=settings.app,
             prefix=settings.prefix,
@@ -226,11 +227,13 @@ class Ari:
             at=self._now(),
             app=settings.app,
             ordered=self._orders.leaving.__contains__,
+            keys=self._keys,
         )
         self._observer.received(settings.name, heard.kind)
         for event in heard.events:
             if isinstance(event, LegMoved | LegEnded):
                 self._orders.leaving.discard(channel_of(event.leg))
+                self._keys.forget(channel_of(event.leg))
             if self._synced:
                 self._post(event)
             else:
@@ -328,6 +331,7 @@ class Ari:
         self._held.clear()
         self._sent_at.clear()
         self._orders.leaving.clear()
+        self._keys.clear()
         self._orders.audio.clear()
         if self._synced:
             self._synced = False

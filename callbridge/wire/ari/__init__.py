@@ -3,6 +3,7 @@
 from callbridge.wire.ari.caller_id import caller_of, questions_of, taken_off
 from callbridge.wire.ari.display import CONNECTED_LINE_CONTEXT
 from callbridge.wire.ari.events import ECHO, SILENCED, Heard, read
+from callbridge.wire.ari.keys import RepeatedKeys
 from callbridge.wire.ari.listing import (
     Lists,
     channel_name,
@@ -50,6 +51,7 @@ __all__ = [
     "Heard",
     "Lists",
     "Malformed",
+    "RepeatedKeys",
     "Request",
     "Stranded",
     "audio_request",

@@ -34,6 +34,7 @@ from callbridge.core.model.events import (
 )
 from callbridge.core.model.ids import LegId, channel_of, endpoint_of, leg_id
 from callbridge.wire.ari.caller_id import caller_id
+from callbridge.wire.ari.keys import Key, RepeatedKeys
 from callbridge.wire.ari.shapes import Malformed, epoch, identity, moment, optional_part, parse, part, text, whole
 from callbridge.wire.text import NAME_LIMIT, NUMBER_LIMIT, clean
 
@@ -93,6 +94,7 @@ class _Frame:
     at: float
     app: str
     ordered: Callable[[str], bool]
+    keys: RepeatedKeys | None
 
     @property
     def said_at(self) -> float | None:
@@ -114,11 +116,12 @@ def read(
     at: float,
     app: str,
     ordered: Callable[[str], bool] = _never,
+    keys: RepeatedKeys | None = None,
 ) -> Heard:
     """Decode one WebSocket frame, received at ``at`` (epoch seconds). Never raises.
 
     ``ordered`` says whether we have sent that channel to the dialplan with ``/continue``, so that its StasisEnd is LegMoved.
-    Callers have no tier yet.
+    ``keys``: what has been pressed so far; a key that Asterisk reports again is no event. Callers have no tier yet.
     """
     try:
         message = parse(frame)
@@ -130,7 +133,7 @@ def read(
         reader = _READERS.get(kind)
         if reader is None:
             return Heard(kind if kind in _COUNTED else "unknown")
-        return reader(_Frame(message, pbx, at, app, ordered))
+        return reader(_Frame(message, pbx, at, app, ordered, keys))
     except Malformed:
         return Heard("malformed")
 
@@ -238,7 +241,12 @@ def _digit(frame: _Frame) -> Heard:
     digit = text(frame.message, "digit")
     if len(digit) != 1 or digit not in "0123456789*#ABCDabcd":
         raise Malformed("no digit")
-    return Heard("ChannelDtmfReceived", (DigitPressed(at=frame.at, leg=frame.leg(), digit=digit),))
+    leg, lasted, said_at = frame.leg(), whole(frame.message.get("duration_ms")), frame.said_at
+    if frame.keys is not None and lasted is not None and said_at is not None:
+        key = Key(digit=digit, lasted=lasted / 1000, said_at=said_at, at=frame.at)
+        if frame.keys.repeats(channel_of(leg), key):
+            return Heard("ChannelDtmfReceived")
+    return Heard("ChannelDtmfReceived", (DigitPressed(at=frame.at, leg=leg, digit=digit),))
 
 
 def _playback_finished(frame: _Frame) -> Heard:
@@ -252,6 +260,8 @@ def _playback_finished(frame: _Frame) -> Heard:
         playback=identity(playback.get("id")),
         failed=playback.get("state") == "failed",
     )
+    if frame.keys is not None:
+        frame.keys.prompt_ended(channel, frame.at)
     return Heard("PlaybackFinished", (ended,))
 
 
