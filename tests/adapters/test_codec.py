@@ -117,6 +117,8 @@ def test_a_fact_is_named_in_snake_case() -> None:
         "queue": "",
         "request": "ready",
         "reason": "no",
+        "template": "",
+        "values": "",
         "by": "",
         "unknown": False,
     }

@@ -27,7 +27,7 @@ from callbridge.core.model.events import CallRequest, Why
 from callbridge.core.model.facts import AnyFact
 from callbridge.core.model.numbers import WITHHELD
 from callbridge.core.model.plan import AgentOrder, RefusalReason
-from callbridge.core.model.refusal import RefusalText, Unknown
+from callbridge.core.model.refusal import RefusalText, Unknown, Word, packed, unpacked
 from tests.core.story import agent, one_queue, plan, queue, routing
 
 EXPLANATION = Path(callbridge.__file__).parent / "web/src/pure/explanation.js"
@@ -143,6 +143,10 @@ def talks() -> Iterator[AnyFact]:
     yield made(facts.WrapUpEnded)
     yield made(facts.CallRecorded, file="cb-1.wav")
     yield made(facts.RecordingFailed, file="cb-1.wav", why="refused by the disk")
+    what = RefusalText("not recorded until now")
+    for why in Why:
+        sentence = RefusalText("{what}: {cause}", what=what, cause=Word(f"not_executed.{why}"))
+        yield made(facts.RecordingFailed, file="cb-1.wav", why=sentence, **packed(sentence))
     for party in ("agent", "customer", "outside"):
         yield from each(facts.CallTransferred, "target", (*TARGETS, "4711@out", ""), party=party, attended=party == "agent")
     yield from each(facts.TransferStarted, "kind", TransferKind, to="agent:1007")
@@ -247,7 +251,7 @@ def test_an_ordinary_call_reads_well_in_chinese() -> None:
     ]
 
 
-def test_a_refusal_is_chinese_and_from_the_archive_unless_something_was_filled_in() -> None:
+def test_a_refusal_is_chinese_and_from_an_archive_of_older_versions_unless_something_was_filled_in() -> None:
     story = [made(facts.CallbackRefused, reason=RefusalText("too many callbacks are open"))]
     story += each(facts.RequestRefused, "reason", (NO_QUEUE, RefusalText("no such queue")), request="move")
     live = [plain_fact(fact) for fact in story]
@@ -261,6 +265,47 @@ def test_a_refusal_is_chinese_and_from_the_archive_unless_something_was_filled_i
     expected[1] = "ops 请求：移到其他队列；被拒绝：no such queue: vip"
     assert on_a_page(in_words(kept, PLAN), "zh") == expected
     assert [line.text for line in in_words(kept, PLAN)] == [line.text for line in in_words(live, PLAN)]
+
+
+BUSY = RefusalText("{agent} is {state}", agent="Ann {state} (ann)", state=Word("state.wrap_up"))
+UNREADABLE = RefusalText("'{number}': {fault}", number="+44 20 7946 0000", fault=RefusalText("a number with letters in it"))
+
+
+@pytest.mark.parametrize("mask", [True, False])
+@pytest.mark.parametrize("reason", [NO_QUEUE, BUSY, UNREADABLE, RefusalText("no such queue"), RefusalText("{this} {is} one")])
+def test_a_refusal_is_the_same_from_the_archive(reason: RefusalText, mask: bool) -> None:
+    refused = made(facts.RequestRefused, request="move", reason=reason, **packed(reason))
+    live = [plain_fact(refused, mask=mask)]
+    kept = json.loads(json.dumps(live))
+    (line,) = in_words(kept, PLAN)
+    assert [line] == in_words(live, PLAN)
+    assert on_a_page([line], "zh") == on_a_page(in_words(live, PLAN), "zh")
+    assert ("7946" in json.dumps(kept)) == (reason is UNREADABLE and not mask)
+
+
+def test_a_refusal_with_a_masked_number_is_chinese_from_the_archive() -> None:
+    refused = made(facts.RequestRefused, request="move", reason=str(UNREADABLE), **packed(UNREADABLE))
+    (line,) = in_words([plain_fact(refused)], PLAN)
+    assert on_a_page([line], "zh") == ["ops 请求：移到其他队列；被拒绝：“+44*****000”：号码中含有字母"]
+
+
+@pytest.mark.parametrize(
+    ("template", "values"),
+    [
+        ("{a}", ""),
+        ("{a}", "[]"),
+        ("{a}", "{"),
+        ("{a}", '{"a": "no such queue: sales"}'),
+        ("{a.__class__}", '{"a": "x"}'),
+        ("{b}", '{"a": "x"}'),
+        ("{", '{"a": "x"}'),
+        ("{a}", '{"a": {"template": "{b}", "values": 7}}'),
+        ("{a}", "[" * 100_000),
+    ],
+)
+def test_parts_that_do_not_make_the_sentence_are_not_used(template: str, values: str) -> None:
+    text = unpacked("no such queue: vip", template, values)
+    assert (text, text.template, text.values) == ("no such queue: vip", "no such queue: vip", {})
 
 
 def test_what_people_wrote_is_shown_as_it_is() -> None:

@@ -98,7 +98,7 @@ def test_a_number_that_belongs_to_another_callback_or_may_not_be_called_is_refus
     for number, why in (
         ("+4413", "this number already has a callback in this queue"),
         ("+4415", "the number is on the do-not-call list"),
-        ("+4915", "callbacks to this number are not allowed"),
+        ("+4915", "the setting callbacks.numbers does not allow this number"),
         ("what", "not a phone number"),
     ):
         change(story, CallbackChange.NUMBER, callback, number=number)
@@ -152,5 +152,5 @@ def test_nobody_is_called_now_while_that_could_not_be_saved() -> None:
     callback = owed(story, not_before=story.now + LATER)
     story.happens(StoreChanged(at=story.now, safe=False))
     change(story, CallbackChange.CALL_NOW, callback)
-    assert story.fact(RequestRefused).reason == "this customer may not be called now"
+    assert story.fact(RequestRefused).reason == "this customer may not be called now: the store is behind"
     assert story.state("amy") == "ready"

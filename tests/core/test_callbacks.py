@@ -527,7 +527,7 @@ def test_nobody_is_called_now_who_may_not_be_called_at_all() -> None:
     (callback,) = story.world.callbacks.values()
     story.world.unsaved = True
     story.happens(asks(story, CallbackChange.CALL_NOW, callback=callback.id, agent="ben"))
-    assert story.fact(RequestRefused).reason == "this customer may not be called now"
+    assert story.fact(RequestRefused).reason == "this customer may not be called now: the store is behind"
     assert story.state("ben") == "ready"
 
 
@@ -550,11 +550,11 @@ def test_a_callback_that_is_refused_to_a_caller_leaves_the_reason() -> None:
     toy.run(START + 40.0)
     (refused,) = toy.story.all_told(CallbackRefused)
     (call,) = toy.story.all_told(CallEnded)
-    assert refused.reason == "callbacks to this number are not allowed"
+    assert refused.reason == "the setting callbacks.numbers does not allow this number"
     assert (refused.call, refused.queue, refused.number) == (call.call, "support", NUMBER)
     assert not toy.story.all_told(CallbackRequested)
     (line,) = [one.text for one in in_words([plain_fact(refused)], toy.story.world.plan)]
-    assert line == "asks for a callback from queue support, which is refused: callbacks to this number are not allowed"
+    assert line == f"asks for a callback from queue support, which is refused: {refused.reason}"
 
 
 def test_a_callback_is_cancelled_even_while_the_phone_rings() -> None:

@@ -81,6 +81,8 @@ HIDDEN_FACTS = {
     "phone",
     "previous_reason",
     "entry",
+    "template",
+    "values",
 }
 
 

@@ -96,9 +96,9 @@ async def test_a_callback_to_a_number_that_may_not_be_called_is_refused_with_the
         await asyncio.sleep(1.5)
         caller.press("1")
         refused = await bridge.until("callback_refused")
-        assert (refused["queue"], refused["reason"]) == ("support", "callbacks to this number are not allowed")
+        assert (refused["queue"], refused["reason"]) == ("support", "the setting callbacks.numbers does not allow this number")
         told = await asyncio.to_thread(bridge.client.explain, "calls", refused["call"])
-        why = "asks for a callback from queue support, which is refused: callbacks to this number are not allowed"
+        why = "asks for a callback from queue support, which is refused: the setting callbacks.numbers does not allow this number"
         assert why in [line["text"] for line in told["lines"]]
         assert not bridge.facts("callback_requested")
     async with aiohttp.ClientSession() as session, session.get(f"{bridge.url}/metrics") as answer:

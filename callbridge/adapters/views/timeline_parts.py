@@ -8,7 +8,7 @@ from typing import Any
 from callbridge.adapters.views.phrasing import Phrase, PhraseTable, TimeSpan, Value, named, say, word
 from callbridge.core.model.numbers import WITHHELD
 from callbridge.core.model.plan import Plan
-from callbridge.core.model.refusal import RefusalText
+from callbridge.core.model.refusal import RefusalText, unpacked
 
 FactFields = Mapping[str, Any]
 """A fact as plain data, see ``timelines.plain_fact``."""
@@ -76,11 +76,12 @@ def outcome(name: str) -> Phrase:
     return word("outcome", name)
 
 
-def refusal(fact: FactFields) -> RefusalText:
-    """Why something was refused. Of a fact that was read from the archive only the sentence is left, which is its own template
-    where nothing was filled in."""
-    reason = fact["reason"]
-    return reason if isinstance(reason, RefusalText) else RefusalText(str(reason))
+def refusal(fact: FactFields, field: str = "reason") -> RefusalText:
+    """Why something was refused, or failed; of a fact that was read from the archive it is put together again."""
+    reason = fact[field]
+    if isinstance(reason, RefusalText):
+        return reason
+    return unpacked(str(reason), str(fact.get("template", "")), str(fact.get("values", "")))
 
 
 def request(fact: FactFields) -> Phrase:

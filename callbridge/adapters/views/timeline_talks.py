@@ -11,6 +11,7 @@ from callbridge.adapters.views.timeline_parts import (
     by_whom,
     estimated,
     lasted,
+    refusal,
     target,
 )
 from callbridge.core.model.plan import Plan
@@ -90,7 +91,7 @@ def _recorded(fact: FactFields, plan: Plan, arrived: float) -> Phrase:
 
 
 def _not_recorded(fact: FactFields, plan: Plan, arrived: float) -> Phrase:
-    return say("recording_failed", "the recording {file} failed: {why}", file=str(fact["file"]), why=str(fact["why"]))
+    return say("recording_failed", "the recording {file} failed: {why}", file=str(fact["file"]), why=refusal(fact, "why"))
 
 
 def _transferred(fact: FactFields, plan: Plan, arrived: float) -> Phrase:

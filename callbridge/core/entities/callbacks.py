@@ -15,7 +15,7 @@ from callbridge.core.model.ids import pbx_of
 from callbridge.core.model.numbers import plain, spellings
 from callbridge.core.model.plan import CallbackTerms, Plan, ToQueue
 from callbridge.core.model.rank import head_start_with, rank_of, rank_shift
-from callbridge.core.model.refusal import RefusalText, Unknown
+from callbridge.core.model.refusal import RefusalText, Unknown, packed
 from callbridge.core.model.rows import evolve
 from callbridge.core.model.world import World
 
@@ -47,6 +47,10 @@ def result_of(cause: int) -> str:
     return "invalid" if cause in _INVALID else "congestion"
 
 
+_NO_TRUNK = RefusalText("outside numbers cannot be called: the setting 'outside' is missing")
+_LISTED = RefusalText("the number is on the do-not-call list")
+_NOT_ALLOWED = RefusalText("the setting callbacks.numbers does not allow this number")
+
 # -- made -------------------------------------------------------------------------------------------------------------
 
 
@@ -69,20 +73,16 @@ def refusal(world: World, queue: str, number: str) -> RefusalText | None:
 def unfit(world: World, queue: str, number: str) -> RefusalText | None:
     """Why this number cannot be called back for this queue, however many callbacks are open; None when it can."""
     if terms_of(world, queue) is None:
-        return (
-            RefusalText("queue {queue} offers no callbacks", queue=queue)
-            if queue in world.plan.queues
-            else Unknown("no such queue: {queue}", queue=queue)
-        )
+        return _none_offered(queue) if queue in world.plan.queues else Unknown("no such queue: {queue}", queue=queue)
     if not world.plan.outside:
-        return RefusalText("outside numbers cannot be called: the setting 'outside' is missing")
+        return _NO_TRUNK
     who = who_of(world, number)
     if not who:
         return RefusalText("not a phone number")
     if is_listed(world, who):
-        return RefusalText("the number is on the do-not-call list")
+        return _LISTED
     if not may_dial(world.plan, number):
-        return RefusalText("callbacks to this number are not allowed")
+        return _NOT_ALLOWED
     fault = world.plan.numbers.refusal(number)
     return RefusalText("cannot be called back: {fault}", fault=RefusalText(fault)) if fault else None
 
@@ -99,6 +99,7 @@ def is_refused(world: World, call: Call, queue: str, number: str, recording: str
                 queue=queue,
                 number=number,
                 reason=reason,
+                **packed(reason),
                 recording=recording,
             )
         )
@@ -118,14 +119,31 @@ def may_dial(plan: Plan, number: str) -> bool:
 
 def is_due(world: World, callback: Callback) -> bool:
     """May the customer be called now?"""
+    return why_not_due(world, callback) is None
+
+
+def why_not_due(world: World, callback: Callback) -> RefusalText | None:
+    """Why the customer may not be called now; None if so."""
+    if not world.plan.outside:
+        return _NO_TRUNK
+    if world.unsaved:
+        return RefusalText("the store is behind")
+    if world.now >= callback.expires_at:
+        return RefusalText("the callback has expired")
+    if is_listed(world, callback.who):
+        return _LISTED
+    if not may_dial(world.plan, callback.number):
+        return _NOT_ALLOWED
+    if may_call(world, callback.queue):
+        return None
+    terms = terms_of(world, callback.queue)
     return (
-        bool(world.plan.outside)
-        and not world.unsaved
-        and world.now < callback.expires_at
-        and not is_listed(world, callback.who)
-        and may_dial(world.plan, callback.number)
-        and may_call(world, callback.queue)
+        _none_offered(callback.queue) if terms is None else RefusalText("calendar {calendar} is closed", calendar=terms.calendar)
     )
+
+
+def _none_offered(queue: str) -> RefusalText:
+    return RefusalText("queue {queue} offers no callbacks", queue=queue)
 
 
 def make(world: World, call: Call, queue: str, number: str, rank: float | None, recording: str = "") -> Callback:

@@ -16,7 +16,7 @@ from callbridge.core.model.flow import filled
 from callbridge.core.model.ids import LegId
 from callbridge.core.model.orders import CheckRecording, OfRecording, PauseRecording, StartRecording, StopRecording
 from callbridge.core.model.plan import RecordingPlan
-from callbridge.core.model.refusal import RefusalText
+from callbridge.core.model.refusal import RefusalText, Word, packed
 from callbridge.core.model.rows import evolve
 from callbridge.core.model.world import World
 
@@ -156,8 +156,13 @@ def failed(world: World, order: OfRecording, event: OrderFailed) -> None:
     mine = recording is not None and recording.file == order.file
     if isinstance(order, StartRecording | CheckRecording) and not mine:
         return  # the conversation ended before the recording had begun, or while we looked
-    what = "perhaps not recorded" if isinstance(order, CheckRecording) and event.why is not Why.REFUSED else _WHAT[type(order)]
-    emit_failed(world, order.call, segment if mine else None, order.file, f"{what}: {event.why} {event.detail}".strip())
+    unclear = isinstance(order, CheckRecording) and event.why is not Why.REFUSED
+    what = RefusalText("perhaps not recorded") if unclear else _WHAT[type(order)]
+    cause = Word(f"not_executed.{event.why}")
+    why = RefusalText("{what}: {cause}", what=what, cause=cause)
+    if event.detail:
+        why = RefusalText("{what}: {cause} {detail}", what=what, cause=cause, detail=event.detail)
+    emit_failed(world, order.call, segment if mine else None, order.file, why)
     if call is None or segment is None or recording is None or not mine:
         return
     if isinstance(order, StartRecording) and event.why is not Why.TIMEOUT:
@@ -179,14 +184,14 @@ def _start_late(world: World, call: Call, recording: Recording) -> Recording:
 
 
 _WHAT = {
-    StartRecording: "not recorded",
-    CheckRecording: "not recorded until now",
-    PauseRecording: "not paused, or not resumed",
-    StopRecording: "goes on after the talk, until the call ends",
+    StartRecording: RefusalText("not recorded"),
+    CheckRecording: RefusalText("not recorded until now"),
+    PauseRecording: RefusalText("not paused, or not resumed"),
+    StopRecording: RefusalText("goes on after the talk, until the call ends"),
 }
 
 
-def emit_failed(world: World, call: str, segment: Segment | None, file: str, why: str) -> None:
+def emit_failed(world: World, call: str, segment: Segment | None, file: str, why: RefusalText) -> None:
     world.emit(
         RecordingFailed(
             seq=world.next_seq(),
@@ -196,6 +201,7 @@ def emit_failed(world: World, call: str, segment: Segment | None, file: str, why
             queue=segment.queue if segment is not None else "",
             file=file,
             why=why,
+            **packed(why),
             segment=segment.id if segment is not None else 0,
         )
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from callbridge.core.model.facts import RequestRefused
-from callbridge.core.model.refusal import RefusalText, Unknown
+from callbridge.core.model.refusal import RefusalText, Unknown, packed
 from callbridge.core.model.world import World
 
 
@@ -17,6 +17,7 @@ def refuse(world: World, request: str, reason: RefusalText, *, by: str, agent: s
             call=call,
             request=request,
             reason=reason,
+            **packed(reason),
             by=by,
             unknown=isinstance(reason, Unknown),
         )

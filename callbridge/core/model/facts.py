@@ -285,6 +285,9 @@ class CallbackRefused(Fact):
 
     number: PersonalNumber
     reason: FreeText
+    template: Plain = ""
+    values: FreeText = ""
+    """As of RequestRefused."""
     recording: Plain = ""
 
 
@@ -415,6 +418,9 @@ class RecordingFailed(Fact):
 
     file: Plain
     why: FreeText
+    template: Plain = ""
+    values: FreeText = ""
+    """Of ``why``, as those of the reason of RequestRefused."""
     segment: int = 0
 
 
@@ -585,6 +591,10 @@ class RequestRefused(Fact):
 
     request: Plain
     reason: FreeText
+    template: Plain = ""
+    values: FreeText = ""
+    """The reason in parts, for screens in other languages: a template with ``{name}`` for each of the values, which are a JSON
+    object of texts, words (``{"word": key}``) and sentences within the sentence; both empty where nothing was filled in."""
     by: Plain = ""
     unknown: bool = False
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
-from typing import Self
+from typing import Any, Self, TypedDict
 
 
 class Word(str):
@@ -38,3 +39,56 @@ class Unknown(RefusalText):
     """A refusal because there is no such agent, call, queue or the like."""
 
     __slots__ = ()
+
+
+class PackedParts(TypedDict):
+    """The parts of a sentence as fields of a fact, which are texts: ``values`` as JSON."""
+
+    template: str
+    values: str
+
+
+def packed(text: str) -> PackedParts:
+    """Both empty for a text that is its own template."""
+    if not isinstance(text, RefusalText) or not text.values:
+        return {"template": "", "values": ""}
+    values = json.dumps(_plain_all(text.values), ensure_ascii=False, separators=(",", ":"))
+    return {"template": text.template, "values": values}
+
+
+def unpacked(text: str, template: str, values: str) -> RefusalText:
+    """The sentence ``text`` with its parts. Facts of older versions have none, and a mask may hide more of the one or the other:
+    where the parts do not make the sentence, it is its own template."""
+    try:
+        made = RefusalText(template, **_read_all(json.loads(values))) if template else RefusalText(text)
+    except (ValueError, TypeError, LookupError, AttributeError, RecursionError):
+        return RefusalText(text)
+    return made if made == text else RefusalText(text)
+
+
+def _plain(value: str | int) -> object:
+    match value:
+        case Word():
+            return {"word": value.key}
+        case RefusalText():
+            return {"template": value.template} | ({"values": _plain_all(value.values)} if value.values else {})
+        case _:
+            return str(value)
+
+
+def _plain_all(values: Mapping[str, str | int]) -> dict[str, object]:
+    return {name: _plain(value) for name, value in values.items()}
+
+
+def _read(plain: Any) -> str:
+    match plain:
+        case {"word": str(key)}:
+            return Word(key)
+        case {"template": str(template)}:
+            return RefusalText(template, **_read_all(plain.get("values", {})))
+        case _:
+            return str(plain)
+
+
+def _read_all(plain: Any) -> dict[str, str]:
+    return {str(name): _read(value) for name, value in plain.items()}

@@ -67,8 +67,8 @@ def _call_now(world: World, event: CallbackChangeRequested) -> None:
     callback = _at_rest(world, event)
     if callback is None:
         return
-    if not callbacks.is_due(world, callback):
-        _refuse(world, event, RefusalText("this customer may not be called now"))
+    if (not_now := callbacks.why_not_due(world, callback)) is not None:
+        _refuse(world, event, RefusalText("this customer may not be called now: {cause}", cause=not_now))
         return
     _grant(world, event, callback)
     since = min(callback.waits_since, world.now)
