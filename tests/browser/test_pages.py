@@ -16,7 +16,7 @@ from callbridge.core.model.refusal import RefusalText
 from callbridge.core.reload.plan_diff import difference
 from callbridge.settings.faults import Fault
 from tests.browser.conftest import Open
-from tests.browser.stand_in import DIST, HOSTILE, StandIn, agent, call, own_part, queue
+from tests.browser.stand_in import DIST, HOSTILE, Row, StandIn, agent, call, own_part, queue
 from tests.browser.stand_in_history import CALL
 from tests.core.story import Story, plan
 from tests.core.story import queue as queue_plan
@@ -565,7 +565,7 @@ async def test_an_explanation_is_one_click_away_and_escape_gives_the_focus_back(
 
 async def test_a_reload_shows_its_difference_first_or_every_fault(opened: Open, server: StandIn) -> None:
     page = await shown(opened, server, "supervisor")
-    change = {"kind": "queue", "name": "support", "change": "changed", "renamed_from": "", "settings": ["target"]}
+    change: Row = {"kind": "queue", "name": "support", "change": "changed", "renamed_from": "", "settings": ["target"]}
     change |= {
         "callers": ["cb-call-3", "cb-call-4"],
         "callbacks": [],
@@ -574,8 +574,8 @@ async def test_a_reload_shows_its_difference_first_or_every_fault(opened: Open, 
         "note": "they keep their place",
         "note_parts": {},
     }
-    report = {"reloaded": False, "dry_run": True, "forced": False, "refused": [], "warnings": [], "campaigns_stopped": []}
-    report |= {"refused_parts": [], "warnings_parts": []}
+    report: Row = {"reloaded": False, "dry_run": True, "forced": False, "refused": [], "warnings": []}
+    report |= {"campaigns_stopped": [], "refused_parts": [], "warnings_parts": []}
     keys = [{"key": "queues.support.target", "old": "80/20", "new": None}]
     keys += [{"key": "log.level", "old": None, "new": "<b>debug</b>"}]
     server.answers["reload"] = (200, report | {"changes": [change], "keys": keys})

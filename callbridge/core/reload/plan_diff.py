@@ -36,7 +36,7 @@ from callbridge.core.reload.affected import Affected
 from callbridge.core.reload.sentences import both, callbacks_text, listed, one_after_another, waiting_text
 
 ADDED, CHANGED, RENAMED, GONE = "added", "changed", "renamed", "gone"
-NOTHING = RefusalText("")
+NO_NOTE = RefusalText("")
 FOR_EVERYBODY = RefusalText("callbacks that this agent alone was to make are for everybody")
 _LADDER = {"answer_within": "target", "head_start": "head_start", "steps": "steps", "then": "then"}
 
@@ -57,7 +57,7 @@ class ConfigChange:
     callbacks: tuple[str, ...] = ()
     talks: tuple[str, ...] = ()
     attempts: tuple[str, ...] = ()
-    note: RefusalText = NOTHING
+    note: RefusalText = NO_NOTE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -143,7 +143,7 @@ def _queues(world: World, new: Plan, touched: Affected) -> Iterator[ConfigChange
         elif known is None:
             yield _queue(name, ADDED, touched, name)
         elif settings:
-            yield _queue(name, CHANGED, touched, name, settings=settings, note=owed or NOTHING)
+            yield _queue(name, CHANGED, touched, name, settings=settings, note=owed or NO_NOTE)
     for name in old.queues:
         if name not in new.queues and name not in names:
             yield _queue(name, GONE, touched, name, note=_where_to(world, new, touched, name))
@@ -187,7 +187,7 @@ def _where_to(world: World, new: Plan, touched: Affected, queue: str) -> Refusal
         said.append(owed)
     if touched.talks(queue):
         said.append(RefusalText("talks continue"))
-    return one_after_another(said) if said else NOTHING
+    return one_after_another(said) if said else NO_NOTE
 
 
 def _callbacks_to(world: World, new: Plan, touched: Affected, queue: str) -> RefusalText | None:
@@ -262,7 +262,7 @@ def _flows(old: Plan, new: Plan, touched: Affected) -> Iterator[ConfigChange]:
         return {name: flow.version for name, flow in plan.flows.items() if not name.startswith((SURVEY, CAMPAIGN, MEMORY))}
 
     for change in _plain("flow", own(old), own(new), touched.in_flow):
-        note = RefusalText("callers in it finish on the old version") if change.callers else NOTHING
+        note = RefusalText("callers in it finish on the old version") if change.callers else NO_NOTE
         yield ConfigChange(kind="flow", name=change.name, change=change.change, callers=change.callers, note=note)
 
 
@@ -282,7 +282,7 @@ def _campaigns(world: World, new: Plan, touched: Affected) -> Iterator[ConfigCha
         attempts, talks = touched.attempts(name), touched.campaign_talks(name)
         row = world.campaigns.get(name)
         runs = row is not None and row.state is not Running.STOPPED
-        note = _CAMPAIGN_STOPS if change == GONE and (runs or attempts) else NOTHING
+        note = _CAMPAIGN_STOPS if change == GONE and (runs or attempts) else NO_NOTE
         settings = settings if change == CHANGED else ()
         yield ConfigChange(
             kind="campaign", name=name, change=change, settings=settings, talks=talks, attempts=attempts, note=note
@@ -307,7 +307,7 @@ def _agents(world: World, new: Plan, touched: Affected) -> Iterator[ConfigChange
         reserved = touched.reserved_for(name) if change == GONE else ()
         leaving = _leaving(row) if change == GONE and row is not None else None
         notes = [*([leaving] if leaving is not None else []), *([FOR_EVERYBODY] if reserved else [])]
-        settings, note = _settings(before, after) if change == CHANGED else (), one_after_another(notes) if notes else NOTHING
+        settings, note = _settings(before, after) if change == CHANGED else (), one_after_another(notes) if notes else NO_NOTE
         talks = touched.of_agent(name)
         yield ConfigChange(kind="agent", name=name, change=change, settings=settings, talks=talks, callbacks=reserved, note=note)
 
@@ -327,7 +327,7 @@ def _leaving(agent: Agent) -> RefusalText | None:
 def _tiers(old: Plan, new: Plan, touched: Affected) -> Iterator[ConfigChange]:
     for change in _plain("tier", _tiers_of(old), _tiers_of(new), touched.of_tier):
         moves = change.change == GONE and change.callers
-        note = RefusalText("are served as {tier}", tier=new.default_tier) if moves else NOTHING
+        note = RefusalText("are served as {tier}", tier=new.default_tier) if moves else NO_NOTE
         yield ConfigChange(kind="tier", name=change.name, change=change.change, callers=change.callers, note=note)
 
 
