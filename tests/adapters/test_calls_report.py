@@ -12,6 +12,7 @@ from sqlalchemy import event
 
 from callbridge.adapters.database import history_tables as tables
 from callbridge.adapters.history import HistoryStore
+from callbridge.adapters.outbox.envelope import Stamper
 from callbridge.adapters.report_forms.as_csv import as_csv
 from callbridge.adapters.report_forms.as_json import as_json
 from callbridge.adapters.reports import calls
@@ -19,6 +20,8 @@ from callbridge.adapters.reports.call_details import UnknownCall, call_report
 from callbridge.adapters.reports.calls import calls_report
 from callbridge.adapters.reports.report import FieldsText, ReportValue
 from callbridge.adapters.reports.terms import ReportTerms
+from callbridge.core.model.facts import AnyFact, CallbackRefused, RecordingFailed, RequestRefused
+from callbridge.core.model.refusal import RefusalText, Word, packed
 from tests.examples import seeds
 
 from .days import rows
@@ -247,6 +250,41 @@ def test_programs_have_the_details_of_a_call_as_fields_and_everybody_else_as_a_l
     assert masked.fields == arrived | {"number": "+44*****001", "name": "*****"}
     csv = "".join(as_csv(replace(report, rows=rows), ZoneInfo("UTC")))
     assert 'call arrived,,,,"from +442079460001, name Ada, entry main, tier gold, repeated after 3600.0 s"' in csv
+
+
+QUOTED = RefusalText("'{number}': {fault}", number="+44 20 7946 0000", fault=RefusalText("a number with letters in it"))
+FAILED = RefusalText("{what}: {cause}", what=RefusalText("not recorded"), cause=Word("not_executed.refused"))
+
+
+@pytest.mark.parametrize("masked", [True, False])
+def test_why_something_was_refused_or_failed_is_told_in_parts_for_other_languages(history: HistoryStore, masked: bool) -> None:
+    began = a_call(history, "c1", "09:00", outcome="answered")
+    more: dict[str, Any] = {"call": "c1", "at": began + 9, "queue": "sales", "agent": "ann"}
+    told: list[AnyFact] = [
+        RequestRefused(seq=1, call="c1", at=began + 1, request="transfer", by="ann", reason=QUOTED, **packed(QUOTED)),
+        CallbackRefused(seq=2, call="c1", at=began + 2, number="", reason=RefusalText("not a phone number")),
+        RecordingFailed(seq=3, file="c1.wav", why=FAILED, **packed(FAILED), **more),
+    ]
+    history.write(tuple(Stamper().stamp(1, told)), 0.0)
+    report = call_report(history.database.engine, query(*DAY, call="c1", masked=masked))
+    rows = json.loads("".join(as_json(report)))
+    request, callback, recording = (row["details"] for row in rows if row["what"] != "call arrived")
+    number = "+44*****000" if masked else "+44 20 7946 0000"
+    assert request["reason"] == f"'{number}': a number with letters in it"
+    fault = {"text": "a number with letters in it", "template": "a number with letters in it", "values": {}}
+    assert request["reason_parts"] == {"template": "'{number}': {fault}", "values": {"number": number, "fault": fault}}
+    assert (callback["reason"], "reason_parts" in callback) == ("not a phone number", False)
+    assert recording["failure"] == "not recorded: refused"
+    assert recording["failure_parts"]["values"]["cause"] == {"key": "not_executed.refused", "text": "refused", "values": {}}
+
+
+def test_refusals_that_older_versions_kept_and_parts_that_do_not_fit_are_sentences(history: HistoryStore) -> None:
+    began = a_call(history, "c1", "09:00", outcome="answered")
+    for place, parts in enumerate((None, "", "[", "7", '{"template":7,"values":{}}', '{"template":"{a}","values":{"a":"x"}}')):
+        values = {"kind": "request", "request": "hold", "granted": False, "reason": "busy", "reason_parts": parts}
+        put(history, tables.changes, call="c1", at=began + place, **values)
+    rows = table(call_report(history.database.engine, query(*DAY, call="c1")))
+    assert [row["details"] for row in rows if row["what"] == "request"] == ["request hold, refused, reason busy"] * 6
 
 
 def test_a_call_that_is_not_in_the_history_is_said(history: HistoryStore) -> None:

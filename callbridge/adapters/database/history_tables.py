@@ -295,10 +295,12 @@ recordings = Table(
     Column("paused", Float),
     Column("failure", Text),
     Column("deleted_at", Float),
+    Column("failure_parts", Text),
     Index("recordings_at", "at"),
     Index("recordings_call", "call"),
 )
-"""``kind``: ``talk`` or ``voicemail``. ``at``: the end. ``failure``: why there is none, or less than there should be.
+"""``kind``: ``talk`` or ``voicemail``. ``at``: the end. ``failure``: why there is none, or less than there should be,
+in ``failure_parts`` as a template and its values (``database.sentence_parts``).
 ``deleted_at``: when the file was deleted, because it was old enough."""
 
 callbacks = Table(
@@ -352,12 +354,14 @@ changes = Table(
     Column("role", String(16)),
     Column("origin", Text),
     Column("details", Text),
+    Column("reason_parts", Text),
     Index("changes_at", "at"),
     Index("changes_call", "call"),
 )
 """Who requested what, and the result: requests, switches, campaigns, refused callbacks, renamed queues, opt-outs,
 reloads, log-ins to the API, erased persons, scores of recordings. ``role``, ``origin``: of the token that was used, and the
-address that it was used from. ``details``: a JSON list, of a score an object."""
+address that it was used from. ``details``: a JSON list, of a score an object. ``reason_parts``: the reason of a refusal as a
+template and its values (``database.sentence_parts``)."""
 
 legal_holds = Table(
     "legal_holds",

@@ -27,9 +27,11 @@ from callbridge.adapters.database.history_tables import (
     visits,
     voice_quality,
 )
+from callbridge.adapters.database.sentence_parts import kept_parts
 from callbridge.adapters.facts.masking import masked
 from callbridge.adapters.history.people import People
 from callbridge.adapters.outbox.envelope import Envelope
+from callbridge.core.model.refusal import unpacked
 
 Fields = Mapping[str, Any]
 NOW = "now"
@@ -285,7 +287,8 @@ def _call_recorded(fact: Envelope, data: Fields, _people: People) -> Iterator[Hi
 
 def _recording_failed(fact: Envelope, data: Fields, _people: People) -> Iterator[HistoryChange]:
     values = {name: data[name] for name in ("segment", "queue", "agent", "file")}
-    yield RowChange(recordings, (fact.id,), values | {"call": fact.call, "kind": "talk", "at": fact.at, "failure": data["why"]})
+    why = {"failure": data["why"], "failure_parts": _parts(data, "why")}
+    yield RowChange(recordings, (fact.id,), values | why | {"call": fact.call, "kind": "talk", "at": fact.at})
 
 
 def _voicemail_left(fact: Envelope, data: Fields, _people: People) -> Iterator[HistoryChange]:
@@ -325,7 +328,7 @@ def _callback_moved(_fact: Envelope, data: Fields, _people: People) -> Iterator[
 def _request(fact: Envelope, data: Fields, _people: People) -> Iterator[HistoryChange]:
     granted = fact.type == "request_granted"
     values = {"request": data["request"], "granted": granted, "reason": data["reason"], "target": data.get("to", "")}
-    yield _change(fact, data, "request", values)
+    yield _change(fact, data, "request", values | {"reason_parts": _parts(data, "reason")})
 
 
 def _switch_changed(fact: Envelope, data: Fields, _people: People) -> Iterator[HistoryChange]:
@@ -350,7 +353,7 @@ def _campaign_changed(fact: Envelope, data: Fields, _people: People) -> Iterator
 
 
 def _callback_refused(fact: Envelope, data: Fields, _people: People) -> Iterator[HistoryChange]:
-    values = {"request": "callback", "granted": False, "reason": data["reason"]}
+    values = {"request": "callback", "granted": False, "reason": data["reason"], "reason_parts": _parts(data, "reason")}
     yield _change(fact, data, "callback_refused", values)
 
 
@@ -382,6 +385,11 @@ def _call_scored(fact: Envelope, data: Fields, _people: People) -> Iterator[Hist
     details = json.dumps({name: data[name] for name in (*said, "calibrates", "rescored", "callback_outcome")})
     values = {"request": data["form"], "target": str(data["review"]), "campaign": data["callback"], "details": details}
     yield _change(fact, data, "score", values)
+
+
+def _parts(data: Fields, field: str) -> str | None:
+    """Of the sentence in this field; facts of older versions have none."""
+    return kept_parts(unpacked(data[field], data.get("template", ""), data.get("values", "")))
 
 
 def _change(fact: Envelope, data: Fields, kind: str, values: dict[str, Any]) -> HistoryChange:

@@ -6,11 +6,12 @@ import json
 from collections.abc import Iterator
 
 from callbridge.adapters.reports.report import FieldsText, Report, ReportValue
+from callbridge.adapters.views.phrasing import in_parts
 
 
 def as_json(report: Report) -> Iterator[str]:
     """In pieces. Moments are seconds since 1970, durations seconds, shares from 0 to 1, fields an object, and what there is
-    no value for null."""
+    no value for null. A field whose text has values in it has them apart, too, in another with ``_parts`` after its name."""
     names = [column.name for column in report.columns]
     before = "["
     for row in report.rows:
@@ -20,4 +21,7 @@ def as_json(report: Report) -> Iterator[str]:
 
 
 def _plain(value: ReportValue) -> object:
-    return dict(value.fields) if isinstance(value, FieldsText) else value
+    if not isinstance(value, FieldsText):
+        return value
+    parts = {f"{name}_parts": in_parts(text) for name, text in value.fields.items() if isinstance(text, str)}
+    return {**value.fields, **{name: apart for name, apart in parts.items() if apart}}

@@ -23,6 +23,7 @@ from callbridge.adapters.database.history_tables import (
     visits,
     voice_quality,
 )
+from callbridge.adapters.database.sentence_parts import with_parts
 from callbridge.adapters.reports.masking import masked_row
 from callbridge.adapters.reports.report import (
     FieldsText,
@@ -171,7 +172,9 @@ def _survey(row: Any) -> Iterator[CallEvent]:
 
 
 def _recording(row: Any) -> Iterator[CallEvent]:
-    details = _details({"file": row.file, "paused": seconds(row.paused) or None, "failure": row.failure})
+    details = _details(
+        {"file": row.file, "paused": seconds(row.paused) or None, "failure": with_parts(row.failure, row.failure_parts)}
+    )
     what = "voicemail" if row.kind == "voicemail" else "recording"
     yield CallEvent(row.at, what, row.queue or "", row.agent or "", row.lasted, details)
 
@@ -183,7 +186,8 @@ def _callback(row: Any) -> Iterator[CallEvent]:
 
 
 def _change(row: Any) -> Iterator[CallEvent]:
-    how = {"request": row.request, "granted": row.granted, "by": row.by, "to": row.target, "reason": row.reason}
+    how = {"request": row.request, "granted": row.granted, "by": row.by, "to": row.target}
+    how["reason"] = with_parts(row.reason, row.reason_parts)
     yield CallEvent(row.at, row.kind or "change", row.queue or "", row.agent or "", details=_details(how))
 
 

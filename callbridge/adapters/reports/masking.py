@@ -19,7 +19,9 @@ _MASKS: Mapping[str, Callable[[str], str]] = {
     "diverted_to": mask_target,
     "reason": scrub,
     "phone": scrub,
+    "reason_parts": scrub,
     "failure": scrub,
+    "failure_parts": scrub,
     "trouble": scrub,
 }
 """By the column's name, of a report as of the history's tables."""

@@ -92,7 +92,7 @@ test("a field for dates shows only what is one, and the period says which days i
 });
 
 test("what the history says is in the reader's words, and what are no words of its own stay as they are", () => {
-  const [en, zh] = ["en", "zh"].map((language) => (key, values) => translated(language, key, values));
+  const [en, zh] = ["en", "zh"].map((language) => Object.assign((key, values) => translated(language, key, values), { language }));
   const details = (t, told, named) => detailsOf(t, told, named).map((one) => `${one.label}: ${one.value}`).join(" · ");
   assert.equal(details(en, { expected: 198.8 }), "expected wait: 3:18");
   assert.equal(details(en, { result: "no_answer", cause: 19 }), "result: no answer · cause: no answer (19)");
@@ -103,6 +103,11 @@ test("what the history says is in the reader's words, and what are no words of i
   assert.equal(details(en, { to: "number:1002", by: "1002", consulted_by: "1003" }, named), "to: Number 1002 · by: Jonas Weber (1002) · consulted by: 1003");
   assert.equal(details(en, { request: "pause_recording", granted: true, by: "ann" }), "request: Pause recording · granted: yes · by: ann");
   assert.equal(details(en, { request: "logout", granted: false, reason: "no agent" }), "request: Log out · granted: no · reason: no agent");
+  const refusal = { granted: false, reason: "no such queue: vip", reason_parts: { template: "no such queue: {queue}", values: { queue: "vip" } } };
+  assert.equal(details(en, refusal), "granted: no · reason: no such queue: vip");
+  assert.equal(details(zh, refusal), "已执行: 否 · 原因: 没有此队列：vip");
+  assert.equal(details(zh, { reason: "not logged in", failure: "not recorded" }), "原因: 尚未签入 · 故障: 没有录音");
+  assert.equal(details(zh, { reason: "lunch" }), "原因: lunch");
   assert.equal(details(en, { ended_by: "caller_lost", hold: 65.0, estimated: true }), "ended: the caller's line was lost · on hold: 1:05 · estimated: yes");
   assert.equal(details(en, { mos: 4.3, loss: 0.012, jitter: 0.0042, rtt: 0.038 }), "MOS: 4.3 · packets lost: 1.2% · jitter: 4 ms · round trip: 38 ms");
   assert.equal(details(en, { cause: 77, result: "our_own", key: "1" }), "cause: 77 · result: our own · key: 1");

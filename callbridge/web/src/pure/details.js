@@ -3,6 +3,7 @@
 // The server sends names with values, `{outcome: "no_answer", cause: 17}`, of which many are identifiers. What has no text (names, numbers,
 // a flow's own results) stays as it is.
 
+import { refused } from "./explanation.js";
 import { clock } from "./format.js";
 import { valueOf } from "./report.js";
 import { known, outcomeText, wordText } from "./words.js";
@@ -11,6 +12,8 @@ const IDENTIFIERS = ["diverted", "ended_by", "kind", "outcome", "reason", "resul
 /** Values that are words of callbridge; a reason may also be somebody's own text. */
 const DURATIONS = ["repeated_after", "expected", "hold", "paused"];
 const AGENTS = ["by", "consulted_by"];
+const SENTENCES = ["failure", "reason"];
+/** Of callbridge's own, if they have a text; the server has the template and the values of one beside it. */
 
 /** A key of the texts made of the history's own words. */
 const keyOf = (word) => word.replace(/[^a-z]+/g, "_");
@@ -19,11 +22,13 @@ export const happenedText = (t, word) => known(t(`happened.${keyOf(word)}`), `ha
 
 /** The details of an event as people read them, each `{ name, label, value }`. `named(id)`: an agent with the name. */
 export const detailsOf = (t, details, named = (id) => id) =>
-  Object.entries(details).map(([name, value]) => ({
+  Object.entries(details).filter(([name]) => !name.endsWith("_parts")).map(([name, value]) => ({
     name,
     label: known(t(`detail.${name}`), `detail.${name}`) || name.replaceAll("_", " "),
-    value: valueText(t, name, value, named),
+    value: SENTENCES.includes(name) && !isWord(value) ? refused(t.language, { text: value, ...details[`${name}_parts`] }) : valueText(t, name, value, named),
   }));
+
+const isWord = (value) => /^[a-z_]+$/.test(value);
 
 function valueText(t, name, value, named) {
   if (typeof value === "boolean") return t(value ? "yes" : "no");
@@ -34,7 +39,7 @@ function valueText(t, name, value, named) {
   if (name === "request") return requestText(t, value);
   if (name === "to") return targetText(t, value, named);
   if (AGENTS.includes(name)) return named(value);
-  if (!IDENTIFIERS.includes(name) || !/^[a-z_]+$/.test(value)) return String(value);
+  if (!IDENTIFIERS.includes(name) || !isWord(value)) return String(value);
   return name === "outcome" || name === "result" ? outcomeText(t, value) : wordText(t, value);
 }
 
