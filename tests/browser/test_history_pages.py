@@ -253,6 +253,17 @@ async def test_a_site_without_reviews_says_so_and_gives_nobody_advice_on_its_con
     await expect(page.get_by_text("add the sections")).to_have_count(0)
 
 
+async def test_before_anything_was_drawn_the_page_says_what_will_be_there_and_when(opened: Open, server: StandIn) -> None:
+    server.answers["quality/reviews"] = server.answers["quality/samples"] = (200, [])
+    server.sign_in("boss")
+    page = await opened(f"{server.url}/quality")
+    await expect(page.get_by_text("at the earliest ten minutes after the end of its day, week or month")).to_be_visible()
+    server.sign_in("1001")
+    await page.reload()
+    await expect(page.get_by_text("Your scores stand here as soon as a recording of yours has been reviewed.")).to_be_visible()
+    await expect(page.get_by_text("ten minutes")).to_have_count(0)
+
+
 async def test_a_recording_is_drawn_heard_marked_and_scored(opened: Open, server: StandIn) -> None:
     page = await shown(opened, server, "quality")
     await page.get_by_role("button", name="Next recording").click()

@@ -220,6 +220,22 @@ async def test_an_agents_call_and_what_can_be_done_with_it(opened: Open, server:
     assert bodies == [{"to": "agent:1002"}, {"to": "number:+442079460000"}, {}]
 
 
+async def test_escape_empties_the_search_for_a_target_then_closes_it_and_it_opens_again(opened: Open, server: StandIn) -> None:
+    page = await shown(opened, server, "agent")
+    dialog = page.get_by_role("dialog")
+    for _ in range(2):
+        await page.keyboard.press("Alt+KeyT")
+        field = dialog.get_by_label("Agent, queue or number")
+        await page.keyboard.type("jonas")
+        await expect(page.locator(".targets li")).to_have_count(1)
+        await page.keyboard.press("Escape")
+        await expect(field).to_have_value("")
+        await expect(page.locator(".targets li").nth(1)).to_be_visible()
+        await page.keyboard.press("Escape")
+        await expect(dialog).to_have_count(0)
+    assert server.asked == []
+
+
 async def test_a_call_on_hold_by_key_with_the_time_running(opened: Open, server: StandIn) -> None:
     page = await shown(opened, server, "agent")
     card = page.get_by_role("region", name="Call", exact=True)

@@ -18,7 +18,7 @@ const NOT_SET_UP = 501;
 export default function QualityPage({ session }) {
   const t = useText();
   const [reviews, setReviews] = useState(null);
-  const [samples, setSamples] = useState([]);
+  const [samples, setSamples] = useState(null);
   const [problem, setProblem] = useState(null);
   const [open, setOpen] = useState(null);
   const named = useAgents();
@@ -46,7 +46,8 @@ export default function QualityPage({ session }) {
     <h1 class="unseen">${t("page.quality")}</h1>
     ${problem && problem.status === NOT_SET_UP && html`<p>${t("quality.off")}</p>`}
     ${problem && problem.status !== NOT_SET_UP && html`<p class="problem" role="alert">${problemText(t, problem)}</p>`}
-    ${samples.length > 0 && html`<${Samples} samples=${samples} next=${next} />`}
+    ${samples?.length === 0 && html`<p class="card">${t("quality.not_drawn")}</p>`}
+    ${samples?.length > 0 && html`<${Samples} samples=${samples} next=${next} />`}
     ${open && mine && html`<${ScoreForm} key=${open.id} review=${open} named=${named} done=${done} />`}
     ${open && !mine && html`<${Scored} key=${open.id} review=${open} session=${session} named=${named} done=${done} />`}
     ${reviews && html`<${Reviews} reviews=${reviews} session=${session} named=${named} read=${read} />`}
@@ -84,7 +85,7 @@ function Reviews({ reviews, session, named, read }) {
       ${may.supervise(session) &&
       html`<label><span class="unseen">${t("quality.only")}</span><select value=${only} onChange=${(event) => setOnly(event.target.value)}>
         ${Object.keys(fits).map((one) => html`<option key=${one} value=${one}>${t(`quality.only_${one}`)}</option>`)}</select></label>`}</header>
-    ${shown.length === 0 && html`<${Empty}>${t("quality.none")}<//>`}
+    ${shown.length === 0 && html`<${Empty}>${t(may.supervise(session) ? "quality.none" : "quality.none.own")}<//>`}
     ${shown.length > 0 &&
     html`<div class="scroll" tabindex="0" role="group" aria-label=${t("quality.reviews")}><table>
       <thead><tr><th scope="col">#</th><th scope="col">${t("agent")}</th><th scope="col">${t("queue")}</th><th scope="col">${t("quality.reviewer")}</th>

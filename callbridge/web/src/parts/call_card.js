@@ -90,7 +90,8 @@ function Progress({ call }) {
     <div><dt>${t("call.since")}</dt><dd><${Since} at=${call.arrived_at} /></dd></div>`;
 }
 
-/** Search and choose: arrows go through the list from the search field, Enter takes the marked one. */
+/** Search and choose: arrows go through the list from the search field, Enter takes the marked one, Escape empties the field, then
+ * closes. */
 export function TargetDialog({ verb, known, own, close, send }) {
   const t = useText();
   const [search, setSearch] = useState("");
@@ -117,6 +118,10 @@ export function TargetDialog({ verb, known, own, close, send }) {
     } else if (event.key === "Enter" && found[at]) {
       event.preventDefault();
       take(found[at]);
+    } else if (event.key === "Escape") {
+      event.preventDefault(); // browsers differ in what it does to a search field inside a dialog
+      if (search) setSearch("");
+      else close();
     }
   }
 

@@ -7,6 +7,7 @@ import { useText } from "./preferences.js";
 
 let ids = 0;
 
+/** `onClose`: a browser may close a dialog by itself at a second Escape, whatever `onCancel` says. */
 export function Dialog({ title, close, wide, children }) {
   const box = useRef(null);
   const [id] = useState(() => `dialog-${++ids}`);
@@ -16,7 +17,8 @@ export function Dialog({ title, close, wide, children }) {
     box.current.showModal();
     return () => before?.isConnected && before.focus();
   }, []);
-  return html`<dialog ref=${box} class=${wide ? "wide" : ""} aria-labelledby=${id} onCancel=${(event) => event.preventDefault() || close()}>
+  return html`<dialog ref=${box} class=${wide ? "wide" : ""} aria-labelledby=${id} onCancel=${(event) => event.preventDefault() || close()}
+    onClose=${close}>
     <header class="row">
       <h2 id=${id}>${title}</h2>
       <button type="button" class="quiet" aria-label=${t("close")} onClick=${close}>✕</button>

@@ -462,6 +462,8 @@ export default {
   "quality.missing.one": "{count} criterion without a mark",
   "quality.next": "Next recording",
   "quality.none": "No reviews",
+  "quality.none.own": "Your scores stand here as soon as a recording of yours has been reviewed.",
+  "quality.not_drawn": "Nothing has been drawn yet. Each sample of recordings is drawn at the earliest ten minutes after the end of its day, week or month, and is listed here then.",
   "quality.off": "Calls are not reviewed here.",
   "quality.only": "Show",
   "quality.only_all": "all",

@@ -462,6 +462,8 @@ export default {
   "quality.missing.one": "还有 {count} 项未评分",
   "quality.next": "下一条录音",
   "quality.none": "没有评分",
+  "quality.none.own": "您的录音完成评分后，结果将显示在这里。",
+  "quality.not_drawn": "尚未抽取录音。每个样本最早在相应的日、周或月结束十分钟后抽取，随后列在这里。",
   "quality.off": "本站点未设置通话质检。",
   "quality.only": "显示",
   "quality.only_all": "全部",
