@@ -18,6 +18,7 @@ from callbridge.adapters.report_forms.as_json import as_json
 from callbridge.adapters.reports import calls
 from callbridge.adapters.reports.call_details import UnknownCall, call_report
 from callbridge.adapters.reports.calls import calls_report
+from callbridge.adapters.reports.names import CALL_OUTCOMES, UnknownName, check_names
 from callbridge.adapters.reports.report import FieldsText, ReportValue
 from callbridge.adapters.reports.terms import ReportTerms
 from callbridge.core.model.facts import AnyFact, CallbackRefused, RecordingFailed, RequestRefused
@@ -136,6 +137,16 @@ def test_calls_are_found_by_each_name_and_by_all_together(history: HistoryStore)
     assert found(history, campaigns=frozenset({"spring"})) == ["c3"]
     assert found(history, outcome="abandoned") == ["c2"]
     assert found(history, outcome="abandoned", tiers=frozenset({"gold"})) == []
+
+
+def test_an_outcome_of_another_version_is_found_where_the_period_has_it_and_else_refused(history: HistoryStore) -> None:
+    a_call(history, "c1", "09:00", outcome="beamed_up")
+    day = query(*DAY, outcome="beamed_up")
+    check_names(history.database.engine, day, {})
+    for outcome in CALL_OUTCOMES:
+        check_names(history.database.engine, replace(day, outcome=outcome), {})
+    with pytest.raises(UnknownName, match=r"no outcome 'beamed_up': there are abandoned, agent_gone, .* more"):
+        check_names(history.database.engine, replace(day, begin=at("2026-11-27"), end=at("2026-11-28")), {})
 
 
 def test_calls_are_found_by_the_mean_of_their_ratings(history: HistoryStore) -> None:

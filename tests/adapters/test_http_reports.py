@@ -180,6 +180,8 @@ async def test_a_report_that_agents_may_have_tells_of_the_one_agent_only(tmp_pat
         ("queues?queue=suport", 404, "no queue 'suport': there are q0, support"),
         ("agents?queue=support", 400, "the report agents takes no queue: it takes by, agent"),
         ("queues?queue=a%00", 400, "a parameter must not contain control characters"),
+        ("calls?outcome=answerd", 404, "no outcome 'answerd': there are abandoned, agent_gone, answered, "),
+        ("calls?from=2026-11-28&outcome=answered%27--", 404, "no outcome 'answered'--': there are "),
         ("queues?by=2h", 400, "no intervals '2h': there are whole, 15m"),
         ("queues?format=pdf", 400, "no format 'pdf': there are json, csv, excel, xlsx, html"),
     ],

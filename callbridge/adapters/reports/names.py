@@ -8,6 +8,9 @@ from sqlalchemy import Column, Engine, select
 
 from callbridge.adapters.database.history_tables import agent_states, calls, visits
 from callbridge.adapters.reports.report import ReportQuery
+from callbridge.core.model.attempt import OUTCOMES
+from callbridge.core.model.call import VisitOutcome
+from callbridge.core.model.callback import TRY_RESULTS
 from callbridge.core.model.refusal import Unknown, Word
 from callbridge.wire.reports import ReportOption
 
@@ -18,28 +21,35 @@ _KEPT: Mapping[ReportOption, tuple[Column[str], Column[float]]] = {
     ReportOption.ENTRY: (calls.c.entry, calls.c.arrived_at),
     ReportOption.CAMPAIGN: (calls.c.campaign, calls.c.arrived_at),
     ReportOption.AGENT: (agent_states.c.agent, agent_states.c.began_at),
+    ReportOption.OUTCOME: (calls.c.outcome, calls.c.arrived_at),
 }
+CALL_OUTCOMES = frozenset(
+    {*VisitOutcome, *OUTCOMES, *TRY_RESULTS, "voicemail", "callback", "flow", "left_flow", "diverted", "refused", "lost"}
+)
+"""How calls end, with or without a visit: also those of a version that wrote others are found, where the period has them."""
 
 
 class UnknownName(ValueError):
-    """No such queue, agent, ...; the message lists the known ones."""
+    """No such queue, agent, outcome, ...; the message lists the known ones."""
 
 
 def check_names(engine: Engine, query: ReportQuery, configured: Mapping[ReportOption, Collection[str]]) -> None:
-    """Raises UnknownName for a name that neither the configuration nor the history of the period knows, and SQLAlchemyError."""
+    """Raises UnknownName for a name, or an outcome of calls, that neither the configuration nor the history of the period knows,
+    and SQLAlchemyError."""
     wanted = {
         ReportOption.QUEUE: query.queues,
         ReportOption.TIER: query.tiers,
         ReportOption.ENTRY: query.entries,
         ReportOption.AGENT: query.agents,
         ReportOption.CAMPAIGN: query.campaigns,
+        ReportOption.OUTCOME: {query.outcome} - {""},
     }
     for option, names in wanted.items():
-        known = configured.get(option, ())
+        known = CALL_OUTCOMES if option is ReportOption.OUTCOME else configured.get(option, ())
         if all(name in known for name in names):
             continue
         there = {*known, *_kept(engine, option, query)}
-        for name in sorted(names - there):
+        for name in sorted({*names} - there):
             raise UnknownName(_unknown(option, name, there))
 
 

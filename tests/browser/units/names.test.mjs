@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { idsIn, labelsIn, namedAll, namedRows, namerOf } from "../../../callbridge/web/src/pure/names.js";
+import { idsIn, idsOf, labelsIn, namedAll, namedRows, namerOf } from "../../../callbridge/web/src/pure/names.js";
 
 const of = (value, name) => ({ value, name, label: name === value ? value : `${name} (${value})` });
 const LISTED = [of("1001", "Maria Lopez"), of("1002", "Weber, Jonas"), of("1003", "Wei Chen"), of("1004", "Wei Chen"), of("eve", "eve"), of("1005", "1001")];
@@ -35,4 +35,10 @@ test("a field shows names for ids and takes either back, several with commas", (
   assert.equal(idsIn(LISTED, "Wei Chen, Nobody"), "Wei Chen,Nobody"); // two have this name: the server refuses it
   assert.deepEqual([idsIn(undefined, "a, b"), labelsIn(undefined, "a, b")], ["a, b", "a, b"]);
   assert.equal(idsIn(LISTED, `${"x,".repeat(5000)}1001`).split(",").length, 5001);
+});
+
+test("an address with names asks for ids, and for what it says where nothing is listed", () => {
+  const typed = { agent: "maria lopez, 1002", queue: "sales", outcome: "" };
+  assert.deepEqual(idsOf(typed, { agent: LISTED }), { agent: "1001,1002", queue: "sales", outcome: "" });
+  assert.deepEqual(idsOf(typed, {}), typed);
 });

@@ -6,12 +6,12 @@ import { problemText } from "../parts/dialog.js";
 import { Explanation } from "../parts/explanation.js";
 import { html } from "../parts/html.js";
 import { Empty } from "../parts/marks.js";
-import { NamesField, typedIn, useAgents, useFilled, useNamed, useNames } from "../parts/names.js";
+import { NamesField, typedIn, useAgents, useFilled, useIds, useNamed, useNames } from "../parts/names.js";
 import { go, query } from "../parts/navigation.js";
 import { Player } from "../parts/player.js";
 import { useRegion, useText } from "../parts/preferences.js";
 import { useStore } from "../parts/store.js";
-import { addressOf, audible, MOST_PAGES, OUTCOMES, searchedBy, searchOf } from "../pure/call.js";
+import { addressOf, audible, MOST_PAGES, outcomesWith, searchedBy, searchOf } from "../pure/call.js";
 import { detailsOf, happenedText } from "../pure/details.js";
 import { outcomeText } from "../pure/words.js";
 import { clock } from "../pure/format.js";
@@ -47,6 +47,7 @@ function Search() {
   useLayoutEffect(() => {
     last = `/calls${address}`;
   }, [asked]);
+  const typed = useIds(asked.typed, names);
   useFilled(form, asked.typed, names);
   const submit = (event) => {
     event.preventDefault();
@@ -61,17 +62,18 @@ function Search() {
         <${NamesField} name="agent" names=${names.agent} />
         <${NamesField} name="tier" />
         <label>${t("calls.outcome")}<select name="outcome"><option value="">${t("option.all")}</option>
-          ${OUTCOMES.map((one) => html`<option key=${one} value=${one}>${t(`outcome.${one}`)}</option>`)}</select></label>
+          ${outcomesWith(asked.typed.outcome).map((one) => html`<option key=${one} value=${one}>${outcomeText(t, one)}</option>`)}</select></label>
         <label>${t("reports.from")}<input type="date" name="from" /></label>
         <label>${t("reports.to")}<input type="date" name="to" /></label>
         <label>${t("reports.score")}<input name="score" placeholder="1-2" autocomplete="off" /></label>
       </div>
       <footer class="row"><button type="submit" class="primary">${t("search")}</button></footer>
     </form>
-    <${Found} asked=${asked} named=${named} />`;
+    ${typed && html`<${Found} asked=${asked} typed=${typed} named=${named} />`}`;
 }
 
-function Found({ asked, named }) {
+/** `typed`: what is asked for, with ids. */
+function Found({ asked, typed, named }) {
   const t = useText();
   const speaks = useRegion();
   const [rows, setRows] = useState(null);
@@ -80,14 +82,14 @@ function Found({ asked, named }) {
     let gone = false;
     setRows(null);
     setProblem(null);
-    get(`/api/reports/calls?${searchOf(asked.typed, asked.page, SIZE)}`, PATIENCE).then(
+    get(`/api/reports/calls?${searchOf(typed, asked.page, SIZE)}`, PATIENCE).then(
       (found) => gone || setRows(found),
       (refused) => gone || setProblem(refused),
     );
     return () => {
       gone = true;
     };
-  }, [asked]);
+  }, [asked, typed]);
   if (problem) return html`<p class="problem" role="alert">${problemText(t, problem)}</p>`;
   if (!rows) return html`<p role="status">${t("reports.reading")}</p>`;
   const turn = (by) => () => go(addressOf(asked.typed, asked.page + by));

@@ -5,7 +5,7 @@ import { get } from "../net/api.js";
 import { problemText } from "../parts/dialog.js";
 import { html } from "../parts/html.js";
 import { Empty } from "../parts/marks.js";
-import { NamesField, typedIn, useFilled, useNamed, useNames } from "../parts/names.js";
+import { NamesField, typedIn, useFilled, useIds, useNamed, useNames } from "../parts/names.js";
 import { go, query } from "../parts/navigation.js";
 import { Plot } from "../parts/plot.js";
 import { language, useRegion, useText } from "../parts/preferences.js";
@@ -30,6 +30,7 @@ export default function ReportsPage() {
   const [problem, setProblem] = useState(null);
   const [again, setAgain] = useState(0);
   const asked = useMemo(() => askedBy(address, { ...periodOf("today", new Date()), by: INTERVALS[0] }), [address, again]);
+  const typed = useIds(asked.typed, names);
   const [chosen, setChosen] = useState(null); // in the form, not shown yet
   useEffect(() => {
     document.title = `${t("page.reports")} – callbridge`;
@@ -53,7 +54,7 @@ export default function ReportsPage() {
     ${problem && html`<p class="problem" role="alert">${problemText(t, problem)}</p>`}
     ${listed && asked.name && !shown && html`<p class="problem" role="alert">${t("reports.unknown", { name: asked.name })}</p>`}
     ${report && html`<${ReportForm} listed=${listed} report=${report} typed=${asked.typed} names=${names} choose=${choose} show=${show} />`}
-    ${shown && report === shown && html`<${Result} key=${shown.name} report=${shown} asked=${asked} named=${named} />`}
+    ${shown && report === shown && typed && html`<${Result} key=${shown.name} report=${shown} asked=${asked} typed=${typed} named=${named} />`}
   </div>`;
 }
 
@@ -99,14 +100,15 @@ function ReportForm({ listed, report, typed, names, choose, show }) {
   </form>`;
 }
 
-function Result({ report, asked, named }) {
+/** `typed`: what is asked for, with ids. */
+function Result({ report, asked, typed, named }) {
   const t = useText();
   const speaks = useStore(language);
   const region = useRegion();
   const [found, setFound] = useState(null);
   const [problem, setProblem] = useState(null);
   const rows = useMemo(() => found && namedRows(found, named), [found, named]);
-  const wanted = queryOf(report.options, asked.typed);
+  const wanted = queryOf(report.options, typed);
   const path = `/api/reports/${report.name}?${wanted}`;
   const join = wanted.size ? "&" : "";
   useEffect(() => {

@@ -3,7 +3,7 @@
 import { useEffect, useLayoutEffect, useMemo, useState } from "preact/hooks";
 import { get } from "../net/api.js";
 import { nameWithId } from "../pure/agent.js";
-import { idsIn, labelsIn, namerOf } from "../pure/names.js";
+import { idsOf, labelsIn, namerOf } from "../pure/names.js";
 import { isDay } from "../pure/report.js";
 import { html } from "./html.js";
 import { useText } from "./preferences.js";
@@ -18,7 +18,8 @@ export function useNames(options = ALL) {
     const of = (row, key) => ({ value: row[key], name: row.name || row[key], label: nameWithId(row[key], row.name) });
     for (const option of options) {
       const [path, key] = LISTS[option];
-      get(path).then((rows) => setNames((now) => ({ ...now, [option]: rows.map((row) => of(row, key)) })), () => {});
+      const set = (rows) => setNames((now) => ({ ...now, [option]: rows.map((row) => of(row, key)) }));
+      get(path).then(set, () => set([]));
     }
   }, []);
   return names;
@@ -54,8 +55,13 @@ export function useFilled(form, typed, names) {
   }, [names]);
 }
 
+/** What an address asks for, with ids for the names in it; null until these names are known. */
+export function useIds(typed, names) {
+  const awaited = Object.keys(LISTS).some((option) => typed[option] && !names[option]);
+  return useMemo(() => (awaited ? null : idsOf(typed, names)), [typed, awaited]);
+}
+
 /** What was typed into a form, with ids for names. */
 export function typedIn(form, names) {
-  const typed = Object.fromEntries(new FormData(form));
-  return Object.fromEntries(Object.entries(typed).map(([key, text]) => [key, idsIn(names[key], text)]));
+  return idsOf(Object.fromEntries(new FormData(form)), names);
 }

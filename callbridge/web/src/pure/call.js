@@ -20,7 +20,10 @@ export function presentOf(marks, second) {
 /** Whether there is something to be heard. */
 export const audible = (recording) => Boolean(recording.file) && !recording.deleted_at;
 
-export const OUTCOMES = ["answered", "abandoned", "short_abandoned", "overflowed", "failed", "voicemail", "callback", "flow", "left_flow", "diverted", "lost", "busy", "machine", "no_answer"];
+const OUTCOMES = ["answered", "abandoned", "short_abandoned", "overflowed", "failed", "voicemail", "callback", "flow", "left_flow", "diverted", "lost", "busy", "machine", "no_answer"];
+
+/** What can be chosen: the usual ones, and what the address asks for, which is shown whatever it is. */
+export const outcomesWith = (asked) => (!asked || OUTCOMES.includes(asked) ? OUTCOMES : [...OUTCOMES, asked]);
 
 const FIELDS = ["from", "to", "number", "queue", "agent", "tier", "outcome", "score"];
 export const MOST_PAGES = 200;

@@ -54,6 +54,9 @@ export function idsIn(listed, text) {
   return found.join(",");
 }
 
+/** The same of every field that has names: `listed` by field. */
+export const idsOf = (typed, listed) => Object.fromEntries(Object.entries(typed).map(([key, text]) => [key, idsIn(listed[key], text)]));
+
 function idsByText(listed) {
   const found = new Map();
   const plain = (text) => text.trim().toLowerCase();

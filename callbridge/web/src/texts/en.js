@@ -339,6 +339,7 @@ export default {
   "option.all": "all",
   "option.campaign": "Campaigns",
   "option.entry": "Entries",
+  "option.outcome": "Outcomes",
   "option.queue": "Queues",
   "option.tier": "Tiers",
   "outcome.abandoned": "gave up",

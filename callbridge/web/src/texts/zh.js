@@ -339,6 +339,7 @@ export default {
   "option.all": "全部",
   "option.campaign": "外呼任务",
   "option.entry": "入口",
+  "option.outcome": "结果",
   "option.queue": "队列",
   "option.tier": "客户等级",
   "outcome.abandoned": "已放弃",
