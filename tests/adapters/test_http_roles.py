@@ -48,6 +48,7 @@ MATRIX = {
     "DELETE /api/session": "vasA",
     "GET /api/views": "vasA",
     "GET /api/targets": "asA",
+    "GET /api/names": "vasA",
     "GET /api/walls": "vasA",
     "GET /api/walls/{name}": "vasA",
     "GET /api/walls/{name}/views": "vasA",

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 import pytest_asyncio
 
-from callbridge.adapters.http import Accounts, ApiToken, HttpSettings, Team, TokenRole
+from callbridge.adapters.http import Account, AccountKind, Accounts, ApiToken, HttpSettings, Team, TokenRole
 from callbridge.adapters.http.limited import Limited
 from callbridge.adapters.http.route import Route
 from callbridge.adapters.http.routes import ROUTES
@@ -22,6 +23,7 @@ from tests.adapters.toy_quality import quality_service, reviewed_once
 from tests.adapters.worlds import PBX
 
 FRONT = {"Authorization": "Bearer front"}
+ANN = {"Authorization": "Bearer ann"}
 ALL = {"Authorization": "Bearer boss"}
 GONE = {"Authorization": "Bearer gone"}
 SETTINGS = HttpSettings(
@@ -43,6 +45,7 @@ RULES = {
     "DELETE /api/session": OPEN,
     "GET /api/views": ROWS,
     "GET /api/targets": ROWS,
+    "GET /api/names": ROWS,
     "GET /api/walls": ROWS,
     "GET /api/walls/{name}": ROWS,
     "GET /api/walls/{name}/views": ROWS,
@@ -487,6 +490,21 @@ async def test_a_call_may_go_to_the_teams_agents_and_to_any_queue(desk: ToyDesk,
     assert desk.people.colleagues("a0") == frozenset({"a0", "a3"})
     assert desk.people.colleagues("a1") == frozenset()
     assert Accounts().colleagues("a1") is None
+
+
+async def test_agents_of_all_teams_have_names_but_an_agent_gets_those_of_its_teams(desk: ToyDesk, client: Client) -> None:
+    users = {
+        name: Account(kind=AccountKind.USER, name=name, shown=shown, role=TokenRole.SUPERVISOR)
+        for name, shown in (("mia", "Mia Kern"), ("root", "root"))
+    }
+    desk.people = replace(desk.people, users=users)
+    found = await get(client, "/api/names")
+    assert found["agents"]["a1"] == "Agent 1", "of another team, as beside a call of the own queue"
+    assert found["users"] == {"mia": "Mia Kern"}, "who has no name of their own is known by the log-in"
+    assert [row["id"] for row in await get(client, "/api/agents")] == ["a0", "a3"], "what they do is not shown"
+    assert (await get(client, "/api/names", ANN))["agents"] == {"a0": "Agent 0", "a3": "Agent 3"}
+    desk.people = replace(desk.people, teams={})
+    assert len((await get(client, "/api/names", ANN))["agents"]) == 12
 
 
 # -- reports --------------------------------------------------------------------------------------------------------

@@ -310,6 +310,9 @@ class StandIn:
             return stand_in_history.play(request)
         if (past := stand_in_history.answer(path, request, self.now)) is not None:
             return web.json_response(past)
+        if path == "names":
+            people = {name: row["name"] for name, row in busy_floor(self.now)["agents"].items() if row}  # of all teams
+            return web.json_response({"agents": people, "users": {"maria": "Maria Kern", "eve": "Eve Stone"}})
         if path in ("queues", "agents", "campaigns"):
             return web.json_response(list(self.parts[path].values()))
         if path == "waiting":

@@ -510,7 +510,7 @@ async def test_a_supervisor_closes_a_queue_for_a_time_and_reopens_it(opened: Ope
     page = await shown(opened, server, "supervisor")
     site = page.get_by_role("region", name="Opening hours and configuration")
     await expect(site).to_contain_text("Queue support")
-    await expect(site).to_contain_text("closed now · staff meeting · maria")
+    await expect(site).to_contain_text("closed now · staff meeting · Maria Kern (maria)")
     await site.get_by_role("button", name="Reopen: Queue support").click()
     await site.get_by_role("button", name="Close for a time").click()
     dialog = page.get_by_role("dialog")
@@ -539,7 +539,11 @@ async def test_a_calendar_says_why_it_is_closed_and_is_closed_after_a_confirmati
     server.answers["closures"] = (200, [closure | {"closed": True, "reason": "", "by": "zoe", "made_at": server.now}])
     page = await shown(opened, server, "supervisor")
     site, dialog = page.get_by_role("region", name="Opening hours and configuration"), page.get_by_role("dialog")
-    for said in (r"day: open", r"holiday: closed · for a time \(zoe\) · opens \d", r"office: closed · by hand \(maria\)"):
+    for said in (
+        r"day: open",
+        r"holiday: closed · for a time \(zoe\) · opens \d",
+        r"office: closed · by hand \(Maria Kern \(maria\)\)",
+    ):
         await expect(site.get_by_text(re.compile(f"^{said}"))).to_be_visible()
     await expect(site.get_by_text(re.compile(r"^night: closed · by its opening hours · opens \d.*\d:\d\d$"))).to_be_visible()
     row = site.get_by_role("listitem").filter(has_text="day: open")

@@ -25,6 +25,7 @@ from callbridge.adapters.http.hours_routes import HoursHandlers
 from callbridge.adapters.http.limited import OUTSIDE, check_queue
 from callbridge.adapters.http.limits import Refusals
 from callbridge.adapters.http.log_in import LogIns
+from callbridge.adapters.http.names_routes import NamesHandlers
 from callbridge.adapters.http.oidc import Oidc
 from callbridge.adapters.http.oidc_pages import OidcPages
 from callbridge.adapters.http.pages import DIST, Pages
@@ -107,6 +108,7 @@ def make_app(settings: HttpSettings, backend: Backend, probes: Probes, feed: Eve
         handlers,
         SessionHandlers(log_ins, backend.accounts, opened),
         ViewHandlers(backend, log_ins, settings.limits, refusals),
+        NamesHandlers(lambda: {name: agent.name for name, agent in backend.board().agents.items()}, backend.accounts),
         CallbackHandlers(backend),
         CustomerHandlers(backend),
         HoursHandlers(backend),

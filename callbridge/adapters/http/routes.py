@@ -15,6 +15,7 @@ from callbridge.adapters.http.customer_routes import CUSTOMER_ROUTES
 from callbridge.adapters.http.explain_routes import MAX_WAITING_SHOWN
 from callbridge.adapters.http.hours_routes import HOURS_ROUTES
 from callbridge.adapters.http.limited import Limited
+from callbridge.adapters.http.names_routes import NAMES_ROUTES
 from callbridge.adapters.http.phone_routes import PHONE_ROUTES
 from callbridge.adapters.http.quality_routes import QUALITY_ROUTES
 from callbridge.adapters.http.recording_routes import RECORDING_ROUTES
@@ -152,6 +153,7 @@ ROUTES: tuple[Route, ...] = (
     get("/api/openapi.json", "openapi", "this OpenAPI document", dict[str, Any], limited=Limited.OPEN),
     *SESSION_ROUTES,
     *VIEW_ROUTES,
+    *NAMES_ROUTES,
     *PHONE_ROUTES,
     get("/api/queues", "queues", "list queues", list[response_bodies.QueueView], limited=Limited.ROWS),
     get("/api/queues/{name}", "queue", "get a queue", response_bodies.QueueView, faults=(404,), limited=Limited.QUEUE),

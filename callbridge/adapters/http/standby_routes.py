@@ -22,6 +22,7 @@ from callbridge.adapters.http.encodings import plain_only
 from callbridge.adapters.http.explain_routes import MAX_WAITING_SHOWN
 from callbridge.adapters.http.limits import Refusals
 from callbridge.adapters.http.log_in import LogIns
+from callbridge.adapters.http.names_routes import NamesHandlers
 from callbridge.adapters.http.permits import NOT_YOURS, limit_of, permitted, timeline_for
 from callbridge.adapters.http.probe_routes import ProbeHandlers
 from callbridge.adapters.http.probes import Probes, leader_only
@@ -73,6 +74,7 @@ def make_standby_app(settings: HttpSettings, probes: Probes, reads: StandbyReads
     groups = (
         StandbyHandlers(probes, reads),
         SessionHandlers(log_ins, reads.accounts, lambda *_: None),  # nobody logs in here
+        NamesHandlers(lambda: {name: agent.name for name, agent in reads.plan().agents.items()}, reads.accounts),
         QualityHandlers(reads.quality),
         RecordingHandlers(reads.recordings),
     )

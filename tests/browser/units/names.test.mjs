@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { idsIn, idsOf, labelsIn, namedAll, namedRows, namerOf } from "../../../callbridge/web/src/pure/names.js";
+import { directoryOf, idsIn, idsOf, labelsIn, namedAll, namedRows, namerOf } from "../../../callbridge/web/src/pure/names.js";
 
 const of = (value, name) => ({ value, name, label: name === value ? value : `${name} (${value})` });
 const LISTED = [of("1001", "Maria Lopez"), of("1002", "Weber, Jonas"), of("1003", "Wei Chen"), of("1004", "Wei Chen"), of("eve", "eve"), of("1005", "1001")];
@@ -41,4 +41,10 @@ test("an address with names asks for ids, and for what it says where nothing is 
   const typed = { agent: "maria lopez, 1002", queue: "sales", outcome: "" };
   assert.deepEqual(idsOf(typed, { agent: LISTED }), { agent: "1001,1002", queue: "sales", outcome: "" });
   assert.deepEqual(idsOf(typed, {}), typed);
+});
+
+test("the directory has agents and users; who is both, as an agent", () => {
+  const named = namerOf(directoryOf({ agents: { 1001: "Maria Lopez", mia: "Mia Agent" }, users: { boss: "Olga Boss", mia: "Mia Kern" } }));
+  assert.deepEqual(["1001", "boss", "mia", "ops"].map(named), ["Maria Lopez (1001)", "Olga Boss (boss)", "Mia Agent (mia)", "ops"]);
+  assert.equal(namerOf(directoryOf({}))("1001"), "1001");
 });

@@ -6,7 +6,7 @@ import { problemText } from "../parts/dialog.js";
 import { Explanation } from "../parts/explanation.js";
 import { html } from "../parts/html.js";
 import { Empty } from "../parts/marks.js";
-import { NamesField, typedIn, useAgents, useFilled, useIds, useNamed, useNames } from "../parts/names.js";
+import { NamesField, typedIn, useFilled, useIds, useNamed, useNames } from "../parts/names.js";
 import { go, query } from "../parts/navigation.js";
 import { Player } from "../parts/player.js";
 import { useRegion, useText } from "../parts/preferences.js";
@@ -39,7 +39,7 @@ export default function CallsPage({ name }) {
 function Search() {
   const t = useText();
   const names = useNames(NAMED);
-  const named = useNamed(names);
+  const named = useNamed();
   const form = useRef(null);
   const address = useStore(query);
   const [again, setAgain] = useState(0);
@@ -136,7 +136,7 @@ function Details({ of: { text, ...rest }, named }) {
 
 function OneCall({ id }) {
   const t = useText();
-  const named = useAgents();
+  const named = useNamed();
   const speaks = useRegion();
   const [events, setEvents] = useState([]);
   const [recordings, setRecordings] = useState([]);

@@ -5,7 +5,7 @@ import { get, post } from "../net/api.js";
 import { ActDialog, problemText } from "../parts/dialog.js";
 import { html } from "../parts/html.js";
 import { Empty } from "../parts/marks.js";
-import { useAgents } from "../parts/names.js";
+import { useNamed } from "../parts/names.js";
 import { Player } from "../parts/player.js";
 import { useRegion, useText } from "../parts/preferences.js";
 import { ScoreForm } from "../parts/score_form.js";
@@ -21,7 +21,7 @@ export default function QualityPage({ session }) {
   const [samples, setSamples] = useState(null);
   const [problem, setProblem] = useState(null);
   const [open, setOpen] = useState(null);
-  const named = useAgents();
+  const named = useNamed();
   useEffect(() => {
     document.title = `${t("page.quality")} – callbridge`;
   });
@@ -93,7 +93,7 @@ function Reviews({ reviews, session, named, read }) {
         <th scope="col">${t("quality.recorded")}</th></tr></thead>
       <tbody>${shown.map(
         (row) => html`<tr key=${row.id}><th scope="row"><button type="button" class="link" onClick=${() => read(row)}>${t("quality.review")} ${row.id}</button></th>
-          <td>${named(row.agent)}</td><td>${row.queue}</td><td>${row.reviewer}</td><td>${t(`review.${row.state}`)}</td><td>${share(row.score, speaks)}</td>
+          <td>${named(row.agent)}</td><td>${row.queue}</td><td>${named(row.reviewer)}</td><td>${t(`review.${row.state}`)}</td><td>${share(row.score, speaks)}</td>
           <td>${row.failed === "" ? ABSENT : row.failed}</td><td>${valueOf(row.recorded_at, "moment", speaks)}</td></tr>`,
       )}</tbody></table></div>`}
   </section>`;
@@ -113,7 +113,7 @@ function Scored({ review, session, named, done }) {
         ${review.state === "scored" && review.disputed_at === "" &&
         html`<button type="button" onClick=${() => setAsked(true)}>${t("quality.dispute")}</button>`}
         <button type="button" class="quiet" onClick=${done}>${t("close")}</button></div></header>
-    ${review.dispute && html`<p class="problem">${t("labelled", { label: t("quality.disputed_by", { by: review.disputed_by }), value: review.dispute })}</p>`}
+    ${review.dispute && html`<p class="problem">${t("labelled", { label: t("quality.disputed_by", { by: named(review.disputed_by) }), value: review.dispute })}</p>`}
     ${may.supervise(session) && html`<${Player} recording=${{ id: review.recording, at: 0, lasted: 0 }} events=${[]} />`}
     ${review.marks.length > 0 &&
     html`<table><thead><tr><th scope="col">${t("quality.criterion")}</th><th scope="col">${t("quality.score")}</th><th scope="col">${t("quality.heard")}</th>

@@ -25,7 +25,7 @@ export default function ReportsPage() {
   const speaks = useStore(language);
   const address = useStore(query);
   const names = useNames();
-  const named = useNamed(names);
+  const named = useNamed();
   const [listed, setListed] = useState(null);
   const [problem, setProblem] = useState(null);
   const [again, setAgain] = useState(0);

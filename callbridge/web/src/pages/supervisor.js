@@ -8,6 +8,7 @@ import { Campaigns } from "../parts/campaigns.js";
 import { Explanation } from "../parts/explanation.js";
 import { html } from "../parts/html.js";
 import { StaleBanner } from "../parts/marks.js";
+import { useNamed } from "../parts/names.js";
 import { PhonePanel, usePhone } from "../parts/phone.js";
 import { useText } from "../parts/preferences.js";
 import { QueuesTable } from "../parts/queues_table.js";
@@ -29,6 +30,7 @@ export function SupervisorPage({ session, expired }) {
   });
   const explain = useCallback((kind, name, label) => setExplained({ kind, name, label }), []); // the same one, for rows that are kept
   const phone = usePhone(session.phone);
+  const named = useNamed();
   const shared = { known, session, queue, explain };
   return html`<div class="supervisor-page">
     <h1 class="unseen">${t("page.supervisor")}</h1>
@@ -40,9 +42,9 @@ export function SupervisorPage({ session, expired }) {
       <${WaitingTable} ...${shared} waiting=${waiting} />
       <${AgentsTable} ...${shared} />
       <${CallsTable} ...${shared} />
-      <${Callbacks} ...${shared} />
+      <${Callbacks} ...${shared} named=${named} />
       <${Campaigns} ...${shared} />
-      <${Site} session=${session} />`}
+      <${Site} session=${session} named=${named} />`}
     ${explained && html`<${Explanation} ...${explained} close=${() => setExplained(null)} />`}
   </div>`;
 }

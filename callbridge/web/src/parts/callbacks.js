@@ -2,7 +2,6 @@
 
 import { useState } from "preact/hooks";
 import { get, post, segment } from "../net/api.js";
-import { nameWithId } from "../pure/agent.js";
 import { count, moment } from "../pure/format.js";
 import { may } from "../pure/routes.js";
 import { rowsOf } from "../pure/views.js";
@@ -13,7 +12,8 @@ import { attempt } from "./notices.js";
 import { useRegion, useText } from "./preferences.js";
 import { useNow } from "./time.js";
 
-export function Callbacks({ known, session, queue }) {
+/** `named(id)`: an agent with the name, also of another team. */
+export function Callbacks({ known, session, queue, named }) {
   const t = useText();
   const [asked, setAsked] = useState(null);
   const close = () => setAsked(null);
@@ -36,7 +36,7 @@ export function Callbacks({ known, session, queue }) {
         <th scope="col">${t("agent")}</th><th scope="col"><span class="unseen">${t("acts")}</span></th></tr></thead>
       <tbody>${rows.map(
         (row) => html`<tr key=${row.id}><th scope="row">${row.number} ${row.name && html`<small>${row.name}</small>`}</th><td>${row.queue}</td><td>${t(`callback.${row.state}`)}</td>
-          <td>${moment(row.made_at, now, speaks)}</td><td>${moment(row.due, now, speaks)}</td><td>${count(row.attempts)}</td><td>${nameWithId(row.agent, known.parts.agents?.[row.agent]?.name)}</td>
+          <td>${moment(row.made_at, now, speaks)}</td><td>${moment(row.due, now, speaks)}</td><td>${count(row.attempts)}</td><td>${named(row.agent)}</td>
           <td class="acts">${may.supervise(session) && html`<${Acts} row=${row} ask=${(verb) => setAsked({ verb, row })} />`}</td></tr>`,
       )}</tbody></table></div>`}
     ${asked?.queues?.length === 0 && html`<${Dialog} title=${t("callbacks.make")} close=${close}><p>${t("callbacks.no_queues")}</p><//>`}

@@ -12,7 +12,8 @@ import { attempt } from "./notices.js";
 import { useRegion, useText } from "./preferences.js";
 import { useNow } from "./time.js";
 
-export function Closures({ session, rows, changed }) {
+/** `named(id)`: an agent or a user with the name. */
+export function Closures({ session, rows, named, changed }) {
   const t = useText();
   const now = useNow();
   const speaks = useRegion();
@@ -28,7 +29,7 @@ export function Closures({ session, rows, changed }) {
       ${rows.map(
         (row) => html`<li key=${row.id} class="row"><span><strong>${targetText(t, row.target)}</strong>
             ${` · ${moment(row.begins, now, speaks)} – ${moment(row.ends, now, speaks)}`}
-            ${[row.closed && t("closures.now"), row.reason, row.by].filter(Boolean).map((one) => ` · ${one}`)}</span>
+            ${[row.closed && t("closures.now"), row.reason, row.by && named(row.by)].filter(Boolean).map((one) => ` · ${one}`)}</span>
           ${may.supervise(session) &&
           mayClose(session, row.target) &&
           html`<button type="button" class="small" aria-label=${t("labelled", { label: t("closures.reopen"), value: targetText(t, row.target) })}

@@ -1,9 +1,9 @@
-// Names of queues, agents and campaigns: as suggestions in fields that narrow something to them, and for ids of agents.
+// Names of queues, agents and campaigns as suggestions in fields that narrow something to them; and of agents and users for their ids.
 
 import { useEffect, useLayoutEffect, useMemo, useState } from "preact/hooks";
 import { get } from "../net/api.js";
 import { nameWithId } from "../pure/agent.js";
-import { idsOf, labelsIn, namerOf } from "../pure/names.js";
+import { directoryOf, idsOf, labelsIn, namerOf } from "../pure/names.js";
 import { isDay } from "../pure/report.js";
 import { html } from "./html.js";
 import { useText } from "./preferences.js";
@@ -25,11 +25,14 @@ export function useNames(options = ALL) {
   return names;
 }
 
-/** `named(id)`: an agent with the name. Who is not configured any more, or of another team, is an id. */
-export const useNamed = (names) => useMemo(() => namerOf(names.agent), [names.agent]);
-
-const AGENTS = ["agent"];
-export const useAgents = () => useNamed(useNames(AGENTS));
+/** `named(id)`: an agent or a user with the name, of whatever team. Who is not configured any more is an id. */
+export function useNamed() {
+  const [known, setKnown] = useState({});
+  useEffect(() => {
+    get("/api/names").then(setKnown, () => {});
+  }, []);
+  return useMemo(() => namerOf(directoryOf(known)), [known]);
+}
 
 export function NamesField({ name, names = [] }) {
   const t = useText();

@@ -34,7 +34,7 @@ export function ScoreForm({ review, named, done }) {
 
   return html`<section class="card" aria-label=${t("quality.review")}>
     <h2>${t("quality.review")} ${review.id} <small>${[named(review.agent), review.queue, review.form].filter(Boolean).join(" · ")}</small></h2>
-    ${review.dispute && html`<p class="problem">${t("labelled", { label: t("quality.disputed_by", { by: review.disputed_by }), value: review.dispute })}</p>`}
+    ${review.dispute && html`<p class="problem">${t("labelled", { label: t("quality.disputed_by", { by: named(review.disputed_by) }), value: review.dispute })}</p>`}
     <${Player} recording=${{ id: review.recording, at: 0, lasted: 0 }} events=${[]} heard=${(at) => (second.current = at)} />
     <form class="form" onSubmit=${submit}>
       ${review.criteria.map(

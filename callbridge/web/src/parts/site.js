@@ -15,7 +15,8 @@ import { useNow } from "./time.js";
 
 const EVERY = 15_000;
 
-export function Site({ session }) {
+/** `named(id)`: an agent or a user with the name. */
+export function Site({ session, named }) {
   const t = useText();
   const [hours, setHours] = useState([]);
   const [closures, setClosures] = useState([]);
@@ -39,7 +40,7 @@ export function Site({ session }) {
     <h2>${t("site")}</h2>
     <ul class="plain">
       ${hours.map(
-        (row) => html`<li key=${row.name} class="row"><${Calendar} row=${row} closures=${closures} />
+        (row) => html`<li key=${row.name} class="row"><${Calendar} row=${row} closures=${closures} named=${named} />
           ${may.supervise(session) &&
           mayClose(session, `calendar:${row.name}`) &&
           (row.closed
@@ -47,7 +48,7 @@ export function Site({ session }) {
             : html`<button type="button" class="small" onClick=${() => setClosing(row)}>${t("site.close_now")}</button>`)}</li>`,
       )}
     </ul>
-    <${Closures} session=${session} rows=${closures} changed=${look} />
+    <${Closures} session=${session} rows=${closures} named=${named} changed=${look} />
     <div class="row">
       ${bypass && html`<span>${t(bypass.on ? "bypass.is_on" : "bypass.is_off")}</span>`}
       ${bypass &&
@@ -70,14 +71,14 @@ export function Site({ session }) {
 }
 
 /** Whether a calendar is open; if not, why, and when it opens. */
-function Calendar({ row, closures }) {
+function Calendar({ row, closures, named }) {
   const t = useText();
   const now = useNow();
   const speaks = useRegion();
   const why = whyClosed(row, closures);
   const said = [
-    row.closed && t(row.by ? "site.by_hand" : "site.by_hand.nobody", { by: row.by }),
-    why === "closure" && t("site.by_closure", { by: closureOf(row, closures).by }),
+    row.closed && t(row.by ? "site.by_hand" : "site.by_hand.nobody", { by: named(row.by) }),
+    why === "closure" && t("site.by_closure", { by: named(closureOf(row, closures).by) }),
     why === "hours" && t("site.by_hours"),
     why && row.opens !== "" && t("site.opens", { at: moment(row.opens, now, speaks) }),
   ];

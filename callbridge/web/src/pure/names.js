@@ -1,5 +1,7 @@
 // Names of agents, of which the history has only the ids; and fields that take names for ids. Pure.
 
+import { nameWithId } from "./agent.js";
+
 const MOST_COMMAS = 3;
 /** In one name that is typed among others. */
 
@@ -8,6 +10,10 @@ export function namerOf(listed = []) {
   const labels = new Map(listed.map((one) => [one.value, one.label]));
   return (id) => labels.get(id) ?? id;
 }
+
+/** Everybody who has a name, as `listed`, by the answer of the server. */
+export const directoryOf = ({ agents = {}, users = {} }) =>
+  Object.entries({ ...users, ...agents }).map(([value, name]) => ({ value, name, label: nameWithId(value, name) }));
 
 /** Several agents in one cell, as the server joins them. */
 export const namedAll = (named, ids) => (ids || "").split(", ").map(named).join(", ");

@@ -1,0 +1,46 @@
+"""``/api/names``: what people are called whom rows of the past and the present name by id.
+
+A row that a client may see can name agents of other teams, as the agent who has a call that came from the own queue: they have
+names there, too, so their names are nobody's secret. What they do is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from aiohttp import web
+
+from callbridge.adapters.http.accounts import Accounts
+from callbridge.adapters.http.auth import caller
+from callbridge.adapters.http.limited import Limited
+from callbridge.adapters.http.response_bodies import ResponseBody
+from callbridge.adapters.http.route import get
+
+
+class NamesView(ResponseBody):
+    """Names of agents by id, of all teams, and of users by the name with which they log in. Who has no name of their own is
+    missing. An agent gets the names of its teams' agents; of a floor without teams all."""
+
+    agents: dict[str, str]
+    users: dict[str, str]
+
+
+NAMES_ROUTES = (get("/api/names", "names", "list the names of agents and users, by id", NamesView, limited=Limited.ROWS),)
+
+
+class NamesHandlers:
+    """``agents``: their names by id, of those who are configured."""
+
+    def __init__(self, agents: Callable[[], Mapping[str, str]], accounts: Callable[[], Accounts]) -> None:
+        self._agents, self._accounts = agents, accounts
+
+    async def names(self, _request: web.Request) -> web.Response:
+        who, accounts = caller(), self._accounts()
+        seen = accounts.colleagues(who.agent) if who.agent else None
+        agents = {
+            name: shown
+            for name, shown in sorted(self._agents().items())
+            if shown not in ("", name) and (seen is None or name in seen or name == who.agent)
+        }
+        users = {name: one.shown for name, one in sorted(accounts.users.items()) if one.shown != name}
+        return web.json_response({"agents": agents, "users": users})
