@@ -204,7 +204,7 @@ def _waiting(room: _ScreenLines, known: Known, now: float, most: int | None) -> 
             _cell(row.get("number")),
             Text(_span(_waited(row, now)) + ("!" if _late(row, now) else ""), style=_BAD if _late(row, now) else ""),
             Text(f"{int(row['step']) + 1}/{row.get('steps')}" if row.get("step") not in (None, "") else "-"),
-            _cell(f"rings {row['agent']}" if row.get("agent") else "waits", style=_DOUBT if row.get("agent") else ""),
+            _cell(_now(row), style=_DOUBT if row.get("agent") else ""),
         ]
         for row in waiting
     ]
@@ -269,12 +269,23 @@ def _recent(known: Known) -> list[str]:
     return found
 
 
+def _now(row: JsonRow) -> str:
+    if row.get("agent"):
+        return f"rings {row['agent']}"
+    return "waits" if row.get("reached", True) else "dialled" if row.get("state") == "dialling" else "to be called"
+
+
 def _waited(row: JsonRow, now: float) -> float:
     return now - float(row["arrived_at"]) if row.get("arrived_at") not in (None, "") else 0.0
 
 
 def _late(row: JsonRow, now: float) -> bool:
-    return row.get("answer_within") not in (None, "") and _waited(row, now) > float(row["answer_within"])
+    """Whom a campaign or a callback has not reached yet does not wait."""
+    return (
+        row.get("reached", True)
+        and row.get("answer_within") not in (None, "")
+        and _waited(row, now) > float(row["answer_within"])
+    )
 
 
 def _span(seconds: float) -> str:

@@ -433,6 +433,24 @@ async def test_a_supervisor_acts_on_callers_agents_calls_and_callbacks(opened: O
     ]
 
 
+async def test_whom_a_campaign_calls_is_told_from_those_who_wait(opened: Open, server: StandIn) -> None:
+    placed = {"campaign": "renewals", "callback": "", "agent": "", "agent_name": ""}
+    called = call("cb-call-20", server.now, "dialling", "support", "+442079460220", waited=300.0, **placed, reached=False)
+    there = call("cb-call-21", server.now, "waiting", "support", "+442079460221", waited=8.0, **placed, reached=True)
+    rows = [one | {"position": 1, "needs": "", "steps": 1, "answer_within": 20.0} for one in (called, there)]
+    server.answers["waiting"] = (200, {"now": server.now, "waiting": rows, "total": 2, "totals": {"support": 2}, "alerts": []})
+    page = await shown(opened, server, "supervisor")
+    waiting = page.get_by_role("region", name="Waiting callers").get_by_role("row")
+    row = waiting.filter(has_text="460220")
+    await expect(row).to_contain_text("being called by campaign renewals")
+    await expect(row.locator(".graded")).to_have_count(0)
+    await expect(row.get_by_role("button")).to_have_text(["Hang up", "Explain"])
+    row = waiting.filter(has_text="460221")
+    await expect(row).to_contain_text("answered a call of campaign renewals")
+    await expect(row.locator(".graded")).to_have_count(1)
+    await expect(row.get_by_role("button", name="Give to agent")).to_be_visible()
+
+
 async def test_calls_and_callbacks_name_their_agents(opened: Open, server: StandIn) -> None:
     del server.parts["agents"]["1005"]  # as for a supervisor of another team
     page = await shown(opened, server, "supervisor")

@@ -119,6 +119,17 @@ def test_thirty_waiting_are_counted_and_listed_whatever_the_screen() -> None:
     assert any(line.startswith("... and 477 more callers") for line in listed), "there are more than the server listed"
 
 
+def test_whom_a_campaign_calls_is_not_late_and_does_not_wait() -> None:
+    dialled = caller(1, "support", waited=90.0) | {"campaign": "spring", "reached": False}
+    lines = shown(Known(waiting=[dialled | {"state": "dialling"}], heard_at=NOW))
+    assert any(line.endswith("dialled") for line in lines)
+    lines += shown(Known(waiting=[dialled | {"state": "waiting"}], heard_at=NOW))
+    assert any(line.endswith("to be called") for line in lines)
+    assert not [line for line in lines if "over target" in line or "!" in line]
+    lines = shown(Known(waiting=[dialled | {"state": "waiting", "reached": True}], heard_at=NOW))
+    assert [line for line in lines if "over target" in line]
+
+
 LONG = {"name": "Bartholomew Featherstonehaugh-Cholmondeley", "queue": "customer-support", "call": "cb-call-abc-12345678"}
 
 

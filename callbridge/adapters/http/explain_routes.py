@@ -168,11 +168,15 @@ class Explainer:
         ]
 
     def _row(self, one: Waiter, now: float) -> dict[str, Any]:
-        view = self._board.call(one.call.id) or {}
+        call = one.call
+        view, customer = self._board.call(call.id) or {}, self._world.legs.get(call.leg)
         return {
-            "id": one.call.id,
+            "id": call.id,
             **view,
-            **({"queue": one.call.visit.queue} if one.call.visit is not None else {}),
+            **({"queue": call.visit.queue} if call.visit is not None else {}),
+            "campaign": call.campaign if call.placed else "",
+            "callback": call.callback if call.placed else "",
+            "reached": not call.placed or (customer is not None and customer.up_at is not None),
             "position": one.position,
             "waited": round(one.waited(now), 3),
             "needs": one.needs,

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { supervises, supervisorText } from "../../../callbridge/web/src/pure/supervision.js";
+import { actsFor, isReached, placedText } from "../../../callbridge/web/src/pure/waiting.js";
 import { applied, NOTHING, rowsOf } from "../../../callbridge/web/src/pure/views.js";
 
 const whole = { seq: 5, at: 100, parts: { queues: { a: { name: "a", waiting: 1 }, b: { name: "b", waiting: 0 } } } };
@@ -63,4 +64,18 @@ test("a supervisor is named with what is done, and the own supervision is known 
   assert.equal(supervises({ supervisors: [mia] }, "boss"), false);
   assert.equal(supervises({ supervisors: [mia, own] }, "boss"), true);
   assert.equal(supervises({}, "boss"), false); // a standby does not know them
+});
+
+test("who is being called is told from those who wait, and only the call can be ended", () => {
+  const t = (key, { campaign }) => `${key} ${campaign}`.trim();
+  const [caller, dialled] = [{ state: "waiting", campaign: "", callback: "", reached: true }, { state: "dialling", campaign: "spring", callback: "", reached: false }];
+  assert.equal(placedText(t, caller), "");
+  assert.equal(placedText(t, dialled), "waiting.campaign.dialling spring");
+  assert.equal(placedText(t, { ...dialled, state: "waiting" }), "waiting.campaign.to_call spring");
+  assert.equal(placedText(t, { ...dialled, state: "waiting", reached: true }), "waiting.campaign.reached spring");
+  assert.equal(placedText(t, { state: "dialling", campaign: "", callback: "cb-1", reached: false }), "waiting.callback.dialling");
+  assert.deepEqual(actsFor(dialled), ["hang-up"]);
+  assert.equal(actsFor({ ...dialled, state: "waiting" }).length, 4);
+  assert.equal(actsFor(caller).length, 4);
+  assert.equal(isReached({ state: "waiting" }), true); // a standby does not say
 });

@@ -3,16 +3,15 @@
 import { useState } from "preact/hooks";
 import { post, segment } from "../net/api.js";
 import { nameWithId } from "../pure/agent.js";
-import { numberOf, waitGrade } from "../pure/format.js";
+import { ABSENT, numberOf, waitGrade } from "../pure/format.js";
 import { may } from "../pure/routes.js";
 import { rowsOf } from "../pure/views.js";
+import { actsFor, isReached, placedText } from "../pure/waiting.js";
 import { ActDialog } from "./dialog.js";
 import { html } from "./html.js";
 import { Empty, Graded } from "./marks.js";
 import { useText } from "./preferences.js";
 import { Since, useNow } from "./time.js";
-
-const ACTS = ["pull", "move", "head-start", "hang-up"];
 
 export function WaitingTable({ known, session, queue, waiting, explain }) {
   const t = useText();
@@ -27,11 +26,12 @@ export function WaitingTable({ known, session, queue, waiting, explain }) {
       <thead><tr><th scope="col">#</th><th scope="col">${t("queue")}</th><th scope="col">${t("caller")}</th><th scope="col">${t("tier")}</th>
         <th scope="col">${t("waits")}</th><th scope="col">${t("needs")}</th><th scope="col"><span class="unseen">${t("acts")}</span></th></tr></thead>
       <tbody>${rows.map(
-        (row) => html`<tr key=${row.id}><td>${row.position}</td><td>${row.queue}</td><th scope="row">${numberOf(row, t("withheld"))}</th>
-          <td>${row.tier}</td><td><${Waited} row=${row} /></td><td>${row.needs}</td>
+        (row) => html`<tr key=${row.id}><td>${row.position}</td><td>${row.queue}</td><th scope="row">${numberOf(row, t("withheld"))}
+            ${placedText(t, row) && html`<small class="placed">${placedText(t, row)}</small>`}</th>
+          <td>${row.tier}</td><td>${isReached(row) ? html`<${Waited} row=${row} />` : ABSENT}</td><td>${row.needs}</td>
           <td class="acts">
             ${may.supervise(session) &&
-            ACTS.map(
+            actsFor(row).map(
               (verb) => html`<button type="button" class="small" key=${verb} onClick=${() => setAsked({ verb, row })}>${t(`act.${verb}`)}</button>`,
             )}
             <button type="button" class="small" onClick=${() => explain("calls", row.id, numberOf(row, t("withheld")))}>${t("explain")}</button></td></tr>`,
