@@ -32,6 +32,7 @@ class Leg(pj.Call):  # type: ignore[misc]
         self.phone, self.number = phone, number
         self.recorder: Any = None
         self.audio: Any = None
+        self.unpressed: list[tuple[str, bool]] = []
         self.stays = False
 
     def onCallState(self, prm: Any) -> None:
@@ -52,6 +53,8 @@ class Leg(pj.Call):  # type: ignore[misc]
                 if self.phone.tone is not None:
                     self.phone.tone.startTransmit(audio)
                 say("media", call=self.number)
+                while self.unpressed:
+                    self._send_keys(*self.unpressed.pop(0))
 
     def onCallTransferStatus(self, prm: Any) -> None:
         say("transfer", call=self.number, code=prm.statusCode, final=prm.finalNotify)
@@ -60,6 +63,20 @@ class Leg(pj.Call):  # type: ignore[misc]
 
     def onDtmfDigit(self, prm: Any) -> None:
         say("digit", call=self.number, digit=prm.digit)
+
+    def press(self, digits: str, *, info: bool) -> None:
+        """Keys as RTP events, or as SIP INFO. They wait for the audio: callbridge says that it asks before the phone has the
+        answer to its call, and a person presses when the question is heard."""
+        if self.audio is None:
+            self.unpressed.append((digits, info))
+        else:
+            self._send_keys(digits, info)
+
+    def _send_keys(self, digits: str, info: bool) -> None:
+        keys = pj.CallSendDtmfParam()
+        keys.digits = digits
+        keys.method = pj.PJSUA_DTMF_METHOD_SIP_INFO if info else pj.PJSUA_DTMF_METHOD_RFC2833
+        self.sendDtmf(keys)
 
 
 class Account(pj.Account):  # type: ignore[misc]
@@ -107,7 +124,7 @@ class Account(pj.Account):  # type: ignore[misc]
                 again.opt.flag = pj.PJSUA_CALL_UNHOLD
                 leg.reinvite(again)
             case "press", Leg():
-                press(leg, order["digits"], info=order["info"])
+                leg.press(order["digits"], info=order["info"])
             case "fall_silent", Leg():
                 self.tone.stopTransmit(leg.audio)
             case "transfer", Leg():
@@ -117,14 +134,6 @@ class Account(pj.Account):  # type: ignore[misc]
                 leg.xferReplaces(self.legs[order["other"]], pj.CallOpParam(True))
             case _:
                 say("refused", order=order, why="no such order, or no such call")
-
-
-def press(leg: Leg, digits: str, *, info: bool) -> None:
-    """Keys as RTP events, or as SIP INFO."""
-    keys = pj.CallSendDtmfParam()
-    keys.digits = digits
-    keys.method = pj.PJSUA_DTMF_METHOD_SIP_INFO if info else pj.PJSUA_DTMF_METHOD_RFC2833
-    leg.sendDtmf(keys)
 
 
 def _options(code: int) -> Any:

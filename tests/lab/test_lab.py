@@ -205,6 +205,14 @@ async def test_pressed_keys_arrive(pbx: Pbx, info: bool) -> None:
     assert f"pressed {pressed}" in pbx.log_path.read_text()
 
 
+async def test_keys_that_are_pressed_before_the_answer_wait_for_the_audio(pbx: Pbx) -> None:
+    async with Softphone(pbx, "4930100", trunk=True) as caller:
+        await caller.call("digits")
+        caller.press("481")
+        await caller.until_state("DISCONNECTED")
+    assert "pressed 481" in pbx.log_path.read_text()
+
+
 async def test_a_phone_may_hold_and_come_back(pbx: Pbx) -> None:
     script = PhoneScript(steps=[Talk(0.2), Hold(0.4), Talk(0.2)], hangs_up=True)
     async with Phone(pbx, "1005", script) as phone:
