@@ -8,10 +8,10 @@ from typing import Any
 
 import structlog
 from sqlalchemy import Connection, Table, and_, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 
 from callbridge.adapters.database import Database
 from callbridge.adapters.database.history_tables import cursors
+from callbridge.adapters.database.upsert import upsert
 from callbridge.adapters.history.lost import Survivors, close_lost
 from callbridge.adapters.history.people import People
 from callbridge.adapters.history.rows import EndOpen, HistoryChange, RowChange, rows_of
@@ -136,7 +136,4 @@ def _place(link: Connection, *, lock: bool = False) -> Place | None:
 
 def _upsert(link: Connection, table: Table, rows: list[dict[str, Any]]) -> None:
     """Insert rows that have the same columns, or change those that are there."""
-    made = (postgresql.insert if link.dialect.name == "postgresql" else sqlite.insert)(table)
-    keys = [column.name for column in table.primary_key]
-    changed = {name: made.excluded[name] for name in rows[0] if name not in keys}
-    link.execute(made.on_conflict_do_update(index_elements=keys, set_=changed), rows)
+    link.execute(upsert(link, table, tuple(rows[0])), rows)

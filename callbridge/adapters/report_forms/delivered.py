@@ -6,9 +6,9 @@ from __future__ import annotations
 import hashlib
 
 from sqlalchemy import Engine, select
-from sqlalchemy.dialects import postgresql, sqlite
 
 from callbridge.adapters.database.history_tables import cursors
+from callbridge.adapters.database.upsert import upsert
 
 
 def delivery_key(schedule: str, target: str) -> str:
@@ -25,8 +25,6 @@ def delivered_until(engine: Engine, key: str) -> float | None:
 
 def note_delivered(engine: Engine, key: str, until: float, at: float) -> None:
     """Raises SQLAlchemyError."""
+    row = {"reader": key, "token": 0, "seq": int(until), "at": at}
     with engine.begin() as link:
-        made = (postgresql.insert if link.dialect.name == "postgresql" else sqlite.insert)(cursors)
-        row = {"reader": key, "token": 0, "seq": int(until), "at": at}
-        changed = {name: made.excluded[name] for name in ("seq", "at")}
-        link.execute(made.on_conflict_do_update(index_elements=["reader"], set_=changed), row)
+        link.execute(upsert(link, cursors, tuple(row)), row)
