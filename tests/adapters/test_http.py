@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gc
 import json
 from collections.abc import AsyncIterator
 from typing import Any
@@ -8,6 +9,7 @@ import pytest
 from aiohttp.test_utils import TestClient
 
 from callbridge.adapters.http import BODY_LIMIT, HttpSettings
+from callbridge.adapters.system.garbage import postponed
 from tests.adapters.http_desk import ToyDesk, client_of, probes
 
 Client = TestClient[Any, Any]
@@ -159,6 +161,16 @@ async def test_what_does_not_exist_is_a_problem_too(client: Client) -> None:
     answer = await client.delete("/api/queues", headers=BEARER)
     await problem(answer, 405)
     assert "GET" in answer.headers["Allow"]
+
+
+async def test_a_request_for_what_does_not_exist_is_freed_without_the_garbage_collector(client: Client) -> None:
+    """Somebody who tries addresses asks for very many of them."""
+    await problem(await client.get("/nothing"), 404)
+    gc.collect()
+    with postponed():
+        for _ in range(50):
+            await problem(await client.get("/nothing"), 404)
+        assert gc.collect() < 50 * 10, "for each the six objects of aiohttp's own route, not the request with all it has"
 
 
 async def test_a_fault_of_ours_shows_nothing_of_our_inside(desk: ToyDesk, client: Client) -> None:

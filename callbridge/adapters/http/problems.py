@@ -75,6 +75,8 @@ async def problems(request: web.Request, handler: Handler) -> web.StreamResponse
     except Problem as problem:
         response = problem.response()
     except web.HTTPException as error:
+        # aiohttp keeps it with the request, whose frames it refers to: a circle that only the garbage collector would free.
+        error.__traceback__ = None
         if error.status == HTTPStatus.NOT_FOUND and _asks_for_a_page(request):
             return hardened(web.Response(status=HTTPStatus.SEE_OTHER, headers={hdrs.LOCATION: "/"}))
         response = Problem(error.status, _DETAILS.get(error.status, "")).response()
