@@ -110,7 +110,7 @@ async def test_a_contacts_disposition_is_said_as_the_agent_read_it_of_the_campai
     plan = desk.busy.world.plan
     codes = {"sold": Disposition("sold", label="Contract signed"), "no": Disposition("no")}
     spring = replace(plan.campaigns["spring"], dispositions={"sold": Disposition("sold", label="Renewed")})
-    queues = plan.queues | {"q0": replace(plan.queues["q0"], dispositions=codes)}
+    queues = {**plan.queues, "q0": replace(plan.queues["q0"], dispositions=codes)}
     desk.tell(PlanChanged(at=desk.now(), plan=replace(plan, queues=queues, campaigns={"spring": spring})))
     one = (await earlier.of(ContactQuestion(number="", call="", queue="", before=0.0))).contacts[0]
     told = [("sold", "q0", ""), ("sold", "q0", "spring"), ("no", "q0", "")]
