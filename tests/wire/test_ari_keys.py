@@ -8,7 +8,7 @@ import pytest
 
 from callbridge.core.model.events import DigitPressed
 from callbridge.wire.ari.events import read
-from callbridge.wire.ari.keys import Key, RepeatedKeys
+from callbridge.wire.ari.keys import RepeatedKeys, ReportedKey
 
 PROMPT_ENDS = "-"
 Reports = list[tuple[float, str]]
@@ -20,7 +20,7 @@ def typed(reports: Reports, lasted: float = 0.16) -> str:
     for at, what in reports:
         if what == PROMPT_ENDS:
             keys.prompt_ended("one", at + 100.0)
-        elif not keys.repeats("one", Key(digit=what, lasted=lasted, said_at=at, at=at + 100.0)):
+        elif not keys.repeats("one", ReportedKey(digit=what, lasted=lasted, said_at=at, at=at + 100.0)):
             left += what
     return left
 
@@ -66,10 +66,10 @@ def test_keys_in_a_burst_that_are_not_put_back_count_each_time() -> None:
 def test_another_key_or_one_pressed_for_another_time_is_no_repetition() -> None:
     keys = RepeatedKeys()
     keys.prompt_ended("one", 0.95)
-    first = [Key(digit="0", lasted=0.16, said_at=at, at=at) for at in (1.0, 1.2)]
+    first = [ReportedKey(digit="0", lasted=0.16, said_at=at, at=at) for at in (1.0, 1.2)]
     assert [keys.repeats("one", key) for key in first] == [False, False]
-    assert not keys.repeats("one", Key(digit="0", lasted=0.1, said_at=1.22, at=1.22))
-    assert not keys.repeats("other", Key(digit="0", lasted=0.16, said_at=1.22, at=1.22))
+    assert not keys.repeats("one", ReportedKey(digit="0", lasted=0.1, said_at=1.22, at=1.22))
+    assert not keys.repeats("other", ReportedKey(digit="0", lasted=0.16, said_at=1.22, at=1.22))
 
 
 def frame(kind: str, ms: int, more: dict[str, object]) -> str:

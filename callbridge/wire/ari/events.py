@@ -34,7 +34,7 @@ from callbridge.core.model.events import (
 )
 from callbridge.core.model.ids import LegId, channel_of, endpoint_of, leg_id
 from callbridge.wire.ari.caller_id import caller_id
-from callbridge.wire.ari.keys import Key, RepeatedKeys
+from callbridge.wire.ari.keys import RepeatedKeys, ReportedKey
 from callbridge.wire.ari.shapes import Malformed, epoch, identity, moment, optional_part, parse, part, text, whole
 from callbridge.wire.text import NAME_LIMIT, NUMBER_LIMIT, clean
 
@@ -243,7 +243,7 @@ def _digit(frame: _Frame) -> Heard:
         raise Malformed("no digit")
     leg, lasted, said_at = frame.leg(), whole(frame.message.get("duration_ms")), frame.said_at
     if frame.keys is not None and lasted is not None and said_at is not None:
-        key = Key(digit=digit, lasted=lasted / 1000, said_at=said_at, at=frame.at)
+        key = ReportedKey(digit=digit, lasted=lasted / 1000, said_at=said_at, at=frame.at)
         if frame.keys.repeats(channel_of(leg), key):
             return Heard("ChannelDtmfReceived")
     return Heard("ChannelDtmfReceived", (DigitPressed(at=frame.at, leg=leg, digit=digit),))

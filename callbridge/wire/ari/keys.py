@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-GAP = 0.045
+KEY_GAP = 0.045
 """Seconds that Asterisk keeps between two keys (AST_MIN_DTMF_GAP)."""
 SHORTEST = 0.08
 """Seconds that it lets a key last at least (AST_MIN_DTMF_DURATION)."""
@@ -25,7 +25,7 @@ PROMPT_ENDED = 0.3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Key:
+class ReportedKey:
     """A key as it was reported. ``said_at``: by the PBX's clock; ``at``: by ours; ``lasted``: in seconds."""
 
     digit: str
@@ -37,10 +37,10 @@ class Key:
 @dataclass(slots=True)
 class _Channel:
     prompt_ended_at: float = float("-inf")
-    last: Key | None = None
+    last: ReportedKey | None = None
     drawn_out: bool = False
     """Whether Asterisk may have let the last key last for as long as it was pressed after its report."""
-    put_back: list[Key] = field(default_factory=list)
+    put_back: list[ReportedKey] = field(default_factory=list)
     """Which may be reported again, in this order."""
 
 
@@ -54,14 +54,14 @@ class RepeatedKeys:
         """``at``: by our clock, for ARI gives no time for it."""
         self._channels.setdefault(channel, _Channel()).prompt_ended_at = at
 
-    def repeats(self, channel: str, key: Key) -> bool:
+    def repeats(self, channel: str, key: ReportedKey) -> bool:
         """Whether this is the second report of a key that was pressed once."""
         known = self._channels.setdefault(channel, _Channel())
         if known.last is not None and known.put_back and _is_repetition(known, known.last, key):
             known.put_back.pop(0)
             known.last, known.drawn_out = key, True
             return True
-        if known.last is not None and key.said_at < _until(known, known.last, key) + GAP:
+        if known.last is not None and key.said_at < _until(known, known.last, key) + KEY_GAP:
             known.put_back.append(key)
             return False
         began_at = key.at - key.lasted - PROMPT_ENDED
@@ -75,7 +75,7 @@ class RepeatedKeys:
         self._channels.clear()
 
 
-def _until(known: _Channel, last: Key, key: Key) -> float:
+def _until(known: _Channel, last: ReportedKey, key: ReportedKey) -> float:
     """Until when Asterisk may have let the last key last, when this one ended."""
     if known.drawn_out:
         return last.said_at + max(last.lasted, SHORTEST)
@@ -83,11 +83,11 @@ def _until(known: _Channel, last: Key, key: Key) -> float:
     return last.said_at + SHORTEST if in_a_burst else float("-inf")
 
 
-def _is_repetition(known: _Channel, last: Key, key: Key) -> bool:
+def _is_repetition(known: _Channel, last: ReportedKey, key: ReportedKey) -> bool:
     first = known.put_back[0]
     if (first.digit, first.lasted) != (key.digit, key.lasted):
         return False
     until = _until(known, last, first)
-    soonest = (until if known.drawn_out else last.said_at) + GAP - EARLY
-    latest = max(until + GAP + LATE, first.said_at + first.lasted)
+    soonest = (until if known.drawn_out else last.said_at) + KEY_GAP - EARLY
+    latest = max(until + KEY_GAP + LATE, first.said_at + first.lasted)
     return soonest <= key.said_at <= latest
