@@ -126,6 +126,14 @@ READS = (
 )
 
 
+def without_supervisors(answer: Any) -> Any:
+    """What a leader answers without what only it knows: Redis does not have who supervises a call."""
+    status, body = answer
+    rows = body if isinstance(body, list) else [body]
+    kept = [{key: value for key, value in row.items() if key != "supervisors"} for row in rows]
+    return status, kept if isinstance(body, list) else kept[0]
+
+
 async def test_a_standby_answers_what_it_can_read_as_its_leader_does(tmp_path: Path) -> None:
     async with pair(tmp_path, database={"url": f"sqlite:///{tmp_path}/history.db"}) as (first, second, fake):
         await fake.say("StasisStart", args=["inbound", "support"], channel=CALLER)
@@ -133,25 +141,27 @@ async def test_a_standby_answers_what_it_can_read_as_its_leader_does(tmp_path: P
         assert term is not None
         await until(lambda: term.world.calls)
         async with asyncio.timeout(HANGS):  # the hashes are written a moment later
-            while await second.ask("/api/calls") != await first.ask("/api/calls"):
+            while await second.ask("/api/calls") != without_supervisors(await first.ask("/api/calls")):
                 await asyncio.sleep(0.02)
         for path in READS:
-            assert await second.ask(path) == await first.ask(path), path
+            theirs = await first.ask(path)
+            assert await second.ask(path) == (without_supervisors(theirs) if "/calls" in path else theirs), path
         (call,) = term.world.calls
         path = f"/api/calls/{call}"
         async with asyncio.timeout(HANGS):  # the archive is, too
             while (found := await second.ask(path))[1]["timeline"] != (await first.ask(path))[1]["timeline"]:
                 await asyncio.sleep(0.02)
-        assert found == await first.ask(path)
+        assert found == without_supervisors(await first.ask(path))
         assert found[1]["timeline"][0]["type"] == "call_arrived"
         waiting = (await second.ask("/api/waiting"))[1]
-        theirs = (await first.ask("/api/waiting"))[1]
+        known = (await first.ask("/api/waiting"))[1]
         vague = {"now", "alerts"}
-        assert {key: waiting[key] for key in theirs.keys() - vague - {"waiting"}} == {
-            key: theirs[key] for key in theirs.keys() - vague - {"waiting"}
+        assert {key: waiting[key] for key in known.keys() - vague - {"waiting"}} == {
+            key: known[key] for key in known.keys() - vague - {"waiting"}
         }
-        (here,), (there,) = waiting["waiting"], theirs["waiting"]
-        assert here | {"waited": 0, "needs": "support >= 1"} == there | {"waited": 0}
+        (here,), (there,) = waiting["waiting"], known["waiting"]
+        of_the_leader = {"needs": "support >= 1", "campaign": "", "callback": "", "reached": True}
+        assert here | {"waited": 0} | of_the_leader == there | {"waited": 0}
         (told,) = waiting["alerts"]
         assert told == "seen from a standby: only the leader knows what needs attention"
 

@@ -164,7 +164,8 @@ class Explanation(BaseModel):
 class WaitingView(ResponseBody):
     """The first ``limit`` callers of every queue in the order in which they are served; ``total`` and ``totals`` (by queue)
     count all of them. Whom a ``campaign`` or a ``callback`` calls is in line like them, for an agent will be needed; until the
-    call is answered nobody waits on the line, and ``reached`` is false. No figure of the queue counts them."""
+    call is answered nobody waits on the line, and ``reached`` is false. No figure of the queue counts them. A standby does not
+    know these three."""
 
     now: float
     bypass: bool
