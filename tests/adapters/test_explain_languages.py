@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import ast
+import inspect
 import re
 from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
 
 import callbridge
+from callbridge.adapters.views import explain_agent
 from callbridge.adapters.views.phrasing import (
     PHONE_FAULTS,
     Number,
@@ -90,6 +92,15 @@ def test_every_word_of_a_state_has_a_chinese_text() -> None:
     words += [outcome(name) for name in (*VisitOutcome, *OUTCOMES, *TRY_RESULTS)]
     words += [request({"request": name}) for name in CallRequest]
     assert [one.key for one in words if one.key not in texts] == []
+
+
+def test_every_alert_of_the_floor_has_a_chinese_text() -> None:
+    tree = ast.parse(inspect.getsource(explain_agent.alerting))
+    calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "line"]
+    codes = [str(node.args[0].value) for node in calls if isinstance(node.args[0], ast.Constant)]
+    assert len(codes) == len(calls) >= 5
+    texts, _ = _chinese()
+    assert [code for code in (*codes, "nobody_fits") if f"alert.says.{code}" not in texts] == []
 
 
 def test_a_line_has_its_english_sentence_and_what_other_languages_need() -> None:

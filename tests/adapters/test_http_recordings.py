@@ -13,10 +13,13 @@ import pytest
 from sqlalchemy import create_engine, select, text, update
 
 from callbridge.adapters.database.history_tables import changes, recordings
+from callbridge.adapters.database.sentence_parts import kept_parts
 from callbridge.adapters.history import recordings as playing
 from callbridge.adapters.history.recordings import PLAYED_AGAIN_AFTER, RecordingService
 from callbridge.adapters.http import ApiToken, HttpSettings, TokenRole
 from callbridge.adapters.http.recording_routes import wanted_range
+from callbridge.adapters.views.phrasing import in_parts
+from callbridge.core.model.refusal import RefusalText, Word
 from tests.adapters.http_desk import Client, ToyDesk, client_of
 from tests.adapters.toy_quality import SOUND, TOMORROW, recorded
 from tests.adapters.waiting import HANGS
@@ -201,6 +204,15 @@ async def test_the_recordings_of_a_call_are_listed(place: Place) -> None:
         (one,) = await answer.json()
     assert (one["id"], one["file"], one["agent"], one["failure"]) == ("1-ann-1", "day/ann-1.wav", "ann", "")
     assert (await place.ask(""))[0] == 400
+
+
+async def test_why_there_is_no_recording_is_told_in_parts_too(place: Place) -> None:
+    parts = RefusalText("{what}: {cause}", what=RefusalText("not recorded"), cause=Word("not_executed.timeout"))
+    for why in (parts, RefusalText("the disk was full")):
+        place.names("", failure=why, failure_parts=kept_parts(why))
+        async with place.client.get("/api/recordings?call=ann-call-0", headers={"Authorization": "Bearer eve"}) as answer:
+            (one,) = await answer.json()
+        assert (one["failure"], one["failure_parts"]) == (why, in_parts(why))
 
 
 async def test_without_a_folder_or_a_history_it_says_so(place: Place) -> None:

@@ -56,8 +56,9 @@ def call(id: str, now: float, state: str, queue: str, number: str, *, waited: fl
     )
 
 
-def alert(code: str, text: str, since: float) -> Row:
-    return {"code": code, "text": text, "queue": "", "agent": "", "severity": "warning", "since": since}
+def alert(code: str, text: str, since: float, **values: str | float) -> Row:
+    known = {"code": code, "text": text, "queue": "", "agent": "", "severity": "warning", "since": since}
+    return known | {"values": values}
 
 
 def busy_floor(now: float) -> Parts:
@@ -118,6 +119,8 @@ def busy_floor(now: float) -> Parts:
         "answer_chance": 0.31,
     }
     campaign |= {"answers": 140, "abandoned": 2, "abandon_rate": 0.014, "cap": 0.03, "window_seconds": 86400.0}
+    late = "Wei Chen (1003)"
+    limit: Row = {"name": late, "reason": "lunch", "lasted": 1260, "over": 60}
     return {
         "queues": {row["name"]: row for row in queues},
         "agents": {row["id"]: row for row in agents},
@@ -125,9 +128,10 @@ def busy_floor(now: float) -> Parts:
         "callbacks": {"cb-callback-1": owed | {"recording": ""}},
         "campaigns": {"renewals": campaign},
         "alerts": {
-            "nobody_fits:support": alert("nobody_fits", "support: 4 callers waiting, nobody who fits is ready", now - 37)
+            "nobody_fits:support": alert("nobody_fits", "support: 4 callers waiting, nobody who fits is ready", now - 37, count=4)
             | {"queue": "support", "severity": "critical"},
-            "reason_limit:1003": alert("reason_limit", "1003: lunch for more than 20:00", now - 1260) | {"agent": "1003"},
+            "reason_limit:1003": alert("reason_limit", f"{late}: lunch for 21 min, 1 min over its limit", now - 1260, **limit)
+            | {"agent": "1003"},
         },
         "me": {"me": own_part(now, agents[0], calls[0])},
     }

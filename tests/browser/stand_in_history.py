@@ -14,6 +14,9 @@ from typing import Any
 
 from aiohttp import web
 
+from callbridge.adapters.views.phrasing import in_parts
+from callbridge.core.model.refusal import RefusalText, Word
+
 Row = dict[str, Any]
 CALL = "cb-call-past-1"
 RECORDING = "1-cb-rec-1"
@@ -122,8 +125,18 @@ def contacts(now: float) -> Row:
 
 def recordings(now: float) -> list[Row]:
     row: Row = {"id": RECORDING, "call": CALL, "segment": 2, "queue": "support", "agent": "1001", "kind": "talk"}
-    row |= {"file": "day/1.wav", "at": now - 3600 + 36, "lasted": 24.0, "paused": 0.0, "failure": "", "deleted_at": ""}
-    gone = row | {"id": "1-cb-rec-0", "file": "", "failure": "the disk was full"}
+    row |= {
+        "file": "day/1.wav",
+        "at": now - 3600 + 36,
+        "lasted": 24.0,
+        "paused": 0.0,
+        "failure": "",
+        "failure_parts": {},
+        "deleted_at": "",
+    }
+    values = {"what": RefusalText("not recorded"), "cause": Word("not_executed.refused"), "detail": "the disk was full"}
+    failure = RefusalText("{what}: {cause} {detail}", **values)
+    gone = row | {"id": "1-cb-rec-0", "file": "", "failure": failure, "failure_parts": in_parts(failure)}
     return [row, gone]
 
 

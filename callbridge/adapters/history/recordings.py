@@ -21,6 +21,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from callbridge.adapters.database import BadDatabase, Database, NotConfigured, cause_of
 from callbridge.adapters.database.history_tables import changes, recordings
+from callbridge.adapters.database.sentence_parts import with_parts
 from callbridge.adapters.system.threads import Threads, ThreadsBusy
 from callbridge.core.model.refusal import RefusalText
 
@@ -75,12 +76,14 @@ class RecordingService:
         """By listener."""
 
     async def of_call(self, call: str) -> list[dict[str, Any]]:
-        """The recordings of a call, oldest first. Raises RecordingsAway."""
-        wanted = select(*(recordings.c[name] for name in _LISTED)).where(recordings.c.call == call).order_by(recordings.c.at)
+        """The recordings of a call, oldest first; ``failure`` in parts, if it has any. Raises RecordingsAway."""
+        columns = [recordings.c[name] for name in (*_LISTED, "failure_parts")]
+        wanted = select(*columns).where(recordings.c.call == call).order_by(recordings.c.at)
 
         def work(engine: Engine) -> list[dict[str, Any]]:
             with engine.begin() as link:
-                return [dict(row) for row in link.execute(wanted).mappings()]
+                rows = [dict(row) for row in link.execute(wanted).mappings()]
+            return [row | {"failure": with_parts(row["failure"], row.pop("failure_parts"))} for row in rows]
 
         return await self._ask(work)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 from pathlib import PurePath
+from typing import Any
 
 from aiohttp import hdrs, web
 
@@ -15,6 +16,7 @@ from callbridge.adapters.http.problems import Problem, hardened, unavailable
 from callbridge.adapters.http.request_bodies import PLAIN_TEXT
 from callbridge.adapters.http.response_bodies import Absent, ResponseBody
 from callbridge.adapters.http.route import NOT_NOW, SUPERVISORS, Query, get
+from callbridge.adapters.views.phrasing import in_parts
 
 AUDIO = {
     ".wav": "audio/wav",
@@ -36,7 +38,8 @@ _RANGE = re.compile(r"bytes=([0-9]{0,18})-([0-9]{0,18})")
 
 class RecordingView(ResponseBody):
     """``file``: below the PBX's folder `monitor`; absent when the person was erased. ``at``: its end. ``failure``: why there is
-    none, or less than there should be. ``deleted_at``: when the file was deleted, because it was old enough."""
+    none, or less than there should be, with its template and values in ``failure_parts``. ``deleted_at``: when the file was
+    deleted, because it was old enough."""
 
     id: str
     call: str
@@ -49,6 +52,7 @@ class RecordingView(ResponseBody):
     lasted: float | Absent
     paused: float | Absent
     failure: str
+    failure_parts: dict[str, Any]
     deleted_at: float | Absent
 
 
@@ -95,6 +99,7 @@ class RecordingHandlers:
             raise unavailable(away) from None
         rows = [row for row in rows if caller().scope.row(row)]
         listed = [{name: "" if value is None else value for name, value in row.items()} for row in rows]
+        listed = [row | {"failure_parts": in_parts(row["failure"])} for row in listed]
         return web.json_response([{"id": row.pop("fact"), **row} for row in listed])
 
     async def recording(self, request: web.Request) -> web.StreamResponse:
