@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from callbridge.adapters.views.board import Board, Stamp, call_view
+from callbridge.adapters.views.board import Board
+from callbridge.adapters.views.rows import Stamp, call_view
 from callbridge.cli.tables import queues_table
 from callbridge.core.model.call import Recording, Segment, Transfer, TransferKind
 from callbridge.core.model.events import AgentRequest, DayBegan, PlanChanged

@@ -20,7 +20,8 @@ from callbridge.adapters.redis.projection import RedisProjection
 from callbridge.adapters.redis.store import RedisStore
 from callbridge.adapters.store import Delta, Meta
 from callbridge.adapters.system.tasks import end
-from callbridge.adapters.views.board import Board, View
+from callbridge.adapters.views.board import Board
+from callbridge.adapters.views.rows import View
 from callbridge.core.model.agent import State, published
 from callbridge.core.model.events import AgentRequest, AgentRequested, PlanChanged
 from callbridge.core.model.world import World

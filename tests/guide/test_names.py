@@ -16,7 +16,8 @@ from callbridge.adapters.facts.counts import families
 from callbridge.adapters.http.routes import ROUTES
 from callbridge.adapters.metrics.registry import Metrics
 from callbridge.adapters.redis.connection import RedisSettings
-from callbridge.adapters.views.board import ENDED, Board
+from callbridge.adapters.views.board import Board
+from callbridge.adapters.views.rows import ENDED
 from callbridge.adapters.webhooks.body import FACTS
 from callbridge.core.model.agent import State
 from callbridge.core.model.call import Phase

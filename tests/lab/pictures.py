@@ -21,7 +21,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.terminal_theme import TerminalTheme
 
-from callbridge.adapters.views.board import queues_for
+from callbridge.adapters.views.rows import queues_for
 from callbridge.cli.board import JsonRow, Known, frame
 from callbridge.core.model.plan import Plan
 from callbridge.settings.loading import load

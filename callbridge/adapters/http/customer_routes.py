@@ -19,8 +19,9 @@ from callbridge.adapters.http.route import NOT_NOW, STAFF, get, post
 from callbridge.adapters.ledger import LedgerNotConfigured, NoLedger
 from callbridge.adapters.reports.asking import NoHistory
 from callbridge.adapters.reports.contacts import ContactQuestion
-from callbridge.adapters.views.board import Board, queue_of
+from callbridge.adapters.views.board import Board
 from callbridge.adapters.views.phrasing import in_parts
+from callbridge.adapters.views.rows import queue_of
 from callbridge.adapters.views.scripts import Script
 from callbridge.core.model.agent import Work
 from callbridge.core.model.call import Call

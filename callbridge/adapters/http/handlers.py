@@ -63,8 +63,9 @@ from callbridge.adapters.http.server import timed
 from callbridge.adapters.http.session_routes import SessionHandlers
 from callbridge.adapters.http.view_routes import ViewHandlers
 from callbridge.adapters.ledger import NoLedger
-from callbridge.adapters.views.board import Board, call_view, queue_of
+from callbridge.adapters.views.board import Board
 from callbridge.adapters.views.reload_report import report_in_parts, texts_in_parts
+from callbridge.adapters.views.rows import call_view, queue_of
 from callbridge.core.model.attempt import Running
 from callbridge.core.model.events import (
     AgentRequest,

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from callbridge.adapters.views.board import agent_of, queue_of
+from callbridge.adapters.views.rows import agent_of, queue_of
 from callbridge.core.model.call import Call
 
 

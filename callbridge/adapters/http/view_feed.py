@@ -14,8 +14,9 @@ from enum import StrEnum
 from typing import Any
 
 from callbridge.adapters.http.scope import Scope
-from callbridge.adapters.views.board import Board, ViewKey, queue_of
+from callbridge.adapters.views.board import Board, ViewKey
 from callbridge.adapters.views.in_hand import AgentPages, in_hand
+from callbridge.adapters.views.rows import queue_of
 from callbridge.core.model.agent import Work
 from callbridge.core.model.call import Call
 

@@ -21,7 +21,8 @@ from redis.asyncio import Redis
 from callbridge.adapters.redis.connection import TROUBLE, RedisSettings, connect
 from callbridge.adapters.redis.errors import is_wrong_type
 from callbridge.adapters.redis.set_aside import SetAside
-from callbridge.adapters.views.board import ENDED, KEPT_ENDED, Board, View, ViewKey
+from callbridge.adapters.views.board import KEPT_ENDED, Board, ViewKey
+from callbridge.adapters.views.rows import ENDED, View
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 

@@ -16,8 +16,9 @@ from redis.asyncio import Redis
 from callbridge.adapters.facts.codec import UnreadableRow, decode_row
 from callbridge.adapters.redis.connection import RedisSettings, connect
 from callbridge.adapters.redis.errors import translated
-from callbridge.adapters.views.board import BoardKind, View
+from callbridge.adapters.views.board import BoardKind
 from callbridge.adapters.views.published import view_of
+from callbridge.adapters.views.rows import View
 from callbridge.core.model.callback import Callback
 from callbridge.core.model.switch import Switch
 

@@ -11,7 +11,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from heapq import nsmallest
 
 from callbridge.adapters.views import barred
-from callbridge.adapters.views.board import queue_of
 from callbridge.adapters.views.phrasing import (
     PHONE_FAULTS,
     ExplainedLine,
@@ -27,6 +26,7 @@ from callbridge.adapters.views.phrasing import (
     some,
     word,
 )
+from callbridge.adapters.views.rows import queue_of
 from callbridge.adapters.views.waiters import (
     MAX_AGENTS_NAMED,
     SHOW_MASKED,

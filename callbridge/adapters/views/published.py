@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from callbridge.adapters.views.board import View
+from callbridge.adapters.views.rows import View
 from callbridge.core.model.call import Phase
 from callbridge.core.model.plan import Plan, TierRouting
 from callbridge.core.model.rank import rank_of
