@@ -35,7 +35,7 @@ export function Callbacks({ known, session, queue, named }) {
         <th scope="col">${t("callbacks.made")}</th><th scope="col">${t("callbacks.due")}</th><th scope="col">${t("callbacks.attempts")}</th>
         <th scope="col">${t("agent")}</th><th scope="col"><span class="unseen">${t("acts")}</span></th></tr></thead>
       <tbody>${rows.map(
-        (row) => html`<tr key=${row.id}><th scope="row">${row.number} ${row.name && html`<small>${row.name}</small>`}</th><td>${row.queue}</td><td>${t(`callback.${row.state}`)}</td>
+        (row) => html`<tr key=${row.id}><th scope="row">${row.number} ${row.name && html`<small class="whom">${row.name}</small>`}</th><td>${row.queue}</td><td>${t(`callback.${row.state}`)}</td>
           <td>${moment(row.made_at, now, speaks)}</td><td>${moment(row.due, now, speaks)}</td><td>${count(row.attempts)}</td><td>${named(row.agent)}</td>
           <td class="acts">${may.supervise(session) && html`<${Acts} row=${row} ask=${(verb) => setAsked({ verb, row })} />`}</td></tr>`,
       )}</tbody></table></div>`}
