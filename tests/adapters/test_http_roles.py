@@ -518,9 +518,10 @@ async def test_a_closure_holds_is_listed_explained_and_ended(desk: ToyDesk, clie
     made = await (await client.post("/api/closures", json=wanted, headers=bearer(TokenRole.SUPERVISOR))).json()
     assert made == wanted | {"id": made["id"], "closed": True, "by": "boss", "made_at": ANY, "reason": "call me at +44*****123"}
     assert await (await client.get("/api/closures", headers=bearer(TokenRole.VIEWER))).json() == [made]
+    desk.made.users = {"boss": "Olga Boss"}
     told = await (await client.get("/api/explain/queues/q0", headers=bearer(TokenRole.VIEWER))).json()
     (line,) = [one["text"] for one in told["lines"] if one["code"] == "closed"]
-    assert line.startswith("queue q0 is closed for another 1 h, by boss: call me at ") and "460123" not in line
+    assert line.startswith("queue q0 is closed for another 1 h, by Olga Boss (boss): call me at ") and "460123" not in line
     hours = await (await client.get("/api/hours", headers=bearer(TokenRole.VIEWER))).json()
     assert hours[0]["open"], "the calendar itself is not closed"
     path = f"/api/closures/{made['id']}/reopen"

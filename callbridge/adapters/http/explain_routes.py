@@ -76,7 +76,7 @@ class Explainer:
         self._timelines = timelines
         self._now = now
         self._archive = archive
-        self._show = Show(board.masked)
+        self._show = Show(board.masked, name_of=board.name_of)
 
     async def explain(self, kind: str, name: str, scope: Scope | None = None) -> dict[str, Any] | None:
         """``kind``: ``agents``, ``queues`` or ``calls``. None when it does not exist. ``scope``: callers outside it are not

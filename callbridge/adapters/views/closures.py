@@ -39,11 +39,11 @@ def explain_closed(world: WorldView, queue: str, entry: str = "", show: Show = S
     for name in sorted(calendars):
         switch = world.switches.get(closing(name))
         if switch is not None and is_on(world, switch.id):
-            yield line("closed.manually", "calendar {name} was closed manually{by}", name=name, by=_by(switch.by))
+            yield line("closed.manually", "calendar {name} was closed manually{by}", name=name, by=_by(switch.by, show))
     concerned = {*(("calendar", name) for name in calendars), ("queue", queue), ("entry", plan.entry_named(entry))}
     for one in sorted(world.closures.values(), key=lambda one: one.begins):
         if (one.kind, one.name) in concerned and one.begins < now + SOON:
-            kind, by = word("closures.kind", one.kind), _by(one.by)
+            kind, by = word("closures.kind", one.kind), _by(one.by, show)
             why: Value = say("closed_why", ": {reason}", reason=show(one.reason)) if one.reason else ""
             if one.holds(now):
                 text, left = "{kind} {name} is closed for another {left}{by}{why}", TimeSpan(one.ends - now)
@@ -53,8 +53,8 @@ def explain_closed(world: WorldView, queue: str, entry: str = "", show: Show = S
                 yield line("closes", text, kind=kind, name=one.name, left=left, by=by, why=why)
 
 
-def _by(name: str) -> Value:
-    return say("closed_by", ", by {name}", name=name) if name else ""
+def _by(name: str, show: Show) -> Value:
+    return say("closed_by", ", by {name}", name=show.requester(name)) if name else ""
 
 
 def _row(world: WorldView, one: Closure, show: Show) -> dict[str, object]:

@@ -26,9 +26,14 @@ class Show:
     masked: bool = True
     sees: Callable[[Call], bool] = lambda _call: True
     """Whether the reader may know of this call: a user with teams may not know who waits in other queues."""
+    name_of: Callable[[str], str] = lambda _by: ""
+    """The name of who requested something, an agent or a user, by which people know them; empty where there is none."""
 
     def __call__(self, text: str) -> str:
         return scrub(text) if self.masked else text
+
+    def requester(self, by: str) -> str:
+        return named(by, self.name_of(by))
 
     def caller(self, call: Call) -> Value:
         """The number, as everywhere else, and the id that commands take."""
