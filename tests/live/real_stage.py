@@ -19,7 +19,6 @@ from callbridge.core.model.events import (
     AnyEvent,
     CallerArrived,
     FeatureDialled,
-    LegEnded,
     OrderFailed,
     PbxHeard,
     PbxSnapshot,
@@ -49,7 +48,7 @@ class House:
     trunk: Softphone
     phones: dict[str, Softphone]
     earlier: set[str] = field(default_factory=set)
-    """Legs of the scenarios before, of which a busy PBX may report the end only now."""
+    """Legs of the scenarios before, of which a busy PBX may report the last events only now."""
 
 
 @contextlib.asynccontextmanager
@@ -106,7 +105,7 @@ class RealStage(Stage):
                 await self._ari.perform(DropBridge(bridge=bridge, pbx=PBX))
         finally:
             await self._cut()
-            self.house.earlier.update(map(about, self.told))
+            self.house.earlier.update(filter(None, map(about, self.told)))
 
     # -- the scenario's side
 
@@ -225,7 +224,7 @@ class RealStage(Stage):
     def _tell(self, event: AnyEvent) -> None:
         if isinstance(event, PbxHeard):  # told all the time, and of nobody
             return
-        if isinstance(event, LegEnded) and event.leg in self.house.earlier:
+        if about(event) in self.house.earlier:
             return
         self.told.append(event)
         self._news.set()
