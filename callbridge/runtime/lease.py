@@ -3,8 +3,11 @@
 The leader changes the lease in Redis every ``renew_every``. A standby may claim it only after it has seen the same lease for
 a full ``ttl`` of its own clock through a Redis that answered all the time; then no leader has written for at least that long. A
 missing lease is *unknown*, not free: Redis may have lost its memory, and the leader is given three more ``ttl`` to write again.
+After an outage of Redis leader and standby look for its new primary at the same time, and the leader is given one more ``ttl`` to
+find it, for it needs several answers to renew where a standby needs one to look.
 
-    watching --(the same lease for ttl, released, or missing for 4 ttl)--> claim: Redis compares the lease again, and writes
+    watching --(the same lease for ttl, after an outage for 2 ttl; released; or missing for 4 ttl)
+             --> claim: Redis compares the lease again, and writes
     leading  --(renewed less than ttl ago)--> verified: nobody else can have claimed it
              --(not renewed)--> unverified: goes on with the links it has, opens none
              --(another's lease)--> displaced
@@ -22,6 +25,9 @@ from callbridge.adapters.redis.lease import Overwrites
 
 MISSING_TTLS = 4
 """A missing lease may be claimed after so many ``ttl``: one as for any lease, three for the leader to write it again."""
+
+OUTAGE_TTLS = 2
+"""A lease that is still the same after an outage of Redis may be claimed after so many ``ttl``."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,22 +75,26 @@ class SeenLease(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LeaseWatch:
-    """What a standby has seen. ``since``: from when on the lease was the same in every answer; later by the time not watched."""
+    """What a standby has seen. ``since``: from when on the lease was the same in every answer; later by the time not watched.
+    ``failing``: the last answer did not come; ``after_outage``: it has not changed since Redis was away for ``ttl`` or longer."""
 
     lease: SeenLease | None = None
     since: float = 0.0
     answered_at: float = 0.0
+    failing: bool = False
+    after_outage: bool = False
 
     def read(self, lease: SeenLease, asked_at: float, now: float, times: LeaseTimes) -> LeaseWatch:
         """Redis has answered at ``now`` what was asked at ``asked_at``."""
         gap = now - self.answered_at
         watched = self.lease == lease and gap <= times.ttl and now - asked_at <= times.silence
         since = self.since + max(0.0, gap - times.silence) if watched else now
-        return LeaseWatch(lease=lease, since=since, answered_at=now)
+        after_outage = self.after_outage or gap > times.ttl if self.failing else self.after_outage and self.lease == lease
+        return LeaseWatch(lease=lease, since=since, answered_at=now, after_outage=after_outage)
 
     def failed(self) -> LeaseWatch:
         """Redis has not answered: what it held meanwhile is not known."""
-        return replace(self, lease=None)
+        return replace(self, lease=None, failing=True)
 
     def claimable(self, asked_at: float, times: LeaseTimes) -> bool:
         """May the lease be claimed, now that what was asked at ``asked_at`` has been answered?"""
@@ -92,7 +102,8 @@ class LeaseWatch:
             return False
         if self.lease.given_up:
             return True
-        return asked_at - self.since >= times.ttl * (MISSING_TTLS if self.lease.missing else 1)
+        ttls = MISSING_TTLS if self.lease.missing else OUTAGE_TTLS if self.after_outage else 1
+        return asked_at - self.since >= times.ttl * ttls
 
     def is_led(self, now: float, times: LeaseTimes) -> bool:
         """Does another instance lead, as far as we have seen?"""

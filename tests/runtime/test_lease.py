@@ -87,6 +87,25 @@ def test_a_redis_that_did_not_answer_all_the_time_starts_the_wait_again(trouble:
     assert not watch.claimable(102.49, TIMES)
 
 
+def test_after_an_outage_of_redis_the_leader_has_twice_as_long_to_renew() -> None:
+    lease = Lease(holder="a")
+    away = watched(lease, 101.0).failed()
+    watch = watched(lease, 106.9, since=104.0, watch=away)
+    assert not watch.claimable(106.89, TIMES)
+    assert watched(lease, 107.1, since=107.0, watch=watch).claimable(107.09, TIMES)
+    blinked = watched(lease, 108.0, since=106.2, watch=watched(lease, 106.0, since=104.0, watch=away).failed())
+    assert not blinked.claimable(107.99, TIMES)
+    renewed = watched(Lease(holder="a", beat=1), 108.6, since=107.0, watch=watch)
+    assert renewed.claimable(108.59, TIMES), "then as before"
+    assert watched(Lease(holder="a", given_up=True), 104.0, since=104.0, watch=away).claimable(103.99, TIMES)
+
+
+def test_an_answer_that_is_late_is_no_outage() -> None:
+    watch = watched(Lease(holder="a"), 101.0).failed().failed()
+    watch = watched(Lease(holder="a"), 104.0, since=102.4, watch=watch)
+    assert watch.claimable(103.99, TIMES)
+
+
 def test_a_short_stall_of_its_own_only_costs_a_standby_the_time_that_it_did_not_watch() -> None:
     lease = Lease(holder="a")
     watch = watched(lease, 101.0).read(lease, 102.0, 102.0, TIMES)  # 1 s, of which half counts
