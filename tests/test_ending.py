@@ -47,11 +47,11 @@ class Rig:
 
 
 @contextlib.asynccontextmanager
-async def rig(folder: Path, **more: object) -> AsyncIterator[Rig]:
-    async with FakeAri().serve() as fake:
+async def rig(folder: Path, *, ari: FakeAri | None = None, ami_port: int = 9, **more: object) -> AsyncIterator[Rig]:
+    async with (ari or FakeAri()).serve() as fake:
         drain = io.StringIO()
         config = folder / "callbridge.yaml"
-        config.write_text(json.dumps(_config(fake) | more))
+        config.write_text(json.dumps(_config(fake, ami_port) | more))
         process = Process(load(config), config, drain)  # type: ignore[arg-type]
         running = asyncio.create_task(serving._serve(process))
         try:
@@ -62,10 +62,10 @@ async def rig(folder: Path, **more: object) -> AsyncIterator[Rig]:
             await asyncio.wait((running,))
 
 
-def _config(fake: FakeAri) -> dict[str, Any]:
+def _config(fake: FakeAri, ami_port: int = 9) -> dict[str, Any]:
     links = {
         "ari": {"url": fake.url, "user": "u", "password": "p"},
-        "ami": {"port": 9, "user": "u", "secret": "s"},
+        "ami": {"port": ami_port, "user": "u", "secret": "s"},
     }
     return {
         "instance": {"app": "app"},
