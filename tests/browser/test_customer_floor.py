@@ -68,7 +68,7 @@ async def test_a_customer_who_calls_again_is_known_and_answers_are_stored(
             await script.get_by_label("persons").press("Tab")
             await expect(script.get_by_role("alert")).to_contain_text("persons: must be 9 or less")
             await page.get_by_label("Language").select_option("zh")
-            await expect(page.get_by_role("alert")).to_contain_text("persons: 不能大于 9")
+            await expect(page.get_by_role("alert")).to_contain_text("persons：不能大于 9")
             await page.get_by_label("语言").select_option("en")
             assert len(page.context.pages) == 2
             await callers.wait()

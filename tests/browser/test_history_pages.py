@@ -109,7 +109,7 @@ async def test_reports_speak_chinese(opened: Open, server: StandIn) -> None:
     page = await shown(opened, server, "reports", locale="zh-CN")
     await page.get_by_role("button", name="显示").click()
     await expect(page.get_by_role("columnheader", name="服务水平")).to_be_visible()
-    await expect(page.get_by_role("img", name="队列报表: 呼入量")).to_be_visible()
+    await expect(page.get_by_role("img", name="队列报表：呼入量")).to_be_visible()
 
 
 async def test_a_page_without_its_database_says_so(opened: Open, server: StandIn) -> None:
