@@ -6,6 +6,7 @@ import pathlib
 from collections.abc import Iterator, Mapping
 
 from callbridge.core.model import flow as core
+from callbridge.core.model.refusal import RefusalText
 from callbridge.settings import models
 from callbridge.settings.document import Document, Path, mapping
 from callbridge.settings.faults import Fault, did_you_mean
@@ -101,10 +102,11 @@ def warnings(settings: models.Settings, document: Document) -> Iterator[Fault]:
         reached = _reached(flow.start or next(iter(nodes)), nodes)
         for node in nodes:
             if node not in reached:
-                yield document.at(("flows", name, "nodes", node), "no other node leads to this one", key=True)
+                problem = RefusalText("no other node leads to this one")
+                yield document.at(("flows", name, "nodes", node), problem, key=True)
         yield from _unknown_values(settings, document, name)
     for flow_name in settings.flows.keys() - {target for _, kind, target in names(settings) if kind == "flow"}:
-        yield document.at(("flows", flow_name), "nothing leads to this flow", key=True)
+        yield document.at(("flows", flow_name), RefusalText("nothing leads to this flow"), key=True)
 
 
 # -- names ------------------------------------------------------------------------------------------------------------
@@ -321,10 +323,11 @@ def _unspoken(settings: models.Settings, document: Document) -> Iterator[Fault]:
         looked.add(name)
         if name.startswith(OURS):
             if name.removeprefix(OURS) not in texts:
-                yield document.at(("speech", "texts"), f"no text for {name!r}, which {where} plays")
+                problem = RefusalText("no text for {prompt}, which {where} plays", prompt=repr(name), where=where)
+                yield document.at(("speech", "texts"), problem)
         elif folder is not None and folder.is_dir() and not name.startswith("/") and not _is_there(folder, name, settings):
-            hint = "it may be in a folder other than speech.folder"
-            yield document.at(("speech", "folder"), f"there is no sound {name!r}, which {where} plays", hint)
+            problem = RefusalText("there is no sound {prompt}, which {where} plays", prompt=repr(name), where=where)
+            yield document.at(("speech", "folder"), problem, RefusalText("it may be in a folder other than speech.folder"))
 
 
 def _is_there(folder: pathlib.Path, name: str, settings: models.Settings) -> bool:
@@ -345,7 +348,11 @@ def _unknown_values(settings: models.Settings, document: Document, name: str) ->
         for field in ("play", "menu", "collect", "goodbye", "read_back", "wrong", "silent", "greeting", "number"):
             for value in core.fields_of(getattr(node, field) or ""):
                 if value not in known | set(RESERVED_VALUES):
-                    yield document.at(("flows", name, "nodes", key, field), f"nothing sets {{{value}}}: it is left out")
+                    yield document.at(("flows", name, "nodes", key, field), _left_out(value))
+
+
+def _left_out(value: str) -> RefusalText:
+    return RefusalText("nothing sets {value}: it is left out", value=f"{{{value}}}")
 
 
 def _values_set(settings: models.Settings) -> set[str] | None:
@@ -372,8 +379,9 @@ def _unknown_in_queues(settings: models.Settings, document: Document) -> Iterato
             said.append(((*at, "announce", "position"), queue.announce.position, {"position"}))
             said.append(((*at, "announce", "wait"), queue.announce.wait, {"position", "minutes"}))
         if queue.avoid is not None and not settings.campaigns and queue.avoid.value not in known:
-            yield document.at((*at, "avoid", "value"), f"nothing sets {queue.avoid.value}: nobody is avoided")
+            problem = RefusalText("nothing sets {value}: nobody is avoided", value=queue.avoid.value)
+            yield document.at((*at, "avoid", "value"), problem)
         for path, media, ours in said:
             for value in core.fields_of(media or ""):
                 if value not in ours | known:
-                    yield document.at(path, f"nothing sets {{{value}}}: it is left out")
+                    yield document.at(path, _left_out(value))

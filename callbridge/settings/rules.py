@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 from callbridge.core.model import skills
 from callbridge.core.model.plan import Plan, ToQueue
 from callbridge.core.model.reasons import RONA, chosen_by_people
+from callbridge.core.model.refusal import RefusalText
 from callbridge.settings import (
     agent_page_rules,
     alert_rules,
@@ -97,8 +98,12 @@ def _shared_prefix(settings: models.Settings, document: Document) -> Iterator[Fa
     if instance.app != DEFAULT_APP and instance.prefix == DEFAULT_PREFIX:
         yield document.at(
             ("instance", "prefix"),
-            f"{instance.prefix!r} is the prefix of the application {DEFAULT_APP!r}: the ids of both would clash on one PBX",
-            f"leave it out to use {default_prefix(instance.app)!r}",
+            RefusalText(
+                "{prefix} is the prefix of the application {app}: the ids of both would clash on one PBX",
+                prefix=repr(instance.prefix),
+                app=repr(DEFAULT_APP),
+            ),
+            RefusalText("leave it out to use {prefix}", prefix=repr(default_prefix(instance.app))),
         )
 
 
@@ -172,15 +177,13 @@ def _odd_hooks(settings: models.Settings, document: Document) -> Iterator[Fault]
     for index, hook in enumerate(settings.webhooks):
         url = urlsplit(hook.url)
         if url.scheme == "http" and not is_loopback(url.hostname or ""):
-            yield document.at(
-                ("webhooks", index, "url"), "does not use https: anyone on the network path can read who is calling"
-            )
+            problem = RefusalText("does not use https: anyone on the network path can read who is calling")
+            yield document.at(("webhooks", index, "url"), problem)
         asked = set(placeholders(hook.link)) & {"number", "name"} if hook.link and not hook.unmasked else set()
         if asked:
             what = " and ".join(sorted(asked))
-            yield document.at(
-                ("webhooks", index, "link"), f"the {what} in it will be masked", "set unmasked: true to send them in full"
-            )
+            problem = RefusalText("the {what} in it will be masked", what=what)
+            yield document.at(("webhooks", index, "link"), problem, RefusalText("set unmasked: true to send them in full"))
 
 
 def _region(settings: models.Settings, document: Document) -> Iterator[Fault]:
@@ -451,8 +454,12 @@ def _long_rings(settings: models.Settings, document: Document) -> Iterator[Fault
     queues += [(("queues", name), queue) for name, queue in settings.queues.items()]
     for at, queue in queues:
         if queue.ring_for is not None and queue.ring_for > LONGEST_RING:
-            problem = f"one phone would ring for {duration_text(queue.ring_for)} while the caller waits for that agent alone"
-            yield document.at((*at, "ring_for"), problem, "15s to 30s is usual: then the caller is offered to somebody else")
+            problem = RefusalText(
+                "one phone would ring for {duration} while the caller waits for that agent alone",
+                duration=duration_text(queue.ring_for),
+            )
+            hint = RefusalText("15s to 30s is usual: then the caller is offered to somebody else")
+            yield document.at((*at, "ring_for"), problem, hint)
 
 
 def _endless(settings: models.Settings, document: Document) -> Iterator[Fault]:
@@ -461,14 +468,20 @@ def _endless(settings: models.Settings, document: Document) -> Iterator[Fault]:
         at: Path = (*resolved.steps_at, len(resolved.steps) - 1)
         if resolved.then and not resolved.ends and at not in told:
             told.add(at)
-            who = f"callers of tier {tier!r} cannot leave queue {queue!r} by 'then'"
             place = document.place(resolved.then_at, key=True)
-            yield document.at(at, f"never ends: {who} (line {place.line} of {place.file})")
+            problem = RefusalText(
+                "never ends: callers of tier {tier} cannot leave queue {queue} by 'then' (line {line} of {file})",
+                tier=repr(tier),
+                queue=repr(queue),
+                line=place.line,
+                file=place.file,
+            )
+            yield document.at(at, problem)
 
 
 def _unserved(settings: models.Settings, document: Document) -> Iterator[Fault]:
     if not settings.agents and not document.observed:
-        yield document.at(("agents",), "no agent is configured: no call can be answered")
+        yield document.at(("agents",), RefusalText("no agent is configured: no call can be answered"))
         return
     profiles = {skills.profile(agent.skills) for agent in settings.agents.values()}
     told: set[Path] = set()
@@ -476,7 +489,7 @@ def _unserved(settings: models.Settings, document: Document) -> Iterator[Fault]:
         for index, step in enumerate(resolved.steps):
             at: Path = (*resolved.steps_at, index, "skills")
             if at not in told and not _fits_any(step.skills, profiles):
-                yield document.at(at, f"no agent can ever serve this step: {step.skills}")
+                yield document.at(at, RefusalText("no agent can ever serve this step: {needs}", needs=str(step.skills)))
             told.add(at)
 
 
@@ -492,11 +505,14 @@ def _unused(settings: models.Settings, document: Document) -> Iterator[Fault]:
     reached |= {name for _, kind, name in flow_rules.names(settings) if kind == "queue"}
     for queue in settings.queues:
         if queue not in reached:
-            yield document.at(("queues", queue), "no entry or overflow leads to this queue", key=True)
+            yield document.at(("queues", queue), RefusalText("no entry or overflow leads to this queue"), key=True)
     asked = {step.skills for _, _, resolved in _all(settings) for step in resolved.steps}
     names: dict[str, str] = {}
     for id, agent in plan.agents.items():
         if not any(step.strength(agent.skills) is not None for step in asked):
-            yield document.at(("agents", id), "meets the requirements of no step: will never get a call", key=True)
+            problem = RefusalText("meets the requirements of no step: will never get a call")
+            yield document.at(("agents", id), problem, key=True)
         if names.setdefault(agent.name, id) != id:
-            yield document.at(("agents", id), f"has the same name as agent {names[agent.name]!r}: {agent.name}", key=True)
+            other = repr(names[agent.name])
+            problem = RefusalText("has the same name as agent {agent}: {name}", agent=other, name=agent.name)
+            yield document.at(("agents", id), problem, key=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from callbridge.core.model.refusal import RefusalText
 from callbridge.settings import models
 from callbridge.settings.document import Document
 from callbridge.settings.faults import Fault
@@ -32,6 +33,6 @@ def warnings(settings: models.Settings, document: Document) -> Iterator[Fault]:
     if settings.standby is not None and settings.database is not None and settings.database.file is not None:
         yield document.at(
             ("database", "url"),
-            "is a file: unless both instances share it, each has a history and leads of its own",
-            "use PostgreSQL",
+            RefusalText("is a file: unless both instances share it, each has a history and leads of its own"),
+            RefusalText("use PostgreSQL"),
         )
