@@ -651,7 +651,7 @@ async def test_a_reload_is_told_in_chinese_and_the_faults_of_the_files_are_intro
         f"队列 support 已不在配置中，但还有 2 个等待的来电：请在替代它的队列中设置 renamed_from: support，或强制加载（{note}）"
     )
     await expect(dialog.locator(".problem")).to_have_text(refused)
-    await expect(dialog.get_by_role("row", name="队列 support 移除")).to_contain_text(f"来电者：2 {note}")
+    await expect(dialog.get_by_role("row", name="队列 support 移除")).to_contain_text(f"来电者：2 · {note}")
     await dialog.get_by_text("配置警告：2 条").click()
     warnings = [
         "没有已签入的坐席可以服务队列 sales（2 个在等待）",

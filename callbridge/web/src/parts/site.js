@@ -136,7 +136,7 @@ function Changes({ report }) {
       <tbody>${report.changes.map(
         (row) => html`<tr key=${`${row.kind}${row.name}`}><th scope="row">${t(`reload.kind.${row.kind}`)} ${row.name}</th>
           <td>${t(`change.${row.change}`)} ${row.renamed_from} <small>${row.settings.join(", ")}</small></td>
-          <td>${affected(row).join(" · ")} ${saidIn(t, [row.note], [row.note_parts])}</td></tr>`,
+          <td>${[...affected(row), ...saidIn(t, [row.note], [row.note_parts])].filter(Boolean).join(" · ")}</td></tr>`,
       )}</tbody></table>
     <${ChangedKeys} keys=${report.keys} />`;
 }
