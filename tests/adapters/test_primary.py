@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 from redis.asyncio import Redis
+from redis.exceptions import ConnectionError as RedisConnectionError
 
 from callbridge.adapters.redis.connection import RedisSettings, connect
 from callbridge.adapters.redis.lease import Overwrites, RedisLease
@@ -119,6 +120,47 @@ async def test_where_none_accepts_writes_that_is_trouble_and_names_the_last(two:
     with pytest.raises(StoreDown, match=f"{first.port} is a replica"):
         await store.look()
     await store.close()
+
+
+@contextlib.asynccontextmanager
+async def naming(port: int | None) -> AsyncIterator[str]:
+    """A Sentinel that names this port for the primary, or knows none; gives its address."""
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        named = f"*2\r\n$9\r\n127.0.0.1\r\n${len(str(port))}\r\n{port}\r\n" if port else "*-1\r\n"
+        while line := await reader.readline():
+            words = [await reader.readline() for _ in range(2 * int(line[1:]))][1::2]
+            writer.write(named.encode() if words[0].strip().upper() == b"SENTINEL" else b"+OK\r\n")
+        writer.close()
+
+    server = await asyncio.start_server(answer, "127.0.0.1", 0)
+    try:
+        yield "{}:{}".format(*server.sockets[0].getsockname())
+    finally:
+        server.close()
+
+
+@pytest.mark.parametrize("before", ["the former primary", "a replica", "nobody"])
+async def test_where_the_first_sentinel_does_not_know_of_a_fail_over_the_next_one_is_asked(
+    two: tuple[RedisServer, RedisServer], before: str
+) -> None:
+    primary, replica = two
+    await follow(replica, primary)
+    stale = {"the former primary": free_port(), "a replica": replica.port, "nobody": None}[before]
+    async with naming(stale) as first, naming(primary.port) as second:
+        client = connect(RedisSettings(url=f"redis+sentinel://{first},{second}/main/0"))
+        assert await client.set("key", "value")
+        await client.aclose()
+    assert await tell(primary, "GET", "key") == b"value"
+
+
+async def test_where_all_sentinels_name_a_server_of_no_use_the_error_says_which() -> None:
+    port = free_port()
+    async with naming(port) as first, naming(port) as second:
+        client = connect(RedisSettings(url=f"redis+sentinel://{first},{second}/main/0"))
+        with pytest.raises(RedisConnectionError, match=str(port)):
+            await client.get("key")
+        await client.aclose()
 
 
 @contextlib.asynccontextmanager

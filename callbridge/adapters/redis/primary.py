@@ -1,14 +1,16 @@
 """Connections that lead to the server that accepts writes, whichever of several that is now.
 
 Which one it is, is found out at each connection: it is asked of the Sentinels, of the nodes of a cluster, or of the servers
-themselves. A server that turns out to be a replica, at the start or in the middle, loses the connection, and the next one is
-looked for; so does the node of a cluster that has given our keys away. All of our keys carry one hash tag, so that one node has
-them, and neither scripts nor transactions need to know of a cluster.
+themselves. Where the answer is of no use the next one is asked, for a Sentinel may not know of a fail-over yet. A server
+that turns out to be a replica, at the start or in the middle, loses the connection, and the next one is looked for; so does the
+node of a cluster that has given our keys away. All of our keys carry one hash tag, so that one node has them, and neither
+scripts nor transactions need to know of a cluster.
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import aclosing
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit, urlunsplit
 
@@ -34,6 +36,7 @@ else:
 
 
 _Ask = Callable[[str, int], Awaitable[tuple[str, int] | None]]
+_Places = AsyncGenerator[tuple[str, int], None]
 _MOVING = (AskError, ClusterDownError, TryAgainError)
 """What the nodes of a cluster say while keys change places; of AskError there is a kind for those that have."""
 
@@ -49,16 +52,17 @@ class ToPrimary(_Base):
         if self.is_connected:
             return
         trouble: Exception = ConnectionError("no server accepts writes")
-        for host, port in await self._candidates():
-            self.host, self.port = host, port
-            try:
-                await super().connect_check_health(check_health=check_health, retry_socket_connect=retry_socket_connect)
-                if await self._is_primary():
-                    return
-                trouble = ConnectionError(f"{host}:{port} is a replica")
-            except (ConnectionError, TimeoutError) as error:
-                trouble = error
-            await self.disconnect()
+        async with aclosing(self._candidates()) as places:
+            async for host, port in places:
+                self.host, self.port = host, port
+                try:
+                    await super().connect_check_health(check_health=check_health, retry_socket_connect=retry_socket_connect)
+                    if await self._is_primary():
+                        return
+                    trouble = ConnectionError(f"{host}:{port} is a replica")
+                except (ConnectionError, TimeoutError) as error:
+                    trouble = error
+                await self.disconnect()
         raise trouble
 
     async def read_response(self, *words: Any, **more: Any) -> Any:
@@ -71,24 +75,33 @@ class ToPrimary(_Base):
             await self.disconnect()
             raise ConnectionError(f"{self.host}:{self.port} has not our keys: {error}") from error
 
-    async def _candidates(self) -> list[tuple[str, int]]:
+    def _candidates(self) -> _Places:
         """The servers to be tried, the one before first."""
         servers = self._servers
         if servers.sentinel:
-            return await self._told_by("Sentinel", self._by_sentinel, ConnectionError(f"no Sentinel knows {servers.sentinel}"))
+            return self._named_by("Sentinel", self._by_sentinel, ConnectionError(f"no Sentinel knows {servers.sentinel}"))
         if servers.cluster:
-            return await self._told_by("cluster", self._by_node, ConnectionError("no node has our keys"))
-        return sorted(servers.hosts, key=lambda place: place != (self.host, self.port))
+            return self._named_by("cluster", self._by_node, ConnectionError("no node has our keys"))
+        return self._listed()
 
-    async def _told_by(self, what: str, ask: _Ask, trouble: Exception) -> list[tuple[str, int]]:
-        """The first answer of those that know the servers."""
+    async def _listed(self) -> _Places:
+        for place in sorted(self._servers.hosts, key=lambda place: place != (self.host, self.port)):
+            yield place
+
+    async def _named_by(self, what: str, ask: _Ask, trouble: Exception) -> _Places:
+        """What those that know the servers answer. The next one is asked when the answer of the one before was of no use."""
+        named: set[tuple[str, int]] = set()
         for host, port in self._servers.hosts:
             try:
-                if found := await ask(host, port):
-                    return [found]
+                found = await ask(host, port)
             except RedisError as error:
                 trouble = error
-        raise ConnectionError(f"{what}: {trouble}") from trouble
+                continue
+            if found and found not in named:
+                named.add(found)
+                yield found
+        if not named:
+            raise ConnectionError(f"{what}: {trouble}") from trouble
 
     async def _by_sentinel(self, host: str, port: int) -> tuple[str, int] | None:
         """Sentinels require no password."""
