@@ -49,9 +49,16 @@ async def has_a_standby(leader: Callbridge) -> None:
 
 async def stands_by(one: Callbridge, leader: str, limit: float = 15.0) -> None:
     """It knows the leader, and nothing keeps it from taking over."""
-    async with asyncio.timeout(limit):
-        while (await one.probe())[1].get("missing") != [f"standby: http://{leader}.example:8090 leads"]:
-            await asyncio.sleep(0.05)
+    said: dict[str, Any] = {}
+    try:
+        async with asyncio.timeout(limit):
+            while said.get("missing") != [f"standby: http://{leader}.example:8090 leads"]:
+                _, said = await one.probe()
+                await asyncio.sleep(0.05)
+    except TimeoutError:
+        raise AssertionError(
+            f"not the standby of {leader} within {limit} s: {said}; its last words: {one.last_words()}"
+        ) from None
     status, said = await one.probe()
     assert (status, said["role"], said["leader"]) == (503, "standby", f"http://{leader}.example:8090")
     assert (await one.probe("/healthz"))[0] == 200
