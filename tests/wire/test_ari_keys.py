@@ -38,10 +38,18 @@ def typed(reports: Reports, lasted: float = 0.16) -> str:
             [(55.067, "1"), (55.070, PROMPT_ENDS), (55.510, "0"), (55.510, "0"), (55.716, "0"), (55.716, "5"), (55.921, "5")],
             "1005",
         ),
-        # The PBX was stopped; no prompt: the first key of the burst is let last for 80 ms.
-        ([(1.000, "0"), (1.001, "0"), (1.130, "0")], "00"),
+        # The phone was late: the first two come while the prompt is played, and the third is the first to be drawn out.
+        (
+            [(26.993, "1"), (26.995, "0"), (26.996, PROMPT_ENDS), (27.123, "0"), (27.323, "5"), (27.330, "5"), (28.391, "1")],
+            "10051",
+        ),
+        # The second key's beginning came after the prompt: it was not drawn out, but the third was.
+        (
+            [(50.686, "1"), (50.700, PROMPT_ENDS), (50.885, "0"), (51.082, "0"), (51.283, "5"), (51.302, "5"), (52.202, "1")],
+            "10051",
+        ),
     ],
-    ids=["during a prompt", "in bursts", "after a stall"],
+    ids=["the second is drawn out", "in bursts", "the phone is late", "the third is drawn out"],
 )
 def test_a_key_that_asterisk_put_back_counts_once(reports: Reports, left: str) -> None:
     assert typed(reports) == left

@@ -1,10 +1,9 @@
 """Pressed keys that Asterisk reports twice.
 
 Asterisk reports a key (ChannelDtmfReceived) whenever the end of a key is read from the channel. Where the beginning was not
-accepted, it then lets the key last as long as it was pressed; a key that ends meanwhile, or within 45 ms, is put back, and is
-read and reported again (``__ast_read`` in main/channel.c, 16 to 22). A beginning is not accepted during a prompt, or when it
-comes in the same burst of packets as the end. So somebody whose phone dials "1005" into a prompt, which the first key stops,
-would have typed "10005".
+accepted, because a prompt was played then, it lets the key last as long as it was pressed; a key that ends meanwhile, or within
+45 ms, is put back, and is read and reported again (``__ast_read`` in main/channel.c, 16 to 22). So somebody whose phone dials
+"1005" into a prompt, which the first key stops, would have typed "10005".
 
 Which of two equal reports is a repetition is known from the times: it comes as soon as Asterisk may read again what it put
 back, and earlier than the same key could have been released and pressed for as long again.
@@ -22,6 +21,8 @@ EARLY, LATE = 0.01, 0.04
 """Seconds around the moment at which a key that was put back is read: timestamps are in ms, audio comes every 20 ms."""
 PROMPT_ENDED = 0.3
 """Seconds by which the beginning of a key may be late: a prompt that ended so long before may still have been played then."""
+FORGOTTEN = 2.0
+"""Seconds after which a report has no repetition any more."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,13 +36,23 @@ class ReportedKey:
 
 
 @dataclass(slots=True)
+class _Report:
+    key: ReportedKey
+    drawn_out: bool
+    """Whether Asterisk may have let it last for as long as it was pressed, beginning with the report."""
+    repeated: bool = False
+    """Whether it is a repetition, or has one."""
+
+    @property
+    def next_read_at(self) -> float:
+        """When Asterisk goes on to read keys, if it was drawn out."""
+        return self.key.said_at + max(self.key.lasted, SHORTEST) + KEY_GAP
+
+
+@dataclass(slots=True)
 class _Channel:
     prompt_ended_at: float = float("-inf")
-    last: ReportedKey | None = None
-    drawn_out: bool = False
-    """Whether Asterisk may have let the last key last for as long as it was pressed after its report."""
-    put_back: list[ReportedKey] = field(default_factory=list)
-    """Which may be reported again, in this order."""
+    reports: list[_Report] = field(default_factory=list)
 
 
 class RepeatedKeys:
@@ -57,15 +68,13 @@ class RepeatedKeys:
     def repeats(self, channel: str, key: ReportedKey) -> bool:
         """Whether this is the second report of a key that was pressed once."""
         known = self._channels.setdefault(channel, _Channel())
-        if known.last is not None and known.put_back and _is_repetition(known, known.last, key):
-            known.put_back.pop(0)
-            known.last, known.drawn_out = key, True
+        known.reports = [one for one in known.reports if key.said_at - one.key.said_at < FORGOTTEN]
+        first = _first_report(known.reports, key)
+        if first is not None:
+            first.repeated = True
+            known.reports.append(_Report(key, drawn_out=True, repeated=True))
             return True
-        if known.last is not None and key.said_at < _until(known, known.last, key) + KEY_GAP:
-            known.put_back.append(key)
-            return False
-        began_at = key.at - key.lasted - PROMPT_ENDED
-        known.last, known.drawn_out, known.put_back = key, known.prompt_ended_at >= began_at, []
+        known.reports.append(_Report(key, drawn_out=known.prompt_ended_at >= key.at - key.lasted - PROMPT_ENDED))
         return False
 
     def forget(self, channel: str) -> None:
@@ -75,19 +84,15 @@ class RepeatedKeys:
         self._channels.clear()
 
 
-def _until(known: _Channel, last: ReportedKey, key: ReportedKey) -> float:
-    """Until when Asterisk may have let the last key last, when this one ended."""
-    if known.drawn_out:
-        return last.said_at + max(last.lasted, SHORTEST)
-    in_a_burst = key.said_at - last.said_at < key.lasted  # it began before the last one ended
-    return last.said_at + SHORTEST if in_a_burst else float("-inf")
-
-
-def _is_repetition(known: _Channel, last: ReportedKey, key: ReportedKey) -> bool:
-    first = known.put_back[0]
-    if (first.digit, first.lasted) != (key.digit, key.lasted):
-        return False
-    until = _until(known, last, first)
-    soonest = (until if known.drawn_out else last.said_at) + KEY_GAP - EARLY
-    latest = max(until + KEY_GAP + LATE, first.said_at + first.lasted)
-    return soonest <= key.said_at <= latest
+def _first_report(reports: list[_Report], key: ReportedKey) -> _Report | None:
+    """The report that this one repeats."""
+    for index, first in enumerate(reports):
+        if first.repeated or (first.key.digit, first.key.lasted) != (key.digit, key.lasted):
+            continue
+        ended_at = first.key.said_at
+        for before in reports[:index]:
+            again_at = before.next_read_at
+            put_back = before.drawn_out and ended_at < again_at
+            if put_back and again_at - EARLY <= key.said_at <= max(again_at + LATE, ended_at + key.lasted):
+                return first
+    return None
