@@ -158,8 +158,8 @@ PBX_SAYS = (
     # Our application was opened again before that of a callbridge that has just ended was gone. The context is for calls into
     # an application by its name; nobody here makes any.
     r"Not creating context 'stasis-callbridge' for Stasis application 'callbridge' because it already exists",
-    # A caller hung up between two frames of the music.
-    r"res_musiconhold.c: .*Failed to write frame to 'PJSIP/",
+    # A caller hung up between two frames of the music, at a phone or through a forwarded call's Local channel.
+    r"res_musiconhold.c: .*Failed to write frame to '(PJSIP|Local)/",
 )
 """Warnings of the PBX that mean nothing here, each with its reason."""
 
