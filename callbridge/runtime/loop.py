@@ -39,7 +39,7 @@ from callbridge.core.model.events import (
 from callbridge.core.model.facts import AnyFact, CallDiverted, RequestRefused
 from callbridge.core.model.ids import pbx_of
 from callbridge.core.model.orders import HangUp, LeaveToDialplan, Order, calls_a_customer
-from callbridge.core.model.refusal import RefusalText
+from callbridge.core.model.sentence import Sentence
 from callbridge.core.model.slices import SliceFailed
 from callbridge.core.model.world import Outcome, World
 from callbridge.core.reload.plan_diff import Difference
@@ -53,7 +53,7 @@ from callbridge.runtime.saver import Saver
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
-INTERNAL_ERROR = RefusalText("internal error; see the log of callbridge")
+INTERNAL_ERROR = Sentence("internal error; see the log of callbridge")
 MAX_EVENTS = 256
 MAX_STEPPING = 0.005
 """Seconds of stepping after which a batch is saved and its orders are sent, full or not."""

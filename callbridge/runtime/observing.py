@@ -19,7 +19,7 @@ from callbridge.core.model.events import (
 )
 from callbridge.core.model.facts import RequestRefused
 from callbridge.core.model.ids import channel_of
-from callbridge.core.model.refusal import RefusalText
+from callbridge.core.model.sentence import Sentence
 from callbridge.core.model.world import Outcome
 from callbridge.observe import AmiHeard, CallOverdue, CallTaken, ObservedFloor, QueuesListed, step
 from callbridge.runtime.loop import Runtime, merge
@@ -27,7 +27,7 @@ from callbridge.runtime.loop import Runtime, merge
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
 _Seen = AmiHeard | QueuesListed | CallOverdue | CallTaken
-REFUSED = RefusalText("this floor is only observed: app_queue decides")
+REFUSED = Sentence("this floor is only observed: app_queue decides")
 OBSERVED_TABLES = {name: f"observed_{name}" for name in ("tallies", "agents", "calls")}
 """Table of an observed floor -> where its rows stand in the world of a callbridge that serves calls of its own."""
 _OVERDUE = "observed_call"

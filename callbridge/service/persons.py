@@ -22,7 +22,7 @@ from callbridge.adapters.history.persons import PersonRows
 from callbridge.adapters.lookups.last_agents import LastAgents
 from callbridge.adapters.redis.persons import PersonKeys
 from callbridge.core.model.events import CallbackChange, CallbackChangeRequested
-from callbridge.core.model.refusal import RefusalText
+from callbridge.core.model.sentence import Sentence
 from callbridge.service.adapter_settings import history_people, redis_settings
 from callbridge.settings.models import Settings
 
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 REDIS_WITHIN = 60.0
 IN_PROGRESS = "go on: erase again when they have ended"
 FORGOTTEN_SOON = "forgotten within ten minutes of the end of the agent's wrap-up"
-NO_STORE = RefusalText("there is neither a section 'database:' nor one 'redis:'")
+NO_STORE = Sentence("there is neither a section 'database:' nor one 'redis:'")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,9 +75,7 @@ class PersonStores:
     def __init__(self, settings: Settings, text: str) -> None:
         self.number = settings.numbers.identity(text)
         if not self.number:
-            raise NoPerson(
-                RefusalText("'{number}': {fault}", number=text[:40], fault=RefusalText(settings.numbers.refusal(text)))
-            )
+            raise NoPerson(Sentence("'{number}': {fault}", number=text[:40], fault=Sentence(settings.numbers.refusal(text))))
         self._settings = settings
         self._redis = redis_settings(settings)
         if settings.database is None and self._redis is None:
@@ -131,9 +129,9 @@ class PersonStores:
                 database.open()
                 return work(PersonRows(database.engine, history_people(self._settings), self.number))
         except BadDatabase as trouble:
-            raise PersonsAway(RefusalText("the database: {cause}", cause=str(trouble))) from None
+            raise PersonsAway(Sentence("the database: {cause}", cause=str(trouble))) from None
         except SQLAlchemyError as trouble:
-            raise PersonsAway(RefusalText("the database: {cause}", cause=cause_of(trouble))) from None
+            raise PersonsAway(Sentence("the database: {cause}", cause=cause_of(trouble))) from None
 
     def _look(self, calls: Collection[str], others: Collection[str], *, erase: bool) -> list[PersonPlace]:
         return asyncio.run(self._in_redis(calls, others, erase=erase))
@@ -151,7 +149,7 @@ class PersonStores:
                 found = await keys.look(own, set(others) - own, erase=erase)
                 erased = erase and await memory.forget(self.number)
         except (RedisError, OSError, TimeoutError) as trouble:
-            raise PersonsAway(RefusalText("Redis: {cause}", cause=type(trouble).__name__)) from None
+            raise PersonsAway(Sentence("Redis: {cause}", cause=type(trouble).__name__)) from None
         finally:
             await keys.close()
             await memory.close()

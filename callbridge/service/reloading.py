@@ -22,7 +22,7 @@ from callbridge.adapters.ledger import LedgerTerms, NoLedger
 from callbridge.adapters.views.reload_report import reload_report
 from callbridge.core.model.events import CampaignRecalled, PlanChanged
 from callbridge.core.model.plan import Plan
-from callbridge.core.model.refusal import RefusalText
+from callbridge.core.model.sentence import Sentence
 from callbridge.core.reload.plan_diff import Difference, difference
 from callbridge.service.adapter_settings import hook_settings, ledger_terms
 from callbridge.service.callers import tier_file
@@ -48,7 +48,7 @@ HOW_TO_FORCE = "callbridge reload --dry-run shows who is affected, callbridge re
 class ReloadRefused(Exception):
     """The configuration is refused; one line per fault."""
 
-    def __init__(self, *faults: RefusalText) -> None:
+    def __init__(self, *faults: Sentence) -> None:
         super().__init__("; ".join(faults))
         self.faults = faults
 
@@ -94,12 +94,12 @@ class Reloads:
                 return ReloadResult(faults=refused.faults)
             except Exception:  # any bug of ours: it must not look like a success
                 log.exception("a reload raised an exception", by=by)
-                return ReloadResult(faults=(RefusalText("internal error; see the log"),))
+                return ReloadResult(faults=(Sentence("internal error; see the log"),))
 
     async def _reload(self, *, dry_run: bool, force: bool, by: str) -> ReloadResult:
         term = self._process.term
         if term is None and not self._process.stands_by:
-            raise ReloadRefused(RefusalText("still starting"))
+            raise ReloadRefused(Sentence("still starting"))
         coming, tiers = await self._read()
         if term is None:
             return ReloadResult() if dry_run else self._of_a_standby(coming.settings, by)
@@ -111,7 +111,7 @@ class Reloads:
         event = PlanChanged(at=term.clock.now(), plan=coming.plan, force=force, by=by, details=coming.details)
         adopted = await term.runtime.adopt(event, lambda: self._switch_over(term, coming, tiers, recalled))
         if adopted is None:
-            raise ReloadRefused(RefusalText("internal error while the configuration was applied; see the log"))
+            raise ReloadRefused(Sentence("internal error while the configuration was applied; see the log"))
         report = self._report(adopted, coming, dry_run=False, force=force, sections=sections)
         if report["refused"]:
             _log_refused(report["refused"], by, hint=HOW_TO_FORCE)
@@ -160,13 +160,13 @@ class Reloads:
             try:
                 await asyncio.to_thread(self._process.certificate.check)
             except BadCertificate as wrong:
-                faults.append(RefusalText(str(wrong)))
+                faults.append(Sentence(str(wrong)))
         fixed = [name for name in RESTART_ONLY if getattr(coming.settings, name) != getattr(self._process.settings, name)]
         if fixed:
-            faults.append(RefusalText("changes to {sections} need a restart", sections=", ".join(fixed)))
+            faults.append(Sentence("changes to {sections} need a restart", sections=", ".join(fixed)))
         tiers = tier_file(coming.settings)
         if self._process.term is not None and not await tiers.load():
-            faults.append(RefusalText("tiers.csv: {file} {fault}", file=str(coming.settings.tiers.csv), fault=tiers.fault))
+            faults.append(Sentence("tiers.csv: {file} {fault}", file=str(coming.settings.tiers.csv), fault=tiers.fault))
         if faults:
             raise ReloadRefused(*faults)
         return coming, tiers
@@ -178,7 +178,7 @@ class Reloads:
             return await term.ledger.recall(new) if term.ledger is not None else []
         except NoLedger as trouble:
             cause = trouble.args[0] if trouble.args and isinstance(trouble.args[0], str) else str(trouble)
-            unread = RefusalText("{cause}: the history of the new campaigns cannot be read", cause=cause)
+            unread = Sentence("{cause}: the history of the new campaigns cannot be read", cause=cause)
             raise ReloadRefused(unread) from None
 
     def _switch_over(self, term: Term, coming: _Next, tiers: TierFile, recalled: list[CampaignRecalled]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from callbridge.core.model.refusal import RefusalText
+from callbridge.core.model.sentence import Sentence
 from callbridge.settings import models
 from callbridge.settings.document import Document
 from callbridge.settings.faults import Fault, did_you_mean
@@ -32,9 +32,9 @@ def warnings(settings: models.Settings, document: Document) -> Iterator[Fault]:
     if alerts is None or "calls_unusual" in alerts.off:
         return
     if settings.database is None:
-        hint = RefusalText("add {setting}, or off: [calls_unusual]", setting=f"database: {{url: {DATABASE_URL}}}")
-        yield document.at(("alerts",), RefusalText("the rule calls_unusual needs a database with the history"), hint)
+        hint = Sentence("add {setting}, or off: [calls_unusual]", setting=f"database: {{url: {DATABASE_URL}}}")
+        yield document.at(("alerts",), Sentence("the rule calls_unusual needs a database with the history"), hint)
     elif not settings.history.keep:
         off = "history: {keep: no}"
-        problem = RefusalText("the rule calls_unusual needs the history, which {setting} turns off", setting=off)
-        yield document.at(("alerts",), problem, RefusalText("add {setting}", setting="off: [calls_unusual]"))
+        problem = Sentence("the rule calls_unusual needs the history, which {setting} turns off", setting=off)
+        yield document.at(("alerts",), problem, Sentence("add {setting}", setting="off: [calls_unusual]"))

@@ -6,7 +6,7 @@ import pathlib
 from collections.abc import Iterator
 
 from callbridge.core.model.plan import CallFirst, ConnectMode, DialMode
-from callbridge.core.model.refusal import RefusalText
+from callbridge.core.model.sentence import Sentence
 from callbridge.core.model.skills import profile
 from callbridge.settings import models
 from callbridge.settings.campaigns import CampaignConfig
@@ -95,44 +95,42 @@ def warnings(settings: models.Settings, document: Document) -> Iterator[Fault]:
         at: Path = ("campaigns", name)
         calendar = settings.calendars.get(campaign.calendar or "")
         if campaign.calendar is None:
-            yield document.at(at, RefusalText("has no calendar: people would also be called at night"))
+            yield document.at(at, Sentence("has no calendar: people would also be called at night"))
         elif calendar is not None and not any([*calendar.week.values(), *calendar.holidays.values()]):
-            never = RefusalText("{calendar} is never open, so nobody is called", calendar=campaign.calendar)
+            never = Sentence("{calendar} is never open, so nobody is called", calendar=campaign.calendar)
             yield document.at((*at, "calendar"), never)
         if campaign.attempts.after_abandoned < ABANDONED_REST and campaign.first is CallFirst.CUSTOMER:
-            problem = RefusalText(
+            problem = Sentence(
                 "a person left without an agent may be called again within 72 h: the British rule allows that only when "
                 "an agent is guaranteed"
             )
             yield document.at((*at, "attempts", "after_abandoned"), problem)
         if campaign.number is None:
-            yield document.at(at, RefusalText("has no number: the trunk decides which number people see"))
+            yield document.at(at, Sentence("has no number: the trunk decides which number people see"))
         if campaign.connect_within > 2:
-            silence = RefusalText("more than 2 s of silence count as abandoned where that is regulated")
+            silence = Sentence("more than 2 s of silence count as abandoned where that is regulated")
             yield document.at((*at, "connect_within"), silence)
         if campaign.amd:
-            problem = RefusalText("machine detection takes time: amd.conf must say total_analysis_time = 2000 or less")
-            yield document.at((*at, "amd"), problem, RefusalText("`callbridge doctor --etc` checks this"))
+            problem = Sentence("machine detection takes time: amd.conf must say total_analysis_time = 2000 or less")
+            yield document.at((*at, "amd"), problem, Sentence("`callbridge doctor --etc` checks this"))
         if campaign.amd and campaign.false_positives is None:
-            problem = RefusalText(
+            problem = Sentence(
                 "takes some people for machines: without false_positives the audit has no rate by the British rule"
             )
-            hint = RefusalText("such as false_positives: 0.03, if 3 of 100 detected machines are people")
+            hint = Sentence("such as false_positives: 0.03, if 3 of 100 detected machines are people")
             yield document.at((*at, "amd"), problem, hint)
         if campaign.cap > 0.03:
-            most = RefusalText("more than 3 % is not allowed in the United States, nor anywhere that we know of")
+            most = Sentence("more than 3 % is not allowed in the United States, nor anywhere that we know of")
             yield document.at((*at, "cap"), most)
     file = settings.database.file if settings.database is not None else None
     if file is not None and (folder := _missing(file.absolute().parent)):
-        hint = RefusalText(
-            "the systemd unit creates /var/lib/callbridge; any other folder must exist and be writable by callbridge"
-        )
-        yield document.at(("database", "url"), RefusalText("no such folder here: {folder}", folder=folder), hint)
+        hint = Sentence("the systemd unit creates /var/lib/callbridge; any other folder must exist and be writable by callbridge")
+        yield document.at(("database", "url"), Sentence("no such folder here: {folder}", folder=folder), hint)
     if file is not None and not file.is_absolute():
-        problem = RefusalText("is relative: it depends on the folder in which callbridge is started")
-        yield document.at(("database", "url"), problem, RefusalText("use four slashes: {url}", url=DATABASE_URL))
+        problem = Sentence("is relative: it depends on the folder in which callbridge is started")
+        yield document.at(("database", "url"), problem, Sentence("use four slashes: {url}", url=DATABASE_URL))
     if not settings.campaigns and document.values.get("ledger") is not None:
-        yield document.at(("ledger",), RefusalText("is not used: there are no campaigns"))
+        yield document.at(("ledger",), Sentence("is not used: there are no campaigns"))
 
 
 def _missing(folder: pathlib.Path) -> str:

@@ -7,7 +7,7 @@ import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from callbridge.core.model.refusal import RefusalText
+from callbridge.core.model.sentence import Sentence
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,19 +28,19 @@ class Fault:
         return self.in_parts
 
     @property
-    def in_parts(self) -> RefusalText:
+    def in_parts(self) -> Sentence:
         """The whole message. Screens say in other languages where the fault is; ``problem`` and ``hint`` only if they are
-        ``RefusalText`` themselves."""
+        ``Sentence`` themselves."""
         said = printable(self.problem)
         if self.hint:
-            said = RefusalText("{problem} (hint: {hint})", problem=said, hint=printable(self.hint))
+            said = Sentence("{problem} (hint: {hint})", problem=said, hint=printable(self.hint))
         if self.where:
-            said = RefusalText("{where}: {problem}", where=printable(self.where), problem=said)
+            said = Sentence("{where}: {problem}", where=printable(self.where), problem=said)
         file = printable(self.file)
-        place = RefusalText("{file}:{line}", file=file, line=self.line) if self.line else file
-        whole = RefusalText("{place}: {problem}", place=place, problem=said)
+        place = Sentence("{file}:{line}", file=file, line=self.line) if self.line else file
+        whole = Sentence("{place}: {problem}", place=place, problem=said)
         picture = "".join(f"\n    {printable(line)}" for line in self.picture.splitlines())
-        return RefusalText("{fault}{picture}", fault=whole, picture=picture) if picture else whole
+        return Sentence("{fault}{picture}", fault=whole, picture=picture) if picture else whole
 
 
 class ConfigFaults(Exception):

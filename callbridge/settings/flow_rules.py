@@ -6,7 +6,7 @@ import pathlib
 from collections.abc import Iterator, Mapping
 
 from callbridge.core.model import flow as core
-from callbridge.core.model.refusal import RefusalText
+from callbridge.core.model.sentence import Sentence
 from callbridge.settings import models
 from callbridge.settings.document import Document, Path, mapping
 from callbridge.settings.faults import Fault, did_you_mean
@@ -102,11 +102,11 @@ def warnings(settings: models.Settings, document: Document) -> Iterator[Fault]:
         reached = _reached(flow.start or next(iter(nodes)), nodes)
         for node in nodes:
             if node not in reached:
-                problem = RefusalText("no other node leads to this one")
+                problem = Sentence("no other node leads to this one")
                 yield document.at(("flows", name, "nodes", node), problem, key=True)
         yield from _unknown_values(settings, document, name)
     for flow_name in settings.flows.keys() - {target for _, kind, target in names(settings) if kind == "flow"}:
-        yield document.at(("flows", flow_name), RefusalText("nothing leads to this flow"), key=True)
+        yield document.at(("flows", flow_name), Sentence("nothing leads to this flow"), key=True)
 
 
 # -- names ------------------------------------------------------------------------------------------------------------
@@ -323,11 +323,11 @@ def _unspoken(settings: models.Settings, document: Document) -> Iterator[Fault]:
         looked.add(name)
         if name.startswith(OURS):
             if name.removeprefix(OURS) not in texts:
-                problem = RefusalText("no text for {prompt}, which {where} plays", prompt=repr(name), where=where)
+                problem = Sentence("no text for {prompt}, which {where} plays", prompt=repr(name), where=where)
                 yield document.at(("speech", "texts"), problem)
         elif folder is not None and folder.is_dir() and not name.startswith("/") and not _is_there(folder, name, settings):
-            problem = RefusalText("there is no sound {prompt}, which {where} plays", prompt=repr(name), where=where)
-            yield document.at(("speech", "folder"), problem, RefusalText("it may be in a folder other than speech.folder"))
+            problem = Sentence("there is no sound {prompt}, which {where} plays", prompt=repr(name), where=where)
+            yield document.at(("speech", "folder"), problem, Sentence("it may be in a folder other than speech.folder"))
 
 
 def _is_there(folder: pathlib.Path, name: str, settings: models.Settings) -> bool:
@@ -351,8 +351,8 @@ def _unknown_values(settings: models.Settings, document: Document, name: str) ->
                     yield document.at(("flows", name, "nodes", key, field), _left_out(value))
 
 
-def _left_out(value: str) -> RefusalText:
-    return RefusalText("nothing sets {value}: it is left out", value=f"{{{value}}}")
+def _left_out(value: str) -> Sentence:
+    return Sentence("nothing sets {value}: it is left out", value=f"{{{value}}}")
 
 
 def _values_set(settings: models.Settings) -> set[str] | None:
@@ -379,7 +379,7 @@ def _unknown_in_queues(settings: models.Settings, document: Document) -> Iterato
             said.append(((*at, "announce", "position"), queue.announce.position, {"position"}))
             said.append(((*at, "announce", "wait"), queue.announce.wait, {"position", "minutes"}))
         if queue.avoid is not None and not settings.campaigns and queue.avoid.value not in known:
-            problem = RefusalText("nothing sets {value}: nobody is avoided", value=queue.avoid.value)
+            problem = Sentence("nothing sets {value}: nobody is avoided", value=queue.avoid.value)
             yield document.at((*at, "avoid", "value"), problem)
         for path, media, ours in said:
             for value in core.fields_of(media or ""):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.util
 from collections.abc import Iterable, Iterator
 
-from callbridge.core.model.refusal import RefusalText
+from callbridge.core.model.sentence import Sentence
 from callbridge.settings import models
 from callbridge.settings.document import Document, Path, mapping
 from callbridge.settings.faults import Fault, did_you_mean
@@ -71,5 +71,5 @@ def _known(document: Document, at: Path, names: Iterable[str], what: str, there:
 def warnings(settings: models.Settings, document: Document) -> Iterator[Fault]:
     http = settings.http
     if settings.users and not is_loopback(http.host) and http.tls is None and not http.trusted_proxies:
-        hint = RefusalText("add http.tls, or serve https by a proxy that http.trusted_proxies names")
-        yield document.at(("http", "host"), RefusalText("users would send their passwords unencrypted"), hint)
+        hint = Sentence("add http.tls, or serve https by a proxy that http.trusted_proxies names")
+        yield document.at(("http", "host"), Sentence("users would send their passwords unencrypted"), hint)

@@ -14,7 +14,7 @@ from typing import Any
 
 import yaml
 
-from callbridge.core.model.refusal import RefusalText
+from callbridge.core.model.sentence import Sentence
 from callbridge.settings.document import Document, Path, SourcePlace, Tree, where
 from callbridge.settings.environment import EnvironmentFault, expand
 from callbridge.settings.faults import Fault
@@ -90,7 +90,7 @@ def _add_file(document: Document, path: pathlib.Path, env: Mapping[str, str], se
             for file in _files(document, path.parent / name, named, at):
                 if os.path.realpath(file) in seen:
                     document.warnings.append(
-                        _place_fault(named, at, RefusalText("{file} is read already: this line changes nothing", file=repr(name)))
+                        _place_fault(named, at, Sentence("{file} is read already: this line changes nothing", file=repr(name)))
                     )
                 _add_file(document, file, env, seen)
         else:

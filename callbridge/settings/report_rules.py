@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from urllib.parse import urlsplit
 
-from callbridge.core.model.refusal import RefusalText
+from callbridge.core.model.sentence import Sentence
 from callbridge.settings import models
 from callbridge.settings.document import Document, Path, mapping
 from callbridge.settings.faults import Fault, did_you_mean
@@ -46,9 +46,9 @@ def warnings(settings: models.Settings, document: Document) -> Iterator[Fault]:
         for number, target in enumerate(one.to):
             at: Path = ("reports", index, "to", number)
             if target.folder is not None and not target.folder.is_dir():
-                problem = RefusalText("no such folder here: {folder}", folder=str(target.folder))
-                yield document.at((*at, "folder"), problem, RefusalText("create it, writable for callbridge"))
+                problem = Sentence("no such folder here: {folder}", folder=str(target.folder))
+                yield document.at((*at, "folder"), problem, Sentence("create it, writable for callbridge"))
             url = urlsplit(target.webhook.url) if target.webhook is not None else None
             if url is not None and url.scheme == "http" and not is_loopback(url.hostname or ""):
-                problem = RefusalText("does not use https: anyone on the network path can read the report")
+                problem = Sentence("does not use https: anyone on the network path can read the report")
                 yield document.at((*at, "webhook", "url"), problem)

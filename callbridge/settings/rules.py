@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 from callbridge.core.model import skills
 from callbridge.core.model.plan import Plan, ToQueue
 from callbridge.core.model.reasons import RONA, chosen_by_people
-from callbridge.core.model.refusal import RefusalText
+from callbridge.core.model.sentence import Sentence
 from callbridge.settings import (
     agent_page_rules,
     alert_rules,
@@ -98,12 +98,12 @@ def _shared_prefix(settings: models.Settings, document: Document) -> Iterator[Fa
     if instance.app != DEFAULT_APP and instance.prefix == DEFAULT_PREFIX:
         yield document.at(
             ("instance", "prefix"),
-            RefusalText(
+            Sentence(
                 "{prefix} is the prefix of the application {app}: the ids of both would clash on one PBX",
                 prefix=repr(instance.prefix),
                 app=repr(DEFAULT_APP),
             ),
-            RefusalText("leave it out to use {prefix}", prefix=repr(default_prefix(instance.app))),
+            Sentence("leave it out to use {prefix}", prefix=repr(default_prefix(instance.app))),
         )
 
 
@@ -177,13 +177,13 @@ def _odd_hooks(settings: models.Settings, document: Document) -> Iterator[Fault]
     for index, hook in enumerate(settings.webhooks):
         url = urlsplit(hook.url)
         if url.scheme == "http" and not is_loopback(url.hostname or ""):
-            problem = RefusalText("does not use https: anyone on the network path can read who is calling")
+            problem = Sentence("does not use https: anyone on the network path can read who is calling")
             yield document.at(("webhooks", index, "url"), problem)
         asked = set(placeholders(hook.link)) & {"number", "name"} if hook.link and not hook.unmasked else set()
         if asked:
             what = " and ".join(sorted(asked))
-            problem = RefusalText("the {what} in it will be masked", what=what)
-            yield document.at(("webhooks", index, "link"), problem, RefusalText("set unmasked: true to send them in full"))
+            problem = Sentence("the {what} in it will be masked", what=what)
+            yield document.at(("webhooks", index, "link"), problem, Sentence("set unmasked: true to send them in full"))
 
 
 def _region(settings: models.Settings, document: Document) -> Iterator[Fault]:
@@ -454,11 +454,11 @@ def _long_rings(settings: models.Settings, document: Document) -> Iterator[Fault
     queues += [(("queues", name), queue) for name, queue in settings.queues.items()]
     for at, queue in queues:
         if queue.ring_for is not None and queue.ring_for > LONGEST_RING:
-            problem = RefusalText(
+            problem = Sentence(
                 "one phone would ring for {duration} while the caller waits for that agent alone",
                 duration=duration_text(queue.ring_for),
             )
-            hint = RefusalText("15s to 30s is usual: then the caller is offered to somebody else")
+            hint = Sentence("15s to 30s is usual: then the caller is offered to somebody else")
             yield document.at((*at, "ring_for"), problem, hint)
 
 
@@ -469,7 +469,7 @@ def _endless(settings: models.Settings, document: Document) -> Iterator[Fault]:
         if resolved.then and not resolved.ends and at not in told:
             told.add(at)
             place = document.place(resolved.then_at, key=True)
-            problem = RefusalText(
+            problem = Sentence(
                 "never ends: callers of tier {tier} cannot leave queue {queue} by 'then' (line {line} of {file})",
                 tier=repr(tier),
                 queue=repr(queue),
@@ -481,7 +481,7 @@ def _endless(settings: models.Settings, document: Document) -> Iterator[Fault]:
 
 def _unserved(settings: models.Settings, document: Document) -> Iterator[Fault]:
     if not settings.agents and not document.observed:
-        yield document.at(("agents",), RefusalText("no agent is configured: no call can be answered"))
+        yield document.at(("agents",), Sentence("no agent is configured: no call can be answered"))
         return
     profiles = {skills.profile(agent.skills) for agent in settings.agents.values()}
     told: set[Path] = set()
@@ -489,7 +489,7 @@ def _unserved(settings: models.Settings, document: Document) -> Iterator[Fault]:
         for index, step in enumerate(resolved.steps):
             at: Path = (*resolved.steps_at, index, "skills")
             if at not in told and not _fits_any(step.skills, profiles):
-                yield document.at(at, RefusalText("no agent can ever serve this step: {needs}", needs=str(step.skills)))
+                yield document.at(at, Sentence("no agent can ever serve this step: {needs}", needs=str(step.skills)))
             told.add(at)
 
 
@@ -505,14 +505,14 @@ def _unused(settings: models.Settings, document: Document) -> Iterator[Fault]:
     reached |= {name for _, kind, name in flow_rules.names(settings) if kind == "queue"}
     for queue in settings.queues:
         if queue not in reached:
-            yield document.at(("queues", queue), RefusalText("no entry or overflow leads to this queue"), key=True)
+            yield document.at(("queues", queue), Sentence("no entry or overflow leads to this queue"), key=True)
     asked = {step.skills for _, _, resolved in _all(settings) for step in resolved.steps}
     names: dict[str, str] = {}
     for id, agent in plan.agents.items():
         if not any(step.strength(agent.skills) is not None for step in asked):
-            problem = RefusalText("meets the requirements of no step: will never get a call")
+            problem = Sentence("meets the requirements of no step: will never get a call")
             yield document.at(("agents", id), problem, key=True)
         if names.setdefault(agent.name, id) != id:
             other = repr(names[agent.name])
-            problem = RefusalText("has the same name as agent {agent}: {name}", agent=other, name=agent.name)
+            problem = Sentence("has the same name as agent {agent}: {name}", agent=other, name=agent.name)
             yield document.at(("agents", id), problem, key=True)

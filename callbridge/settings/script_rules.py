@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 
-from callbridge.core.model.refusal import RefusalText
+from callbridge.core.model.sentence import Sentence
 from callbridge.settings import models
 from callbridge.settings.agent_page_rules import is_secret, known_values, unknown
 from callbridge.settings.document import Document, Path, mapping
@@ -42,7 +42,7 @@ def warnings(settings: models.Settings, document: Document) -> Iterator[Fault]:
     used = {name for _, name in _uses(settings)}
     for name, script in settings.scripts.items():
         if name not in used:
-            yield document.at(("scripts", name), RefusalText("no queue and no campaign uses this script"), key=True)
+            yield document.at(("scripts", name), Sentence("no queue and no campaign uses this script"), key=True)
         reached, ahead = set[str](), [script.start or next(iter(script.steps))]
         while ahead:
             step = ahead.pop()
@@ -51,7 +51,7 @@ def warnings(settings: models.Settings, document: Document) -> Iterator[Fault]:
                 ahead += ways(script.steps[step])
         for step in script.steps:
             if step not in reached:
-                problem = RefusalText("no other step leads to this one")
+                problem = Sentence("no other step leads to this one")
                 yield document.at(("scripts", name, "steps", step), problem, key=True)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from callbridge.core.model.refusal import RefusalText
+from callbridge.core.model.sentence import Sentence
 from callbridge.settings import models
 from callbridge.settings.document import Document
 from callbridge.settings.faults import Fault
@@ -33,6 +33,6 @@ def warnings(settings: models.Settings, document: Document) -> Iterator[Fault]:
     if settings.standby is not None and settings.database is not None and settings.database.file is not None:
         yield document.at(
             ("database", "url"),
-            RefusalText("is a file: unless both instances share it, each has a history and leads of its own"),
-            RefusalText("use PostgreSQL"),
+            Sentence("is a file: unless both instances share it, each has a history and leads of its own"),
+            Sentence("use PostgreSQL"),
         )

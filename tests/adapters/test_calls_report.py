@@ -22,7 +22,7 @@ from callbridge.adapters.reports.names import CALL_OUTCOMES, UnknownName, check_
 from callbridge.adapters.reports.report import FieldsText, ReportValue
 from callbridge.adapters.reports.terms import ReportTerms
 from callbridge.core.model.facts import AnyFact, CallbackRefused, RecordingFailed, RequestRefused
-from callbridge.core.model.refusal import RefusalText, Word, packed
+from callbridge.core.model.sentence import Sentence, Word, packed
 from tests.examples import seeds
 
 from .days import rows
@@ -263,8 +263,8 @@ def test_programs_have_the_details_of_a_call_as_fields_and_everybody_else_as_a_l
     assert 'call arrived,,,,"from +442079460001, name Ada, entry main, tier gold, repeated after 3600.0 s"' in csv
 
 
-QUOTED = RefusalText("'{number}': {fault}", number="+44 20 7946 0000", fault=RefusalText("a number with letters in it"))
-FAILED = RefusalText("{what}: {cause}", what=RefusalText("not recorded"), cause=Word("not_executed.refused"))
+QUOTED = Sentence("'{number}': {fault}", number="+44 20 7946 0000", fault=Sentence("a number with letters in it"))
+FAILED = Sentence("{what}: {cause}", what=Sentence("not recorded"), cause=Word("not_executed.refused"))
 
 
 @pytest.mark.parametrize("masked", [True, False])
@@ -273,7 +273,7 @@ def test_why_something_was_refused_or_failed_is_told_in_parts_for_other_language
     more: dict[str, Any] = {"call": "c1", "at": began + 9, "queue": "sales", "agent": "ann"}
     told: list[AnyFact] = [
         RequestRefused(seq=1, call="c1", at=began + 1, request="transfer", by="ann", reason=QUOTED, **packed(QUOTED)),
-        CallbackRefused(seq=2, call="c1", at=began + 2, number="", reason=RefusalText("not a phone number")),
+        CallbackRefused(seq=2, call="c1", at=began + 2, number="", reason=Sentence("not a phone number")),
         RecordingFailed(seq=3, file="c1.wav", why=FAILED, **packed(FAILED), **more),
     ]
     history.write(tuple(Stamper().stamp(1, told)), 0.0)

@@ -19,7 +19,7 @@ from callbridge.adapters.history.recordings import PLAYED_AGAIN_AFTER, Recording
 from callbridge.adapters.http import ApiToken, HttpSettings, TokenRole
 from callbridge.adapters.http.recording_routes import wanted_range
 from callbridge.adapters.views.phrasing import in_parts
-from callbridge.core.model.refusal import RefusalText, Word
+from callbridge.core.model.sentence import Sentence, Word
 from tests.adapters.http_desk import Client, ToyDesk, client_of
 from tests.adapters.toy_quality import SOUND, TOMORROW, recorded
 from tests.adapters.waiting import HANGS
@@ -207,8 +207,8 @@ async def test_the_recordings_of_a_call_are_listed(place: Place) -> None:
 
 
 async def test_why_there_is_no_recording_is_told_in_parts_too(place: Place) -> None:
-    parts = RefusalText("{what}: {cause}", what=RefusalText("not recorded"), cause=Word("not_executed.timeout"))
-    for why in (parts, RefusalText("the disk was full")):
+    parts = Sentence("{what}: {cause}", what=Sentence("not recorded"), cause=Word("not_executed.timeout"))
+    for why in (parts, Sentence("the disk was full")):
         place.names("", failure=why, failure_parts=kept_parts(why))
         async with place.client.get("/api/recordings?call=ann-call-0", headers={"Authorization": "Bearer eve"}) as answer:
             (one,) = await answer.json()

@@ -65,7 +65,7 @@ from callbridge.core.model.facts import (
 from callbridge.core.model.ids import LegId, leg_id
 from callbridge.core.model.personal import Content
 from callbridge.core.model.plan import Plan, ToQueue
-from callbridge.core.model.refusal import RefusalText
+from callbridge.core.model.sentence import Sentence
 from callbridge.core.model.world import World
 from callbridge.wire.webhooks import PLACEHOLDERS
 from tests.adapters.conftest import RedisServer
@@ -286,16 +286,16 @@ def test_what_is_no_number_stays(text: str) -> None:
 
 
 def test_a_refusal_with_a_number_keeps_its_template_and_every_part_is_masked() -> None:
-    fault = RefusalText("'{number}' is no phone number", number="+44 20 7946 0000")
-    shown = scrub(RefusalText("cannot be called back: {fault}", fault=fault))
+    fault = Sentence("'{number}' is no phone number", number="+44 20 7946 0000")
+    shown = scrub(Sentence("cannot be called back: {fault}", fault=fault))
     assert shown == "cannot be called back: '+44*****000' is no phone number"
-    assert isinstance(shown, RefusalText)
+    assert isinstance(shown, Sentence)
     assert in_parts(shown)["template"] == "cannot be called back: {fault}"
     assert "7946" not in json.dumps(in_parts(shown))
 
 
 def test_a_number_that_only_the_whole_sentence_makes_is_masked_and_the_template_is_dropped() -> None:
-    whole = RefusalText("call {area} {rest}", area="+44", rest="207946")
+    whole = Sentence("call {area} {rest}", area="+44", rest="207946")
     assert (scrub(whole), in_parts(scrub(whole))) == ("call +44*****946", {})
 
 

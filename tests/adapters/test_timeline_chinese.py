@@ -27,7 +27,7 @@ from callbridge.core.model.events import CallRequest, Why
 from callbridge.core.model.facts import AnyFact
 from callbridge.core.model.numbers import WITHHELD
 from callbridge.core.model.plan import AgentOrder, RefusalReason
-from callbridge.core.model.refusal import RefusalText, Unknown, Word, packed, unpacked
+from callbridge.core.model.sentence import Sentence, Unknown, Word, packed, unpacked
 from tests.core.story import agent, one_queue, plan, queue, routing
 
 EXPLANATION = Path(callbridge.__file__).parent / "web/src/pure/explanation.js"
@@ -143,9 +143,9 @@ def talks() -> Iterator[AnyFact]:
     yield made(facts.WrapUpEnded)
     yield made(facts.CallRecorded, file="cb-1.wav")
     yield made(facts.RecordingFailed, file="cb-1.wav", why="refused by the disk")
-    what = RefusalText("not recorded until now")
+    what = Sentence("not recorded until now")
     for why in Why:
-        sentence = RefusalText("{what}: {cause}", what=what, cause=Word(f"not_executed.{why}"))
+        sentence = Sentence("{what}: {cause}", what=what, cause=Word(f"not_executed.{why}"))
         yield made(facts.RecordingFailed, file="cb-1.wav", why=sentence, **packed(sentence))
     for party in ("agent", "customer", "outside"):
         yield from each(facts.CallTransferred, "target", (*TARGETS, "4711@out", ""), party=party, attended=party == "agent")
@@ -176,7 +176,7 @@ def flows() -> Iterator[AnyFact]:
 
 def services() -> Iterator[AnyFact]:
     yield from each(facts.CallbackRequested, "agent", ("", "ann"), callback="cb-cb-1")
-    yield made(facts.CallbackRefused, reason=RefusalText("too many callbacks are open"))
+    yield made(facts.CallbackRefused, reason=Sentence("too many callbacks are open"))
     yield from each(facts.CallbackTried, "result", TRY_RESULTS, attempt=2)
     reasons = ("", "do_not_call", "fault", *TRY_RESULTS)
     for outcome in ("kept", "failed", "expired", "cancelled"):
@@ -252,8 +252,8 @@ def test_an_ordinary_call_reads_well_in_chinese() -> None:
 
 
 def test_a_refusal_is_chinese_and_from_an_archive_of_older_versions_unless_something_was_filled_in() -> None:
-    story = [made(facts.CallbackRefused, reason=RefusalText("too many callbacks are open"))]
-    story += each(facts.RequestRefused, "reason", (NO_QUEUE, RefusalText("no such queue")), request="move")
+    story = [made(facts.CallbackRefused, reason=Sentence("too many callbacks are open"))]
+    story += each(facts.RequestRefused, "reason", (NO_QUEUE, Sentence("no such queue")), request="move")
     live = [plain_fact(fact) for fact in story]
     kept = json.loads(json.dumps(live))
     expected = [
@@ -267,13 +267,13 @@ def test_a_refusal_is_chinese_and_from_an_archive_of_older_versions_unless_somet
     assert [line.text for line in in_words(kept, PLAN)] == [line.text for line in in_words(live, PLAN)]
 
 
-BUSY = RefusalText("{agent} is {state}", agent="Ann {state} (ann)", state=Word("state.wrap_up"))
-UNREADABLE = RefusalText("'{number}': {fault}", number="+44 20 7946 0000", fault=RefusalText("a number with letters in it"))
+BUSY = Sentence("{agent} is {state}", agent="Ann {state} (ann)", state=Word("state.wrap_up"))
+UNREADABLE = Sentence("'{number}': {fault}", number="+44 20 7946 0000", fault=Sentence("a number with letters in it"))
 
 
 @pytest.mark.parametrize("mask", [True, False])
-@pytest.mark.parametrize("reason", [NO_QUEUE, BUSY, UNREADABLE, RefusalText("no such queue"), RefusalText("{this} {is} one")])
-def test_a_refusal_is_the_same_from_the_archive(reason: RefusalText, mask: bool) -> None:
+@pytest.mark.parametrize("reason", [NO_QUEUE, BUSY, UNREADABLE, Sentence("no such queue"), Sentence("{this} {is} one")])
+def test_a_refusal_is_the_same_from_the_archive(reason: Sentence, mask: bool) -> None:
     refused = made(facts.RequestRefused, request="move", reason=reason, **packed(reason))
     live = [plain_fact(refused, mask=mask)]
     kept = json.loads(json.dumps(live))

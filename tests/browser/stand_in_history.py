@@ -15,7 +15,7 @@ from typing import Any
 from aiohttp import web
 
 from callbridge.adapters.views.phrasing import in_parts
-from callbridge.core.model.refusal import RefusalText, Word
+from callbridge.core.model.sentence import Sentence, Word
 
 Row = dict[str, Any]
 CALL = "cb-call-past-1"
@@ -134,8 +134,8 @@ def recordings(now: float) -> list[Row]:
         "failure_parts": {},
         "deleted_at": "",
     }
-    values = {"what": RefusalText("not recorded"), "cause": Word("not_executed.refused"), "detail": "the disk was full"}
-    failure = RefusalText("{what}: {cause} {detail}", **values)
+    values = {"what": Sentence("not recorded"), "cause": Word("not_executed.refused"), "detail": "the disk was full"}
+    failure = Sentence("{what}: {cause} {detail}", **values)
     gone = row | {"id": "1-cb-rec-0", "file": "", "failure": failure, "failure_parts": in_parts(failure)}
     return [row, gone]
 

@@ -12,7 +12,7 @@ from playwright.async_api import Page, Route, expect
 
 from callbridge.adapters.views.reload_report import reload_report, report_in_parts, texts_in_parts
 from callbridge.core.model.plan import ToQueue
-from callbridge.core.model.refusal import RefusalText
+from callbridge.core.model.sentence import Sentence
 from callbridge.core.reload.plan_diff import difference
 from callbridge.settings.faults import Fault
 from tests.browser.conftest import Open
@@ -639,9 +639,7 @@ async def test_a_reload_is_told_in_chinese_and_the_faults_of_the_files_are_intro
     story.caller("ben")
     new = replace(story.world.plan, queues={"sales": queue_plan("sales")}, entries={"support": ToQueue("sales")})
     found = difference(story.world, new)
-    doubt = Fault(
-        "cb.yaml", 7, 1, "calendars.office", RefusalText("is never open"), RefusalText("add {setting}", setting="week:")
-    )
+    doubt = Fault("cb.yaml", 7, 1, "calendars.office", Sentence("is never open"), Sentence("add {setting}", setting="week:"))
     report = reload_report(found, dry_run=True, force=False, warnings=[doubt.in_parts])
     server.answers["reload"] = (200, report_in_parts(report))
     await page.get_by_role("button", name="重新加载配置").click()

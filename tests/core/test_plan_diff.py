@@ -12,7 +12,7 @@ from callbridge.core.model.attempt import Attempt, Campaign, Lead, Running
 from callbridge.core.model.events import AgentRequest, CallbackChange, CallbackChangeRequested
 from callbridge.core.model.facts import CallbackRequested
 from callbridge.core.model.plan import AgentPlan, CallbackTerms, CampaignPlan, Plan, SurveyPlan, ToFlow, ToQueue
-from callbridge.core.model.refusal import RefusalText
+from callbridge.core.model.sentence import Sentence
 from callbridge.core.reload.plan_diff import ConfigChange, Difference, difference
 from callbridge.core.reload.sentences import listed, one_after_another
 from tests.core.flows import floor, flow, menu, stage
@@ -80,9 +80,9 @@ def test_a_queue_that_is_gone_says_who_is_in_it_and_where_they_go() -> None:
 
 def test_a_sentence_about_a_thousand_queues_is_not_nested_a_thousand_deep() -> None:
     def depth(text: object) -> int:
-        return 1 + max(map(depth, text.values.values()), default=0) if isinstance(text, RefusalText) else 0
+        return 1 + max(map(depth, text.values.values()), default=0) if isinstance(text, Sentence) else 0
 
-    many = [RefusalText("queue {queue}", queue=f"q{number}") for number in range(1000)]
+    many = [Sentence("queue {queue}", queue=f"q{number}") for number in range(1000)]
     for joined, between in ((one_after_another(many), "; "), (listed(many), ", ")):
         assert joined == between.join(many)
         assert depth(joined) < 13

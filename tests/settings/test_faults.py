@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from pydantic import BaseModel
 
-from callbridge.core.model.refusal import RefusalText
+from callbridge.core.model.sentence import Sentence
 from callbridge.settings import reader
 from callbridge.settings.document import Document
 from callbridge.settings.models import Settings
@@ -353,8 +353,8 @@ DOUBTFUL = [
 def test_what_is_rarely_meant_is_a_warning_with_its_place(write: Write, change: tuple[str, str], message: str) -> None:
     pathlib.Path("other.yaml").write_text("beep: sound:beep\n")
     found = right(write(change)).warnings
-    assert [one for one in found if not isinstance(one.problem, RefusalText)] == []  # the page of a reload says it in Chinese
-    assert [one for one in found if one.hint and not isinstance(one.hint, RefusalText)] == []
+    assert [one for one in found if not isinstance(one.problem, Sentence)] == []  # the page of a reload says it in Chinese
+    assert [one for one in found if one.hint and not isinstance(one.hint, Sentence)] == []
     warnings = [str(warning) for warning in found]
     assert [line for line in warnings if "no entry or overflow leads" not in line] == [message] or message in warnings
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 
-from callbridge.core.model.refusal import RefusalText, packed, unpacked
+from callbridge.core.model.sentence import Sentence, packed, unpacked
 
 
-def kept_parts(text: RefusalText) -> str | None:
+def kept_parts(text: Sentence) -> str | None:
     parts = packed(text)
     if not parts["template"]:
         return None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from callbridge.core.model.numbers import WITHHELD
-from callbridge.core.model.refusal import RefusalText
+from callbridge.core.model.sentence import Sentence
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
@@ -61,9 +61,9 @@ def scrub(text: str) -> str:
     if not _SEVEN_DIGITS.search(text):
         return text
     masked = _IN_GROUPS.sub(_mask_groups, _LIKE_A_NUMBER.sub(lambda found: mask(found[0]), text))
-    if isinstance(text, RefusalText) and text.values:
+    if isinstance(text, Sentence) and text.values:
         values = {name: scrub(value) if isinstance(value, str) else value for name, value in text.values.items()}
-        in_parts = RefusalText(text.template, **values)
+        in_parts = Sentence(text.template, **values)
         return in_parts if in_parts == masked else masked
     return masked
 

@@ -37,7 +37,7 @@ from callbridge.adapters.database.quality_tables import quality_marks, quality_s
 from callbridge.adapters.facts.person_place import PersonHeld, PersonPlace
 from callbridge.adapters.history.people import People
 from callbridge.core.model.numbers import spellings
-from callbridge.core.model.refusal import RefusalText
+from callbridge.core.model.sentence import Sentence
 
 OF_A_CALL = (
     visits,
@@ -180,7 +180,7 @@ class PersonRows:
         held = self._held(link)
         if held is not None:
             raise PersonHeld(
-                RefusalText("under a legal hold by {by} ({reason}): release it first", by=held["by"], reason=held["reason"])
+                Sentence("under a legal hold by {by} ({reason}): release it first", by=held["by"], reason=held["reason"])
             )
 
     def _held(self, link: Connection) -> dict[str, Any] | None:

@@ -23,7 +23,7 @@ from callbridge.adapters.database import BadDatabase, Database, NotConfigured, c
 from callbridge.adapters.database.history_tables import changes, recordings
 from callbridge.adapters.database.sentence_parts import with_parts
 from callbridge.adapters.system.threads import Threads, ThreadsBusy
-from callbridge.core.model.refusal import RefusalText
+from callbridge.core.model.sentence import Sentence
 
 MOST_PLAYED, MOST_PLAYED_EACH = 20, 10
 """Recordings that are read at the same time, in all and by one listener: each holds a file open, and a client that reads slowly
@@ -35,7 +35,7 @@ MOST_LISTENERS = 10_000
 _OPENED_WITHIN = 20.0
 _READ_WITHIN = 10.0
 _QUERY_WITHIN = 10.0
-_BUSY = RefusalText("too many recordings are being played: try again later")
+_BUSY = Sentence("too many recordings are being played: try again later")
 _LISTED = ("fact", "call", "segment", "queue", "agent", "kind", "file", "at", "lasted", "paused", "failure", "deleted_at")
 
 Found = TypeVar("Found")
@@ -165,9 +165,9 @@ class RecordingService:
         except ThreadsBusy:
             raise RecordingsAway(_BUSY) from None
         except BadDatabase as trouble:
-            raise RecordingsAway(RefusalText("the history: {cause}", cause=str(trouble))) from None
+            raise RecordingsAway(Sentence("the history: {cause}", cause=str(trouble))) from None
         except SQLAlchemyError as trouble:
-            raise RecordingsAway(RefusalText("the history: {cause}", cause=cause_of(trouble))) from None
+            raise RecordingsAway(Sentence("the history: {cause}", cause=cause_of(trouble))) from None
 
     def close(self) -> None:
         """The threads end by themselves, connections that are not in use are closed."""

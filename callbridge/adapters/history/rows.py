@@ -31,7 +31,7 @@ from callbridge.adapters.database.sentence_parts import kept_parts
 from callbridge.adapters.facts.masking import masked
 from callbridge.adapters.history.people import People
 from callbridge.adapters.outbox.envelope import Envelope
-from callbridge.core.model.refusal import unpacked
+from callbridge.core.model.sentence import unpacked
 
 Fields = Mapping[str, Any]
 NOW = "now"

@@ -26,9 +26,9 @@ from callbridge.adapters.views.scripts import Script
 from callbridge.core.model.agent import Work
 from callbridge.core.model.call import Call
 from callbridge.core.model.events import CallbackChange, CallbackChangeRequested, ScriptAnswersGiven
-from callbridge.core.model.refusal import RefusalText, Unknown
+from callbridge.core.model.sentence import Sentence, Unknown
 
-NO_LEAD = RefusalText("no such lead of this agent that waits to be called")
+NO_LEAD = Sentence("no such lead of this agent that waits to be called")
 
 
 class ContactView(ResponseBody):

@@ -80,11 +80,11 @@ from callbridge.core.model.events import (
     TokenUsed,
 )
 from callbridge.core.model.plan import ToAgent
-from callbridge.core.model.refusal import RefusalText, Unknown
+from callbridge.core.model.sentence import Sentence, Unknown
 from callbridge.core.model.switch import BYPASS
 
 _UNKNOWN = {"agents": Unknown("no such agent"), "queues": Unknown("no such queue"), "calls": Unknown("no such call")}
-_NOT_RELOADED = RefusalText("the configuration was refused; the old one stays in force")
+_NOT_RELOADED = Sentence("the configuration was refused; the old one stays in force")
 
 
 def make_app(settings: HttpSettings, backend: Backend, probes: Probes, feed: EventFeed, pages: Path = DIST) -> web.Application:

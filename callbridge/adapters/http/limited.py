@@ -15,9 +15,9 @@ from aiohttp import web
 from callbridge.adapters.http.auth import Caller
 from callbridge.adapters.http.problems import Problem
 from callbridge.adapters.views.board import Board
-from callbridge.core.model.refusal import RefusalText
+from callbridge.core.model.sentence import Sentence
 
-OUTSIDE = RefusalText("this is outside your teams")
+OUTSIDE = Sentence("this is outside your teams")
 
 
 class Limited(StrEnum):

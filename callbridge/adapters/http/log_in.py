@@ -24,12 +24,12 @@ from callbridge.adapters.http.problems import Problem
 from callbridge.adapters.http.rate_limit import RateLimit
 from callbridge.adapters.http.sessions import Sessions, WebSession
 from callbridge.adapters.system.threads import Threads, ThreadsBusy
-from callbridge.core.model.refusal import RefusalText
+from callbridge.core.model.sentence import Sentence
 from callbridge.wire.passwords import PasswordHash
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
-LOG_IN_FAILED = RefusalText("the log-in failed: check the name and the password or PIN, and try again")
+LOG_IN_FAILED = Sentence("the log-in failed: check the name and the password or PIN, and try again")
 COOKIE, SECURE_COOKIE = "callbridge", "__Host-callbridge"
 """A browser takes the second from https only, and from no other host of the domain."""
 MOST_OF_ACCOUNT, MOST_OF_ADDRESS = 10, 30

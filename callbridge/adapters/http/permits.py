@@ -15,9 +15,9 @@ from callbridge.adapters.http.problems import Problem
 from callbridge.adapters.http.request_bodies import PLAIN_TEXT
 from callbridge.adapters.http.route import Route
 from callbridge.adapters.views.supervision import tells_of_supervision
-from callbridge.core.model.refusal import RefusalText
+from callbridge.core.model.sentence import Sentence
 
-NOT_YOURS = RefusalText("this token is for one agent")
+NOT_YOURS = Sentence("this token is for one agent")
 _MAX_CALLS = 1000
 
 
@@ -27,7 +27,7 @@ def permitted(route: Route, handler: Callable[..., Awaitable[web.StreamResponse]
 
     async def allowed(request: web.Request) -> web.StreamResponse:
         if route.roles is not None and caller().role not in route.roles:
-            raise Problem(403, RefusalText("this requires one of the roles: {roles}", roles=", ".join(sorted(route.roles))))
+            raise Problem(403, Sentence("this requires one of the roles: {roles}", roles=", ".join(sorted(route.roles))))
         if route.roles is not None:
             _check_query(request, route)
             check_limited(route.limited, request, caller(), floor)

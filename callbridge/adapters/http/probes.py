@@ -15,9 +15,9 @@ from callbridge.adapters.http.problems import Problem, problems
 from callbridge.adapters.http.proxies import behind
 from callbridge.adapters.http.server import timed
 from callbridge.adapters.metrics.registry import CONTENT_TYPE
-from callbridge.core.model.refusal import RefusalText
+from callbridge.core.model.sentence import Sentence
 
-STARTING = RefusalText("callbridge is starting")
+STARTING = Sentence("callbridge is starting")
 
 
 def _nothing() -> list[str]:
@@ -67,8 +67,8 @@ def leader_only(role: Callable[[], Role]) -> Handler:
 
     async def refuse(_request: web.Request) -> web.StreamResponse:
         leader = role().leader
-        known = RefusalText("this instance is a standby: ask the leader at {leader}", leader=leader)
-        unknown = RefusalText("this instance is a standby: no leader is known; ask again")
+        known = Sentence("this instance is a standby: ask the leader at {leader}", leader=leader)
+        unknown = Sentence("this instance is a standby: no leader is known; ask again")
         raise Problem(503, known if leader else unknown, retry_after=1.0, leader=leader)
 
     return refuse
@@ -88,7 +88,7 @@ def make_starting_app(settings: HttpSettings, probes: Probes) -> web.Application
 
     async def later(_request: web.Request) -> web.Response:
         waiting = "; ".join(probes.missing())
-        starting = RefusalText("callbridge is starting: {waiting}", waiting=waiting) if waiting else STARTING
+        starting = Sentence("callbridge is starting: {waiting}", waiting=waiting) if waiting else STARTING
         raise Problem(503, starting, retry_after=1.0)
 
     plain = plain_only(Refusals(probes.refused))

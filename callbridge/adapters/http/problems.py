@@ -11,7 +11,7 @@ from aiohttp.typedefs import Handler
 from callbridge.adapters.database import NotConfigured
 from callbridge.adapters.views.phrasing import in_parts
 from callbridge.core.model.facts import RequestRefused
-from callbridge.core.model.refusal import RefusalText
+from callbridge.core.model.sentence import Sentence
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
@@ -20,7 +20,7 @@ PROBLEM_JSON = "application/problem+json"
 
 class Problem(Exception):
     """An error response with ``status``; ``more`` goes into the body. ``retry_after``: seconds, as a header.
-    ``detail``: a sentence, or the exception that carries it. The body of a ``RefusalText`` has its template and values, too."""
+    ``detail``: a sentence, or the exception that carries it. The body of a ``Sentence`` has its template and values, too."""
 
     def __init__(self, status: int, detail: str | Exception = "", *, retry_after: float | None = None, **more: object) -> None:
         if isinstance(detail, Exception):
@@ -60,9 +60,9 @@ def check_granted(refused: RequestRefused | None, **about: object) -> None:
 _UNREAD = (413, 415)
 """Statuses that are sent before the body has arrived: the connection does not wait for it."""
 _DETAILS = {
-    404: RefusalText("no such path"),
-    405: RefusalText("not with this method; Allow says which"),
-    413: RefusalText("the body is too large"),
+    404: Sentence("no such path"),
+    405: Sentence("not with this method; Allow says which"),
+    413: Sentence("the body is too large"),
 }
 """For refusals by aiohttp itself."""
 

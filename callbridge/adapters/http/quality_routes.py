@@ -20,10 +20,10 @@ from callbridge.adapters.http.scope import Scope
 from callbridge.adapters.quality.forms import BadMark
 from callbridge.adapters.quality.service import QualityAway, QualityService, UnknownSample, WrittenReview
 from callbridge.adapters.quality.store import NoReview, OfTeam, UnknownReview
-from callbridge.core.model.refusal import RefusalText
+from callbridge.core.model.sentence import Sentence
 
 _NAME = {"type": "string", "pattern": PLAIN_TEXT}
-_NOT_YOURS = RefusalText("this token is for one agent and can see and dispute only that agent's scored reviews")
+_NOT_YOURS = Sentence("this token is for one agent and can see and dispute only that agent's scored reviews")
 
 QUALITY_ROUTES = (
     get(

@@ -17,7 +17,7 @@ from callbridge.adapters.report_forms.forms import MEDIA, SUFFIX, ReportForm
 from callbridge.adapters.report_forms.service import ReportService
 from callbridge.adapters.report_forms.words import Language
 from callbridge.adapters.reports.asking import BadReportRequest, NoHistory, NoSuchName, ReportRequest, check_options
-from callbridge.core.model.refusal import RefusalText
+from callbridge.core.model.sentence import Sentence
 from callbridge.wire.reports import CATALOGUE, NAME_OPTIONS, ReportDescription, ReportOption
 
 MOST_ROWS_ASKED, MOST_SKIPPED = 100_000, 10_000
@@ -75,15 +75,13 @@ def _number(request: web.Request, name: str, most: int) -> int:
     """A parameter that is a number; 0: it is not given."""
     text = request.query.get(name, "0")
     if not (text.isascii() and text.isdigit() and len(text) < 9) or int(text) > most:
-        raise Problem(400, RefusalText("{name} must be a number up to {most}", name=name, most=most))
+        raise Problem(400, Sentence("{name} must be a number up to {most}", name=name, most=most))
     return int(text)
 
 
 def _one_of(there: Iterable[str], what: str, text: str) -> str:
     if text not in tuple(there):
-        raise Problem(
-            400, RefusalText("no {what} '{name}': there are {known}", what=what, name=text[:40], known=", ".join(there))
-        )
+        raise Problem(400, Sentence("no {what} '{name}': there are {known}", what=what, name=text[:40], known=", ".join(there)))
     return text
 
 

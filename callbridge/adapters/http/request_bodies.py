@@ -15,7 +15,7 @@ from callbridge.adapters.http.problems import Problem
 from callbridge.adapters.views.phrasing import in_parts
 from callbridge.core.model.numbers import SPREADSHEET, plain
 from callbridge.core.model.plan import ConsultQueue, Target, ToAgent, ToNumber, ToQueue
-from callbridge.core.model.refusal import RefusalText
+from callbridge.core.model.sentence import Sentence
 from callbridge.wire.phone_numbers import PhoneNumbers
 
 BODY_LIMIT = 16 * 1024
@@ -233,46 +233,46 @@ def _invalid(error: ValidationError) -> NoReturn:
 
 
 _FORMS = {
-    "number": RefusalText("expected a phone number such as +442079460000"),
-    "phone": RefusalText("expected a phone such as PJSIP/1001, or with several PBXs pbx2/PJSIP/1001"),
-    "to": RefusalText("expected a target such as queue:support, agent:1001 or number:+493012345, as far as it makes sense here"),
+    "number": Sentence("expected a phone number such as +442079460000"),
+    "phone": Sentence("expected a phone such as PJSIP/1001, or with several PBXs pbx2/PJSIP/1001"),
+    "to": Sentence("expected a target such as queue:support, agent:1001 or number:+493012345, as far as it makes sense here"),
 }
 """A readable description of the expected value, in place of the regular expression."""
 
 
 _WORDS = {
-    "missing": RefusalText("is missing"),
-    "extra_forbidden": RefusalText("is no field of this request"),
-    "json_invalid": RefusalText("not valid JSON"),
-    "model_type": RefusalText("expected an object"),
-    "model_attributes_type": RefusalText("expected an object"),
-    "dict_type": RefusalText("expected an object"),
-    "list_type": RefusalText("expected a list"),
-    "string_type": RefusalText("expected text"),
-    "string_pattern_mismatch": RefusalText("must not contain control characters"),
-    "string_too_short": RefusalText("is empty"),
-    "string_too_long": RefusalText("is longer than {max_length} characters"),
-    "string_unicode": RefusalText("is not valid text"),
-    "float_type": RefusalText("expected a number"),
-    "float_parsing": RefusalText("expected a number"),
-    "finite_number": RefusalText("expected a number"),
-    "int_type": RefusalText("expected a whole number"),
-    "int_parsing": RefusalText("expected a whole number"),
-    "int_from_float": RefusalText("expected a whole number"),
-    "bool_type": RefusalText("expected true or false"),
-    "enum": RefusalText("must be {expected}"),
-    "literal_error": RefusalText("must be {expected}"),
-    "too_short": RefusalText("needs at least {min_length}"),
-    "too_long": RefusalText("has more than {max_length}"),
-    "greater_than": RefusalText("must be more than {gt}"),
-    "greater_than_equal": RefusalText("must be {ge} or more"),
-    "less_than": RefusalText("must be less than {lt}"),
-    "less_than_equal": RefusalText("must be {le} or less"),
+    "missing": Sentence("is missing"),
+    "extra_forbidden": Sentence("is no field of this request"),
+    "json_invalid": Sentence("not valid JSON"),
+    "model_type": Sentence("expected an object"),
+    "model_attributes_type": Sentence("expected an object"),
+    "dict_type": Sentence("expected an object"),
+    "list_type": Sentence("expected a list"),
+    "string_type": Sentence("expected text"),
+    "string_pattern_mismatch": Sentence("must not contain control characters"),
+    "string_too_short": Sentence("is empty"),
+    "string_too_long": Sentence("is longer than {max_length} characters"),
+    "string_unicode": Sentence("is not valid text"),
+    "float_type": Sentence("expected a number"),
+    "float_parsing": Sentence("expected a number"),
+    "finite_number": Sentence("expected a number"),
+    "int_type": Sentence("expected a whole number"),
+    "int_parsing": Sentence("expected a whole number"),
+    "int_from_float": Sentence("expected a whole number"),
+    "bool_type": Sentence("expected true or false"),
+    "enum": Sentence("must be {expected}"),
+    "literal_error": Sentence("must be {expected}"),
+    "too_short": Sentence("needs at least {min_length}"),
+    "too_long": Sentence("has more than {max_length}"),
+    "greater_than": Sentence("must be more than {gt}"),
+    "greater_than_equal": Sentence("must be {ge} or more"),
+    "less_than": Sentence("must be less than {lt}"),
+    "less_than_equal": Sentence("must be {le} or less"),
 }
 """By the validator's kind of error: its own sentences and patterns are for nobody who calls this."""
 
 
-def _problem(fault: ErrorDetails) -> RefusalText:
+def _problem(fault: ErrorDetails) -> Sentence:
     field, kind = str(fault["loc"][-1]) if fault["loc"] else "", fault["type"]
     if kind == "string_pattern_mismatch" and field in _FORMS:
         return _FORMS[field]
@@ -280,5 +280,5 @@ def _problem(fault: ErrorDetails) -> RefusalText:
         limits = {
             name: f"{value:.15g}" if isinstance(value, float) else str(value) for name, value in fault.get("ctx", {}).items()
         }
-        return RefusalText(_WORDS[kind], **limits) if "{" in _WORDS[kind] else _WORDS[kind]
-    return RefusalText(fault["msg"].removeprefix("Value error, "))
+        return Sentence(_WORDS[kind], **limits) if "{" in _WORDS[kind] else _WORDS[kind]
+    return Sentence(fault["msg"].removeprefix("Value error, "))

@@ -45,7 +45,7 @@ from callbridge.adapters.store import StoreDown
 from callbridge.adapters.views.callbacks import in_order
 from callbridge.adapters.views.published import live, waiting_view
 from callbridge.core.model.plan import Plan
-from callbridge.core.model.refusal import RefusalText, Unknown
+from callbridge.core.model.sentence import Sentence, Unknown
 from callbridge.core.model.switch import BYPASS
 
 
@@ -105,7 +105,7 @@ def _read(
             return await handler(request)
         except (StoreDown, FutureSchema) as trouble:
             raise Problem(
-                503, RefusalText("{trouble}; ask the leader", trouble=str(trouble)), retry_after=1.0, leader=probes.role().leader
+                503, Sentence("{trouble}; ask the leader", trouble=str(trouble)), retry_after=1.0, leader=probes.role().leader
             ) from None
 
     return read

@@ -11,7 +11,7 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 
-from callbridge.core.model.refusal import RefusalText
+from callbridge.core.model.sentence import Sentence
 
 _NOT_APPLICABLE = "na"
 _PASSED, _FAILED = "pass", "fail"
@@ -75,11 +75,11 @@ def score(form: ScoreForm, written: Mapping[str, str]) -> FormScore:
         if name not in known:
             there = ", ".join(sorted(known))
             raise BadMark(
-                RefusalText("the form {form} has no criterion '{name}': it has {known}", form=form.name, name=name, known=there)
+                Sentence("the form {form} has no criterion '{name}': it has {known}", form=form.name, name=name, known=there)
             )
     missing = [criterion.name for criterion in form.criteria() if criterion.name not in written]
     if missing:
-        raise BadMark(RefusalText("no mark for {criteria}", criteria=", ".join(missing)))
+        raise BadMark(Sentence("no mark for {criteria}", criteria=", ".join(missing)))
     marks = {criterion.name: _mark(criterion, written[criterion.name]) for criterion in form.criteria()}
     failed = tuple(one.name for one in form.criteria() if one.fatal and marks[one.name] == 0.0)
     given = [(section.weight, share) for section in form.sections if (share := _share(section, marks)) is not None]
@@ -93,9 +93,7 @@ def _mark(criterion: Criterion, written: str) -> float | None:
     if text == _NOT_APPLICABLE:
         if criterion.optional:
             return None
-        raise BadMark(
-            RefusalText("{criterion} always applies: {expected}", criterion=criterion.name, expected=_expected(criterion))
-        )
+        raise BadMark(Sentence("{criterion} always applies: {expected}", criterion=criterion.name, expected=_expected(criterion)))
     if criterion.fatal:
         if text in (_PASSED, _FAILED):
             return float(text == _PASSED)
@@ -111,16 +109,16 @@ def _mark(criterion: Criterion, written: str) -> float | None:
 
 def _not(criterion: Criterion, written: str) -> BadMark:
     words = {"criterion": criterion.name, "expected": _expected(criterion), "written": written[:30]}
-    return BadMark(RefusalText("{criterion}: {expected}, not '{written}'", **words))
+    return BadMark(Sentence("{criterion}: {expected}, not '{written}'", **words))
 
 
-def _expected(criterion: Criterion) -> RefusalText:
+def _expected(criterion: Criterion) -> Sentence:
     if criterion.fatal:
-        return RefusalText("expected pass, fail or na") if criterion.optional else RefusalText("expected pass or fail")
+        return Sentence("expected pass, fail or na") if criterion.optional else Sentence("expected pass or fail")
     points = f"{criterion.points:g}"
     if criterion.optional:
-        return RefusalText("expected 0 to {points} points or na", points=points)
-    return RefusalText("expected 0 to {points} points", points=points)
+        return Sentence("expected 0 to {points} points or na", points=points)
+    return Sentence("expected 0 to {points} points", points=points)
 
 
 def _share(section: FormSection, marks: Mapping[str, float | None]) -> float | None:

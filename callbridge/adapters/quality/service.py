@@ -18,7 +18,7 @@ from callbridge.adapters.quality.forms import BadMark, Criterion, FormScore, Sco
 from callbridge.adapters.quality.sampling import SampleTerms, past_periods
 from callbridge.adapters.quality.store import OfTeam, OwedCallback, QualityStore, Queues, Remark, Review
 from callbridge.adapters.system.threads import Threads, ThreadsBusy
-from callbridge.core.model.refusal import RefusalText, Unknown
+from callbridge.core.model.sentence import Sentence, Unknown
 
 REVIEW_WITHIN = 10.0
 """Seconds that the database may take for one statement."""
@@ -68,7 +68,7 @@ class WrittenReview:
         known = {one.name for one in form.criteria()}
         for name in (*self.remarks, *self.heard_at):
             if name not in known:
-                raise BadMark(RefusalText("the form {form} has no criterion '{name}'", form=form.name, name=name[:80]))
+                raise BadMark(Sentence("the form {form} has no criterion '{name}'", form=form.name, name=name[:80]))
         said = {name: Remark(comment=self.remarks.get(name, ""), heard_at=self.heard_at.get(name)) for name in known}
         return Review(form=form, result=score(form, self.marks), callback=callback, comment=self.comment, remarks=said)
 
@@ -238,9 +238,9 @@ class QualityService:
         except ThreadsBusy:
             raise QualityAway("too many reviews are waiting for the database: try again later") from None
         except BadDatabase as trouble:
-            raise QualityAway(RefusalText("the database: {cause}", cause=str(trouble))) from None
+            raise QualityAway(Sentence("the database: {cause}", cause=str(trouble))) from None
         except SQLAlchemyError as trouble:
-            raise QualityAway(RefusalText("the database: {cause}", cause=cause_of(trouble))) from None
+            raise QualityAway(Sentence("the database: {cause}", cause=cause_of(trouble))) from None
 
     def _cut(self, thread: int) -> None:
         if self._database is not None:

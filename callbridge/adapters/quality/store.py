@@ -16,7 +16,7 @@ from callbridge.adapters.database.history_tables import calls, changes, recordin
 from callbridge.adapters.database.quality_tables import quality_marks, quality_samples, quality_scores
 from callbridge.adapters.quality.forms import FormScore, ScoreForm
 from callbridge.adapters.quality.sampling import Period, PooledRecording, SampleTerms, draw
-from callbridge.core.model.refusal import RefusalText, Unknown
+from callbridge.core.model.sentence import Sentence, Unknown
 
 _ROWS_AT_ONCE = 500
 _DAY = 86_400
@@ -177,12 +177,12 @@ class QualityStore:
         with self._engine.begin() as link:
             row = self._row(link, review_id)
             if row.reviewer != reviewer:
-                raise NoReview(RefusalText("review {review} is {reviewer}'s", review=review_id, reviewer=row.reviewer))
+                raise NoReview(Sentence("review {review} is {reviewer}'s", review=review_id, reviewer=row.reviewer))
             if row.form != review.form.name:
-                raise NoReview(RefusalText("review {review} is by the form {form}", review=review_id, form=row.form))
+                raise NoReview(Sentence("review {review} is by the form {form}", review=review_id, form=row.form))
             disputed = row.disputed_at is not None and row.settled_at is None
             if row.scored_at is not None and not disputed:
-                raise NoReview(RefusalText("review {review} is already scored and not disputed", review=review_id))
+                raise NoReview(Sentence("review {review} is already scored and not disputed", review=review_id))
             result = review.result
             values: dict[str, Any] = {"points": result.points, "failed": len(result.failed), "score": result.score}
             values |= {"scored_at": now, "comment": review.comment, "form_version": review.form.version}
@@ -199,9 +199,9 @@ class QualityStore:
         with self._engine.begin() as link:
             row = self._row(link, review_id)
             if row.scored_at is None:
-                raise NoReview(RefusalText("review {review} is not scored yet", review=review_id))
+                raise NoReview(Sentence("review {review} is not scored yet", review=review_id))
             if row.disputed_at is not None:
-                raise NoReview(RefusalText("review {review} was disputed before, by {by}", review=review_id, by=row.disputed_by))
+                raise NoReview(Sentence("review {review} was disputed before, by {by}", review=review_id, by=row.disputed_by))
             values = {"disputed_at": now, "disputed_by": by, "dispute": reason}
             link.execute(update(quality_scores).where(quality_scores.c.id == review_id).values(**values))
 

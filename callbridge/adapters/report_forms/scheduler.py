@@ -26,7 +26,7 @@ from callbridge.adapters.report_forms.service import ReportService
 from callbridge.adapters.report_forms.words import Language, title
 from callbridge.adapters.reports.asking import BadReportRequest, NoHistory, ReportRequest
 from callbridge.adapters.system.threads import Threads, ThreadsBusy
-from callbridge.core.model.refusal import RefusalText
+from callbridge.core.model.sentence import Sentence
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
@@ -184,7 +184,7 @@ class ReportScheduler:
         except (TimeoutError, ThreadsBusy):
             raise NoHistory("the database does not answer") from None
         except SQLAlchemyError as trouble:
-            raise NoHistory(RefusalText("the history cannot be read: {cause}", cause=cause_of(trouble))) from None
+            raise NoHistory(Sentence("the history cannot be read: {cause}", cause=cause_of(trouble))) from None
 
     def _failed(self, one: ScheduledReport, due: DueReport, progress: _Progress, why: str) -> None:
         pause = min(MAX_REPORT_RETRY, FIRST_REPORT_RETRY * 2.0 ** min(progress.failures, 20))

@@ -26,7 +26,7 @@ from callbridge.adapters.reports.asking import HistoryNotConfigured, NoHistory, 
 from callbridge.adapters.reports.registry import REPORTS
 from callbridge.adapters.reports.report import Report, ReportQuery
 from callbridge.adapters.system.threads import Threads, ThreadsBusy
-from callbridge.core.model.refusal import RefusalText
+from callbridge.core.model.sentence import Sentence
 from callbridge.wire.reports import CATALOGUE, ReportDescription
 
 REPORTS_AT_ONCE = 2
@@ -93,9 +93,9 @@ class ReportService:
         except ThreadsBusy:
             raise NoHistory("too many reports are being made: try again later") from None
         except BadDatabase as trouble:
-            raise NoHistory(RefusalText("the history cannot be read: {cause}", cause=str(trouble))) from None
+            raise NoHistory(Sentence("the history cannot be read: {cause}", cause=str(trouble))) from None
         except SQLAlchemyError as trouble:
-            raise NoHistory(RefusalText("the history cannot be read: {cause}", cause=cause_of(trouble))) from None
+            raise NoHistory(Sentence("the history cannot be read: {cause}", cause=cause_of(trouble))) from None
         finally:
             pieces.leave()
             job.cancel()

@@ -19,7 +19,7 @@ from callbridge.adapters.reports.names import UnknownName, check_names
 from callbridge.adapters.reports.registry import REPORTS
 from callbridge.adapters.reports.report import Report, ReportQuery
 from callbridge.adapters.reports.terms import ReportTerms
-from callbridge.core.model.refusal import RefusalText
+from callbridge.core.model.sentence import Sentence
 from callbridge.wire.reports import CATALOGUE, ReportOption
 
 
@@ -98,9 +98,7 @@ def query_of(site: ReportSite, request: ReportRequest, now: float) -> ReportQuer
 def check_options(request: ReportRequest, mark: str = "--") -> None:
     """Raises BadReportRequest for an option that the report cannot use. ``mark``: how options are written there."""
     if request.name not in CATALOGUE:
-        raise BadReportRequest(
-            RefusalText("no report '{name}': there are {known}", name=request.name, known=", ".join(CATALOGUE))
-        )
+        raise BadReportRequest(Sentence("no report '{name}': there are {known}", name=request.name, known=", ".join(CATALOGUE)))
     taken, needs = CATALOGUE[request.name].options, CATALOGUE[request.name].needs
     given = {option for option, names in request.names.items() if names}
     others = {ReportOption.BY: request.by, ReportOption.NUMBER: request.number, ReportOption.OUTCOME: request.outcome}
@@ -111,27 +109,27 @@ def check_options(request: ReportRequest, mark: str = "--") -> None:
         if option in given - taken:
             known = ", ".join(f"{mark}{one}" for one in ReportOption if one in taken)
             words = {"report": request.name, "option": f"{mark}{option}", "known": known or "a period only"}
-            raise BadReportRequest(RefusalText("the report {report} takes no {option}: it takes {known}", **words))
+            raise BadReportRequest(Sentence("the report {report} takes no {option}: it takes {known}", **words))
     if request.newest and not CATALOGUE[request.name].paged:
-        raise BadReportRequest(RefusalText("the report {report} takes no {option}", report=request.name, option=f"{mark}newest"))
+        raise BadReportRequest(Sentence("the report {report} takes no {option}", report=request.name, option=f"{mark}newest"))
     if needs is not None and needs not in given:
-        raise BadReportRequest(RefusalText("the report {report} needs {option}", report=request.name, option=f"{mark}{needs}"))
+        raise BadReportRequest(Sentence("the report {report} needs {option}", report=request.name, option=f"{mark}{needs}"))
 
 
 def _query(site: ReportSite, request: ReportRequest, now: float) -> ReportQuery:
     zone = site.zone
     person = site.person(request.number) if request.number else ""
     if request.number and not person:
-        raise BadReportRequest(RefusalText("'{number}' is no phone number", number=request.number[:40]))
+        raise BadReportRequest(Sentence("'{number}' is no phone number", number=request.number[:40]))
     if request.by and request.by not in tuple(By):
-        raise BadReportRequest(RefusalText("no intervals '{by}': there are {known}", by=request.by, known=", ".join(By)))
+        raise BadReportRequest(Sentence("no intervals '{by}': there are {known}", by=request.by, known=", ".join(By)))
     least, most = scores_of(request.score) if request.score else (None, None)
     begin = moment_of(request.begin or f"{datetime.fromtimestamp(now, zone):%Y-%m-%d}", zone)
     end = moment_of(request.end, zone, end=True) if request.end else max(begin, now)
     if request.end and begin >= end:
-        raise BadReportRequest(RefusalText("the period ends before it begins"))
+        raise BadReportRequest(Sentence("the period ends before it begins"))
     if begin > now:
-        raise BadReportRequest(RefusalText("the period lies in the future"))
+        raise BadReportRequest(Sentence("the period lies in the future"))
     return ReportQuery(
         begin=begin,
         end=min(end, now),
@@ -163,9 +161,9 @@ def scores_of(text: str) -> tuple[float, float]:
     try:
         least, most = float(first), float(last if dash else first)
     except ValueError:
-        raise BadReportRequest(RefusalText("'{text}' is no score: expected 1-2, 3.5-5 or 5", text=text)) from None
+        raise BadReportRequest(Sentence("'{text}' is no score: expected 1-2, 3.5-5 or 5", text=text)) from None
     if not 1 <= least <= most <= 5:  # also what is not a number
-        raise BadReportRequest(RefusalText("'{text}' is no score: a mean rating is from 1 to 5", text=text))
+        raise BadReportRequest(Sentence("'{text}' is no score: a mean rating is from 1 to 5", text=text))
     return least, most
 
 

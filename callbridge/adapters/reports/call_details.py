@@ -35,7 +35,7 @@ from callbridge.adapters.reports.report import (
     ValueKind,
 )
 from callbridge.adapters.reports.rows import seconds
-from callbridge.core.model.refusal import Unknown
+from callbridge.core.model.sentence import Unknown
 
 _COLUMNS = (
     ReportColumn("at", ValueKind.MOMENT, "at"),

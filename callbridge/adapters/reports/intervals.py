@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
-from callbridge.core.model.refusal import RefusalText
+from callbridge.core.model.sentence import Sentence
 from callbridge.wire.reports import By as By
 
 MAX_INTERVALS = 100_000
@@ -44,7 +44,7 @@ def moment_of(text: str, zone: ZoneInfo, *, end: bool = False) -> float:
         _see_that_it_is_ours(day)
         return _midnight(day + timedelta(days=1) if end else day, zone)
     except (ValueError, OverflowError):
-        raise BadPeriod(RefusalText("'{text}' is no date: expected 2026-11-28, or 2026-11-28T09:30", text=text)) from None
+        raise BadPeriod(Sentence("'{text}' is no date: expected 2026-11-28, or 2026-11-28T09:30", text=text)) from None
 
 
 def _see_that_it_is_ours(day: date) -> None:
@@ -66,7 +66,7 @@ def intervals(begin: float, end: float, by: By, zone: ZoneInfo) -> list[Interval
             found.append(Interval(_label(began, by, zone), first, last))
         if len(found) > MAX_INTERVALS:
             raise BadPeriod(
-                RefusalText("more than {most} intervals: choose a shorter period, or longer intervals", most=f"{MAX_INTERVALS:,}")
+                Sentence("more than {most} intervals: choose a shorter period, or longer intervals", most=f"{MAX_INTERVALS:,}")
             )
     return found
 

@@ -11,7 +11,7 @@ from callbridge.adapters.reports.report import ReportQuery
 from callbridge.core.model.attempt import OUTCOMES
 from callbridge.core.model.call import VisitOutcome
 from callbridge.core.model.callback import TRY_RESULTS
-from callbridge.core.model.refusal import Unknown, Word
+from callbridge.core.model.sentence import Unknown, Word
 from callbridge.wire.reports import ReportOption
 
 _SHOWN = 20

@@ -10,7 +10,7 @@ from callbridge.adapters.views.phrasing import in_parts
 from callbridge.core.model.attempt import AttemptStage, Campaign, Running
 from callbridge.core.model.campaign_state import CampaignState
 from callbridge.core.model.plan import CampaignPlan, DialMode
-from callbridge.core.model.refusal import RefusalText
+from callbridge.core.model.sentence import Sentence
 from callbridge.core.model.world_view import WorldView
 from callbridge.core.pacing.budget import Counts
 
@@ -83,35 +83,35 @@ def _why_not(world: WorldView, plan: CampaignPlan, row: Campaign | None, campaig
     """Why nobody is being dialled, for people; empty when somebody is about to be."""
     if row is None or row.state is not Running.RUNNING:
         paused = row is not None and row.state is Running.PAUSED
-        return RefusalText("it is paused") if paused else RefusalText("it is stopped")
+        return Sentence("it is paused") if paused else Sentence("it is stopped")
     if campaign_state is None:
         return ""
     if campaign_state.held_back:
         return campaign_state.held_back
     if not campaign_state.agents:
-        return RefusalText("no agent who serves {queue} is ready for it", queue=plan.queue)
+        return Sentence("no agent who serves {queue} is ready for it", queue=plan.queue)
     if campaign_state.decision.dials <= 0:
         return _nobody_free(world, plan, campaign_state)
     match campaign_state.short_of:
         case "leads" if campaign_state.requested_at is not None and world.now - campaign_state.requested_at > ANSWERED_WITHIN:
-            return RefusalText("the ledger does not answer")
+            return Sentence("the ledger does not answer")
         case "leads":
-            return RefusalText("no lead may be dialled now") if campaign_state.dry else RefusalText("leads are being fetched")
+            return Sentence("no lead may be dialled now") if campaign_state.dry else Sentence("leads are being fetched")
         case "lines":
-            return RefusalText("every line is taken (lines: {lines})", lines=str(plan.lines))
+            return Sentence("every line is taken (lines: {lines})", lines=str(plan.lines))
         case "lines of the PBX":
             pbx = world.plan.pbx_of_campaign(plan.name)
             lines = str(world.plan.lines.get(pbx))
-            return RefusalText("the campaigns take every line of PBX {pbx} (its lines: {lines})", pbx=pbx, lines=lines)
+            return Sentence("the campaigns take every line of PBX {pbx} (its lines: {lines})", pbx=pbx, lines=lines)
     return ""
 
 
 def _nobody_free(world: WorldView, plan: CampaignPlan, campaign_state: CampaignState) -> str:
     if campaign_state.agents > campaign_state.busy:
-        return RefusalText("every free agent is kept for callers, or has a lead already")
+        return Sentence("every free agent is kept for callers, or has a lead already")
     if plan.rules.hard and plan.mode is DialMode.PREDICTIVE and not campaign_state.pacer.budget.bears_one_more(world.now):
-        return RefusalText("no agent is free, and the abandon rate allows no dialling ahead")
-    return RefusalText("no agent is free")
+        return Sentence("no agent is free, and the abandon rate allows no dialling ahead")
+    return Sentence("no agent is free")
 
 
 DAY = 86400.0

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from callbridge.core.model.refusal import RefusalText, Word
+from callbridge.core.model.sentence import Sentence, Word
 from callbridge.core.model.skills import AllOf, AnyOf, AtLeast, Profile, Requirement, SkillNode
 
 
@@ -59,7 +59,7 @@ class Phrase:
 
 Value: TypeAlias = "str | Number | TimeSpan | Several | Phrase"
 """What is filled into a template. A name, a number of a phone or a requirement is a ``str``: it is the same in all languages; but
-for a ``RefusalText``, which is in parts itself."""
+for a ``Sentence``, which is in parts itself."""
 
 
 def say(key: str, english: str, /, **values: Value) -> Phrase:
@@ -92,7 +92,7 @@ def plain(value: Value | int) -> object:
     match value:
         case Word():
             return {"key": value.key, "text": str(value), "values": {}}
-        case RefusalText():
+        case Sentence():
             values = {name: plain(part) for name, part in value.values.items()}
             return {"text": str(value), "template": value.template, "values": values}
         case str() | int():
@@ -110,7 +110,7 @@ def plain(value: Value | int) -> object:
 def in_parts(text: str) -> dict[str, object]:
     """The ``template`` and ``values`` of a refusal that has values, as JSON; of any other text nothing, since that is its own
     template."""
-    if not isinstance(text, RefusalText) or not text.values:
+    if not isinstance(text, Sentence) or not text.values:
         return {}
     return {"template": text.template, "values": {name: plain(value) for name, value in text.values.items()}}
 

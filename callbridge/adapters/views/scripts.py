@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Any, Literal
 
-from callbridge.core.model.refusal import RefusalText
+from callbridge.core.model.sentence import Sentence
 
 FieldKind = Literal["text", "choice", "number", "date", "yes_no"]
 LONGEST_ANSWER = 1000
@@ -31,32 +31,32 @@ class ScriptField:
     least: float | None = None
     most: float | None = None
 
-    def fault(self, answer: str) -> RefusalText | None:
+    def fault(self, answer: str) -> Sentence | None:
         """Why this is no answer; None when it is one. An empty answer takes back what was given."""
         if not answer:
             return None
         if len(answer) > LONGEST_ANSWER or _CONTROL.search(answer):
-            return RefusalText("must have at most {most} characters, and no control characters", most=LONGEST_ANSWER)
+            return Sentence("must have at most {most} characters, and no control characters", most=LONGEST_ANSWER)
         match self.kind:
             case "choice" if answer not in self.choices:
-                return RefusalText("must be one of: {choices}", choices=", ".join(self.choices))
+                return Sentence("must be one of: {choices}", choices=", ".join(self.choices))
             case "yes_no" if answer not in ("yes", "no"):
-                return RefusalText("must be yes or no")
+                return Sentence("must be yes or no")
             case "number":
                 return self._number_fault(answer)
             case "date" if not _is_date(answer):
-                return RefusalText("must be a date such as 2026-11-30")
+                return Sentence("must be a date such as 2026-11-30")
             case _:
                 return None
 
-    def _number_fault(self, answer: str) -> RefusalText | None:
+    def _number_fault(self, answer: str) -> Sentence | None:
         if not _NUMBER.fullmatch(answer):
-            return RefusalText("must be a number")
+            return Sentence("must be a number")
         value = float(answer)
         if self.least is not None and value < self.least:
-            return RefusalText("must be {least} or more", least=f"{self.least:g}")
+            return Sentence("must be {least} or more", least=f"{self.least:g}")
         if self.most is not None and value > self.most:
-            return RefusalText("must be {most} or less", most=f"{self.most:g}")
+            return Sentence("must be {most} or less", most=f"{self.most:g}")
         return None
 
 
@@ -94,12 +94,12 @@ class Script:
     start: str
     steps: Mapping[str, ScriptStep]
 
-    def faults(self, step: str, answers: Mapping[str, str]) -> Iterator[tuple[str, RefusalText]]:
+    def faults(self, step: str, answers: Mapping[str, str]) -> Iterator[tuple[str, Sentence]]:
         """Field and problem of each answer that the script cannot take at this step."""
         there = self.steps[step].fields if step in self.steps else {}
         for name, answer in answers.items():
             if name not in there:
-                yield name, RefusalText("is no field of the step {step}", step=step)
+                yield name, Sentence("is no field of the step {step}", step=step)
             elif problem := there[name].fault(answer):
                 yield name, problem
 

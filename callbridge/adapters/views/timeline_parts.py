@@ -8,7 +8,7 @@ from typing import Any
 from callbridge.adapters.views.phrasing import Phrase, PhraseTable, TimeSpan, Value, named, say, word
 from callbridge.core.model.numbers import WITHHELD
 from callbridge.core.model.plan import Plan
-from callbridge.core.model.refusal import RefusalText, unpacked
+from callbridge.core.model.sentence import Sentence, unpacked
 
 FactFields = Mapping[str, Any]
 """A fact as plain data, see ``timelines.plain_fact``."""
@@ -76,10 +76,10 @@ def outcome(name: str) -> Phrase:
     return word("outcome", name)
 
 
-def refusal(fact: FactFields, field: str = "reason") -> RefusalText:
+def refusal(fact: FactFields, field: str = "reason") -> Sentence:
     """Why something was refused, or failed; of a fact that was read from the archive it is put together again."""
     reason = fact[field]
-    if isinstance(reason, RefusalText):
+    if isinstance(reason, Sentence):
         return reason
     return unpacked(str(reason), str(fact.get("template", "")), str(fact.get("values", "")))
 

@@ -15,8 +15,8 @@ from callbridge.core.model.matcher import Pair
 from callbridge.core.model.orders import StartMusic
 from callbridge.core.model.plan import ToAgent, ToQueue
 from callbridge.core.model.rank import rank_of
-from callbridge.core.model.refusal import RefusalText, Unknown, Word
 from callbridge.core.model.rows import evolve
+from callbridge.core.model.sentence import Sentence, Unknown, Word
 from callbridge.core.model.world import World
 from callbridge.core.routing import answers, offers, segments, visits
 from callbridge.core.transfers import holds, queue_consults, supervision, targets, transfers
@@ -49,15 +49,15 @@ def requested(world: World, event: CallRequested) -> None:
         return
     call = queue_consults.certain(world, answers.count(world, call))
     if call.phase in GOING:
-        _refuse(world, event, RefusalText("the call is {phase}", phase=Word(f"phase.{call.phase}")))
+        _refuse(world, event, Sentence("the call is {phase}", phase=Word(f"phase.{call.phase}")))
     elif call.placed and event.request in _OF_WAITING:
         _refuse(
             world,
             event,
-            RefusalText("a customer is being called back: until the customer is connected, only the callback can be cancelled"),
+            Sentence("a customer is being called back: until the customer is connected, only the callback can be cancelled"),
         )
     elif event.request in _OF_THE_AGENT and event.by in world.plan.agents and _talker(call) != event.by:
-        _refuse(world, event, RefusalText("the call is not with agent {agent}", agent=event.by))
+        _refuse(world, event, Sentence("the call is not with agent {agent}", agent=event.by))
     else:
         match event.request:
             case CallRequest.HANG_UP:
@@ -104,7 +104,7 @@ def _talker(call: Call) -> str:
     return call.segment.agent if call.segment is not None else ""
 
 
-def _conclude(world: World, event: CallRequested, reason: RefusalText | None) -> None:
+def _conclude(world: World, event: CallRequested, reason: Sentence | None) -> None:
     """Emit the result: granted without a reason, refused with one."""
     if reason is not None:
         _refuse(world, event, reason)
@@ -122,11 +122,11 @@ def _transfer(world: World, call: Call, event: CallRequested, kind: TransferKind
 def _survey(world: World, call: Call, event: CallRequested) -> None:
     """The agent leaves by code or API: the caller stays on the line for the survey."""
     if call.segment is None or call.transfer is not None:
-        _refuse(world, event, RefusalText("no agent is talking to the caller, or a consult is in progress"))
+        _refuse(world, event, Sentence("no agent is talking to the caller, or a consult is in progress"))
         return
     queue = world.plan.queues.get(call.segment.queue)
     if queue is None or not queue.survey:
-        _refuse(world, event, RefusalText("queue {queue} has no survey", queue=call.segment.queue))
+        _refuse(world, event, Sentence("queue {queue} has no survey", queue=call.segment.queue))
         return
     _grant(world, event)
     surveys.after_talk(world, segments.end_segment(world, call, "agent", world.now))
@@ -139,7 +139,7 @@ def _supervise(world: World, call: Call, event: CallRequested) -> None:
         supervision.join(world, call, SupervisionMode(event.request), event.phone, event.by)
 
 
-def _refuse(world: World, event: CallRequested, reason: RefusalText) -> None:
+def _refuse(world: World, event: CallRequested, reason: Sentence) -> None:
     refusals.refuse(world, event.request, reason, by=event.by, call=event.call)
 
 
@@ -165,13 +165,13 @@ def _move(world: World, call: Call, event: CallRequested) -> None:
             _refuse(world, event, Unknown("no such queue: {queue}", queue=queue))
             return
         case _:
-            _refuse(world, event, RefusalText("a call can be moved only to a queue"))
+            _refuse(world, event, Sentence("a call can be moved only to a queue"))
             return
     if call.visit is not None and call.visit.queue == queue and call.flow_position is None and not call.consults_queue:
-        _refuse(world, event, RefusalText("the call is already waiting in {queue}", queue=queue))
+        _refuse(world, event, Sentence("the call is already waiting in {queue}", queue=queue))
         return
     if call.phase is Phase.JOINING:
-        _refuse(world, event, RefusalText("an agent is answering the call"))
+        _refuse(world, event, Sentence("an agent is answering the call"))
         return
     _grant(world, event)
     call = transfers.cancel(world, call)
@@ -195,7 +195,7 @@ def _move(world: World, call: Call, event: CallRequested) -> None:
 
 def _head_start(world: World, call: Call, event: CallRequested) -> None:
     if call.visit is None:
-        _refuse(world, event, RefusalText("the call is not waiting"))
+        _refuse(world, event, Sentence("the call is not waiting"))
         return
     routing = world.matcher.routing(call.visit.queue, call.tier)
     if routing is None:
@@ -211,16 +211,16 @@ def _pull(world: World, call: Call, event: CallRequested) -> None:
         case ToAgent(name):
             agent = world.agents.get(name)
         case _:
-            _refuse(world, event, RefusalText("a call can be pulled only to an agent"))
+            _refuse(world, event, Sentence("a call can be pulled only to an agent"))
             return
     if agent is None:
         _refuse(world, event, Unknown("no such agent: {agent}", agent=name))
     elif call.phase is not Phase.WAITING:
-        _refuse(world, event, RefusalText("the call is {phase}", phase=Word(f"phase.{call.phase}")))
+        _refuse(world, event, Sentence("the call is {phase}", phase=Word(f"phase.{call.phase}")))
     elif pbx_of(call.leg) in world.down:
-        _refuse(world, event, RefusalText("PBX {pbx} cannot be reached", pbx=pbx_of(call.leg)))
+        _refuse(world, event, Sentence("PBX {pbx} cannot be reached", pbx=pbx_of(call.leg)))
     elif not eligible(agent, world.now):
-        _refuse(world, event, RefusalText("{agent} is not available", agent=named(agent)))
+        _refuse(world, event, Sentence("{agent} is not available", agent=named(agent)))
     else:
         _grant(world, event)
         offers.make(world, Pair(call.id, agent.id, f"pulled by {event.by}"))

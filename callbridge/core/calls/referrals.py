@@ -12,7 +12,7 @@ from callbridge.core.entities import legs, refusals
 from callbridge.core.model.events import ReferralRead
 from callbridge.core.model.leg import Leg, LegRole
 from callbridge.core.model.orders import ReadReferral
-from callbridge.core.model.refusal import RefusalText
+from callbridge.core.model.sentence import Sentence
 from callbridge.core.model.world import World
 
 READ_WITHIN = 2.0
@@ -36,7 +36,7 @@ def was_read(world: World, event: ReferralRead) -> bool:
     call = world.calls.get(leg.call)
     if not event.host or call is None or call.far != leg.id or _is_ours(world, event):
         return True
-    reason = RefusalText("the phone transfers to the host {host}, which is not in phones.domains", host=event.host)
+    reason = Sentence("the phone transfers to the host {host}, which is not in phones.domains", host=event.host)
     agent = call.transferred_by
     refusals.refuse(world, "transfer", reason, by=agent, agent=agent, call=call.id)
     world.put_leg(leg, up_at=None)  # as if nobody had answered

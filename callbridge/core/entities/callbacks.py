@@ -15,8 +15,8 @@ from callbridge.core.model.ids import pbx_of
 from callbridge.core.model.numbers import plain, spellings
 from callbridge.core.model.plan import CallbackTerms, Plan, ToQueue
 from callbridge.core.model.rank import head_start_with, rank_of, rank_shift
-from callbridge.core.model.refusal import RefusalText, Unknown, packed
 from callbridge.core.model.rows import evolve
+from callbridge.core.model.sentence import Sentence, Unknown, packed
 from callbridge.core.model.world import World
 
 CLOSED_CHECK = 3600.0
@@ -47,9 +47,9 @@ def result_of(cause: int) -> str:
     return "invalid" if cause in _INVALID else "congestion"
 
 
-_NO_TRUNK = RefusalText("outside numbers cannot be called: the setting 'outside' is missing")
-_LISTED = RefusalText("the number is on the do-not-call list")
-_NOT_ALLOWED = RefusalText("the setting callbacks.numbers does not allow this number")
+_NO_TRUNK = Sentence("outside numbers cannot be called: the setting 'outside' is missing")
+_LISTED = Sentence("the number is on the do-not-call list")
+_NOT_ALLOWED = Sentence("the setting callbacks.numbers does not allow this number")
 
 # -- made -------------------------------------------------------------------------------------------------------------
 
@@ -59,18 +59,16 @@ def who_of(world: World, number: str) -> str:
     return world.plan.numbers.identity(number)
 
 
-def refusal(world: World, queue: str, number: str) -> RefusalText | None:
+def refusal(world: World, queue: str, number: str) -> Sentence | None:
     """Why a callback to this number for this queue is refused; None when it is possible."""
     if reason := unfit(world, queue, number):
         return reason
     terms = terms_of(world, queue)
     full = terms is not None and world.callbacks_owed(queue) >= terms.most
-    return (
-        RefusalText("too many callbacks are open") if full and world.callback_for(queue, who_of(world, number)) is None else None
-    )
+    return Sentence("too many callbacks are open") if full and world.callback_for(queue, who_of(world, number)) is None else None
 
 
-def unfit(world: World, queue: str, number: str) -> RefusalText | None:
+def unfit(world: World, queue: str, number: str) -> Sentence | None:
     """Why this number cannot be called back for this queue, however many callbacks are open; None when it can."""
     if terms_of(world, queue) is None:
         return _none_offered(queue) if queue in world.plan.queues else Unknown("no such queue: {queue}", queue=queue)
@@ -78,13 +76,13 @@ def unfit(world: World, queue: str, number: str) -> RefusalText | None:
         return _NO_TRUNK
     who = who_of(world, number)
     if not who:
-        return RefusalText("not a phone number")
+        return Sentence("not a phone number")
     if is_listed(world, who):
         return _LISTED
     if not may_dial(world.plan, number):
         return _NOT_ALLOWED
     fault = world.plan.numbers.refusal(number)
-    return RefusalText("cannot be called back: {fault}", fault=RefusalText(fault)) if fault else None
+    return Sentence("cannot be called back: {fault}", fault=Sentence(fault)) if fault else None
 
 
 def is_refused(world: World, call: Call, queue: str, number: str, recording: str = "") -> bool:
@@ -122,14 +120,14 @@ def is_due(world: World, callback: Callback) -> bool:
     return why_not_due(world, callback) is None
 
 
-def why_not_due(world: World, callback: Callback) -> RefusalText | None:
+def why_not_due(world: World, callback: Callback) -> Sentence | None:
     """Why the customer may not be called now; None if so."""
     if not world.plan.outside:
         return _NO_TRUNK
     if world.unsaved:
-        return RefusalText("the store is behind")
+        return Sentence("the store is behind")
     if world.now >= callback.expires_at:
-        return RefusalText("the callback has expired")
+        return Sentence("the callback has expired")
     if is_listed(world, callback.who):
         return _LISTED
     if not may_dial(world.plan, callback.number):
@@ -137,13 +135,11 @@ def why_not_due(world: World, callback: Callback) -> RefusalText | None:
     if may_call(world, callback.queue):
         return None
     terms = terms_of(world, callback.queue)
-    return (
-        _none_offered(callback.queue) if terms is None else RefusalText("calendar {calendar} is closed", calendar=terms.calendar)
-    )
+    return _none_offered(callback.queue) if terms is None else Sentence("calendar {calendar} is closed", calendar=terms.calendar)
 
 
-def _none_offered(queue: str) -> RefusalText:
-    return RefusalText("queue {queue} offers no callbacks", queue=queue)
+def _none_offered(queue: str) -> Sentence:
+    return Sentence("queue {queue} offers no callbacks", queue=queue)
 
 
 def make(world: World, call: Call, queue: str, number: str, rank: float | None, recording: str = "") -> Callback:

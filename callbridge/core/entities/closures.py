@@ -8,8 +8,8 @@ from callbridge.core.model import calendars_asked
 from callbridge.core.model.closure import KINDS, Closure
 from callbridge.core.model.events import ClosureRequested, ReopeningRequested
 from callbridge.core.model.facts import ClosureEnded, ClosureMade
-from callbridge.core.model.refusal import RefusalText, Unknown, Word
 from callbridge.core.model.rows import evolve
+from callbridge.core.model.sentence import Sentence, Unknown, Word
 from callbridge.core.model.world import World
 
 MOST_CLOSURES = 500
@@ -74,12 +74,12 @@ def clock_moved(world: World) -> None:
         _put(world, closure)
 
 
-def _refusal(world: World, event: ClosureRequested) -> RefusalText | None:
+def _refusal(world: World, event: ClosureRequested) -> Sentence | None:
     """Why it cannot be closed; None when it can."""
     plan, kind = world.plan, Word(f"closures.kind.{event.kind}")
     there = {"calendar": plan.calendars, "queue": plan.queues, "entry": plan.entries}
     if event.kind not in KINDS:
-        return RefusalText("only a calendar, a queue or an entry can be closed, not: {kind}", kind=event.kind)
+        return Sentence("only a calendar, a queue or an entry can be closed, not: {kind}", kind=event.kind)
     name = plan.entry_named(event.name) if event.kind == "entry" else event.name
     if name not in there[event.kind]:
         return Unknown("no such {kind}: {name}", kind=kind, name=event.name)
@@ -89,19 +89,19 @@ def _refusal(world: World, event: ClosureRequested) -> RefusalText | None:
         "entry": calendars_asked.of_entry(plan, name),
     }
     if not asked[event.kind]:
-        return RefusalText(
+        return Sentence(
             "{kind} {name} depends on no calendar: "
             "say by a flow's node hours or an overflow rule what happens while it is closed",
             kind=kind,
             name=event.name,
         )
     if event.ends <= wall(world):
-        return RefusalText("it would be over already")
+        return Sentence("it would be over already")
     if event.ends <= event.begins:
-        return RefusalText("it would end before it begins")
+        return Sentence("it would end before it begins")
     if any((one.kind, one.name, one.begins) == (event.kind, name, event.begins) for one in world.closures.values()):
-        return RefusalText("{kind} {name} is closed from that moment on already: reopen that first", kind=kind, name=event.name)
-    return RefusalText("too many closures") if len(world.closures) >= MOST_CLOSURES else None
+        return Sentence("{kind} {name} is closed from that moment on already: reopen that first", kind=kind, name=event.name)
+    return Sentence("too many closures") if len(world.closures) >= MOST_CLOSURES else None
 
 
 def _put(world: World, closure: Closure) -> None:

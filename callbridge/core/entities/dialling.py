@@ -10,8 +10,8 @@ from callbridge.core.model.facts import AttemptMade, CallArrived
 from callbridge.core.model.leg import LegRole
 from callbridge.core.model.numbers import spellings
 from callbridge.core.model.orders import Ring, StartRinging
-from callbridge.core.model.refusal import RefusalText
 from callbridge.core.model.rows import evolve
+from callbridge.core.model.sentence import Sentence
 from callbridge.core.model.world import World
 
 CLOCK_REST = 60.0
@@ -107,15 +107,15 @@ def _dial_lead(world: World, call: Call) -> bool:
 def held_back(world: World, campaign: str) -> str:
     """Why dialling for a campaign is suspended; empty when it is not."""
     if world.unsaved:
-        return RefusalText("the store is behind")
+        return Sentence("the store is behind")
     if world.now < world.clock_moved_at + CLOCK_REST:
-        return RefusalText("the wall clock was changed")
+        return Sentence("the wall clock was changed")
     if world.plan.pbx_of_campaign(campaign) in world.down:
-        return RefusalText("the link to the PBX is down")
+        return Sentence("the link to the PBX is down")
     plan = world.plan.campaigns.get(campaign)
     calendar = plan.limits.calendar if plan is not None else None
     if calendar is not None and hours.closed_manually(world, calendar.name, queue=plan.queue if plan is not None else ""):
-        return RefusalText("calendar {calendar} was closed manually", calendar=calendar.name)
+        return Sentence("calendar {calendar} was closed manually", calendar=calendar.name)
     return ""
 
 

@@ -16,8 +16,8 @@ from callbridge.core.model.flow import filled
 from callbridge.core.model.ids import LegId
 from callbridge.core.model.orders import CheckRecording, OfRecording, PauseRecording, StartRecording, StopRecording
 from callbridge.core.model.plan import RecordingPlan
-from callbridge.core.model.refusal import RefusalText, Word, packed
 from callbridge.core.model.rows import evolve
+from callbridge.core.model.sentence import Sentence, Word, packed
 from callbridge.core.model.world import World
 
 _SHARES = 10_000
@@ -117,27 +117,27 @@ def reconcile(world: World, call: Call) -> None:
         world.order(PauseRecording(leg=call.leg, call=call.id, file=recording.file, paused=True))
 
 
-def request(world: World, call: Call, what: CallRequest) -> RefusalText | None:
+def request(world: World, call: Call, what: CallRequest) -> Sentence | None:
     """Start, pause or resume the recording of this conversation. Returns why not; None when it is being done."""
     segment = call.segment
     if segment is None:
-        return RefusalText("no agent is talking to the caller")
+        return Sentence("no agent is talking to the caller")
     recording = segment.recording
     terms = _terms(world, segment.queue)
     if what is CallRequest.RECORD and recording is None:
         if terms is None:
-            return RefusalText("queue {queue} has no recording", queue=segment.queue)
+            return Sentence("queue {queue} has no recording", queue=segment.queue)
         if declined(call):
-            return RefusalText("the caller has refused to be recorded")
+            return Sentence("the caller has refused to be recorded")
         world.calls.put(call.id, evolve(call, segment=_start(world, call, segment, terms, part=_parts(call))))
         return None
     if recording is None:
-        return RefusalText("the conversation is not being recorded")
+        return Sentence("the conversation is not being recorded")
     if what is CallRequest.RECORD:
-        return RefusalText("the conversation is already being recorded")
+        return Sentence("the conversation is already being recorded")
     pause = what is CallRequest.PAUSE_RECORDING
     if pause is (recording.paused_since is not None):
-        return RefusalText("the recording is already paused") if pause else RefusalText("the recording is not paused")
+        return Sentence("the recording is already paused") if pause else Sentence("the recording is not paused")
     world.order(PauseRecording(leg=call.leg, call=call.id, file=recording.file, paused=pause))
     if pause:
         recording = evolve(recording, paused_since=world.now)
@@ -157,11 +157,11 @@ def failed(world: World, order: OfRecording, event: OrderFailed) -> None:
     if isinstance(order, StartRecording | CheckRecording) and not mine:
         return  # the conversation ended before the recording had begun, or while we looked
     unclear = isinstance(order, CheckRecording) and event.why is not Why.REFUSED
-    what = RefusalText("perhaps not recorded") if unclear else _WHAT[type(order)]
+    what = Sentence("perhaps not recorded") if unclear else _WHAT[type(order)]
     cause = Word(f"not_executed.{event.why}")
-    why = RefusalText("{what}: {cause}", what=what, cause=cause)
+    why = Sentence("{what}: {cause}", what=what, cause=cause)
     if event.detail:
-        why = RefusalText("{what}: {cause} {detail}", what=what, cause=cause, detail=event.detail)
+        why = Sentence("{what}: {cause} {detail}", what=what, cause=cause, detail=event.detail)
     emit_failed(world, order.call, segment if mine else None, order.file, why)
     if call is None or segment is None or recording is None or not mine:
         return
@@ -184,14 +184,14 @@ def _start_late(world: World, call: Call, recording: Recording) -> Recording:
 
 
 _WHAT = {
-    StartRecording: RefusalText("not recorded"),
-    CheckRecording: RefusalText("not recorded until now"),
-    PauseRecording: RefusalText("not paused, or not resumed"),
-    StopRecording: RefusalText("goes on after the talk, until the call ends"),
+    StartRecording: Sentence("not recorded"),
+    CheckRecording: Sentence("not recorded until now"),
+    PauseRecording: Sentence("not paused, or not resumed"),
+    StopRecording: Sentence("goes on after the talk, until the call ends"),
 }
 
 
-def emit_failed(world: World, call: str, segment: Segment | None, file: str, why: RefusalText) -> None:
+def emit_failed(world: World, call: str, segment: Segment | None, file: str, why: Sentence) -> None:
     world.emit(
         RecordingFailed(
             seq=world.next_seq(),

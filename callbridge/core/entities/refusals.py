@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from callbridge.core.model.facts import RequestRefused
-from callbridge.core.model.refusal import RefusalText, Unknown, packed
+from callbridge.core.model.sentence import Sentence, Unknown, packed
 from callbridge.core.model.world import World
 
 
-def refuse(world: World, request: str, reason: RefusalText, *, by: str, agent: str = "", call: str = "") -> None:
+def refuse(world: World, request: str, reason: Sentence, *, by: str, agent: str = "", call: str = "") -> None:
     """``agent`` or ``call`` is whom or what the request was about; ``by``: who made it."""
     world.emit(
         RequestRefused(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from callbridge.core.entities import refusals
 from callbridge.core.model.events import SwitchTurned
 from callbridge.core.model.facts import SwitchChanged
-from callbridge.core.model.refusal import Unknown
+from callbridge.core.model.sentence import Unknown
 from callbridge.core.model.switch import BYPASS, Switch, closing
 from callbridge.core.model.world import World
 from callbridge.core.model.world_view import WorldView

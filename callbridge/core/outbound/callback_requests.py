@@ -11,8 +11,8 @@ from callbridge.core.model.events import CallbackChange, CallbackChangeRequested
 from callbridge.core.model.facts import CallbackChanged, RequestGranted
 from callbridge.core.model.numbers import plain
 from callbridge.core.model.plan import ToQueue
-from callbridge.core.model.refusal import RefusalText, Unknown
 from callbridge.core.model.rows import evolve
+from callbridge.core.model.sentence import Sentence, Unknown
 from callbridge.core.model.world import World
 from callbridge.core.outbound import callback_calls
 
@@ -20,7 +20,7 @@ AHEAD_OF_ALL = 365 * 86_400.0
 """Seconds: nobody has waited for so long, whatever head start a tier has."""
 CLOCK_TOLERANCE = 300.0
 """Seconds. A client whose clock is slow may ask for a new callback "now" with a time that is a little past here."""
-_PASSED = RefusalText("the time has passed: choose a later one")
+_PASSED = Sentence("the time has passed: choose a later one")
 
 
 def requested(world: World, event: CallbackChangeRequested) -> None:
@@ -47,7 +47,7 @@ def _cancel(world: World, event: CallbackChangeRequested) -> None:
         _refuse(world, event, Unknown("no such callback, or it is over"))
         return
     if call is not None and call.is_callback and (call.phase is Phase.JOINING or call.is_uncertain):
-        _refuse(world, event, RefusalText("customer and agent are being connected"))
+        _refuse(world, event, Sentence("customer and agent are being connected"))
         return
     _grant(world, event, callback)
     if call is not None and call.is_callback:
@@ -68,7 +68,7 @@ def _call_now(world: World, event: CallbackChangeRequested) -> None:
     if callback is None:
         return
     if (not_now := callbacks.why_not_due(world, callback)) is not None:
-        _refuse(world, event, RefusalText("this customer may not be called now: {cause}", cause=not_now))
+        _refuse(world, event, Sentence("this customer may not be called now: {cause}", cause=not_now))
         return
     _grant(world, event, callback)
     since = min(callback.waits_since, world.now)
@@ -82,7 +82,7 @@ def _reschedule(world: World, event: CallbackChangeRequested) -> None:
     if callback is None:
         return
     if terms is None:
-        _refuse(world, event, RefusalText("queue {queue} offers no callbacks", queue=callback.queue))
+        _refuse(world, event, Sentence("queue {queue} offers no callbacks", queue=callback.queue))
     elif event.not_before <= world.now:
         _refuse(world, event, _PASSED)
     else:
@@ -120,7 +120,7 @@ def _at_rest(world: World, event: CallbackChangeRequested) -> Callback | None:
     elif event.agent and callback.agent != event.agent:
         _refuse(world, event, Unknown("no such callback of this agent, or it is over"))
     elif callback.call:
-        _refuse(world, event, RefusalText("the customer is being called, or is on the line"))
+        _refuse(world, event, Sentence("the customer is being called, or is on the line"))
     else:
         return callback
     return None
@@ -171,7 +171,7 @@ def _request(world: World, event: CallbackChangeRequested) -> None:
     callbacks.enter(world, callback)
 
 
-def _not_now(world: World, event: CallbackChangeRequested) -> RefusalText | None:
+def _not_now(world: World, event: CallbackChangeRequested) -> Sentence | None:
     who = callbacks.who_of(world, event.number)
     if event.agent and event.agent not in world.agents:
         return Unknown("no such agent: {agent}", agent=event.agent)
@@ -182,12 +182,12 @@ def _not_now(world: World, event: CallbackChangeRequested) -> RefusalText | None
     return _number_taken(world, event.queue, who)
 
 
-def _number_taken(world: World, queue: str, who: str) -> RefusalText | None:
+def _number_taken(world: World, queue: str, who: str) -> Sentence | None:
     if world.callback_for(queue, who) is not None:
-        return RefusalText("this number already has a callback in this queue")
+        return Sentence("this number already has a callback in this queue")
     inside = (call for call in world.calls.values() if call.visit is not None and call.visit.queue == queue)
     if any(callbacks.who_of(world, call.number) == who for call in inside):
-        return RefusalText("this number is waiting in the queue right now")
+        return Sentence("this number is waiting in the queue right now")
     return None
 
 
@@ -196,5 +196,5 @@ def _grant(world: World, event: CallbackChangeRequested, callback: Callback) -> 
     world.emit(RequestGranted(seq=world.next_seq(), at=world.now, request=request, by=event.by, to=to, reason=callback.id))
 
 
-def _refuse(world: World, event: CallbackChangeRequested, reason: RefusalText) -> None:
+def _refuse(world: World, event: CallbackChangeRequested, reason: Sentence) -> None:
     refusals.refuse(world, f"callback_{event.change}", reason, by=event.by)

@@ -27,8 +27,8 @@ from callbridge.core.model.ids import LegId, channel_of, leg_id
 from callbridge.core.model.orders import LeaveToDialplan, StartAmdDetour, Subscribe
 from callbridge.core.model.plan import AMD_CONTEXT, CAMPAIGN, MACHINE_CONTEXT, SAFE_HARBOUR_CONTEXT, CampaignPlan
 from callbridge.core.model.rank import rank_within
-from callbridge.core.model.refusal import RefusalText, Unknown
 from callbridge.core.model.rows import evolve
+from callbridge.core.model.sentence import Sentence, Unknown
 from callbridge.core.model.world import World
 from callbridge.core.outbound.staffing import campaign_state_of
 from callbridge.core.routing import offers, segments, visits
@@ -58,7 +58,7 @@ def requested(world: World, event: CampaignRequested) -> None:
         refusals.refuse(world, f"campaign_{event.to}", unknown, by=event.by)
         return
     if event.to is Running.PAUSED and row.state is Running.STOPPED:
-        refusals.refuse(world, f"campaign_{event.to}", RefusalText("the campaign is not running"), by=event.by)
+        refusals.refuse(world, f"campaign_{event.to}", Sentence("the campaign is not running"), by=event.by)
         return
     world.emit(
         RequestGranted(
@@ -300,14 +300,14 @@ def out_of_time(world: World, call: Call) -> None:
 # -- dispositions -----------------------------------------------------------------------------------------------------
 
 
-def set_disposition(world: World, event: DispositionRequested) -> RefusalText | None:
+def set_disposition(world: World, event: DispositionRequested) -> Sentence | None:
     """Set the disposition of the agent's current or last call. Returns why not; None when it is being saved."""
     attempt = attempt_of(world, event.agent)
     plan = world.plan.campaigns.get(attempt.campaign) if attempt is not None else None
     if event.agent not in world.agents:
         return _disposition_refused(world, event, Unknown("no such agent: {agent}", agent=event.agent))
     if attempt is None or plan is None:
-        return _disposition_refused(world, event, RefusalText("the agent has no campaign call"))
+        return _disposition_refused(world, event, Sentence("the agent has no campaign call"))
     by_digit = next((one for one in plan.dispositions.values() if one.digit and one.digit == event.code), None)
     code = plan.dispositions.get(event.code) or by_digit
     if code is None:
@@ -316,7 +316,7 @@ def set_disposition(world: World, event: DispositionRequested) -> RefusalText | 
             world, event, Unknown("no such disposition: {code} (known: {known})", code=event.code, known=known)
         )
     if event.call_back_at is not None and event.call_back_at <= world.now + world.wall_offset:
-        return _disposition_refused(world, event, RefusalText("call_back_at is in the past"))
+        return _disposition_refused(world, event, Sentence("call_back_at is in the past"))
     own = event.agent if event.own else ""
     outcome = "machine" if code.machine else "answered"
     if outcome != attempt.outcome and not attempt.agent_first:
@@ -365,6 +365,6 @@ def _current_call(world: World, agent: str) -> Attempt | None:
     return attempt if attempt is not None and attempt.stage is AttemptStage.TALKED else None
 
 
-def _disposition_refused(world: World, event: DispositionRequested, reason: RefusalText) -> RefusalText:
+def _disposition_refused(world: World, event: DispositionRequested, reason: Sentence) -> Sentence:
     refusals.refuse(world, "set_disposition", reason, by=event.by, agent=event.agent)
     return reason

@@ -28,7 +28,7 @@ from callbridge.core.model.plan import (
     ToFlow,
     ToQueue,
 )
-from callbridge.core.model.refusal import RefusalText
+from callbridge.core.model.sentence import Sentence
 from callbridge.core.model.skills import Profile
 from callbridge.core.model.world import World
 from callbridge.core.reload import owed_callbacks
@@ -36,8 +36,8 @@ from callbridge.core.reload.affected import Affected
 from callbridge.core.reload.sentences import both, callbacks_text, listed, one_after_another, waiting_text
 
 ADDED, CHANGED, RENAMED, GONE = "added", "changed", "renamed", "gone"
-NO_NOTE = RefusalText("")
-FOR_EVERYBODY = RefusalText("callbacks that this agent alone was to make are for everybody")
+NO_NOTE = Sentence("")
+FOR_EVERYBODY = Sentence("callbacks that this agent alone was to make are for everybody")
 _LADDER = {"answer_within": "target", "head_start": "head_start", "steps": "steps", "then": "then"}
 
 
@@ -57,7 +57,7 @@ class ConfigChange:
     callbacks: tuple[str, ...] = ()
     talks: tuple[str, ...] = ()
     attempts: tuple[str, ...] = ()
-    note: RefusalText = NO_NOTE
+    note: Sentence = NO_NOTE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,8 +66,8 @@ class Difference:
     were removed."""
 
     changes: tuple[ConfigChange, ...] = ()
-    refusals: tuple[RefusalText, ...] = ()
-    warnings: tuple[RefusalText, ...] = ()
+    refusals: tuple[Sentence, ...] = ()
+    warnings: tuple[Sentence, ...] = ()
     stopped: tuple[str, ...] = ()
 
 
@@ -93,12 +93,12 @@ def difference(world: World, new: Plan) -> Difference:
     )
 
 
-def _refusal(old: Plan, new: Plan, change: ConfigChange) -> RefusalText | None:
+def _refusal(old: Plan, new: Plan, change: ConfigChange) -> Sentence | None:
     """Why a queue is not removed without force; None when nobody is affected."""
     name, owed = change.name, callbacks_text(len(change.callbacks))
     inside = [text for text, ids in ((waiting_text(len(change.callers)), change.callers), (owed, change.callbacks)) if ids]
     if change.change == GONE and inside:
-        return RefusalText(
+        return Sentence(
             "queue {queue} is no longer configured but has {held}: set renamed_from: {queue} on the queue that replaces it, or "
             "reload with force ({note})",
             queue=name,
@@ -107,7 +107,7 @@ def _refusal(old: Plan, new: Plan, change: ConfigChange) -> RefusalText | None:
         )
     before, after = old.queues.get(change.renamed_from or name), new.queues.get(name)
     if change.callbacks and before is not None and after is not None and _stops_calling_back(before, after):
-        return RefusalText(
+        return Sentence(
             "queue {queue} no longer offers callbacks but has {callbacks}: keep its setting callback, or reload with force "
             "({note})",
             queue=name,
@@ -124,7 +124,7 @@ def _stops_calling_back(old: QueuePlan, new: QueuePlan) -> bool:
 # -- queues -----------------------------------------------------------------------------------------------------------
 
 
-_CARRIED_OVER = RefusalText("everything is carried over")
+_CARRIED_OVER = Sentence("everything is carried over")
 
 
 def _queues(world: World, new: Plan, touched: Affected) -> Iterator[ConfigChange]:
@@ -138,7 +138,7 @@ def _queues(world: World, new: Plan, touched: Affected) -> Iterator[ConfigChange
         if known is not None and _stops_calling_back(known, queue):
             owed = _callbacks_to(world, new, touched, before or name)
         if before:
-            note = RefusalText("everything else is carried over; {owed}", owed=owed) if owed else _CARRIED_OVER
+            note = Sentence("everything else is carried over; {owed}", owed=owed) if owed else _CARRIED_OVER
             yield _queue(name, RENAMED, touched, before, renamed_from=before, settings=settings, note=note)
         elif known is None:
             yield _queue(name, ADDED, touched, name)
@@ -173,30 +173,30 @@ def _routing_settings(old: TierRouting, new: TierRouting) -> set[str]:
     return {said for name, said in _LADDER.items() if getattr(old, name) != getattr(new, name)}
 
 
-def _where_to(world: World, new: Plan, touched: Affected, queue: str) -> RefusalText:
+def _where_to(world: World, new: Plan, touched: Affected, queue: str) -> Sentence:
     """What becomes of everybody in a removed queue."""
     said = []
     inside = [world.calls[key] for key in touched.callers(queue)]
     destinations = Counter(_to(_destination(new, call)) for call in inside if not call.consults_queue)
     if destinations:
-        said.append(RefusalText("callers go to {places}", places=_counted(destinations)))
+        said.append(Sentence("callers go to {places}", places=_counted(destinations)))
     if any(call.consults_queue for call in inside):
-        said.append(RefusalText("consults end, and agents are back with their callers"))
+        said.append(Sentence("consults end, and agents are back with their callers"))
     owed = _callbacks_to(world, new, touched, queue)
     if owed is not None:
         said.append(owed)
     if touched.talks(queue):
-        said.append(RefusalText("talks continue"))
+        said.append(Sentence("talks continue"))
     return one_after_another(said) if said else NO_NOTE
 
 
-def _callbacks_to(world: World, new: Plan, touched: Affected, queue: str) -> RefusalText | None:
+def _callbacks_to(world: World, new: Plan, touched: Affected, queue: str) -> Sentence | None:
     """What becomes of the callbacks of a queue that no longer offers them; None when there are none."""
-    homes: Counter[RefusalText] = Counter()
+    homes: Counter[Sentence] = Counter()
     for key in touched.callbacks(queue):
         home = callbacks.home_in(new, world.callbacks[key])
-        homes[_to(ToQueue(home)) if home else RefusalText("no queue: they are kept until one can take them")] += 1
-    return RefusalText("callbacks go to {places}", places=_counted(homes)) if homes else None
+        homes[_to(ToQueue(home)) if home else Sentence("no queue: they are kept until one can take them")] += 1
+    return Sentence("callbacks go to {places}", places=_counted(homes)) if homes else None
 
 
 def _destination(new: Plan, call: Call) -> Entry | None:
@@ -204,20 +204,20 @@ def _destination(new: Plan, call: Call) -> Entry | None:
     return ToQueue(campaign.queue) if campaign is not None else new.destination_of(call.entry)
 
 
-def _counted(destinations: Counter[RefusalText]) -> RefusalText:
+def _counted(destinations: Counter[Sentence]) -> Sentence:
     if len(destinations) == 1:
         return next(iter(destinations))
-    return listed([RefusalText("{to} ({number})", to=to, number=number) for to, number in sorted(destinations.items())])
+    return listed([Sentence("{to} ({number})", to=to, number=number) for to, number in sorted(destinations.items())])
 
 
-def _to(destination: Entry | None) -> RefusalText:
+def _to(destination: Entry | None) -> Sentence:
     match destination:
         case ToQueue(queue):
-            return RefusalText("queue {queue}", queue=queue)
+            return Sentence("queue {queue}", queue=queue)
         case ToFlow(flow):
-            return RefusalText("flow {flow}", flow=flow)
+            return Sentence("flow {flow}", flow=flow)
         case None:
-            return RefusalText("the fallback")
+            return Sentence("the fallback")
 
 
 # -- everything else --------------------------------------------------------------------------------------------------
@@ -249,11 +249,11 @@ def _entries(old: Plan, new: Plan, touched: Affected) -> Iterator[ConfigChange]:
         change = RENAMED if before else _change(known, destination)
         if change:
             callers = touched.of_entry(before or name)
-            note = RefusalText("leads to {to}", to=_to(destination)) if change != RENAMED else _CARRIED_OVER
+            note = Sentence("leads to {to}", to=_to(destination)) if change != RENAMED else _CARRIED_OVER
             yield ConfigChange(kind="entry", name=name, change=change, renamed_from=before, callers=callers, note=note)
     for name in old.entries:
         if name not in new.entries and name not in names:
-            note = RefusalText("its calls go to the fallback")
+            note = Sentence("its calls go to the fallback")
             yield ConfigChange(kind="entry", name=name, change=GONE, callers=touched.of_entry(name), note=note)
 
 
@@ -262,11 +262,11 @@ def _flows(old: Plan, new: Plan, touched: Affected) -> Iterator[ConfigChange]:
         return {name: flow.version for name, flow in plan.flows.items() if not name.startswith((SURVEY, CAMPAIGN, MEMORY))}
 
     for change in _plain("flow", own(old), own(new), touched.in_flow):
-        note = RefusalText("callers in it finish on the old version") if change.callers else NO_NOTE
+        note = Sentence("callers in it finish on the old version") if change.callers else NO_NOTE
         yield ConfigChange(kind="flow", name=change.name, change=change.change, callers=change.callers, note=note)
 
 
-_CAMPAIGN_STOPS = RefusalText("is stopped; people already called are served or hear its message")
+_CAMPAIGN_STOPS = Sentence("is stopped; people already called are served or hear its message")
 
 
 def _campaigns(world: World, new: Plan, touched: Affected) -> Iterator[ConfigChange]:
@@ -312,22 +312,22 @@ def _agents(world: World, new: Plan, touched: Affected) -> Iterator[ConfigChange
         yield ConfigChange(kind="agent", name=name, change=change, settings=settings, talks=talks, callbacks=reserved, note=note)
 
 
-def _leaving(agent: Agent) -> RefusalText | None:
+def _leaving(agent: Agent) -> Sentence | None:
     match agent.work:
         case Work.TALKING:
-            return RefusalText("finishes the call, then is logged out")
+            return Sentence("finishes the call, then is logged out")
         case Work.WRAP_UP:
-            return RefusalText("finishes the wrap-up, then is logged out")
+            return Sentence("finishes the wrap-up, then is logged out")
         case Work.OFFERED:
-            return RefusalText("stops ringing: the caller is offered elsewhere")
+            return Sentence("stops ringing: the caller is offered elsewhere")
         case _:
-            return None if agent.intent is Intent.LOGGED_OUT else RefusalText("is logged out")
+            return None if agent.intent is Intent.LOGGED_OUT else Sentence("is logged out")
 
 
 def _tiers(old: Plan, new: Plan, touched: Affected) -> Iterator[ConfigChange]:
     for change in _plain("tier", _tiers_of(old), _tiers_of(new), touched.of_tier):
         moves = change.change == GONE and change.callers
-        note = RefusalText("are served as {tier}", tier=new.default_tier) if moves else NO_NOTE
+        note = Sentence("are served as {tier}", tier=new.default_tier) if moves else NO_NOTE
         yield ConfigChange(kind="tier", name=change.name, change=change.change, callers=change.callers, note=note)
 
 
@@ -338,7 +338,7 @@ def _tiers_of(plan: Plan) -> dict[str, bool]:
 # -- which queues are served ------------------------------------------------------------------------------------------
 
 
-def _warnings(world: World, new: Plan, touched: Affected) -> Iterator[RefusalText]:
+def _warnings(world: World, new: Plan, touched: Affected) -> Iterator[Sentence]:
     """Queues that no logged-in agent could serve, if callers are waiting there or an agent can serve them now."""
     before = {agent.profile for agent in world.agents.values() if agent.intent is not Intent.LOGGED_OUT}
     after = set(_logged_in(world, new))
@@ -352,8 +352,8 @@ def _warnings(world: World, new: Plan, touched: Affected) -> Iterator[RefusalTex
         waiting += len({*touched.callbacks(key), *touched.callbacks(name)})
         known = world.plan.queues.get(key)
         if waiting or (known is not None and _serves(before, known)):
-            said = RefusalText("no logged-in agent can serve queue {queue}", queue=name)
-            yield RefusalText("{warning} ({waiting} waiting)", warning=said, waiting=waiting) if waiting else said
+            said = Sentence("no logged-in agent can serve queue {queue}", queue=name)
+            yield Sentence("{warning} ({waiting} waiting)", warning=said, waiting=waiting) if waiting else said
 
 
 def _logged_in(world: World, new: Plan) -> Iterator[Profile]:

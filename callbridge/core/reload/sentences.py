@@ -4,35 +4,35 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from callbridge.core.model.refusal import RefusalText
+from callbridge.core.model.sentence import Sentence
 
 
-def one_after_another(texts: Sequence[RefusalText]) -> RefusalText:
+def one_after_another(texts: Sequence[Sentence]) -> Sentence:
     """``texts``, at least one, joined by semicolons."""
-    return _in_halves(texts, lambda first, rest: RefusalText("{first}; {rest}", first=first, rest=rest))
+    return _in_halves(texts, lambda first, rest: Sentence("{first}; {rest}", first=first, rest=rest))
 
 
-def listed(texts: Sequence[RefusalText]) -> RefusalText:
+def listed(texts: Sequence[Sentence]) -> Sentence:
     """``texts``, at least one, joined by commas."""
-    return _in_halves(texts, lambda first, rest: RefusalText("{first}, {rest}", first=first, rest=rest))
+    return _in_halves(texts, lambda first, rest: Sentence("{first}, {rest}", first=first, rest=rest))
 
 
-def both(first: RefusalText, second: RefusalText | None = None) -> RefusalText:
+def both(first: Sentence, second: Sentence | None = None) -> Sentence:
     """Two, or one alone."""
-    return first if second is None else RefusalText("{first} and {second}", first=first, second=second)
+    return first if second is None else Sentence("{first} and {second}", first=first, second=second)
 
 
-def waiting_text(number: int) -> RefusalText:
+def waiting_text(number: int) -> Sentence:
     """How many callers wait."""
-    return RefusalText("1 waiting caller") if number == 1 else RefusalText("{number} waiting callers", number=number)
+    return Sentence("1 waiting caller") if number == 1 else Sentence("{number} waiting callers", number=number)
 
 
-def callbacks_text(number: int) -> RefusalText:
+def callbacks_text(number: int) -> Sentence:
     """How many callbacks there are."""
-    return RefusalText("1 callback") if number == 1 else RefusalText("{number} callbacks", number=number)
+    return Sentence("1 callback") if number == 1 else Sentence("{number} callbacks", number=number)
 
 
-def _in_halves(texts: Sequence[RefusalText], join: Callable[[RefusalText, RefusalText], RefusalText]) -> RefusalText:
+def _in_halves(texts: Sequence[Sentence], join: Callable[[Sentence, Sentence], Sentence]) -> Sentence:
     """A list nested one text at a time would be as deep as it is long, and hundreds of queues may be removed at once."""
     if len(texts) == 1:
         return texts[0]

@@ -9,7 +9,7 @@ from __future__ import annotations
 from callbridge.core.entities import own_talk, refusals
 from callbridge.core.model.events import DispositionRequested, NoteRequested
 from callbridge.core.model.facts import CallNoted, DispositionSet
-from callbridge.core.model.refusal import RefusalText, Unknown
+from callbridge.core.model.sentence import Sentence, Unknown
 from callbridge.core.model.world import World
 from callbridge.core.outbound import campaigns
 
@@ -34,7 +34,7 @@ def noted(world: World, event: NoteRequested) -> None:
     )
 
 
-def set_disposition(world: World, event: DispositionRequested) -> RefusalText | None:
+def set_disposition(world: World, event: DispositionRequested) -> Sentence | None:
     """Set the disposition of the agent's current or last call. Returns why not; None when it is being saved."""
     if event.agent not in world.agents or campaigns.attempt_of(world, event.agent) is not None:
         return campaigns.set_disposition(world, event)
@@ -47,7 +47,7 @@ def set_disposition(world: World, event: DispositionRequested) -> RefusalText | 
         known = ", ".join(queue.dispositions) or "none"
         return _refuse(world, event, Unknown("no such disposition: {code} (known: {known})", code=event.code, known=known))
     if event.call_back_at is not None:
-        return _refuse(world, event, RefusalText("call_back_at is for leads of a campaign: make a callback"))
+        return _refuse(world, event, Sentence("call_back_at is for leads of a campaign: make a callback"))
     world.emit(
         DispositionSet(
             seq=world.next_seq(),
@@ -63,15 +63,15 @@ def set_disposition(world: World, event: DispositionRequested) -> RefusalText | 
     return None
 
 
-def _refuse_without_call(world: World, request: str, event: NoteRequested | DispositionRequested) -> RefusalText:
+def _refuse_without_call(world: World, request: str, event: NoteRequested | DispositionRequested) -> Sentence:
     if event.agent not in world.agents:
-        reason: RefusalText = Unknown("no such agent: {agent}", agent=event.agent)
+        reason: Sentence = Unknown("no such agent: {agent}", agent=event.agent)
     else:
-        reason = RefusalText("agent {agent} has no call, and is not in wrap-up", agent=event.agent)
+        reason = Sentence("agent {agent} has no call, and is not in wrap-up", agent=event.agent)
     refusals.refuse(world, request, reason, by=event.by, agent=event.agent)
     return reason
 
 
-def _refuse(world: World, event: DispositionRequested, reason: RefusalText) -> RefusalText:
+def _refuse(world: World, event: DispositionRequested, reason: Sentence) -> Sentence:
     refusals.refuse(world, "set_disposition", reason, by=event.by, agent=event.agent)
     return reason

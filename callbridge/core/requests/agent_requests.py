@@ -11,14 +11,14 @@ from callbridge.core.model.events import AgentRequest, AgentRequested
 from callbridge.core.model.facts import RequestGranted
 from callbridge.core.model.plan import Plan
 from callbridge.core.model.reasons import SET_BY_CALLBRIDGE, chosen_by_people
-from callbridge.core.model.refusal import RefusalText, Unknown
+from callbridge.core.model.sentence import Sentence, Unknown
 from callbridge.core.model.world import World
 from callbridge.core.outbound import callback_calls
 from callbridge.core.routing import offers
 from callbridge.core.transfers import transfers
 
 
-def requested(world: World, event: AgentRequested) -> RefusalText | None:
+def requested(world: World, event: AgentRequested) -> Sentence | None:
     """Carry out a request, now or after the present call; or refuse it with a reason, which is emitted and returned (None: it
     was granted)."""
     agent = world.agents.get(event.agent)
@@ -38,12 +38,12 @@ def requested(world: World, event: AgentRequested) -> RefusalText | None:
     return refusal
 
 
-def _carry_out(world: World, agent: Agent, event: AgentRequested) -> RefusalText | None:
+def _carry_out(world: World, agent: Agent, event: AgentRequested) -> Sentence | None:
     """Returns why not; None when it is done."""
     if agent.intent is Intent.LOGGED_OUT and event.request in (AgentRequest.READY, AgentRequest.NOT_READY):
-        return RefusalText("not logged in")
+        return Sentence("not logged in")
     if agent.work is not Work.WRAP_UP and event.request in (AgentRequest.END_WRAP_UP, AgentRequest.EXTEND_WRAP_UP):
-        return RefusalText("not in wrap-up")
+        return Sentence("not in wrap-up")
     match event.request:
         case AgentRequest.LOGIN:
             return _login(world, agent, event)
@@ -65,7 +65,7 @@ def _carry_out(world: World, agent: Agent, event: AgentRequested) -> RefusalText
     return None
 
 
-def _reason_refused(plan: Plan, reason: str) -> RefusalText | None:
+def _reason_refused(plan: Plan, reason: str) -> Sentence | None:
     """Why nobody may request this reason; without a list of reasons any but callbridge's own is accepted."""
     chosen = chosen_by_people(plan.reasons.values())
     listed = ", ".join(chosen)
@@ -73,22 +73,20 @@ def _reason_refused(plan: Plan, reason: str) -> RefusalText | None:
         if not plan.reason_required:
             return None
         return (
-            RefusalText("a reason is required; the reasons are {reasons}", reasons=listed)
+            Sentence("a reason is required; the reasons are {reasons}", reasons=listed)
             if chosen
-            else RefusalText("a reason is required")
+            else Sentence("a reason is required")
         )
     if reason in SET_BY_CALLBRIDGE and reason not in chosen:
         if not chosen:
-            return RefusalText("reason '{reason}' is set by callbridge only", reason=reason)
-        return RefusalText(
-            "reason '{reason}' is set by callbridge only; the reasons are {reasons}", reason=reason, reasons=listed
-        )
+            return Sentence("reason '{reason}' is set by callbridge only", reason=reason)
+        return Sentence("reason '{reason}' is set by callbridge only; the reasons are {reasons}", reason=reason, reasons=listed)
     if chosen and reason not in chosen:
-        return RefusalText("unknown reason '{reason}'; the reasons are {reasons}", reason=reason, reasons=listed)
+        return Sentence("unknown reason '{reason}'; the reasons are {reasons}", reason=reason, reasons=listed)
     return None
 
 
-def _login(world: World, agent: Agent, event: AgentRequested) -> RefusalText | None:
+def _login(world: World, agent: Agent, event: AgentRequested) -> Sentence | None:
     phone = event.phone or agent.next_phone or agent.phone or agent.home
     named = bool(event.by and event.phone)  # a phone that dials a code exists
     if phone and (refusal := (allowed_phones.named_refusal if named else allowed_phones.refusal)(world, phone)):
@@ -96,7 +94,7 @@ def _login(world: World, agent: Agent, event: AgentRequested) -> RefusalText | N
     if phone != agent.phone:
         other = taken_by(world, agent, phone)
         if other is not None:
-            return RefusalText("phone {phone} is in use by agent {agent}", phone=phone, agent=other.id)
+            return Sentence("phone {phone} is in use by agent {agent}", phone=phone, agent=other.id)
         agent = agent_states.settle(world, agent_states.change(world, agent, next_phone=phone))
     elif agent.next_phone:
         agent = agent_states.change(world, agent, next_phone="")
@@ -114,9 +112,9 @@ def taken_by(world: World, agent: Agent, phone: str) -> Agent | None:
     return next((other for other in others if other.id != agent.id and agent_states.in_use(other)), None)
 
 
-def _ready(world: World, agent: Agent, *, logged_in: bool = False) -> RefusalText | None:
+def _ready(world: World, agent: Agent, *, logged_in: bool = False) -> Sentence | None:
     if not (agent.phone or agent.next_phone):
-        return RefusalText("no phone: log in with a phone")
+        return Sentence("no phone: log in with a phone")
     if agent.intent is not Intent.READY and agent.work is Work.IDLE:
         agent = agent_states.change(world, agent, idle_since=world.now)
     agent = agent_states.phone_works(world, agent)  # says the agent, who is there
@@ -127,12 +125,12 @@ def _ready(world: World, agent: Agent, *, logged_in: bool = False) -> RefusalTex
     return None
 
 
-def _extend_wrap_up(world: World, agent: Agent) -> RefusalText | None:
+def _extend_wrap_up(world: World, agent: Agent) -> Sentence | None:
     """Extend wrap-up to the queue's maximum; once."""
     queue = world.plan.queues.get(agent.wrap_queue)
     most = agent.wrap_began + (queue.wrap_up_most if queue is not None else 0.0)
     if most <= agent.wrap_until:
-        return RefusalText("wrap-up cannot be extended further")
+        return Sentence("wrap-up cannot be extended further")
     agent_states.change(world, agent, wrap_until=most)
     return None
 
@@ -155,5 +153,5 @@ def decline_offer(world: World, agent: Agent) -> Agent:
     return world.agents[agent.id]
 
 
-def _refuse(world: World, event: AgentRequested, reason: RefusalText) -> None:
+def _refuse(world: World, event: AgentRequested, reason: Sentence) -> None:
     refusals.refuse(world, event.request, reason, by=event.by, agent=event.agent)

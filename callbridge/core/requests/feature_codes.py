@@ -15,8 +15,8 @@ from callbridge.core.model.ids import LegId, endpoint_of, pbx_of
 from callbridge.core.model.leg import Leg, LegRole
 from callbridge.core.model.orders import Answer, InspectPhone, Play, StopPlaying, Subscribe
 from callbridge.core.model.phones import phone_on
-from callbridge.core.model.refusal import RefusalText
 from callbridge.core.model.rows import evolve
+from callbridge.core.model.sentence import Sentence
 from callbridge.core.model.world import World
 from callbridge.core.requests import after_call, agent_requests, pin_guards
 from callbridge.core.transfers import supervision
@@ -95,7 +95,7 @@ def _begin(world: World, talk: FeatureCall, event: FeatureDialled) -> None:
         _request(world, evolve(talk, who=agent.id), request, event.argument)
 
 
-def _refuse_phone(world: World, talk: FeatureCall, who: str, reason: RefusalText) -> None:
+def _refuse_phone(world: World, talk: FeatureCall, who: str, reason: Sentence) -> None:
     """Before a PIN is asked for: it cannot be guessed from a phone at which nobody may log in."""
     refusals.refuse(world, AgentRequest.LOGIN, reason, by="", agent=who)
     _play_prompt(world, talk, world.plan.prompts.refused)

@@ -6,9 +6,9 @@ from callbridge.core.entities import refusals
 from callbridge.core.model.agent import Agent, Work
 from callbridge.core.model.events import ScriptAnswersGiven
 from callbridge.core.model.facts import ScriptAnswered
-from callbridge.core.model.refusal import RefusalText, Unknown
 from callbridge.core.model.rows import evolve
 from callbridge.core.model.script_answers import ScriptAnswers
+from callbridge.core.model.sentence import Sentence, Unknown
 from callbridge.core.model.world import World
 
 KEPT_AFTER = 600.0
@@ -22,7 +22,7 @@ def answered(world: World, event: ScriptAnswersGiven) -> None:
         _refuse(world, event, Unknown("no such agent: {agent}", agent=event.agent))
         return
     if not _has(agent, event.call):
-        _refuse(world, event, RefusalText("the agent neither has this call nor wraps it up"))
+        _refuse(world, event, Sentence("the agent neither has this call nor wraps it up"))
         return
     row = world.script_answers.get(event.call)
     if row is None or row.script != event.script:
@@ -64,5 +64,5 @@ def _has(agent: Agent, call: str) -> bool:
     return bool(call) and (agent.call == call or (agent.work is Work.WRAP_UP and agent.wrap_call == call))
 
 
-def _refuse(world: World, event: ScriptAnswersGiven, reason: RefusalText) -> None:
+def _refuse(world: World, event: ScriptAnswersGiven, reason: Sentence) -> None:
     refusals.refuse(world, "script_answer", reason, by=event.by, agent=event.agent, call=event.call)

@@ -31,8 +31,8 @@ from callbridge.core.model.leg import Leg, LegRole
 from callbridge.core.model.matcher import Pair
 from callbridge.core.model.orders import Bridge, DropBridge, Play, Ring, StartMusic, StopPlaying, StopRinging
 from callbridge.core.model.plan import REMEMBERED, ConnectMode, Penalty, QueuePlan
-from callbridge.core.model.refusal import RefusalText
 from callbridge.core.model.rows import evolve
+from callbridge.core.model.sentence import Sentence
 from callbridge.core.model.world import World
 from callbridge.core.routing import announcements, answers, devices, displays, phone_replies, segments, visits
 
@@ -292,7 +292,7 @@ def _prompt_failed(world: World, call: Call, offer: Offer, what: str) -> Call:
     record = plan.record if plan is not None else None
     if what != "read_out" or record is None or not record.consent or not recordings.wanted(call, record):
         return call
-    recordings.emit_failed(world, call.id, None, "", RefusalText("not recorded: the caller could not be told of it"))
+    recordings.emit_failed(world, call.id, None, "", Sentence("not recorded: the caller could not be told of it"))
     values = dict(call.values) | {recordings.RECORD_REQUEST: "no"}
     call = evolve(call, values=tuple(values.items()))
     world.calls.put(call.id, call)

@@ -17,45 +17,45 @@ from callbridge.core.model.call import Call, Phase, Segment, SupervisionMode
 from callbridge.core.model.ids import LegId, pbx_of
 from callbridge.core.model.leg import Leg
 from callbridge.core.model.orders import Bridge, DropBridge, StartMusic
-from callbridge.core.model.refusal import RefusalText
 from callbridge.core.model.rows import evolve
+from callbridge.core.model.sentence import Sentence
 from callbridge.core.model.world import World
 from callbridge.core.routing import segments
 from callbridge.core.transfers import records, targets
 
 
-def hold(world: World, call: Call) -> RefusalText | None:
+def hold(world: World, call: Call) -> Sentence | None:
     """Put the caller on hold. Returns why not; None when it is being done."""
     segment = call.segment
     if call.phase is not Phase.TALKING or segment is None:
-        return RefusalText("no agent is talking to the caller")
+        return Sentence("no agent is talking to the caller")
     if call.transfer is not None:
         return (
-            RefusalText("the caller is in a conference")
+            Sentence("the caller is in a conference")
             if call.transfer.together
-            else RefusalText("a consult is in progress: the caller hears music")
+            else Sentence("a consult is in progress: the caller hears music")
         )
     if segment.on_hold:
-        return RefusalText("the caller is already on hold")
+        return Sentence("the caller is already on hold")
     if segment.held_since is not None:
-        return RefusalText("the agent's phone has put the caller on hold already")
+        return Sentence("the agent's phone has put the caller on hold already")
     if pbx_of(call.leg) in world.down:
-        return RefusalText("PBX {pbx} cannot be reached", pbx=pbx_of(call.leg))
+        return Sentence("PBX {pbx} cannot be reached", pbx=pbx_of(call.leg))
     call, segment = part(world, call, segment)
     records.put(world, evolve(call, segment=changed(segment, world.now, on_hold=True, phone_holds=False)))
     world.order(StartMusic(leg=call.leg, music=targets.music(world, segment.queue)))
     return None
 
 
-def unhold(world: World, call: Call) -> RefusalText | None:
+def unhold(world: World, call: Call) -> Sentence | None:
     """Let caller and agent talk again. Returns why not; None when it is being done."""
     segment = call.segment
     if segment is None or segment.held_since is None:
-        return RefusalText("the caller is not on hold")
+        return Sentence("the caller is not on hold")
     if not segment.on_hold:
-        return RefusalText("the agent's phone has put the caller on hold: only the phone can end that")
+        return Sentence("the agent's phone has put the caller on hold: only the phone can end that")
     if pbx_of(call.leg) in world.down:
-        return RefusalText("PBX {pbx} cannot be reached", pbx=pbx_of(call.leg))
+        return Sentence("PBX {pbx} cannot be reached", pbx=pbx_of(call.leg))
     segment = changed(segment, world.now, on_hold=False, phone_holds=segment.phone_holds)
     bridge = world.mint("bridge")
     world.order(Bridge(bridge=bridge, legs=(call.leg, segment.leg), call=call.id, queue=segment.queue, agent=segment.agent))

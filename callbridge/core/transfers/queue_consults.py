@@ -30,23 +30,23 @@ from callbridge.core.model.ids import LegId, pbx_of
 from callbridge.core.model.matcher import Pair
 from callbridge.core.model.orders import DropBridge, StartMusic, StartRinging, StopMusic, StopPlaying, StopRinging
 from callbridge.core.model.plan import ConsultQueue, Penalty, ToQueue
-from callbridge.core.model.refusal import RefusalText, Unknown
 from callbridge.core.model.rows import evolve
+from callbridge.core.model.sentence import Sentence, Unknown
 from callbridge.core.model.world import World
 from callbridge.core.routing import announcements, answers, offers, phone_replies, visits
 from callbridge.core.transfers import records, targets
 
 
-def refusal(world: World, call: Call, queue: str, how: ConsultQueue | None) -> RefusalText | None:
+def refusal(world: World, call: Call, queue: str, how: ConsultQueue | None) -> Sentence | None:
     """Why the queue cannot be consulted now; None when it can."""
     if queue not in world.plan.queues:
         return Unknown("no such queue: {queue}", queue=queue)
     if call.ways >= visits.MAX_WAYS - 1:
-        return RefusalText("the call has been in too many queues")
+        return Sentence("the call has been in too many queues")
     visit = avoided.of_visit(world, call, Visit(queue=queue, began_at=world.now, window=0, rank=0.0, day=""))
     key = waiting_groups.of_call(call, visit)
     if (how or world.plan.consult_queue) is ConsultQueue.OFFER and not world.matcher.is_anybody_free(key):
-        return RefusalText("no agent of queue {queue} who fits is free", queue=queue)
+        return Sentence("no agent of queue {queue} who fits is free", queue=queue)
     return None
 
 

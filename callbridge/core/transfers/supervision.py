@@ -14,8 +14,8 @@ from callbridge.core.model.ids import LegId, pbx_of
 from callbridge.core.model.leg import Leg, LegRole
 from callbridge.core.model.orders import Bridge, DropBridge, Ring, Snoop
 from callbridge.core.model.phones import pbx_of_phone
-from callbridge.core.model.refusal import RefusalText
 from callbridge.core.model.rows import evolve
+from callbridge.core.model.sentence import Sentence
 from callbridge.core.model.world import World
 from callbridge.core.routing import displays, offers, segments
 from callbridge.core.transfers import transfers
@@ -24,25 +24,25 @@ SUPERVISOR_RINGS_FOR = 20.0
 """Seconds for which a supervisor's phone rings."""
 
 
-def refusal(world: World, call: Call, phone: str, by: str) -> RefusalText | None:
+def refusal(world: World, call: Call, phone: str, by: str) -> Sentence | None:
     """Why this supervisor cannot join now; None when it is possible."""
     if call.phase is not Phase.TALKING or call.segment is None:
-        return RefusalText("no agent is talking to the caller")
+        return Sentence("no agent is talking to the caller")
     if pbx_of(call.leg) in world.down:
-        return RefusalText("PBX {pbx} cannot be reached", pbx=pbx_of(call.leg))
+        return Sentence("PBX {pbx} cannot be reached", pbx=pbx_of(call.leg))
     if _of(call, by) is not None:
         return None
     if not phone:
-        return RefusalText("the phone is missing")
+        return Sentence("the phone is missing")
     if refused := allowed_phones.named_refusal(world, phone):
         return refused
     if not agent_phones.is_linked(world, phone):
-        return RefusalText("PBX {pbx} of phone {phone} cannot be reached", pbx=pbx_of_phone(world.plan, phone), phone=phone)
+        return Sentence("PBX {pbx} of phone {phone} cannot be reached", pbx=pbx_of_phone(world.plan, phone), phone=phone)
     if world.phones.get(phone_troubles.device_of(world, phone)) in agent_phones.OFFLINE_STATES:
-        return RefusalText("phone {phone} cannot be reached: it is not registered", phone=phone)
+        return Sentence("phone {phone} cannot be reached: it is not registered", phone=phone)
     holder = world.agent_at(phone)
     if holder is not None and holder.leg is not None:
-        return RefusalText("phone {phone} is in a call", phone=phone)
+        return Sentence("phone {phone} is in a call", phone=phone)
     return None
 
 
@@ -80,11 +80,11 @@ def join_from(world: World, call: Call, mode: SupervisionMode, leg: Leg, phone: 
     _connect(world, _put(world, call, one), one)
 
 
-def leave(world: World, call: Call, by: str) -> RefusalText | None:
+def leave(world: World, call: Call, by: str) -> Sentence | None:
     """The supervisor leaves. Returns why not; None when it is done."""
     one = _of(call, by)
     if one is None:
-        return RefusalText("{supervisor} is not supervising this call", supervisor=by or "nobody")
+        return Sentence("{supervisor} is not supervising this call", supervisor=by or "nobody")
     _end(world, call, one)
     return None
 

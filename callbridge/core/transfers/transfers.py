@@ -33,8 +33,8 @@ from callbridge.core.model.ids import LegId, pbx_of
 from callbridge.core.model.leg import LegRole
 from callbridge.core.model.orders import Bridge, DropBridge, Play, StartMusic, StartRinging, StopPlaying
 from callbridge.core.model.plan import ConsultQueue, Plan, Target, ToAgent, ToNumber, ToQueue
-from callbridge.core.model.refusal import RefusalText, Unknown, Word
 from callbridge.core.model.rows import evolve
+from callbridge.core.model.sentence import Sentence, Unknown, Word
 from callbridge.core.model.world import World
 from callbridge.core.routing import announcements, answers, displays, offers, segments
 from callbridge.core.transfers import conferences, holds, queue_consults, records, returns, targets
@@ -46,16 +46,14 @@ NOBODY_FREE = "nobody_free"
 # -- requests of agents and supervisors -------------------------------------------------------------------------------
 
 
-def refusal(
-    world: World, call: Call, to: Target | None, kind: TransferKind, how: ConsultQueue | None = None
-) -> RefusalText | None:
+def refusal(world: World, call: Call, to: Target | None, kind: TransferKind, how: ConsultQueue | None = None) -> Sentence | None:
     """Why the call cannot be transferred to this target now; None when it can. ``how``: a queue is consulted."""
     if call.phase is not Phase.TALKING or call.segment is None:
-        return RefusalText("no agent is talking to the caller")
+        return Sentence("no agent is talking to the caller")
     if call.transfer is not None:
-        return RefusalText("a transfer is already in progress")
+        return Sentence("a transfer is already in progress")
     if pbx_of(call.leg) in world.down:
-        return RefusalText("PBX {pbx} cannot be reached", pbx=pbx_of(call.leg))
+        return Sentence("PBX {pbx} cannot be reached", pbx=pbx_of(call.leg))
     match to:
         case ToQueue(queue) if kind is TransferKind.CONSULT:
             return queue_consults.refusal(world, call, queue, how)
@@ -66,27 +64,27 @@ def refusal(
         case ToNumber(number):
             return _number_refusal(world.plan, number)
         case None:
-            return RefusalText("the target is missing")
+            return Sentence("the target is missing")
         case _:
             assert_never(to)
 
 
-def _agent_refusal(world: World, segment: Segment, name: str) -> RefusalText | None:
+def _agent_refusal(world: World, segment: Segment, name: str) -> Sentence | None:
     agent = world.agents.get(name)
     if agent is None:
         return Unknown("no such agent: {agent}", agent=name)
     if agent.id == segment.agent:
-        return RefusalText("the call is already with {agent}", agent=named(agent))
+        return Sentence("the call is already with {agent}", agent=named(agent))
     if targets.can_take(agent):
         return None
-    return RefusalText("{agent} is {state}", agent=named(agent), state=Word(f"state.{published(agent)[0]}"))
+    return Sentence("{agent} is {state}", agent=named(agent), state=Word(f"state.{published(agent)[0]}"))
 
 
-def _number_refusal(plan: Plan, number: str) -> RefusalText | None:
+def _number_refusal(plan: Plan, number: str) -> Sentence | None:
     if not plan.outside:
-        return RefusalText("outside numbers cannot be called: the setting 'outside' is missing")
+        return Sentence("outside numbers cannot be called: the setting 'outside' is missing")
     allowed = plan.transfer_to is None or any(fits(pattern, number) for pattern in plan.transfer_to)
-    return None if allowed else RefusalText("calls may not be transferred to this number")
+    return None if allowed else Sentence("calls may not be transferred to this number")
 
 
 def begin(world: World, call: Call, to: Target, kind: TransferKind, how: ConsultQueue | None = None) -> None:
@@ -114,12 +112,12 @@ def begin(world: World, call: Call, to: Target, kind: TransferKind, how: Consult
     records.put(world, evolve(call, transfer=targets.reach(world, call, to, by=segment.agent, queue=segment.queue, kind=kind)))
 
 
-def complete(world: World, call: Call, by: str = "transfer") -> RefusalText | None:
+def complete(world: World, call: Call, by: str = "transfer") -> Sentence | None:
     """The agent leaves; caller and target continue, or the target goes on ringing for the caller. ``by``: how the segment
     ended."""
     transfer, segment = call.transfer, call.segment
     if transfer is None or segment is None:
-        return RefusalText("no consult is in progress")
+        return Sentence("no consult is in progress")
     leg = world.legs.get(segment.leg)
     queue_consults.quiet(world, call)
     call = queue_consults.certain(world, announcements.stop_prompt(world, call))
@@ -143,21 +141,21 @@ def complete(world: World, call: Call, by: str = "transfer") -> RefusalText | No
     return None
 
 
-def go_back(world: World, call: Call) -> RefusalText | None:
+def go_back(world: World, call: Call) -> Sentence | None:
     """Cancel the consult: the target leaves; agent and caller continue."""
     if call.transfer is None or call.segment is None:
-        return RefusalText("no consult is in progress")
+        return Sentence("no consult is in progress")
     _back_to_caller(world, call, "returned")
     return None
 
 
-def conference(world: World, call: Call) -> RefusalText | None:
+def conference(world: World, call: Call) -> Sentence | None:
     """The caller joins agent and target."""
     transfer = call.transfer
     if transfer is None or call.segment is None:
-        return RefusalText("no consult is in progress")
+        return Sentence("no consult is in progress")
     if not transfer.reached or transfer.until is not None or call.bridge is None:
-        return RefusalText("the target has not answered yet")
+        return Sentence("the target has not answered yet")
     world.order(Bridge(bridge=call.bridge, legs=(call.leg,), call=call.id))
     if not transfer.together:
         share = conferences.emit_began(world, call, transfer)

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { explained, refused } from "../../../callbridge/web/src/pure/explanation.js";
+import { explained, sentenceIn } from "../../../callbridge/web/src/pure/explanation.js";
 import { LANGUAGES } from "../../../callbridge/web/src/pure/language.js";
 
 const line = {
@@ -66,11 +66,11 @@ test("explanations are in order", () => {
 test("a refusal is said in Chinese by its template, with words and inner refusals, and stays English where there is no text", () => {
   const state = { key: "state.wrap_up", text: "wrap up", values: {} };
   const busy = { text: "Ann {x} is wrap up", template: "{agent} is {state}", values: { agent: "Ann {state}", state } };
-  assert.equal(refused("zh", busy), "Ann {state} 当前为“话后处理”，不能接听转接");
-  assert.equal(refused("en", busy), busy.text);
+  assert.equal(sentenceIn("zh", busy), "Ann {state} 当前为“话后处理”，不能接听转接");
+  assert.equal(sentenceIn("en", busy), busy.text);
   const fault = { text: "a premium-rate number", template: "a premium-rate number", values: {} };
   const inner = { text: "", template: "cannot be called back: {fault}", values: { fault } };
-  assert.equal(refused("zh", inner), "无法回拨：高额收费号码");
-  assert.equal(refused("zh", { text: "no such call" }), "没有此通话");
-  assert.equal(refused("zh", { text: "toString" }), "toString");
+  assert.equal(sentenceIn("zh", inner), "无法回拨：高额收费号码");
+  assert.equal(sentenceIn("zh", { text: "no such call" }), "没有此通话");
+  assert.equal(sentenceIn("zh", { text: "toString" }), "toString");
 });

@@ -32,8 +32,8 @@ for (const [language, { texts }] of Object.entries(LANGUAGES)) {
 test("Chinese has one word for each thing, and its own punctuation", () => {
   const folder = fileURLToPath(new URL("../../../callbridge/adapters/report_forms/", import.meta.url));
   const reports = readFileSync(path.join(folder, "chinese.py"), "utf8");
-  const { texts, explanations, refusals } = LANGUAGES.zh;
-  const all = [texts, explanations, refusals].flatMap((one) => Object.values(one));
+  const { texts, explanations, sentences } = LANGUAGES.zh;
+  const all = [texts, explanations, sentences].flatMap((one) => Object.values(one));
   const screens = all.join("\n");
   for (const other of ["外呼活动", "线索", "占线", "座席", "主管", "回呼", "登出", "置忙"]) {
     assert.ok(!screens.includes(other) && !reports.includes(other), other);

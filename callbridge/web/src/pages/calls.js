@@ -13,7 +13,7 @@ import { useRegion, useText } from "../parts/preferences.js";
 import { useStore } from "../parts/store.js";
 import { addressOf, audible, MOST_PAGES, outcomesWith, searchedBy, searchOf } from "../pure/call.js";
 import { detailsOf, happenedText } from "../pure/details.js";
-import { refused } from "../pure/explanation.js";
+import { sentenceIn } from "../pure/explanation.js";
 import { outcomeText } from "../pure/words.js";
 import { clock } from "../pure/format.js";
 import { namedAll } from "../pure/names.js";
@@ -176,7 +176,7 @@ function OneCall({ id }) {
         (one) => html`<article key=${one.id}><h3>${[time(one.at - (one.lasted || 0)), one.queue, named(one.agent)].filter(Boolean).join(" · ")}</h3>
           ${audible(one)
             ? html`<${Player} recording=${one} events=${events} describe=${describe} />`
-            : html`<p class="soft">${refused(t.language, { text: one.failure, ...one.failure_parts }) || t(one.deleted_at ? "calls.deleted" : "calls.no_file")}</p>`}</article>`,
+            : html`<p class="soft">${sentenceIn(t.language, { text: one.failure, ...one.failure_parts }) || t(one.deleted_at ? "calls.deleted" : "calls.no_file")}</p>`}</article>`,
       )}
     </section>
     ${explained && html`<${Explanation} kind="calls" name=${id} close=${() => setExplained(false)} />`}`;

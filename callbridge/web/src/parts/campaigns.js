@@ -1,7 +1,7 @@
 // Campaigns: how they run, why nobody is dialled, and the abandon rate beside what is allowed.
 
 import { post, segment } from "../net/api.js";
-import { refused } from "../pure/explanation.js";
+import { sentenceIn } from "../pure/explanation.js";
 import { count, percent } from "../pure/format.js";
 import { may } from "../pure/routes.js";
 import { rowsOf } from "../pure/views.js";
@@ -26,7 +26,7 @@ export function Campaigns({ known, session, queue }) {
         (row) => html`<tr key=${row.name}><th scope="row">${row.name} <small>${t(`mode.${row.mode}`)} · ${row.queue}</small></th>
           <td>${t(`campaign.${row.state}`)}</td><td>${count(row.leads_ready)}</td><td>${count(row.outstanding)}</td><td>${count(row.talking)}</td>
           <td><${Graded} grade=${row.abandon_rate > row.cap ? "missed" : "met"}>${percent(row.abandon_rate)} / ${percent(row.cap)}<//></td>
-          <td>${row.why_not ? refused(t.language, { text: row.why_not, ...row.why_not_parts }) : row.why && t(`pacing.${row.why}`)}</td>
+          <td>${row.why_not ? sentenceIn(t.language, { text: row.why_not, ...row.why_not_parts }) : row.why && t(`pacing.${row.why}`)}</td>
           <td class="acts">${may.supervise(session) &&
           (VERBS[row.state] || []).map(
             (verb) => html`<button type="button" class="small" key=${verb}

@@ -1,7 +1,7 @@
 // Dialogs: the browser's own, which keep the focus inside, close on Escape and give the focus back.
 
 import { useEffect, useRef, useState } from "preact/hooks";
-import { refused } from "../pure/explanation.js";
+import { sentenceIn } from "../pure/explanation.js";
 import { html } from "./html.js";
 import { useText } from "./preferences.js";
 
@@ -58,7 +58,7 @@ export function problemText(t, problem) {
   if (problem.status === 401) return t("problem.signed_out");
   if (problem.status === undefined) return String(problem.message || problem);
   const faults = (problem.body?.faults || []).map((one) =>
-    one.field ? t("labelled", { label: fieldText(t, one.field), value: refused(t.language, { ...one, text: one.problem }) }) : String(one),
+    one.field ? t("labelled", { label: fieldText(t, one.field), value: sentenceIn(t.language, { ...one, text: one.problem }) }) : String(one),
   );
   const invalid = problem.status === 400 && faults.length > 0; // then each fault says more than the message
   return [...(invalid ? [] : [sentenceOf(t, problem)]), ...faults].join(" · ");
@@ -72,5 +72,5 @@ function fieldText(t, name) {
 
 /** The server's own sentence, without the faults that it lists. */
 export function sentenceOf(t, problem) {
-  return problem.message ? refused(t.language, { ...problem.body, text: problem.message }) : t("problem.refused");
+  return problem.message ? sentenceIn(t.language, { ...problem.body, text: problem.message }) : t("problem.refused");
 }

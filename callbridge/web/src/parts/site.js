@@ -2,7 +2,7 @@
 
 import { useEffect, useState } from "preact/hooks";
 import { get, post, segment } from "../net/api.js";
-import { refused } from "../pure/explanation.js";
+import { sentenceIn } from "../pure/explanation.js";
 import { moment } from "../pure/format.js";
 import { closureOf, mayClose, whyClosed } from "../pure/hours.js";
 import { may } from "../pure/routes.js";
@@ -123,7 +123,7 @@ function ReloadDialog({ close }) {
 }
 
 /** Sentences of the server in the reader's language; `parts`: the template and the values of each. */
-const saidIn = (t, texts, parts) => texts.map((text, index) => refused(t.language, { text, ...parts[index] }));
+const saidIn = (t, texts, parts) => texts.map((text, index) => sentenceIn(t.language, { text, ...parts[index] }));
 
 function Changes({ report }) {
   const t = useText();

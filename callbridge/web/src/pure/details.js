@@ -3,7 +3,7 @@
 // The server sends names with values, `{outcome: "no_answer", cause: 17}`, of which many are identifiers. What has no text (names, numbers,
 // a flow's own results) stays as it is.
 
-import { refused } from "./explanation.js";
+import { sentenceIn } from "./explanation.js";
 import { clock } from "./format.js";
 import { valueOf } from "./report.js";
 import { known, outcomeText, wordText } from "./words.js";
@@ -25,7 +25,7 @@ export const detailsOf = (t, details, named = (id) => id) =>
   Object.entries(details).filter(([name]) => !name.endsWith("_parts")).map(([name, value]) => ({
     name,
     label: known(t(`detail.${name}`), `detail.${name}`) || name.replaceAll("_", " "),
-    value: SENTENCES.includes(name) && !isWord(value) ? refused(t.language, { text: value, ...details[`${name}_parts`] }) : valueText(t, name, value, named),
+    value: SENTENCES.includes(name) && !isWord(value) ? sentenceIn(t.language, { text: value, ...details[`${name}_parts`] }) : valueText(t, name, value, named),
   }));
 
 const isWord = (value) => /^[a-z_]+$/.test(value);

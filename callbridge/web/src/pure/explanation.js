@@ -15,12 +15,12 @@ export function explained(language, said) {
   return filled(known[said.key], shownAll(language, said.values));
 }
 
-/** `said`: a refusal with its `text`, and with `template` and `values` if something was filled into it. */
-export function refused(language, said) {
-  const { refusals } = LANGUAGES[language] || LANGUAGES.en;
+/** `said`: a refusal, a warning or the like with its `text`, and with `template` and `values` if something was filled into it. */
+export function sentenceIn(language, said) {
+  const { sentences } = LANGUAGES[language] || LANGUAGES.en;
   const template = said.template ?? said.text;
-  if (!refusals || !Object.hasOwn(refusals, template)) return said.text;
-  return filled(refusals[template], shownAll(language, said.values || {}));
+  if (!sentences || !Object.hasOwn(sentences, template)) return said.text;
+  return filled(sentences[template], shownAll(language, said.values || {}));
 }
 
 const shownAll = (language, values) => Object.fromEntries(Object.entries(values).map(([name, value]) => [name, shown(language, value)]));
@@ -42,7 +42,7 @@ function shown(language, value) {
   if (typeof value !== "object") return String(value);
   if ("seconds" in value) return span(language, value.seconds);
   if ("parts" in value) return value.parts.map((part) => shown(language, part)).join(BETWEEN[value.between] ?? value.between);
-  return "template" in value ? refused(language, value) : explained(language, value);
+  return "template" in value ? sentenceIn(language, value) : explained(language, value);
 }
 
 /** `4 s`, `2 min 5 s`, `1 h 3 min`: as the server's English, with the units of the language. */

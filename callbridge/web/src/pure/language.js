@@ -1,10 +1,10 @@
 // Texts in the reader's language. Pure: which language is chosen is kept by parts/preferences.js.
 
 import en from "../texts/en.js";
-import zh, { explanations, refusals } from "../texts/zh.js";
+import zh, { explanations, sentences } from "../texts/zh.js";
 
-export const LANGUAGES = { en: { name: "English", texts: en }, zh: { name: "中文", texts: zh, explanations, refusals } };
-/** `explanations`, `refusals`: templates for what the server explains, and why it refuses; without them its English is shown. */
+export const LANGUAGES = { en: { name: "English", texts: en }, zh: { name: "中文", texts: zh, explanations, sentences } };
+/** `explanations`, `sentences`: templates for what the server explains, and for all else that it says; without them its English is shown. */
 
 /**
  * A text with `{name}` replaced; with a `count` of 1 that of `key.one`, if there is one. A key that does not exist shows itself: tests

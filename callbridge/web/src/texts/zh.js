@@ -1066,8 +1066,8 @@ export const explanations = {
   wrapping_up: "话后处理，还剩 {left}",
 };
 
-/** Why the server refuses a request, by its English sentence. A test compares them with those of the server. */
-export const refusals = {
+/** Why the server refuses a request, and what it warns of, by its English sentence. A test compares them with those of the server. */
+export const sentences = {
   "'{number}' is no phone number": "“{number}”不是电话号码",
   "'{number}': {fault}": "“{number}”：{fault}",
   "'{text}' is no date: expected 2026-11-28, or 2026-11-28T09:30": "“{text}”不是日期：应为 2026-11-28 或 2026-11-28T09:30",

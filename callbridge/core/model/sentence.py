@@ -1,4 +1,4 @@
-"""Why a request is refused, in a form that screens can say in other languages. Pure."""
+"""English sentences in a form that screens can say in other languages. Pure."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ class Word(str):
         return self
 
 
-class RefusalText(str):
-    """Why a request is refused, or nothing is done: the English sentence, and the ``template`` (as of ``str.format``) with the
-    ``values`` that were filled into it. The template is what other languages translate, as with gettext:
+class Sentence(str):
+    """What people are told, such as why a request is refused: the English sentence, and the ``template`` (as of ``str.format``)
+    with the ``values`` that were filled into it. The template is what other languages translate, as with gettext:
     ``web/src/texts/zh.js`` has each."""
 
     __slots__ = ("template", "values")
@@ -35,7 +35,7 @@ class RefusalText(str):
         return self
 
 
-class Unknown(RefusalText):
+class Unknown(Sentence):
     """A refusal because there is no such agent, call, queue or the like."""
 
     __slots__ = ()
@@ -50,27 +50,27 @@ class PackedParts(TypedDict):
 
 def packed(text: str) -> PackedParts:
     """Both empty for a text that is its own template."""
-    if not isinstance(text, RefusalText) or not text.values:
+    if not isinstance(text, Sentence) or not text.values:
         return {"template": "", "values": ""}
     values = json.dumps(_plain_all(text.values), ensure_ascii=False, separators=(",", ":"))
     return {"template": text.template, "values": values}
 
 
-def unpacked(text: str, template: str, values: str) -> RefusalText:
+def unpacked(text: str, template: str, values: str) -> Sentence:
     """The sentence ``text`` with its parts. Facts of older versions have none, and a mask may hide more of the one or the other:
     where the parts do not make the sentence, it is its own template."""
     try:
-        made = RefusalText(template, **_read_all(json.loads(values))) if template else RefusalText(text)
+        made = Sentence(template, **_read_all(json.loads(values))) if template else Sentence(text)
     except (ValueError, TypeError, LookupError, AttributeError, RecursionError):
-        return RefusalText(text)
-    return made if made == text else RefusalText(text)
+        return Sentence(text)
+    return made if made == text else Sentence(text)
 
 
 def _plain(value: str | int) -> object:
     match value:
         case Word():
             return {"word": value.key}
-        case RefusalText():
+        case Sentence():
             return {"template": value.template} | ({"values": _plain_all(value.values)} if value.values else {})
         case _:
             return str(value)
@@ -85,7 +85,7 @@ def _read(plain: Any) -> str:
         case {"word": str(key)}:
             return Word(key)
         case {"template": str(template)}:
-            return RefusalText(template, **_read_all(plain.get("values", {})))
+            return Sentence(template, **_read_all(plain.get("values", {})))
         case _:
             return str(plain)
 

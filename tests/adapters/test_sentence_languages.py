@@ -12,7 +12,7 @@ import pytest
 import callbridge
 from callbridge.adapters.http.problems import Problem
 from callbridge.adapters.views.phrasing import in_parts
-from callbridge.core.model.refusal import RefusalText, Unknown, Word
+from callbridge.core.model.sentence import Sentence, Unknown, Word
 from callbridge.wire import phone_numbers
 
 PACKAGE = Path(callbridge.__file__).parent
@@ -58,8 +58,8 @@ _TEXT = re.compile(r'^  "((?:[^"\\]|\\.)*)":\s+"((?:[^"\\]|\\.)*)",$', re.MULTIL
 
 
 def _chinese() -> dict[str, str]:
-    refusals = (PACKAGE / "web/src/texts/zh.js").read_text(encoding="utf-8").split("export const refusals")[1].split("\n};")[0]
-    return {english.replace('\\"', '"'): chinese for english, chinese in _TEXT.findall(refusals)}
+    written = (PACKAGE / "web/src/texts/zh.js").read_text(encoding="utf-8").split("export const sentences")[1].split("\n};")[0]
+    return {english.replace('\\"', '"'): chinese for english, chinese in _TEXT.findall(written)}
 
 
 def _sentences() -> Iterator[tuple[str, str]]:
@@ -72,7 +72,7 @@ def _sentences() -> Iterator[tuple[str, str]]:
                 continue
             where = f"{source.relative_to(PACKAGE)}:{node.lineno}"
             match node.func.id, node.args:
-                case "RefusalText" | "Unknown", [ast.Constant(value=str(template))] if template:
+                case "Sentence" | "Unknown", [ast.Constant(value=str(template))] if template:
                     yield where, template
                 case "Problem", [_, said] | [_, said, *_]:
                     yield from ((where, text) for text in _written(said, where))
@@ -83,10 +83,10 @@ def _sentences() -> Iterator[tuple[str, str]]:
 
 
 def _written(said: ast.expr, where: str) -> Iterator[str]:
-    """A sentence that stands there itself; one with values must be a RefusalText, which keeps them apart."""
+    """A sentence that stands there itself; one with values must be a Sentence, which keeps them apart."""
     parts = [said.body, said.orelse] if isinstance(said, ast.IfExp) else [said]
     for part in parts:
-        assert not isinstance(part, ast.JoinedStr), f"{where}: write RefusalText(template, name=value) instead of an f-string"
+        assert not isinstance(part, ast.JoinedStr), f"{where}: write Sentence(template, name=value) instead of an f-string"
         loses = isinstance(part, ast.Call) and isinstance(part.func, ast.Name) and part.func.id == "str"
         assert not loses, f"{where}: str() loses the template: pass the exception itself"
         if isinstance(part, ast.Constant) and part.value:
@@ -113,12 +113,12 @@ def test_a_refusal_is_its_english_sentence_and_keeps_its_parts() -> None:
 
 
 def test_a_text_without_values_is_its_own_template_whatever_it_contains() -> None:
-    assert RefusalText("50 % {of} it {") == "50 % {of} it {"
-    assert in_parts(RefusalText("not {this}")) == {} == in_parts("not {this}")
+    assert Sentence("50 % {of} it {") == "50 % {of} it {"
+    assert in_parts(Sentence("not {this}")) == {} == in_parts("not {this}")
 
 
 def test_the_parts_survive_an_exception() -> None:
-    inner = RefusalText("cannot be called back: {fault}", fault=RefusalText("two numbers"))
+    inner = Sentence("cannot be called back: {fault}", fault=Sentence("two numbers"))
     body = Problem(400, ValueError(inner), queue="support").body
     assert body["detail"] == "cannot be called back: two numbers"
     assert body["template"] == "cannot be called back: {fault}"
