@@ -58,10 +58,12 @@ def own_redis() -> Iterator[RedisServer]:
         port = probe.getsockname()[1]
         probe.close()
         made = RedisServer(port, folder)
-        made.start()
-        yield made
-        if made.process is not None:
-            made.kill()
+        try:
+            made.start()
+            yield made
+        finally:
+            if made.process is not None:
+                made.kill()
 
 
 @pytest.fixture
