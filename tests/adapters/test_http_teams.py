@@ -493,16 +493,18 @@ async def test_a_call_may_go_to_the_teams_agents_and_to_any_queue(desk: ToyDesk,
 
 
 async def test_agents_of_all_teams_have_names_but_an_agent_gets_those_of_its_teams(desk: ToyDesk, client: Client) -> None:
+    (own,), other = desk.people.teams, "another"
+    named = (("mia", "Mia Kern", ()), ("root", "root", ()), ("eva", "Eva Own", (own,)), ("zoe", "Zoe Else", (other,)))
     users = {
-        name: Account(kind=AccountKind.USER, name=name, shown=shown, role=TokenRole.SUPERVISOR)
-        for name, shown in (("mia", "Mia Kern"), ("root", "root"))
+        name: Account(kind=AccountKind.USER, name=name, shown=shown, role=TokenRole.SUPERVISOR, teams=teams)
+        for name, shown, teams in named
     }
     desk.people = replace(desk.people, users=users)
     found = await get(client, "/api/names")
     assert found["agents"]["a1"] == "Agent 1", "of another team, as beside a call of the own queue"
-    assert found["users"] == {"mia": "Mia Kern"}, "who has no name of their own is known by the log-in"
+    assert found["users"] == {"eva": "Eva Own", "mia": "Mia Kern"}, "who has no name of their own is known by the log-in"
     assert [row["id"] for row in await get(client, "/api/agents")] == ["a0", "a3"], "what they do is not shown"
-    assert (await get(client, "/api/names", ANN))["agents"] == {"a0": "Agent 0", "a3": "Agent 3"}
+    assert await get(client, "/api/names", ANN) == {"agents": {"a0": "Agent 0", "a3": "Agent 3"}, "users": {}}
     desk.people = replace(desk.people, teams={})
     assert len((await get(client, "/api/names", ANN))["agents"]) == 12
 

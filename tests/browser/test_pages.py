@@ -236,6 +236,41 @@ async def test_escape_empties_the_search_for_a_target_then_closes_it_and_it_open
     assert server.asked == []
 
 
+async def test_a_refused_target_is_forgotten_with_the_search_for_it(opened: Open, server: StandIn) -> None:
+    server.answers["calls/cb-call-1/transfer"] = (409, {"detail": "calls may not be transferred to this number"})
+    page = await shown(opened, server, "agent")
+    for forget in ("Escape", "Backspace"):
+        await page.keyboard.press("Alt+KeyT")
+        await page.keyboard.type("999")
+        await page.keyboard.press("Enter")
+        dialog = page.get_by_role("dialog")
+        await expect(dialog.get_by_role("alert")).to_have_text("calls may not be transferred to this number")
+        await page.keyboard.press(forget)
+        await expect(dialog.get_by_role("alert")).to_have_count(0)
+        await dialog.get_by_role("button", name="Close").click()
+        await expect(dialog).to_have_count(0)
+
+
+async def test_a_caller_who_is_back_from_a_transfer_is_marked(opened: Open, server: StandIn) -> None:
+    page = await shown(opened, server, "agent")
+    card = page.get_by_role("region", name="Call", exact=True)
+    own = server.parts["me"]["me"]
+    assert own is not None
+
+    def change(transfer: str) -> None:
+        server.change({"me": {"me": own | {"call": own["call"] | {"transfer": transfer}}}})
+
+    change("returning")
+    await expect(card).to_contain_text("nobody took it: back to the agent")
+    change("")
+    await expect(card).to_contain_text("nobody took it: the caller is back")
+    change("consulting")
+    await expect(card.get_by_text("nobody took it")).to_have_count(0)
+    change("")
+    await expect(card.get_by_role("button", name="Hold", exact=True)).to_be_visible()
+    await expect(card.get_by_text("nobody took it")).to_have_count(0)
+
+
 async def test_a_call_on_hold_by_key_with_the_time_running(opened: Open, server: StandIn) -> None:
     page = await shown(opened, server, "agent")
     card = page.get_by_role("region", name="Call", exact=True)

@@ -6,7 +6,7 @@ names there, too, so their names are nobody's secret. What they do is.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 
 from aiohttp import web
 
@@ -19,7 +19,8 @@ from callbridge.adapters.http.route import get
 
 class NamesView(ResponseBody):
     """Names of agents by id, of all teams, and of users by the name with which they log in. Who has no name of their own is
-    missing. An agent gets the names of its teams' agents; of a floor without teams all."""
+    missing. An agent gets the names of its teams' agents, or of all on a floor without teams, and of no user: with what people
+    log in is not for everybody. Clients limited to teams get the users of these teams and those of the whole floor."""
 
     agents: dict[str, str]
     users: dict[str, str]
@@ -42,5 +43,14 @@ class NamesHandlers:
             for name, shown in sorted(self._agents().items())
             if shown not in ("", name) and (seen is None or name in seen or name == who.agent)
         }
-        users = {name: one.shown for name, one in sorted(accounts.users.items()) if one.shown != name}
+        users = {
+            name: one.shown
+            for name, one in sorted(accounts.users.items())
+            if one.shown != name and not who.agent and _may_meet(who.teams, one.teams)
+        }
         return web.json_response({"agents": agents, "users": users})
+
+
+def _may_meet(own: Collection[str], others: Collection[str]) -> bool:
+    """Whether both have to do with the same calls: who has no teams has to do with all."""
+    return not own or not others or not set(own).isdisjoint(others)

@@ -78,11 +78,20 @@ function CallFacts({ call, over }) {
     <${Contacts} call=${call.id} />`;
 }
 
+/** Whether this call came back from a transfer: with a phone that answers by itself the way back is over in a moment. */
+function useReturned(call) {
+  const back = useRef("");
+  if (call.transfer) back.current = call.transfer === "returning" ? call.id : "";
+  return back.current === call.id;
+}
+
 /** How far a call is that goes on. */
 function Progress({ call }) {
   const t = useText();
+  const returned = useReturned(call);
+  const transfer = call.transfer || (returned && "returned");
   return html`<div><dt>${t("call.state")}</dt><dd>${t(`phase.${call.state}`)}</dd></div>
-    ${call.transfer && html`<div><dt>${t("call.transfer")}</dt><dd>${t(`transfer.${call.transfer}`)}</dd></div>`}
+    ${transfer && html`<div><dt>${t("call.transfer")}</dt><dd>${t(`transfer.${transfer}`)}</dd></div>`}
     ${call.recording && html`<div><dt>${t("call.recording")}</dt><dd>${t(`recording.${call.recording}`)}</dd></div>`}
     ${call.held_since !== "" &&
     call.held_since !== undefined &&
@@ -110,6 +119,12 @@ export function TargetDialog({ verb, known, own, close, send }) {
     }
   }
 
+  function look(text) {
+    setSearch(text);
+    setMarked(0);
+    setProblem(null); // it was about another target
+  }
+
   function key(event) {
     const moves = { ArrowDown: 1, ArrowUp: -1 };
     if (event.key in moves && found.length) {
@@ -120,7 +135,7 @@ export function TargetDialog({ verb, known, own, close, send }) {
       take(found[at]);
     } else if (event.key === "Escape") {
       event.preventDefault(); // browsers differ in what it does to a search field inside a dialog
-      if (search) setSearch("");
+      if (search) look("");
       else close();
     }
   }
@@ -129,10 +144,7 @@ export function TargetDialog({ verb, known, own, close, send }) {
     <label>${t("target.search")}
       <input type="search" autofocus value=${search} onKeyDown=${key} role="combobox" aria-expanded="true" aria-controls="targets"
         aria-activedescendant=${found.length ? `target-${at}` : undefined}
-        onInput=${(event) => {
-          setSearch(event.target.value);
-          setMarked(0);
-        }} /></label>
+        onInput=${(event) => look(event.target.value)} /></label>
     ${problem && html`<p class="problem" role="alert">${problemText(t, problem)}</p>`}
     <ul id="targets" class="targets" role="listbox" aria-label=${t("target.list")}>
       ${found.map(
