@@ -24,6 +24,7 @@ from callbridge.core.model.events import CampaignRecalled, PlanChanged
 from callbridge.core.model.plan import Plan
 from callbridge.core.model.sentence import Sentence
 from callbridge.core.reload.plan_diff import Difference, difference
+from callbridge.core.reload.sentences import listed
 from callbridge.service.adapter_settings import hook_settings, ledger_terms
 from callbridge.service.callers import tier_file
 from callbridge.settings.differences import KeyChange, differences
@@ -163,7 +164,7 @@ class Reloads:
                 faults.append(Sentence(str(wrong)))
         fixed = [name for name in RESTART_ONLY if getattr(coming.settings, name) != getattr(self._process.settings, name)]
         if fixed:
-            faults.append(Sentence("changes to {sections} need a restart", sections=", ".join(fixed)))
+            faults.append(Sentence("changes to {sections} need a restart", sections=listed([Sentence(name) for name in fixed])))
         tiers = tier_file(coming.settings)
         if self._process.term is not None and not await tiers.load():
             faults.append(Sentence("tiers.csv: {file} {fault}", file=str(coming.settings.tiers.csv), fault=tiers.fault))

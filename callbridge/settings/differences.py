@@ -40,16 +40,17 @@ def differences(old: Settings, new: Settings) -> list[KeyChange]:
 
 
 def _told(key: str, value: Any) -> Iterator[tuple[str, Any]]:
-    """Every key below this one with its value. An entry of a list that has a name is found by it, wherever it stands."""
+    """Every key below this one with its value. An entry of a list that has a name is found by it, wherever it stands; others are
+    counted from 0, as in faults."""
     match value:
         case BaseModel():
-            for name in type(value).model_fields:
-                yield from _told(_below(key, name), getattr(value, name))
+            for name, about in type(value).model_fields.items():
+                yield from _told(_below(key, about.alias or name), getattr(value, name))
         case Mapping():
             for name, item in value.items():
                 yield from _told(_below(key, str(name)), item)
         case list() | tuple() if any(isinstance(item, BaseModel) for item in value):
-            for number, item in enumerate(value, 1):
+            for number, item in enumerate(value):
                 yield from _told(f"{key}[{getattr(item, 'name', '') or number}]", item)
         case None:
             pass

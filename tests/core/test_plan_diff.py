@@ -11,7 +11,7 @@ from callbridge.core.model.agent import Work
 from callbridge.core.model.attempt import Attempt, Campaign, Lead, Running
 from callbridge.core.model.events import AgentRequest, CallbackChange, CallbackChangeRequested
 from callbridge.core.model.facts import CallbackRequested
-from callbridge.core.model.plan import AgentPlan, CallbackTerms, CampaignPlan, Plan, SurveyPlan, ToFlow, ToQueue
+from callbridge.core.model.plan import AgentPlan, AnnouncementPlan, CallbackTerms, CampaignPlan, Plan, SurveyPlan, ToFlow, ToQueue
 from callbridge.core.model.sentence import Sentence
 from callbridge.core.reload.plan_diff import ConfigChange, Difference, difference
 from callbridge.core.reload.sentences import listed, one_after_another
@@ -120,6 +120,9 @@ def test_the_settings_of_a_queue_that_change_are_named() -> None:
     )
     result = found(full(), queues={**HOUSE.queues, "support": other})
     assert only(result, "queue").settings == ("head_start", "music", "steps", "target")
+    other = replace(HOUSE.queues["support"], sl_target=0.95, announcements=AnnouncementPlan(every=20.0))
+    result = found(full(), queues={**HOUSE.queues, "support": other})
+    assert only(result, "queue").settings == ("announce", "target"), "as the configuration calls them"
 
 
 @pytest.mark.parametrize(

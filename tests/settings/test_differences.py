@@ -18,7 +18,7 @@ def test_each_changed_key_is_told_with_both_values(write: Write) -> None:
     old = right(write())
     new = right(write(("for: 20s", "for: 30s"), ("{english: 2}", "{english: 5}"), ("login: yes", "login: no")))
     assert differences(old, new) == [
-        KeyChange("queues.support.steps[1].lasts", "20", "30"),
+        KeyChange("queues.support.steps[0].for", "20", "30"),
         KeyChange("agents.ann.skills.english", "2", "5"),
         KeyChange("agents.ann.login", "yes", "no"),
     ]

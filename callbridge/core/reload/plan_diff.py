@@ -38,6 +38,8 @@ from callbridge.core.reload.sentences import both, callbacks_text, listed, one_a
 ADDED, CHANGED, RENAMED, GONE = "added", "changed", "renamed", "gone"
 NO_NOTE = Sentence("")
 FOR_EVERYBODY = Sentence("callbacks that this agent alone was to make are for everybody")
+_WRITTEN = {"sl_target": "target", "announcements": "announce"}
+"""Settings of a queue that the configuration calls otherwise."""
 _LADDER = {"answer_within": "target", "head_start": "head_start", "steps": "steps", "then": "then"}
 
 
@@ -163,7 +165,7 @@ def _queue(name: str, change: str, touched: Affected, key: str, **more: Any) -> 
 
 def _queue_settings(old: QueuePlan, new: QueuePlan) -> tuple[str, ...]:
     plain = {field.name for field in fields(QueuePlan)} - {"name", "renamed_from", "routings"}
-    changed = {name for name in plain if getattr(old, name) != getattr(new, name)}
+    changed = {_WRITTEN.get(name, name) for name in plain if getattr(old, name) != getattr(new, name)}
     for tier in old.routings.keys() & new.routings.keys():
         changed |= _routing_settings(old.routings[tier], new.routings[tier])
     return tuple(sorted(changed))

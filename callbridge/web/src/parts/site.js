@@ -147,5 +147,5 @@ function ChangedKeys({ keys }) {
   if (!keys.length) return null;
   return html`<table><caption>${t("reload.keys")}</caption>
     <thead><tr><th scope="col">${t("reload.key")}</th><th scope="col">${t("reload.old")}</th><th scope="col">${t("reload.new")}</th></tr></thead>
-    <tbody>${keys.map((row) => html`<tr key=${row.key}><th scope="row">${row.key}</th><td>${row.old ?? "–"}</td><td>${row.new ?? "–"}</td></tr>`)}</tbody></table>`;
+    <tbody>${keys.map((row) => html`<tr key=${row.key}><th scope="row">${row.key}</th><td>${row.old || "–"}</td><td>${row.new || "–"}</td></tr>`)}</tbody></table>`;
 }
