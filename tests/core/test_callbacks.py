@@ -417,6 +417,20 @@ def keeping(first: CallFirst = CallFirst.AGENT) -> Story:
     return story
 
 
+@pytest.mark.parametrize("request_", [CallRequest.HANG_UP, CallRequest.MOVE, CallRequest.HEAD_START, CallRequest.PULL])
+@pytest.mark.parametrize("reached", [False, True])
+def test_only_the_callback_can_be_cancelled_until_an_agent_talks(request_: CallRequest, reached: bool) -> None:
+    story = keeping(CallFirst.CUSTOMER)
+    (call,) = story.world.calls
+    if reached:
+        story.happens(LegAnswered(at=story.now, leg=story.all_sent(Ring)[-1].leg))
+    story.happens(CallRequested(at=story.now, call=call, request=request_, by="eva"))
+    why = "a customer is being called back: until an agent talks to them, only the callback can be cancelled"
+    assert (story.fact(RequestRefused).reason, story.orders) == (why, [])
+    story.happens(asks(story, CallbackChange.CANCEL, callback=next(iter(story.world.callbacks))))
+    assert not story.world.callbacks
+
+
 def states(story: Story, agent: str) -> list[str]:
     return [fact.state for fact in story.all_told(AgentChanged) if fact.agent == agent]
 

@@ -23,6 +23,8 @@ from callbridge.core.model.events import (
     AmdDetourEnded,
     AttemptClosed,
     AttemptsReserved,
+    CallRequest,
+    CallRequested,
     CampaignRecalled,
     CampaignRequested,
     ClockMoved,
@@ -1209,3 +1211,15 @@ def test_an_older_answer_of_the_ledger_forgets_nothing_that_was_said_since() -> 
     toy.run(START + 61.0)
     assert (lead(toy)["state"], lead(toy)["due_at"]) == ("ready", START + 5000.0)
     assert toy.story.world.attempts.values() == []
+
+
+@pytest.mark.parametrize("reached", [False, True])
+def test_nothing_can_be_done_with_a_campaigns_call_until_an_agent_talks(reached: bool) -> None:
+    toy = begin(house(agents={"amy": ConnectMode.RING}), people={0: 5.0}, amy=60.0)
+    toy.run(START + (6.0 if reached else 2.0))
+    (call,) = toy.story.world.calls.values()
+    assert (toy.story.world.legs[call.leg].up_at is not None) == reached
+    for request in (CallRequest.HANG_UP, CallRequest.MOVE, CallRequest.HEAD_START, CallRequest.PULL):
+        toy.tell(CallRequested(at=toy.story.now, call=call.id, request=request, by="eva"))
+        why = "a campaign is calling this customer: until an agent talks to them, nothing can be done with the call"
+        assert (toy.story.all_told(RequestRefused)[-1].reason, toy.story.orders) == (why, [])

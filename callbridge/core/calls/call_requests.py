@@ -38,6 +38,8 @@ _OF_THE_AGENT = frozenset(
 )
 """Requests that an agent may make about the own conversation only, not as the target of a consult."""
 _OF_WAITING = frozenset({CallRequest.HANG_UP, CallRequest.MOVE, CallRequest.HEAD_START, CallRequest.PULL})
+_OF_CALLBACK = Sentence("a customer is being called back: until an agent talks to them, only the callback can be cancelled")
+_OF_CAMPAIGN = Sentence("a campaign is calling this customer: until an agent talks to them, nothing can be done with the call")
 GOING = (Phase.LEAVING, Phase.ENDING)
 
 
@@ -51,11 +53,7 @@ def requested(world: World, event: CallRequested) -> None:
     if call.phase in GOING:
         _refuse(world, event, Sentence("the call is {phase}", phase=Word(f"phase.{call.phase}")))
     elif call.placed and event.request in _OF_WAITING:
-        _refuse(
-            world,
-            event,
-            Sentence("a customer is being called back: until the customer is connected, only the callback can be cancelled"),
-        )
+        _refuse(world, event, _OF_CALLBACK if call.callback else _OF_CAMPAIGN)
     elif event.request in _OF_THE_AGENT and event.by in world.plan.agents and _talker(call) != event.by:
         _refuse(world, event, Sentence("the call is not with agent {agent}", agent=event.by))
     else:

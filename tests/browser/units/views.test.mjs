@@ -66,7 +66,7 @@ test("a supervisor is named with what is done, and the own supervision is known 
   assert.equal(supervises({}, "boss"), false); // a standby does not know them
 });
 
-test("who is being called is told from those who wait, and only the call can be ended", () => {
+test("who is being called is told from those who wait, and nothing can be done with the call", () => {
   const t = (key, { campaign }) => `${key} ${campaign}`.trim();
   const [caller, dialled] = [{ state: "waiting", campaign: "", callback: "", reached: true }, { state: "dialling", campaign: "spring", callback: "", reached: false }];
   assert.equal(placedText(t, caller), "");
@@ -74,8 +74,9 @@ test("who is being called is told from those who wait, and only the call can be 
   assert.equal(placedText(t, { ...dialled, state: "waiting" }), "waiting.campaign.to_call spring");
   assert.equal(placedText(t, { ...dialled, state: "waiting", reached: true }), "waiting.campaign.reached spring");
   assert.equal(placedText(t, { state: "dialling", campaign: "", callback: "cb-1", reached: false }), "waiting.callback.dialling");
-  assert.deepEqual(actsFor(dialled), ["hang-up"]);
-  assert.equal(actsFor({ ...dialled, state: "waiting" }).length, 4);
+  assert.deepEqual(actsFor(dialled), []);
+  assert.deepEqual(actsFor({ ...dialled, state: "waiting", reached: true }), []);
+  assert.deepEqual(actsFor({ ...dialled, campaign: "", callback: "cb-1" }), []);
   assert.equal(actsFor(caller).length, 4);
   assert.equal(isReached({ state: "waiting" }), true); // a standby does not say
 });

@@ -10,5 +10,5 @@ export function placedText(t, row) {
   return t(`waiting.${row.campaign ? "campaign" : "callback"}.${stage}`, { campaign: row.campaign });
 }
 
-/** What can be done: with somebody whose phone rings nothing but ending the call. */
-export const actsFor = (row) => (!isReached(row) && row.state === "dialling" ? ["hang-up"] : ["pull", "move", "head-start", "hang-up"]);
+/** What the server accepts: nothing for somebody whom a campaign or a callback calls, until an agent talks to them. */
+export const actsFor = (row) => (row.campaign || row.callback ? [] : ["pull", "move", "head-start", "hang-up"]);
