@@ -264,6 +264,7 @@ def test_programs_have_the_details_of_a_call_as_fields_and_everybody_else_as_a_l
 
 
 QUOTED = Sentence("'{number}': {fault}", number="+44 20 7946 0000", fault=Sentence("a number with letters in it"))
+DIALLED = "number:+442079460123"
 FAILED = Sentence("{what}: {cause}", what=Sentence("not recorded"), cause=Word("not_executed.refused"))
 
 
@@ -272,7 +273,7 @@ def test_why_something_was_refused_or_failed_is_told_in_parts_for_other_language
     began = a_call(history, "c1", "09:00", outcome="answered")
     more: dict[str, Any] = {"call": "c1", "at": began + 9, "queue": "sales", "agent": "ann"}
     told: list[AnyFact] = [
-        RequestRefused(seq=1, call="c1", at=began + 1, request="transfer", by="ann", reason=QUOTED, **packed(QUOTED)),
+        RequestRefused(seq=1, call="c1", at=began + 1, request="transfer", by="ann", to=DIALLED, reason=QUOTED, **packed(QUOTED)),
         CallbackRefused(seq=2, call="c1", at=began + 2, number="", reason=Sentence("not a phone number")),
         RecordingFailed(seq=3, file="c1.wav", why=FAILED, **packed(FAILED), **more),
     ]
@@ -281,6 +282,7 @@ def test_why_something_was_refused_or_failed_is_told_in_parts_for_other_language
     rows = json.loads("".join(as_json(report)))
     request, callback, recording = (row["details"] for row in rows if row["what"] != "call arrived")
     number = "+44*****000" if masked else "+44 20 7946 0000"
+    assert request["to"] == ("number:+44*****123" if masked else DIALLED)
     assert request["reason"] == f"'{number}': a number with letters in it"
     fault = {"text": "a number with letters in it", "template": "a number with letters in it", "values": {}}
     assert request["reason_parts"] == {"template": "'{number}': {fault}", "values": {"number": number, "fault": fault}}

@@ -116,6 +116,7 @@ def test_a_fact_is_named_in_snake_case() -> None:
         "agent": "ann",
         "queue": "",
         "request": "ready",
+        "to": "",
         "reason": "no",
         "template": "",
         "values": "",

@@ -16,7 +16,7 @@ from aiohttp import StreamReader
 
 from callbridge.adapters.http import ApiToken, ConnectionLimits, EventFeed, HttpSettings, TokenRole, events, listening, make_app
 from callbridge.adapters.http.feed import Wanted
-from callbridge.core.model.facts import AgentAlerted, CallArrived, RequestGranted
+from callbridge.core.model.facts import AgentAlerted, CallArrived, RequestGranted, RequestRefused
 from tests.adapters.http_desk import ToyDesk, client_of, probes
 from tests.adapters.waiting import HANGS, garbage_kept, until
 
@@ -103,10 +103,11 @@ async def test_a_caller_writes_nothing_into_the_stream_and_keeps_the_number(desk
     async with reading(desk) as stream:
         await stream.next()
         granted = RequestGranted(seq=102, at=1.0, request="transfer", by="boss", to="number:+442079460123", call="c1")
-        desk.feed.on_facts([arrival(101), granted])
+        refused = RequestRefused(seq=103, at=1.0, request="consult", by="boss", to=granted.to, call="c1", reason="no")
+        desk.feed.on_facts([arrival(101), granted, refused])
         told = await stream.next()
         assert (told.type, told.data["number"], told.data["name"]) == ("call_arrived", "+44*****123", "*****")
-        assert (await stream.next()).data["to"] == "number:+44*****123"
+        assert [(await stream.next()).data["to"] for _ in range(2)] == ["number:+44*****123"] * 2
 
 
 async def test_numbers_are_told_when_the_settings_say_so() -> None:

@@ -120,6 +120,7 @@ def offers() -> Iterator[AnyFact]:
 def requests() -> Iterator[AnyFact]:
     yield from each(facts.RequestGranted, "request", CallRequest)
     yield from each(facts.RequestGranted, "to", TARGETS, request="move", by="")
+    yield from each(facts.RequestRefused, "to", TARGETS, request="transfer", reason=NO_QUEUE)
     yield from each(facts.RequestRefused, "request", (*CallRequest, "script_answer"), reason=NO_QUEUE)
     yield from each(facts.OrderGivenUp, "why", (*Why, "failed"), order="Hangup", detail="500 busy")
 

@@ -513,7 +513,8 @@ def test_calls_are_transferred_to_allowed_numbers_only(
     if allowed:
         assert story.ring().phone == f"PJSIP/{number}@trunk"
     else:
-        assert story.fact(RequestRefused).reason == "calls may not be transferred to this number"
+        refused = story.fact(RequestRefused)
+        assert (refused.reason, refused.to) == ("calls may not be transferred to this number", f"number:{number}")
         assert (story.orders, story.call().phase) == ([], "talking")
 
 

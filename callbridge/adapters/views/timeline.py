@@ -364,13 +364,18 @@ def _ended(fact: FactFields, plan: Plan, arrived: float) -> Phrase:
 
 
 def _granted(fact: FactFields, plan: Plan, arrived: float) -> Phrase:
-    to = say("request_to", " to {to}", to=target(str(fact["to"]), plan)) if fact.get("to") else ""
-    return say("request_granted", "{by} requested: {request}{to}", by=by_whom(fact, plan), request=request(fact), to=to)
+    text = "{by} requested: {request}{to}"
+    return say("request_granted", text, by=by_whom(fact, plan), request=request(fact), to=_to(fact, plan))
 
 
 def _refused(fact: FactFields, plan: Plan, arrived: float) -> Phrase:
-    text = "{by} requested: {request}; refused: {reason}"
-    return say("request_refused", text, by=by_whom(fact, plan), request=request(fact), reason=refusal(fact))
+    text = "{by} requested: {request}{to}; refused: {reason}"
+    values = {"by": by_whom(fact, plan), "request": request(fact), "to": _to(fact, plan), "reason": refusal(fact)}
+    return say("request_refused", text, **values)
+
+
+def _to(fact: FactFields, plan: Plan) -> Value:
+    return say("request_to", " to {to}", to=target(str(fact["to"]), plan)) if fact.get("to") else ""
 
 
 def _given_up(fact: FactFields, plan: Plan, arrived: float) -> Phrase:

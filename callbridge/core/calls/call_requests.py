@@ -138,7 +138,8 @@ def _supervise(world: World, call: Call, event: CallRequested) -> None:
 
 
 def _refuse(world: World, event: CallRequested, reason: Sentence) -> None:
-    refusals.refuse(world, event.request, reason, by=event.by, call=event.call)
+    to = targets.target_text(event.to)
+    refusals.refuse(world, event.request, reason, by=event.by, call=event.call, to=to)
 
 
 def _hang_up(world: World, call: Call) -> None:

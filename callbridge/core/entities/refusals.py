@@ -7,8 +7,8 @@ from callbridge.core.model.sentence import Sentence, Unknown, packed
 from callbridge.core.model.world import World
 
 
-def refuse(world: World, request: str, reason: Sentence, *, by: str, agent: str = "", call: str = "") -> None:
-    """``agent`` or ``call`` is whom or what the request was about; ``by``: who made it."""
+def refuse(world: World, request: str, reason: Sentence, *, by: str, agent: str = "", call: str = "", to: str = "") -> None:
+    """``agent`` or ``call`` is whom or what the request was about; ``by``: who made it; ``to``: its target."""
     world.emit(
         RequestRefused(
             seq=world.next_seq(),
@@ -16,6 +16,7 @@ def refuse(world: World, request: str, reason: Sentence, *, by: str, agent: str 
             agent=agent,
             call=call,
             request=request,
+            to=to,
             reason=reason,
             **packed(reason),
             by=by,

@@ -587,9 +587,11 @@ class AgentAlerted(Fact):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RequestRefused(Fact):
-    """``agent`` or ``call`` is whom it was about; ``unknown`` when there is no such agent, call or queue."""
+    """``agent`` or ``call`` is whom it was about, ``to`` the target of a request about a call; ``unknown`` when there is no such
+    agent, call or queue."""
 
     request: Plain
+    to: TargetText = ""
     reason: FreeText
     template: Plain = ""
     values: FreeText = ""

@@ -942,7 +942,7 @@ export const explanations = {
   "refused_with.congestion": "线路拥塞",
   "request.script_answer": "填写话术",
   request_granted: "{by} 请求：{request}{to}",
-  request_refused: "{by} 请求：{request}；被拒绝：{reason}",
+  request_refused: "{by} 请求：{request}{to}；被拒绝：{reason}",
   request_to: "，目标为 {to}",
   resting: "{left} 内不分配来电",
   "resting.missed": "连续 {misses} 次未接，{left} 内不分配来电",
