@@ -24,7 +24,8 @@ from callbridge.adapters.report_forms.as_xlsx import write_xlsx
 from callbridge.adapters.report_forms.chinese import HEADINGS, PHRASES
 from callbridge.adapters.report_forms.forms import ReportForm, written
 from callbridge.adapters.report_forms.values import harmless
-from callbridge.adapters.report_forms.words import Language, heading
+from callbridge.adapters.report_forms.words import Language, definition, heading
+from callbridge.adapters.reports import abandoned, calls, transfers
 from callbridge.adapters.reports.goals import goals_of
 from callbridge.adapters.reports.intervals import By
 from callbridge.adapters.reports.registry import REPORTS
@@ -37,6 +38,8 @@ BERLIN = ZoneInfo("Europe/Berlin")
 NINE = 1_795_856_400.0
 """Saturday, 2026-11-28, 10:00 in Berlin."""
 QUERY = ReportQuery(begin=NINE, end=NINE + 3600, now=NINE + 3600, zone=BERLIN)
+ZH = Path(__file__).parents[2] / "callbridge" / "web" / "src" / "texts" / "zh.js"
+COLUMNS_OF = {"transfers": transfers._COLUMNS, "calls": calls._COLUMNS, "abandoned": abandoned._COLUMNS}
 COLUMNS = tuple(ReportColumn(kind.value, kind, kind.value, f"a {kind.value}") for kind in ValueKind)
 ROW = ("=1+1", 3, 1.5, 90_061.0, 0.25, NINE, 12.5, FieldsText("=hold 5.0 s", {"hold": 5.0}))
 
@@ -294,3 +297,26 @@ def test_every_heading_and_definition_is_there_in_chinese(tmp_path: Path, name: 
 )
 def test_no_text_of_a_caller_is_a_formula_whatever_separates_cells_there(text: str, written: str) -> None:
     assert harmless(text) == written
+
+
+@pytest.mark.parametrize(
+    ("name", "column", "codes"),
+    [
+        ("transfers", "direction", {"out", "in"}),
+        ("transfers", "kind", {"blind", "consult", "back", "phone", "phone_attended"}),
+        ("transfers", "party", set()),
+        ("transfers", "transfers", set()),
+        ("calls", "direction", {"in", "out"}),
+        ("abandoned", "outcome", {"short_abandoned"}),
+    ],
+)
+def test_a_chinese_definition_explains_the_words_that_the_page_shows(name: str, column: str, codes: set[str]) -> None:
+    """Beside each the code, which files have."""
+    texts = dict(re.findall(r'^  "([a-z_.]+)": "(.*)",$', ZH.read_text("utf-8"), re.MULTILINE))
+    described = next(one for one in COLUMNS_OF[name] if one.name == column)
+    said = definition(described, Language.CHINESE)
+    assert codes == set(re.findall("[a-z_]+", said))
+    for code in codes:
+        keys = (f"{column}.{name}.{code}", f"{column}.{code}", f"outcome.{code}", f"word.{code}")
+        shown = next(texts[key] for key in keys if key in texts)
+        assert f"{shown}（{code}）" in said

@@ -4,7 +4,7 @@ import { addressOf, inRecording, presentOf, searchedBy, searchOf } from "../../.
 import { detailsOf, happenedText } from "../../../callbridge/web/src/pure/details.js";
 import { text as translated } from "../../../callbridge/web/src/pure/language.js";
 import { bodyOf, choicesOf, missingOf, writtenOf } from "../../../callbridge/web/src/pure/review.js";
-import { askedBy, cellText, columnsOf, isDay, MOST_SERIES, periodNamed, periodOf, plotOf, queryOf, reportAddress, valueOf } from "../../../callbridge/web/src/pure/report.js";
+import { askedBy, axisLabel, cellText, columnsOf, isDay, MOST_SERIES, periodNamed, periodOf, plotOf, queryOf, reportAddress, valueOf } from "../../../callbridge/web/src/pure/report.js";
 import { localPath, pageOf, pagesOf } from "../../../callbridge/web/src/pure/routes.js";
 import { outcomeText } from "../../../callbridge/web/src/pure/words.js";
 
@@ -164,4 +164,26 @@ test("words in a table of a report are in the language of the page, names are no
   assert.deepEqual([cell("direction", "in"), cell("outcome", "short_abandoned"), cell("ended_by", "agent")], ["呼入", "立即放弃", "坐席挂机"]);
   assert.deepEqual([cell("weekday", "Mon"), cell("queue", "answered"), cell("outcome", null)], ["周一", "answered", "–"]);
   assert.deepEqual([cell("outcome", "<b>"), cell("direction", "toString"), cell("share", 0.5, "share")], ["<b>", "toString", "50%"]);
+});
+
+test("transfers are told in words of transfers, and their other party as on the page of a call", () => {
+  for (const [language, out, into, blind, number] of [["zh", "转出", "转入", "盲转", "号码 +4420"], ["en", "transferred out", "transferred in", "blind transfer", "Number +4420"]]) {
+    const t = Object.assign((key) => translated(language, key), { language });
+    const row = { direction: "out", kind: "blind", party: "number:+4420", transfers: 2 };
+    const report = { name: "transfers", columns: ["direction", "kind", "party"].map(text).concat({ ...text("transfers"), kind: "count" }) };
+    const columns = columnsOf(report, [row]);
+    const shown = (column, value) => cellText(t, column, value, language);
+    assert.deepEqual(columns.slice(0, 3).map((one) => shown(one, row[one.name])), [out, blind, number]);
+    const plot = plotOf(columns, [row, { ...row, direction: "in", party: "Maria Lopez (1001)" }], "transfers", shown);
+    assert.deepEqual(plot.labels, [`${out} · ${blind} · ${number}`, `${into} · ${blind} · Maria Lopez (1001)`]);
+    assert.deepEqual(plot.parts, [[out, number], [into, "Maria Lopez (1001)"]]); // what all bars share is no label
+    assert.deepEqual(detailsOf(t, { to: row.party })[0].value, number);
+    assert.deepEqual(["queue:sales", "agent:1999", ""].map((one) => shown(columns[2], one)), [`${t("queue")} sales`, `${t("agent")} 1999`, "–"]);
+  }
+});
+
+test("a label of an axis has a line for each part, none wider than its room", () => {
+  assert.equal(axisLabel(["转出", "Maria\nLopez (1001)"], 70), "转出\nMaria Lop…");
+  assert.equal(axisLabel(["号码号码号码", "<b>"], 56), "号码号…\n<b>");
+  assert.equal(axisLabel(["x".repeat(9999)], 0), "xx…");
 });

@@ -147,7 +147,7 @@ function Chosen({ report, columns, rows, speaks }) {
   const figures = figuresOf(columns);
   const [chosen, setChosen] = useState(report.charted[0] || "");
   const figure = figures.find((one) => one.name === chosen) || figures[0];
-  const plot = figure && plotOf(columns, rows, figure.name);
+  const plot = figure && plotOf(columns, rows, figure.name, (column, value) => cellText(t, column, value, speaks));
   if (!plot) return null;
   return html`<div>
     <label class="no-print">${t("reports.plot")}<select value=${figure.name} onChange=${(event) => setChosen(event.target.value)}>

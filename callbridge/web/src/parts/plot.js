@@ -2,7 +2,7 @@
 
 import { useEffect, useRef } from "preact/hooks";
 import uPlot from "uplot";
-import { valueOf } from "../pure/report.js";
+import { axisLabel, valueOf } from "../pure/report.js";
 import { html } from "./html.js";
 import { theme } from "./preferences.js";
 import { useStore } from "./store.js";
@@ -42,6 +42,8 @@ function optionsOf(plot, kind, along, speaks, box) {
   const colour = (name) => colours.getPropertyValue(name).trim();
   const axis = { stroke: colour("--soft"), grid: { stroke: colour("--line"), width: 1 }, ticks: { stroke: colour("--line") } };
   const short = shortened(plot.labels);
+  const labelled = (at, room) => (plot.parts?.[at] ? axisLabel(plot.parts[at], room) : (short[at] ?? ""));
+  const lines = Math.max(1, ...(plot.parts || []).map((parts) => parts.length));
   const format = (value) => valueOf(value, kind, speaks);
   return {
     width: box.clientWidth,
@@ -50,7 +52,7 @@ function optionsOf(plot, kind, along, speaks, box) {
     cursor: { drag: { x: false, y: false } },
     scales: { x: { time: false, range: (_, low, high) => [low - 0.5, high + 0.5] }, y: { range: (_, low, high) => [Math.min(0, low ?? 0), (high || 1) * 1.05] } },
     axes: [
-      { ...axis, values: (_, at) => at.map((one) => (Number.isInteger(one) ? (short[one] ?? "") : "")), space: 110, incrs: [1, 2, 4, 7, 12, 24, 48, 96, 192, 384] },
+      { ...axis, values: (_, at, __, room) => at.map((one) => (Number.isInteger(one) ? labelled(one, room) : "")), size: 35 + 18 * lines, space: 110, incrs: [1, 2, 4, 7, 12, 24, 48, 96, 192, 384] },
       { ...axis, values: (_, at) => at.map(format), size: 70 },
     ],
     series: [

@@ -6,7 +6,7 @@
 import { sentenceIn } from "./explanation.js";
 import { clock } from "./format.js";
 import { valueOf } from "./report.js";
-import { known, outcomeText, wordText } from "./words.js";
+import { known, outcomeText, targetText, wordText } from "./words.js";
 
 const IDENTIFIERS = ["diverted", "ended_by", "kind", "outcome", "reason", "result", "trouble"];
 /** Values that are words of callbridge; a reason may also be somebody's own text. */
@@ -47,12 +47,4 @@ function valueText(t, name, value, named) {
 function requestText(t, value) {
   const verb = value.replaceAll("_", "-");
   return known(t(`act.${verb}`), `act.${verb}`) || known(t(`force.${verb}`), `force.${verb}`) || value.replaceAll("_", " ");
-}
-
-function targetText(t, value, named) {
-  const [kind, ...rest] = value.split(":");
-  const label = { agent: "agent", queue: "queue", number: "callbacks.number" }[kind];
-  if (!label || !rest.length) return value;
-  const target = rest.join(":");
-  return `${t(label)} ${kind === "agent" ? named(target) : target}`;
 }

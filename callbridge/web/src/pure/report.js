@@ -1,7 +1,7 @@
 // Reports as a page shows them: what is asked for, values as people read them, and what is plotted. Pure.
 
 import { ABSENT, clock } from "./format.js";
-import { outcomeText } from "./words.js";
+import { known, outcomeText, targetText } from "./words.js";
 
 /** Options of reports that name something, in the order of the form. */
 export const NAMES = ["queue", "agent", "tier", "entry", "campaign"];
@@ -83,20 +83,24 @@ const WEEKDAYS = ["Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"];
 /** A value of this column as a table shows it. `t`: the texts of the page; `language`: for numbers and dates. */
 export function cellText(t, column, value, language) {
   if (column.kind !== "text" || typeof value !== "string") return valueOf(value, column.kind, language);
-  if (column.name === "direction" && ["in", "out"].includes(value)) return t(`direction.${value}`);
+  if (column.name === "direction" && ["in", "out"].includes(value)) return directionText(t, column.of, value);
   if (column.name === "weekday" && WEEKDAYS.includes(value)) return weekdayIn(t.language, WEEKDAYS.indexOf(value));
   if (WORDED.includes(column.name) && /^[a-z_]+$/.test(value)) return outcomeText(t, value);
+  if (column.name === "party") return targetText(t, value) || ABSENT;
   return valueOf(value, column.kind, language);
 }
+
+/** A transfer goes out and in by other words than a call. */
+const directionText = (t, report, value) => known(t(`direction.${report}.${value}`), `direction.${report}.${value}`) || t(`direction.${value}`);
 
 /** 2023-01-01 was a Sunday. */
 const weekdayIn = (language, day) => new Date(Date.UTC(2023, 0, 1 + day)).toLocaleDateString(language, { weekday: "short", timeZone: "UTC" });
 
-/** The columns of these rows: those that the report is known to have, and those that are named after the site's own reasons. */
+/** The columns of these rows, each `of` its report: those that the report is known to have, and those that are named after the site's own reasons. */
 export function columnsOf(report, rows) {
-  const known = new Map(report.columns.map((one) => [one.name, one]));
-  const names = rows.length ? Object.keys(rows[0]) : [...known.keys()];
-  return names.map((name) => known.get(name) || { name, kind: kindOf(name), heading: name.replace(/^not_ready: /, ""), definition: "" });
+  const there = new Map(report.columns.map((one) => [one.name, { ...one, of: report.name }]));
+  const names = rows.length ? Object.keys(rows[0]) : [...there.keys()];
+  return names.map((name) => there.get(name) || { name, kind: kindOf(name), heading: name.replace(/^not_ready: /, ""), definition: "" });
 }
 
 const kindOf = (name) => (name.startsWith("not_ready: ") ? "seconds" : "count");
@@ -104,16 +108,21 @@ const kindOf = (name) => (name.startsWith("not_ready: ") ? "seconds" : "count");
 export const figuresOf = (columns) => columns.filter((one) => !["text", "moment"].includes(one.kind));
 
 /**
- * What is plotted of a figure: over the intervals, or the hours, a line for each name; without them a bar for each name. Null: nothing.
+ * What is plotted of a figure: over the intervals, or the hours, a line for each name; without them a bar for each name, whose label on the
+ * axis, in `parts`, has only what differs between the bars. Null: nothing. `textOf(column, value)`: a value as the table shows it.
  */
-export function plotOf(columns, rows, figure) {
+export function plotOf(columns, rows, figure, textOf = (_, value) => value) {
   const texts = columns.filter((one) => one.kind === "text").map((one) => one.name);
   const along = ["interval", "hour"].find((name) => texts.includes(name) && new Set(rows.map((row) => row[name])).size > 1);
-  const names = texts.filter((name) => name !== "interval" && name !== "hour");
-  const nameOf = (row) => names.map((name) => row[name]).filter(Boolean).join(" · ");
+  const named = columns.filter((one) => texts.includes(one.name) && one.name !== "interval" && one.name !== "hour");
+  const names = named.map((one) => one.name);
+  const partsOf = (row, of = named) => of.filter((one) => row[one.name]).map((one) => textOf(one, row[one.name]));
+  const nameOf = (row) => partsOf(row).join(" · ");
   if (!along) {
     if (rows.length < 2 || !names.length) return null;
-    return { labels: rows.map(nameOf), series: [{ name: "", values: rows.map((row) => row[figure]) }], bars: true };
+    const differing = named.filter((one) => new Set(rows.map((row) => row[one.name])).size > 1);
+    const parts = rows.map((row) => partsOf(row, differing.length ? differing : named));
+    return { labels: rows.map(nameOf), parts, series: [{ name: "", values: rows.map((row) => row[figure]) }], bars: true };
   }
   const labels = [...new Set(rows.map((row) => row[along]))];
   const found = new Map();
@@ -126,4 +135,22 @@ export function plotOf(columns, rows, figure) {
   const total = (values) => values.reduce((sum, value) => sum + (value || 0), 0);
   const series = [...found.values()].sort((a, b) => total(b.values) - total(a.values));
   return { labels, series: series.slice(0, MOST_SERIES), bars: series.length === 1, left: Math.max(0, series.length - MOST_SERIES) };
+}
+
+/** The label of a bar on the axis: a line for each part, cut to `room`, in pixels. */
+export const axisLabel = (parts, room) => parts.map((part) => cut(part, Math.max(2, Math.floor(room / LETTER) - 1))).join("\n");
+
+const LETTER = 7;
+/** Pixels of a letter on the axis; a Chinese one is twice as wide. */
+const WIDE = /[\u1100-\u115f\u2e80-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6]/;
+
+function cut(text, most) {
+  let kept = "";
+  let width = 0;
+  for (const letter of text.replace(/\s+/g, " ")) {
+    width += WIDE.test(letter) ? 2 : 1;
+    if (width > most) return `${kept}…`;
+    kept += letter;
+  }
+  return kept;
 }

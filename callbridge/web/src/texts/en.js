@@ -229,6 +229,8 @@ export default {
   "detail.worst_mos": "lowest MOS",
   "direction.in": "in",
   "direction.out": "out",
+  "direction.transfers.in": "transferred in",
+  "direction.transfers.out": "transferred out",
   disposition: "Disposition",
   "disposition.call_back_at": "Call again at",
   "disposition.code": "Code",

@@ -229,6 +229,8 @@ export default {
   "detail.worst_mos": "最低 MOS",
   "direction.in": "呼入",
   "direction.out": "呼出",
+  "direction.transfers.in": "转入",
+  "direction.transfers.out": "转出",
   disposition: "处理结果",
   "disposition.call_back_at": "再次呼叫时间",
   "disposition.code": "代码",
