@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
 from sqlalchemy import event
 
+import callbridge
 from callbridge.adapters.database import history_tables as tables
 from callbridge.adapters.history import HistoryStore
 from callbridge.adapters.outbox.envelope import Stamper
@@ -147,6 +150,13 @@ def test_an_outcome_of_another_version_is_found_where_the_period_has_it_and_else
         check_names(history.database.engine, replace(day, outcome=outcome), {})
     with pytest.raises(UnknownName, match=r"no outcome 'beamed_up': there are abandoned, agent_gone, .* more"):
         check_names(history.database.engine, replace(day, begin=at("2026-11-27"), end=at("2026-11-28")), {})
+
+
+def test_the_pages_offer_every_outcome() -> None:
+    page = Path(callbridge.__file__).parent / "web/src/pure/call.js"
+    listed = re.search(r"const OUTCOMES = \[(.*?)\]", page.read_text("utf-8"), re.DOTALL)
+    assert listed is not None
+    assert sorted(re.findall(r'"(\w+)"', listed[1])) == sorted(CALL_OUTCOMES)
 
 
 def test_calls_are_found_by_the_mean_of_their_ratings(history: HistoryStore) -> None:

@@ -23,9 +23,8 @@ _KEPT: Mapping[ReportOption, tuple[Column[str], Column[float]]] = {
     ReportOption.AGENT: (agent_states.c.agent, agent_states.c.began_at),
     ReportOption.OUTCOME: (calls.c.outcome, calls.c.arrived_at),
 }
-CALL_OUTCOMES = frozenset(
-    {*VisitOutcome, *OUTCOMES, *TRY_RESULTS, "voicemail", "callback", "flow", "left_flow", "diverted", "refused", "lost"}
-)
+_ELSEWHERE = {"voicemail", "callback", "flow", "left_flow", "diverted", "refused", "lost", "unsent"}
+CALL_OUTCOMES = frozenset({*VisitOutcome, *OUTCOMES, *TRY_RESULTS, *_ELSEWHERE})
 """How calls end, with or without a visit: also those of a version that wrote others are found, where the period has them."""
 
 

@@ -1,12 +1,12 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { addressOf, inRecording, presentOf, searchedBy, searchOf } from "../../../callbridge/web/src/pure/call.js";
+import { addressOf, inRecording, OUTCOMES, presentOf, searchedBy, searchOf } from "../../../callbridge/web/src/pure/call.js";
 import { detailsOf, happenedText } from "../../../callbridge/web/src/pure/details.js";
 import { text as translated } from "../../../callbridge/web/src/pure/language.js";
 import { bodyOf, choicesOf, missingOf, writtenOf } from "../../../callbridge/web/src/pure/review.js";
 import { askedBy, axisLabel, cellText, columnsOf, isDay, MOST_SERIES, periodNamed, periodOf, plotOf, queryOf, reportAddress, valueOf } from "../../../callbridge/web/src/pure/report.js";
 import { localPath, pageOf, pagesOf } from "../../../callbridge/web/src/pure/routes.js";
-import { outcomeText } from "../../../callbridge/web/src/pure/words.js";
+import { namedRefusal, outcomeText } from "../../../callbridge/web/src/pure/words.js";
 
 const text = (name) => ({ name, kind: "text", heading: name, definition: "" });
 const COLUMNS = [text("interval"), text("queue"), { ...text("offered"), kind: "count" }];
@@ -186,4 +186,22 @@ test("a label of an axis has a line for each part, none wider than its room", ()
   assert.equal(axisLabel(["转出", "Maria\nLopez (1001)"], 70), "转出\nMaria Lop…");
   assert.equal(axisLabel(["号码号码号码", "<b>"], 56), "号码号…\n<b>");
   assert.equal(axisLabel(["x".repeat(9999)], 0), "xx…");
+});
+
+test("every outcome that can be chosen has its words", () => {
+  for (const language of ["en", "zh"]) for (const one of OUTCOMES) assert.notEqual(translated(language, `outcome.${one}`), `outcome.${one}`, one);
+});
+
+test("a name that is refused is answered with words for outcomes and with names for agents", () => {
+  const refusal = (key, known, message) => ({ status: 404, message, body: { template: "no {option} '{name}': there are {known}", values: { option: { key, text: "x" }, name: "bogus", known } } });
+  const named = (id) => ({ 1001: "Maria Lopez (1001)" })[id] || id;
+  for (const [language, abandoned] of [["zh", "已放弃"], ["en", "gave up"]]) {
+    const t = Object.assign((key) => translated(language, key), { language });
+    const outcomes = namedRefusal(t, refusal("option.outcome", "abandoned, odd_one", "no outcome 'bogus': there are abandoned, odd_one"), named);
+    assert.deepEqual([outcomes.body.values.known, outcomes.message], [`${abandoned}, odd one`, `no outcome 'bogus': there are ${abandoned}, odd one`]);
+    const agents = namedRefusal(t, refusal("option.agent", "1001, 1999", "no agent 'bogus': there are 1001, 1999"), named);
+    assert.equal(agents.message, "no agent 'bogus': there are Maria Lopez (1001), 1999");
+    const queue = refusal("option.queue", "abandoned", "no queue 'bogus': there are abandoned");
+    assert.equal(namedRefusal(t, queue, named), queue);
+  }
 });

@@ -11,10 +11,10 @@ import { go, query } from "../parts/navigation.js";
 import { Player } from "../parts/player.js";
 import { useRegion, useText } from "../parts/preferences.js";
 import { useStore } from "../parts/store.js";
-import { addressOf, audible, MOST_PAGES, outcomesWith, searchedBy, searchOf } from "../pure/call.js";
+import { addressOf, audible, MOST_PAGES, OUTCOMES, searchedBy, searchOf } from "../pure/call.js";
 import { detailsOf, happenedText } from "../pure/details.js";
 import { sentenceIn } from "../pure/explanation.js";
-import { outcomeText } from "../pure/words.js";
+import { namedRefusal, outcomeText } from "../pure/words.js";
 import { clock } from "../pure/format.js";
 import { namedAll } from "../pure/names.js";
 import { periodOf, valueOf } from "../pure/report.js";
@@ -63,7 +63,7 @@ function Search() {
         <${NamesField} name="agent" names=${names.agent} />
         <${NamesField} name="tier" />
         <label>${t("calls.outcome")}<select name="outcome"><option value="">${t("option.all")}</option>
-          ${outcomesWith(asked.typed.outcome).map((one) => html`<option key=${one} value=${one}>${outcomeText(t, one)}</option>`)}</select></label>
+          ${OUTCOMES.map((one) => html`<option key=${one} value=${one}>${outcomeText(t, one)}</option>`)}</select></label>
         <label>${t("reports.from")}<input type="date" name="from" /></label>
         <label>${t("reports.to")}<input type="date" name="to" /></label>
         <label>${t("reports.score")}<input name="score" placeholder="1-2" autocomplete="off" /></label>
@@ -91,7 +91,7 @@ function Found({ asked, typed, named }) {
       gone = true;
     };
   }, [asked, typed]);
-  if (problem) return html`<p class="problem" role="alert">${problemText(t, problem)}</p>`;
+  if (problem) return html`<p class="problem" role="alert">${problemText(t, namedRefusal(t, problem, named))}</p>`;
   if (!rows) return html`<p role="status">${t("reports.reading")}</p>`;
   const turn = (by) => () => go(addressOf(asked.typed, asked.page + by));
   const more = rows.length > SIZE && asked.page + 1 < MOST_PAGES;

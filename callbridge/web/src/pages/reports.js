@@ -10,8 +10,10 @@ import { go, query } from "../parts/navigation.js";
 import { Plot } from "../parts/plot.js";
 import { language, useRegion, useText } from "../parts/preferences.js";
 import { useStore } from "../parts/store.js";
+import { OUTCOMES } from "../pure/call.js";
 import { namedRows } from "../pure/names.js";
 import { askedBy, cellText, columnsOf, figuresOf, INTERVALS, NAMES, periodNamed, periodOf, PERIODS, plotOf, queryOf, reportAddress } from "../pure/report.js";
+import { namedRefusal, outcomeText } from "../pure/words.js";
 
 const MOST_ROWS = 500;
 /** In the table; a file has all of them. */
@@ -91,7 +93,8 @@ function ReportForm({ listed, report, typed, names, choose, show }) {
         ${INTERVALS.map((one) => html`<option key=${one} value=${one}>${t(`interval.${one}`)}</option>`)}</select></label>`}
       ${NAMES.filter(has).map((one) => html`<${NamesField} key=${one} name=${one} names=${names[one]} />`)}
       ${has("number") && html`<label>${t("callbacks.number")}<input name="number" type="tel" autocomplete="off" /></label>`}
-      ${has("outcome") && html`<label>${t("calls.outcome")}<input name="outcome" autocomplete="off" /></label>`}
+      ${has("outcome") && html`<label>${t("calls.outcome")}<select name="outcome"><option value="">${t("option.all")}</option>
+        ${OUTCOMES.map((one) => html`<option key=${one} value=${one}>${outcomeText(t, one)}</option>`)}</select></label>`}
       ${has("score") && html`<label>${t("reports.score")}<input name="score" placeholder="1-2" autocomplete="off" /></label>`}
       ${has("together") && html`<label class="check"><input type="checkbox" name="together" /> ${t("reports.together")}</label>`}
     </div>
@@ -123,7 +126,7 @@ function Result({ report, asked, typed, named }) {
       gone = true;
     };
   }, [path, asked]);
-  if (problem) return html`<p class="problem" role="alert">${problemText(t, problem)}</p>`;
+  if (problem) return html`<p class="problem" role="alert">${problemText(t, namedRefusal(t, problem, named))}</p>`;
   if (!rows) return html`<p role="status">${t("reports.reading")}</p>`;
   const columns = columnsOf(report, rows);
   const period = [wanted.get("from"), wanted.get("to")].filter(Boolean).join(" – ");

@@ -20,10 +20,11 @@ export function presentOf(marks, second) {
 /** Whether there is something to be heard. */
 export const audible = (recording) => Boolean(recording.file) && !recording.deleted_at;
 
-const OUTCOMES = ["answered", "abandoned", "short_abandoned", "overflowed", "failed", "voicemail", "callback", "flow", "left_flow", "diverted", "lost", "busy", "machine", "no_answer"];
-
-/** What can be chosen: the usual ones, and what the address asks for, which is shown whatever it is. */
-export const outcomesWith = (asked) => (!asked || OUTCOMES.includes(asked) ? OUTCOMES : [...OUTCOMES, asked]);
+/** How calls end, as the server knows it: see `CALL_OUTCOMES` of `adapters/reports/names.py`. */
+export const OUTCOMES = [
+  "answered", "abandoned", "short_abandoned", "overflowed", "failed", "voicemail", "callback", "flow", "left_flow", "diverted", "refused", "lost",
+  "busy", "no_answer", "rejected", "invalid", "congestion", "machine", "fax", "cancelled", "called_again", "agent_gone", "unsent", "unknown",
+];
 
 const FIELDS = ["from", "to", "number", "queue", "agent", "tier", "outcome", "score"];
 export const MOST_PAGES = 200;

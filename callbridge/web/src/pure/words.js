@@ -16,3 +16,13 @@ export function targetText(t, value, named = (id) => id) {
 }
 
 export const outcomeText = (t, word) => known(t(`outcome.${word}`), `outcome.${word}`) || wordText(t, word);
+
+/** A refusal of a name with what there is instead as people read it: outcomes by their words, agents with their names. */
+export function namedRefusal(t, problem, named = (id) => id) {
+  const { option, known: there } = problem.body?.values ?? {};
+  const read = { "option.agent": named, "option.outcome": (one) => outcomeText(t, one) }[option?.key];
+  if (!read || typeof there !== "string") return problem;
+  const shown = there.split(", ").map(read).join(", ");
+  const values = { ...problem.body.values, known: shown };
+  return { ...problem, message: problem.message.replace(`: there are ${there}`, () => `: there are ${shown}`), body: { ...problem.body, values } };
+}
