@@ -1086,7 +1086,7 @@ export const sentences = {
   "a call can be moved only to a queue": "通话只能移到队列",
   "a call can be pulled only to an agent": "通话只能分配给坐席",
   "a caller on a line with silence suppression waits that long even if an agent is free": "启用静音抑制的线路上的来电者，即使有坐席空闲也要等这么久",
-  "a campaign is calling this customer: until an agent talks to them, nothing can be done with the call": "外呼活动正在呼叫该客户：坐席与客户通话之前，无法对该通话进行操作",
+  "a campaign is calling this customer: until an agent talks to them, nothing can be done with the call": "外呼任务正在呼叫该客户：坐席与客户通话之前，无法对该通话进行操作",
   "a consult is in progress: the caller hears music": "正在咨询中：来电者正在听等待音乐",
   "a customer is being called back: until an agent talks to them, only the callback can be cancelled": "正在回拨客户：坐席与客户通话之前，只能取消回拨",
   "a legal hold needs a section 'database:'": "法律保留需要在配置中设置 database: 一节",
