@@ -24,7 +24,7 @@ from callbridge.adapters.reports.calls import calls_report
 from callbridge.adapters.reports.names import CALL_OUTCOMES, UnknownName, check_names
 from callbridge.adapters.reports.report import FieldsText, ReportValue
 from callbridge.adapters.reports.terms import ReportTerms
-from callbridge.core.model.facts import AnyFact, CallbackRefused, RecordingFailed, RequestRefused
+from callbridge.core.model.facts import AnyFact, CallbackRefused, RecordingFailed, RequestRefused, SupervisionEnded, SupervisionStarted
 from callbridge.core.model.sentence import Sentence, Word, packed
 from tests.examples import seeds
 
@@ -299,6 +299,22 @@ def test_why_something_was_refused_or_failed_is_told_in_parts_for_other_language
     assert (callback["reason"], "reason_parts" in callback) == ("not a phone number", False)
     assert recording["failure"] == "not recorded: refused"
     assert recording["failure_parts"]["values"]["cause"] == {"key": "not_executed.refused", "text": "refused", "values": {}}
+
+
+def test_a_supervision_has_an_end_that_says_how_long_it_lasted(history: HistoryStore) -> None:
+    began = a_call(history, "c1", "09:00", outcome="answered")
+    who: dict[str, Any] = {"call": "c1", "queue": "sales", "agent": "ann", "by": "eva", "mode": "listen", "phone": "PJSIP/desk"}
+    told: list[AnyFact] = [
+        SupervisionStarted(seq=1, at=began + 10, **who),
+        SupervisionEnded(seq=2, at=began + 30, lasted=20.0, **who),
+    ]
+    history.write(tuple(Stamper().stamp(1, told)), 0.0)
+    shown = table(call_report(history.database.engine, query(*DAY, call="c1")))
+    rows = [row for row in shown if row["what"].startswith("supervision")]
+    assert [(row["what"], row["lasted"], row["agent"], row["details"]) for row in rows] == [
+        ("supervision", None, "ann", "request listen, by eva, to PJSIP/desk"),
+        ("supervision_ended", 20.0, "ann", "request listen, by eva, to PJSIP/desk"),
+    ]
 
 
 def test_refusals_that_older_versions_kept_and_parts_that_do_not_fit_are_sentences(history: HistoryStore) -> None:

@@ -355,13 +355,14 @@ changes = Table(
     Column("origin", Text),
     Column("details", Text),
     Column("reason_parts", Text),
+    Column("lasted", Float),
     Index("changes_at", "at"),
     Index("changes_call", "call"),
 )
 """Who requested what, and the result: requests, switches, campaigns, refused callbacks, renamed queues, opt-outs,
 reloads, log-ins to the API, erased persons, scores of recordings. ``role``, ``origin``: of the token that was used, and the
 address that it was used from. ``details``: a JSON list, of a score an object. ``reason_parts``: the reason of a refusal as a
-template and its values (``database.sentence_parts``)."""
+template and its values (``database.sentence_parts``). ``lasted``: seconds, of the end of a supervision."""
 
 legal_holds = Table(
     "legal_holds",

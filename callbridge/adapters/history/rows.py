@@ -361,8 +361,9 @@ def _queue_renamed(fact: Envelope, data: Fields, _people: People) -> Iterator[Hi
     yield _change(fact, data, "queue_renamed", {"target": data["previous_queue"]})
 
 
-def _supervision_started(fact: Envelope, data: Fields, _people: People) -> Iterator[HistoryChange]:
-    yield _change(fact, data, "supervision", {"request": data["mode"], "target": data["phone"]})
+def _supervision(fact: Envelope, data: Fields, _people: People) -> Iterator[HistoryChange]:
+    values = {"request": data["mode"], "target": data["phone"], "lasted": data.get("lasted")}
+    yield _change(fact, data, "supervision" if fact.type == "supervision_started" else fact.type, values)
 
 
 def _opted_out(fact: Envelope, data: Fields, people: People) -> Iterator[HistoryChange]:
@@ -443,7 +444,8 @@ _ROWS: dict[str, _Told] = {
     "campaign_changed": _campaign_changed,
     "callback_refused": _callback_refused,
     "queue_renamed": _queue_renamed,
-    "supervision_started": _supervision_started,
+    "supervision_started": _supervision,
+    "supervision_ended": _supervision,
     "opted_out": _opted_out,
     "config_reloaded": _config_reloaded,
     "api_logged_in": _api_logged_in,

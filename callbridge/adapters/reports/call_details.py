@@ -188,7 +188,7 @@ def _callback(row: Any) -> Iterator[CallEvent]:
 def _change(row: Any) -> Iterator[CallEvent]:
     how = {"request": row.request, "granted": row.granted, "by": row.by, "to": row.target}
     how["reason"] = with_parts(row.reason, row.reason_parts)
-    yield CallEvent(row.at, row.kind or "change", row.queue or "", row.agent or "", details=_details(how))
+    yield CallEvent(row.at, row.kind or "change", row.queue or "", row.agent or "", row.lasted, _details(how))
 
 
 _TOLD: Mapping[Table, Callable[[Any], Iterator[CallEvent]]] = {

@@ -115,6 +115,7 @@ test("what the history says is in the reader's words, and what are no words of i
   assert.equal(details(en, { number: "{value}", name: "constructor", new_thing: 5 }), "from: {value} · name: constructor · new thing: 5");
   assert.deepEqual([outcomeText(en, "busy"), outcomeText(en, "unsent"), outcomeText(zh, "my_flow")], ["busy", "not dialled", "my flow"]);
   assert.deepEqual([happenedText(en, "queue left"), happenedText(en, "do_not_call_add")], ["Left the queue", "do not call add"]);
+  assert.equal(happenedText(en, "supervision_ended"), "End of the supervision");
 });
 
 test("values are read as what they are, and none is a dash", () => {
