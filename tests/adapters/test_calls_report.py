@@ -317,6 +317,20 @@ def test_a_supervision_has_an_end_that_says_how_long_it_lasted(history: HistoryS
     ]
 
 
+@pytest.mark.parametrize("seq", [9, 99, 250])
+def test_what_happened_at_the_same_moment_is_in_the_order_of_the_facts(history: HistoryStore, seq: int) -> None:
+    """A supervisor who listened barges in."""
+    began = a_call(history, "c1", "09:00", outcome="answered")
+    who: dict[str, Any] = {"call": "c1", "at": began + 30, "by": "eva", "phone": "PJSIP/desk"}
+    told: list[AnyFact] = [
+        SupervisionEnded(seq=seq, lasted=20.0, mode="listen", **who),
+        SupervisionStarted(seq=seq + 1, mode="barge", **who),
+    ]
+    history.write(tuple(Stamper().stamp(1, told)), 0.0)
+    shown = table(call_report(history.database.engine, query(*DAY, call="c1")))
+    assert [row["what"] for row in shown[1:3]] == ["supervision_ended", "supervision"]
+
+
 def test_refusals_that_older_versions_kept_and_parts_that_do_not_fit_are_sentences(history: HistoryStore) -> None:
     began = a_call(history, "c1", "09:00", outcome="answered")
     for place, parts in enumerate((None, "", "[", "7", '{"template":7,"values":{}}', '{"template":"{a}","values":{"a":"x"}}')):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -88,12 +89,19 @@ def _events(engine: Engine, call: str, shown: Callable[[Any], Any]) -> list[Call
             raise UnknownCall(Unknown("no call '{call}' in the history", call=call))
         events = list(_call(shown(own)))
         for table, told in _TOLD.items():
-            number = tuple(table.primary_key)[-1]
-            for row in link.execute(select(table).where(table.c.call == call).order_by(number)):
+            number = tuple(table.primary_key)[-1].name
+            found = link.execute(select(table).where(table.c.call == call)).all()
+            for row in sorted(found, key=lambda row: _in_order(str(row._mapping[number]))):
                 events += (event for event in told(shown(row)) if event.at is not None)
     return events
 
 
+def _in_order(key: str) -> list[str | int]:
+    """Numbers count as numbers: the fact 1-9 came before 1-10, which no order of texts knows."""
+    return [int(part) if place % 2 else part for place, part in enumerate(_NUMBERS.split(key))]
+
+
+_NUMBERS = re.compile("([0-9]+)")
 _ORDER = ("call arrived", "flow began", "flow node", "flow ended", "queue entered", "offer", "offer ended", "queue left", "talk")
 """Of what happens at the same moment; then all the rest, and the call's end last."""
 
