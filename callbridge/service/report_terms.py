@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from callbridge.adapters.database.attempt_counts import MachineEstimate
 from callbridge.adapters.reports.terms import CampaignTerms, QueueTargets, ReportTerms
-from callbridge.settings.campaigns import CampaignConfig
+from callbridge.settings.campaigns import CampaignConfig, DispositionConfig
 from callbridge.settings.models import Settings
+from callbridge.settings.queues import QueueDispositionConfig
 
 
 def report_terms(settings: Settings) -> ReportTerms:
@@ -21,6 +22,7 @@ def report_terms(settings: Settings) -> ReportTerms:
         answers=dict(_listed_answers(settings)),
         campaigns={name: _campaign(one) for name, one in settings.campaigns.items()},
         queues={name: _targets(settings, name) for name in settings.queues},
+        labels={name: _labels(_dispositions(settings, name)) for name in settings.queues},
         agent_hour=settings.cost.agent_hour if settings.cost is not None else None,
         shifts=settings.shifts.csv if settings.shifts is not None else None,
         adherence=settings.shifts.target if settings.shifts is not None else None,
@@ -44,6 +46,15 @@ def _targets(settings: Settings, queue: str) -> QueueTargets:
     )
 
 
+def _dispositions(settings: Settings, queue: str) -> Mapping[str, QueueDispositionConfig]:
+    own = settings.queues[queue].dispositions
+    return (own if own is not None else settings.queue_defaults.dispositions) or {}
+
+
+def _labels(codes: Mapping[str, QueueDispositionConfig | DispositionConfig]) -> dict[str, str]:
+    return {code: one.label for code, one in codes.items() if one.label}
+
+
 def _campaign(campaign: CampaignConfig) -> CampaignTerms:
     codes = campaign.dispositions
     return CampaignTerms(
@@ -52,6 +63,7 @@ def _campaign(campaign: CampaignConfig) -> CampaignTerms:
         most_attempts=campaign.attempts.most,
         estimate=MachineEstimate(campaign.amd, campaign.false_positives),
         codes=frozenset(codes),
+        labels=_labels(codes),
         reached=frozenset(name for name, one in codes.items() if one.reached),
         successes=frozenset(name for name, one in codes.items() if one.success),
     )

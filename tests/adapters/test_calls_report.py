@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -22,8 +23,8 @@ from callbridge.adapters.reports import calls
 from callbridge.adapters.reports.call_details import UnknownCall, call_report
 from callbridge.adapters.reports.calls import calls_report
 from callbridge.adapters.reports.names import CALL_OUTCOMES, UnknownName, check_names
-from callbridge.adapters.reports.report import FieldsText, ReportValue
-from callbridge.adapters.reports.terms import ReportTerms
+from callbridge.adapters.reports.report import FieldsText, FieldValue, ReportValue
+from callbridge.adapters.reports.terms import CampaignTerms, ReportTerms
 from callbridge.core.model.facts import (
     AnyFact,
     CallbackRefused,
@@ -91,6 +92,11 @@ RATED = ReportTerms(scales={("csat", "friendly"): (1, 2, 3, 4, 5), ("csat", "cle
 
 def found(store: HistoryStore, **changes: Any) -> list[ReportValue]:
     return [row["call"] for row in table(calls_report(store.database.engine, query(*DAY, **changes)))]
+
+
+def fields_of(value: ReportValue) -> Mapping[str, FieldValue]:
+    assert isinstance(value, FieldsText)
+    return value.fields
 
 
 def test_a_row_has_all_that_became_of_the_call(history: HistoryStore) -> None:
@@ -350,3 +356,26 @@ def test_refusals_that_older_versions_kept_and_parts_that_do_not_fit_are_sentenc
 def test_a_call_that_is_not_in_the_history_is_said(history: HistoryStore) -> None:
     with pytest.raises(UnknownCall, match="no call 'c9' in the history"):
         call_report(history.database.engine, query(*DAY, call="c9"))
+
+
+@pytest.mark.parametrize(
+    ("campaign", "code", "label"),
+    [
+        ("", "solved", "Solved at once"),
+        ("spring", "solved", "Renewed"),
+        ("spring", "open", "Stays open"),
+        ("spring", "no", None),
+        ("", "removed", None),
+    ],
+)
+def test_a_call_has_the_label_of_its_disposition_of_the_campaign_first(
+    history: HistoryStore, campaign: str, code: str, label: str | None
+) -> None:
+    began = a_call(history, "c1", "09:00", campaign=campaign)
+    talk = {"queue": "sales", "agent": "ann", "ended_by": "agent", "disposition": code}
+    put(history, tables.segments, call="c1", segment=4, kind="talk", began_at=began, ended_at=began + 9, **talk)
+    spring = CampaignTerms(codes=frozenset({"solved", "open", "no"}), labels={"solved": "Renewed", "open": "Stays open"})
+    terms = ReportTerms(campaigns={"spring": spring}, labels={"sales": {"solved": "Solved at once", "no": "Not solved"}})
+    rows = table(call_report(history.database.engine, query(*DAY, call="c1", terms=terms)))
+    (ended,) = (fields_of(row["details"]) for row in rows if row["what"] == "talk ended")
+    assert (ended["disposition"], ended.get("disposition_label")) == (code, label)

@@ -130,5 +130,5 @@ async def test_an_agent_holds_a_caller_writes_a_note_and_chooses_a_disposition_a
     note = story.locator("li").filter(has_text="Note · support · Agent 1001 (ann)")
     await expect(note).to_contain_text("Wants a copy of <b>the bill</b>.")
     ended = story.locator("li").filter(has_text="Talk ended")
-    await expect(ended).to_contain_text("disposition solved")
+    await expect(ended).to_contain_text("disposition Solved at once")
     await expect(ended).to_contain_text(re.compile(r"on hold 0:0\d"))

@@ -15,6 +15,7 @@ from callbridge.cli.check import BAD, check, summary
 from callbridge.core.model.flow import DoNotCallNode, GoodbyeNode, MenuNode
 from callbridge.core.model.plan import CAMPAIGN, DialMode, Disposition
 from callbridge.service.adapter_settings import ledger_terms
+from callbridge.service.report_terms import report_terms
 from callbridge.settings.instance import DatabaseConfig
 from callbridge.settings.loading import load
 from tests.deploy.files import ROOT
@@ -43,6 +44,17 @@ campaigns:
 entries:
 """,
 ).replace("phone: PJSIP/1001, skills", "phone: PJSIP/1001, connect: auto_answer, skills")
+
+
+def test_reports_know_the_labels_of_dispositions(write: Write) -> None:
+    """Of each queue its own, else those of the defaults."""
+    defaults = "queue_defaults: {dispositions: {solved: {label: Solved at once}, open: {}}}\nqueues:\n  support:\n"
+    own = "    dispositions: {solved: {label: Helped}}\n"
+    text = WHOLE.replace("queues:\n  support:\n", defaults + own).replace("sold: {digit: 1,", "sold: {label: Renewed, digit: 1,")
+    terms = report_terms(right(write(text=text)))
+    assert terms.labels["support"] == {"solved": "Helped"}
+    assert terms.labels["general"] == {"solved": "Solved at once"}
+    assert terms.campaigns["spring"].labels == {"sold": "Renewed"}
 
 
 def test_what_a_campaign_means(write: Write) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlalchemy import Engine, Table, select
@@ -36,6 +36,7 @@ from callbridge.adapters.reports.report import (
     ValueKind,
 )
 from callbridge.adapters.reports.rows import seconds
+from callbridge.adapters.reports.terms import ReportTerms
 from callbridge.core.model.sentence import Unknown
 
 _COLUMNS = (
@@ -69,7 +70,7 @@ class CallEvent:
 
 def call_report(engine: Engine, query: ReportQuery) -> Report:
     """Of the query's call, whenever it was; with queues, only if it was in one of them. Raises UnknownCall, SQLAlchemyError."""
-    events = _events(engine, query.call, masked_row if query.masked else _as_it_is) if query.call else []
+    events = _events(engine, query) if query.call else []
     if query.call and query.queues and not any(event.queue in query.queues for event in events):
         raise UnknownCall(Unknown("no call '{call}' in the history of these queues", call=query.call))
     rank = {what: place for place, what in enumerate(_ORDER)}
@@ -82,7 +83,8 @@ def _as_it_is(row: Any) -> Any:
     return row
 
 
-def _events(engine: Engine, call: str, shown: Callable[[Any], Any]) -> list[CallEvent]:
+def _events(engine: Engine, query: ReportQuery) -> list[CallEvent]:
+    call, shown = query.call, masked_row if query.masked else _as_it_is
     with engine.connect() as link:
         own = link.execute(select(calls).where(calls.c.call == call)).one_or_none()
         if own is None:
@@ -93,7 +95,14 @@ def _events(engine: Engine, call: str, shown: Callable[[Any], Any]) -> list[Call
             found = link.execute(select(table).where(table.c.call == call)).all()
             for row in sorted(found, key=lambda row: _in_order(str(row._mapping[number]))):
                 events += (event for event in told(shown(row)) if event.at is not None)
-    return events
+    return [_labelled(one, own.campaign or "", query.terms) for one in events]
+
+
+def _labelled(event: CallEvent, campaign: str, terms: ReportTerms) -> CallEvent:
+    """With the label of a disposition beside its code, which programs know."""
+    fields = event.details.fields
+    label = terms.disposition_label(str(fields.get("disposition", "")), event.queue, campaign)
+    return replace(event, details=_details({**fields, "disposition_label": label})) if label else event
 
 
 def _in_order(key: str) -> list[str | int]:

@@ -12,13 +12,15 @@ from callbridge.adapters.database.attempt_counts import MachineEstimate
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CampaignTerms:
     """``number``: the number that people see; ``cap``: the largest share of abandoned calls that is allowed. ``reached``,
-    ``successes``, ``codes``: dispositions of talks with the right person, of those that achieved the purpose, and all."""
+    ``successes``, ``codes``: dispositions of talks with the right person, of those that achieved the purpose, and all.
+    ``labels``: what agents read in place of a code, of those that have one."""
 
     number: str = ""
     cap: float = 0.03
     most_attempts: int = 0
     estimate: MachineEstimate = field(default_factory=MachineEstimate)
     codes: frozenset[str] = frozenset()
+    labels: Mapping[str, str] = field(default_factory=dict)
     reached: frozenset[str] = frozenset()
     successes: frozenset[str] = frozenset()
 
@@ -44,6 +46,9 @@ class ReportTerms:
     """The campaigns that are configured; of others dispositions mean nothing."""
 
     queues: Mapping[str, QueueTargets] = field(default_factory=dict)
+    labels: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    """Queue -> what agents read in place of a disposition's code, of those that have a label."""
+
     agent_hour: float | None = None
     """What an hour of an agent who is logged in costs."""
 
@@ -52,6 +57,13 @@ class ReportTerms:
 
     adherence: float | None = None
     """What an agent's adherence should at least be."""
+
+    def disposition_label(self, code: str, queue: str, campaign: str) -> str:
+        """Of the campaign where it has the code, else of the queue; empty: there is none."""
+        made_by = self.campaigns.get(campaign)
+        if made_by is not None and code in made_by.codes:
+            return made_by.labels.get(code, "")
+        return self.labels.get(queue, {}).get(code, "")
 
     @property
     def ratings(self) -> list[tuple[str, str]]:

@@ -13,6 +13,7 @@ from typing import Any, Literal
 
 from callbridge.adapters.views.rows import Stamp, View, agent_of, agent_view, call_view, queue_of, queue_view, queues_for
 from callbridge.adapters.views.supervision import supervisors
+from callbridge.adapters.views.timeline_parts import disposition_label
 from callbridge.adapters.views.without_agent import without_agent
 from callbridge.core.model.agent import Agent, State, Work, published
 from callbridge.core.model.call import Call
@@ -244,10 +245,7 @@ class Board:
     def disposition_label(self, code: str, queue: str, campaign: str = "") -> str:
         """What an agent reads in place of a code that a call was given: of its campaign, else of its queue. The code itself where
         it has no label, or is not configured any more."""
-        for plan in (self._plan.campaigns.get(campaign), self._plan.queues.get(queue)):
-            if plan is not None and code in plan.dispositions:
-                return plan.dispositions[code].label or code
-        return code
+        return disposition_label(self._plan, code, queue, campaign)
 
     def has(self, call: Call) -> dict[str, bool]:
         """What the queue of the call has: recordings, and a survey."""

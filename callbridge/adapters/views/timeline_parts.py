@@ -35,6 +35,15 @@ _REQUESTS = PhraseTable("request", {"script_answer": "script answer"})
 _NAMELESS_TARGETS = PhraseTable("target", {"goodbye": "goodbye", "fallback": "fallback"})
 
 
+def disposition_label(plan: Plan, code: str, queue: str, campaign: str = "") -> str:
+    """What an agent reads in place of a code that a call was given: of its campaign, else of its queue. The code itself where it
+    has no label, or is not configured any more."""
+    for one in (plan.campaigns.get(campaign), plan.queues.get(queue)):
+        if one is not None and code in one.dispositions:
+            return one.dispositions[code].label or code
+    return code
+
+
 def agent_in(fact: FactFields, plan: Plan, field: str = "agent") -> Value:
     """The agent in this field of a fact, with the name."""
     agent = str(fact.get(field, ""))

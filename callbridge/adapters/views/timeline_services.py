@@ -3,7 +3,17 @@
 from __future__ import annotations
 
 from callbridge.adapters.views.phrasing import Number, Phrase, PhraseTable, Several, Value, say
-from callbridge.adapters.views.timeline_parts import FactFields, Sentences, agent_in, lasted, outcome, refusal, spaced, target
+from callbridge.adapters.views.timeline_parts import (
+    FactFields,
+    Sentences,
+    agent_in,
+    disposition_label,
+    lasted,
+    outcome,
+    refusal,
+    spaced,
+    target,
+)
 from callbridge.core.model.plan import Plan
 
 _STARTED = PhraseTable(
@@ -170,7 +180,8 @@ def _attempt_ended(fact: FactFields, plan: Plan, arrived: float) -> Phrase:
 
 
 def _disposition_set(fact: FactFields, plan: Plan, arrived: float) -> Phrase:
-    return say("disposition_set", "disposition set by {by}: {code}", by=str(fact["by"]), code=str(fact["code"]))
+    code = disposition_label(plan, str(fact["code"]), str(fact.get("queue", "")), str(fact.get("campaign", "")))
+    return say("disposition_set", "disposition set by {by}: {code}", by=str(fact["by"]), code=code)
 
 
 def _call_noted(fact: FactFields, plan: Plan, arrived: float) -> Phrase:

@@ -206,3 +206,9 @@ test("a name that is refused is answered with words for outcomes and with names 
     assert.equal(namedRefusal(t, queue, named), queue);
   }
 });
+
+test("a disposition is its label, or its code where there is none", () => {
+  const t = Object.assign((key) => translated("zh", key), { language: "zh" });
+  assert.deepEqual(detailsOf(t, { disposition: "solved", disposition_label: "已解决" }), [{ name: "disposition", label: "处理结果", value: "已解决" }]);
+  assert.deepEqual(detailsOf(t, { disposition: "solved" }).map((one) => one.value), ["solved"]);
+});

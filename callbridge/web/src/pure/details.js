@@ -20,12 +20,12 @@ const keyOf = (word) => word.replace(/[^a-z]+/g, "_");
 
 export const happenedText = (t, word) => known(t(`happened.${keyOf(word)}`), `happened.${keyOf(word)}`) || word.replaceAll("_", " ");
 
-/** The details of an event as people read them, each `{ name, label, value }`. `named(id)`: an agent with the name. */
+/** The details of an event as people read them, each `{ name, label, value }`: a code by its `…_label`, if there is one. `named(id)`: an agent with the name. */
 export const detailsOf = (t, details, named = (id) => id) =>
-  Object.entries(details).filter(([name]) => !name.endsWith("_parts")).map(([name, value]) => ({
+  Object.entries(details).filter(([name]) => !/_(parts|label)$/.test(name)).map(([name, value]) => ({
     name,
     label: known(t(`detail.${name}`), `detail.${name}`) || name.replaceAll("_", " "),
-    value: SENTENCES.includes(name) && !isWord(value) ? sentenceIn(t.language, { text: value, ...details[`${name}_parts`] }) : valueText(t, name, value, named),
+    value: SENTENCES.includes(name) && !isWord(value) ? sentenceIn(t.language, { text: value, ...details[`${name}_parts`] }) : (details[`${name}_label`] ?? valueText(t, name, value, named)),
   }));
 
 const isWord = (value) => /^[a-z_]+$/.test(value);
