@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { directoryOf, idsIn, idsOf, labelsIn, namedAll, namedRows, namerOf } from "../../../callbridge/web/src/pure/names.js";
+import { directoryOf, idsIn, idsOf, labelsIn, namedAll, namedRows, namerOf, withOthers } from "../../../callbridge/web/src/pure/names.js";
 
 const of = (value, name) => ({ value, name, label: name === value ? value : `${name} (${value})` });
 const LISTED = [of("1001", "Maria Lopez"), of("1002", "Weber, Jonas"), of("1003", "Wei Chen"), of("1004", "Wei Chen"), of("eve", "eve"), of("1005", "1001")];
@@ -47,4 +47,13 @@ test("the directory has agents and users; who is both, as an agent", () => {
   const named = namerOf(directoryOf({ agents: { 1001: "Maria Lopez", mia: "Mia Agent" }, users: { boss: "Olga Boss", mia: "Mia Kern" } }));
   assert.deepEqual(["1001", "boss", "mia", "ops"].map(named), ["Maria Lopez (1001)", "Olga Boss (boss)", "Mia Agent (mia)", "ops"]);
   assert.equal(namerOf(directoryOf({}))("1001"), "1001");
+});
+
+test("a part of a name that only one agent has is found where it is typed, also of another team", () => {
+  const all = withOthers(LISTED, { agents: { 1001: "Other", 2001: "Alice Smith" } });
+  assert.deepEqual(all.slice(LISTED.length), [{ ...of("2001", "Alice Smith"), other: true }]);
+  assert.equal(idsIn(all, "alice, LOPEZ, Alice Smith", true), "2001,1001,2001");
+  for (const text of ["Wei", "Nobody", "200", "ev"]) assert.equal(idsIn(all, text, true), text, "several, nobody, or a part of an id");
+  assert.equal(idsIn(all, "alice"), "alice", "an address means what it says");
+  assert.equal(idsOf({ agent: "smith" }, { agent: all }, true).agent, "2001");
 });

@@ -3,7 +3,7 @@
 import { useEffect, useLayoutEffect, useMemo, useState } from "preact/hooks";
 import { get } from "../net/api.js";
 import { nameWithId } from "../pure/agent.js";
-import { directoryOf, idsOf, labelsIn, namerOf } from "../pure/names.js";
+import { directoryOf, idsOf, labelsIn, namerOf, withOthers } from "../pure/names.js";
 import { isDay } from "../pure/report.js";
 import { html } from "./html.js";
 import { useText } from "./preferences.js";
@@ -16,10 +16,12 @@ export function useNames(options = ALL) {
   const [names, setNames] = useState({});
   useEffect(() => {
     const of = (row, key) => ({ value: row[key], name: row.name || row[key], label: nameWithId(row[key], row.name) });
+    const joined = (agents) => get("/api/names").then((directory) => withOthers(agents, directory), () => agents);
     for (const option of options) {
       const [path, key] = LISTS[option];
-      const set = (rows) => setNames((now) => ({ ...now, [option]: rows.map((row) => of(row, key)) }));
-      get(path).then(set, () => set([]));
+      const set = (listed) => setNames((now) => ({ ...now, [option]: listed }));
+      const listed = get(path).then((rows) => rows.map((row) => of(row, key)));
+      (option === "agent" ? listed.then(joined) : listed).then(set, () => set([]));
     }
   }, []);
   return names;
@@ -38,7 +40,7 @@ export function NamesField({ name, names = [] }) {
   const t = useText();
   const id = `names-${name}`;
   return html`<label>${t(`option.${name}`)}<input name=${name} list=${id} placeholder=${t("option.all")} autocomplete="off" />
-    <datalist id=${id}>${names.map((one) => html`<option key=${one.value} value=${one.label} />`)}</datalist></label>`;
+    <datalist id=${id}>${names.filter((one) => !one.other).map((one) => html`<option key=${one.value} value=${one.label} />`)}</datalist></label>`;
 }
 
 /** Fills a form with `typed`, what its address asks for. Names that are known later replace ids that nobody has changed meanwhile. */
@@ -66,5 +68,5 @@ export function useIds(typed, names) {
 
 /** What was typed into a form, with ids for names. */
 export function typedIn(form, names) {
-  return idsOf(Object.fromEntries(new FormData(form)), names);
+  return idsOf(Object.fromEntries(new FormData(form)), names, true);
 }

@@ -15,6 +15,12 @@ export function namerOf(listed = []) {
 export const directoryOf = ({ agents = {}, users = {} }) =>
   Object.entries({ ...users, ...agents }).map(([value, name]) => ({ value, name, label: nameWithId(value, name) }));
 
+/** `listed`, and the agents of `directory`, the answer of the server, who are not: those of other teams. They are found, not suggested. */
+export function withOthers(listed, { agents = {} }) {
+  const there = new Set(listed.map((one) => one.value));
+  return [...listed, ...directoryOf({ agents }).filter((one) => !there.has(one.value)).map((one) => ({ ...one, other: true }))];
+}
+
 /** Several agents in one cell, as the server joins them. */
 export const namedAll = (named, ids) => (ids || "").split(", ").map(named).join(", ");
 
@@ -44,24 +50,30 @@ export function labelsIn(listed, ids) {
 
 /**
  * The ids that were typed: as such, as labels, or as names that only one has, several with commas, of which a name may have some
- * itself. What is not listed stays as it is: the server says that it does not exist.
+ * itself. What is not listed stays as it is: the server says that it does not exist. `parts`: also a part of the name of one alone.
  */
-export function idsIn(listed, text) {
+export function idsIn(listed, text, parts = false) {
   if (!listed) return text;
   const known = idsByText(listed);
-  const parts = text.split(",");
+  const pieces = text.split(",");
   const found = [];
-  while (parts.length) {
-    let length = Math.min(parts.length, MOST_COMMAS + 1);
-    while (length > 1 && !known(parts.slice(0, length).join(","))) length -= 1;
-    const part = parts.splice(0, length).join(",").trim();
-    if (part) found.push(known(part) || part);
+  while (pieces.length) {
+    let length = Math.min(pieces.length, MOST_COMMAS + 1);
+    while (length > 1 && !known(pieces.slice(0, length).join(","))) length -= 1;
+    const piece = pieces.splice(0, length).join(",").trim();
+    if (piece) found.push(known(piece) || (parts && onlyOne(listed, piece)) || piece);
   }
   return found.join(",");
 }
 
 /** The same of every field that has names: `listed` by field. */
-export const idsOf = (typed, listed) => Object.fromEntries(Object.entries(typed).map(([key, text]) => [key, idsIn(listed[key], text)]));
+export const idsOf = (typed, listed, parts = false) => Object.fromEntries(Object.entries(typed).map(([key, text]) => [key, idsIn(listed[key], text, parts)]));
+
+/** The id of the only one who has this in a name of their own, or "". A part of an id is not looked for: it may be somebody's of the past. */
+function onlyOne(listed, text) {
+  const fitting = listed.filter((one) => one.name !== one.value && one.name.toLowerCase().includes(text.toLowerCase()));
+  return fitting.length === 1 ? fitting[0].value : "";
+}
 
 function idsByText(listed) {
   const found = new Map();
