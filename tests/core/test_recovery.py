@@ -243,6 +243,24 @@ def test_a_talk_that_ended_unseen_is_told_as_lost_and_estimated() -> None:
     assert story.state("bob") == "wrap_up"
 
 
+@pytest.mark.parametrize("heard", ["customer", "agent"])
+def test_a_talk_that_one_party_left_unseen_ended_then_and_not_when_the_other_is_heard_to_hang_up(heard: str) -> None:
+    story = one_queue(agent("bob"))
+    customer, leg = story.talk()
+    story.wait(30.0)
+    last = story.now
+    story.wait(10.0)
+    here = customer if heard == "customer" else leg
+    story.happens(PbxSnapshot(at=story.now, pbx=PBX, requested_at=story.now, last_heard_at=last, legs=(seen(here),), bridges=()))
+    story.gone(here)  # before the PBX has replied whether the other leg exists
+    (ended,) = story.all_told(TalkEnded)
+    assert (ended.ended_by, ended.estimated, ended.talked) == ("lost", True, 35.0)
+    for other in {customer, leg} - {here}:
+        story.gone(other, estimated=True)
+    assert story.all_told(CallEnded)[0].estimated == (heard == "agent")
+    assert story.state("bob") == "wrap_up"
+
+
 def test_a_half_made_offer_is_hung_up_and_made_again() -> None:
     story = one_queue(agent("bob"))
     customer = story.caller()

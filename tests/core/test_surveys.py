@@ -7,9 +7,10 @@ from dataclasses import replace
 import pytest
 
 from callbridge.core.model.call import Phase
-from callbridge.core.model.events import CallRequest, CallRequested
+from callbridge.core.model.events import CallRequest, CallRequested, PbxSnapshot, SeenLeg
 from callbridge.core.model.facts import (
     CallEnded,
+    FlowBegan,
     RequestRefused,
     SurveyAlerted,
     SurveyAnswered,
@@ -21,7 +22,7 @@ from callbridge.core.model.flow import Flow, GoodbyeNode, LookupNode, MenuNode, 
 from callbridge.core.model.ids import LegId
 from callbridge.core.model.plan import SKIPPED, SURVEY, Plan, SurveyPlan
 from tests.core.flows import floor, said, stage, the_call
-from tests.core.story import queue
+from tests.core.story import PBX, queue
 from tests.core.toy import Toy
 
 
@@ -45,6 +46,15 @@ FLOW = Flow(name=SURVEY + "service", version="1", start="once", nodes=NODES, que
 
 def surveyed(survey: SurveyPlan | None = None, *, known: bool = False) -> tuple[Toy, LegId]:
     """Ann has talked to Amy, who hung up a moment ago."""
+    toy, leg = talking(survey, known=known)
+    segment = the_call(toy).segment
+    assert segment is not None
+    toy.hangs_up(segment.leg)
+    toy.run(toy.story.now + 0.5)
+    return toy, leg
+
+
+def talking(survey: SurveyPlan | None = None, *, known: bool = False) -> tuple[Toy, LegId]:
     plan: Plan = floor(queues=[queue("support", survey="service"), queue("other")])
     plan = replace(
         plan, flows={FLOW.name: FLOW}, surveys={"service": survey or SurveyPlan("service")}, lookups={SURVEY + "service": 1.0}
@@ -54,10 +64,6 @@ def surveyed(survey: SurveyPlan | None = None, *, known: bool = False) -> tuple[
     leg = toy.calls("ann")
     toy.run(toy.story.now + 3.0)
     assert the_call(toy).phase is Phase.TALKING
-    segment = the_call(toy).segment
-    assert segment is not None
-    toy.hangs_up(segment.leg)
-    toy.run(toy.story.now + 0.5)
     return toy, leg
 
 
@@ -158,6 +164,18 @@ def test_nobody_is_asked_who_hung_up_first() -> None:
     toy.run(toy.story.now + 5.0)
     assert not ended(toy)
     assert not toy.channels
+
+
+def test_nobody_is_asked_who_is_missing_after_a_gap_when_the_agent_hangs_up() -> None:
+    toy, leg = talking()
+    segment, now = the_call(toy).segment, toy.story.now
+    assert segment is not None
+    agents_leg = SeenLeg(leg=segment.leg, name="PJSIP/amy-1", up=True, created_at=now)
+    toy.story.happens(PbxSnapshot(at=now, pbx=PBX, requested_at=now, last_heard_at=now, legs=(agents_leg,), bridges=()))
+    toy.story.gone(segment.leg)
+    toy.story.gone(leg, estimated=True)
+    assert not [fact for fact in toy.story.told if isinstance(fact, FlowBegan)]
+    assert not toy.story.world.calls
 
 
 def test_an_agent_s_code_leads_the_caller_into_the_survey() -> None:

@@ -101,9 +101,7 @@ def leg_ended(world: World, leg: Leg, event: LegEnded) -> None:
     """A leg is gone, by ChannelDestroyed or a confirmed absence."""
     world.legs.drop(leg.id)
     estimated = event.estimated and leg.missing_since is not None
-    when = world.now
-    if estimated and leg.missing_since is not None:
-        when = (leg.missing_since + world.now) / 2
+    when = _unheard_end(world, leg) if estimated else world.now
     call = world.calls.get(leg.call)
     if leg.role is LegRole.CUSTOMER:
         if call is not None and call.leg == leg.id:
@@ -148,7 +146,7 @@ def customer_gone(world: World, call: Call, when: float, estimated: bool, *, unr
     call = transfers.cancel(world, interpreter.hung_up(world, call))
     if call.segment is not None:
         by = "lost" if estimated else "caller_lost" if unreachable else "customer"
-        call = segments.end_segment(world, call, by, when, estimated)
+        call = _talk_over(world, call, call.segment.leg, by, when, estimated)
         surveys.hung_up_first(world, call)
     if call.visit is not None:
         audio.gone(world, call, when, lost=unreachable)
@@ -156,6 +154,20 @@ def customer_gone(world: World, call: Call, when: float, estimated: bool, *, unr
         call = visits.end_visit(world, call, outcome, at=when, estimated=estimated)
     legs.hang_up(world, call.far)
     segments.finish(world, call, when, estimated)
+
+
+def _unheard_end(world: World, leg: Leg) -> float:
+    """When a leg that was found missing has ended, as well as we can know: in the middle of the time without news of it."""
+    return world.now if leg.missing_since is None else (leg.missing_since + world.now) / 2
+
+
+def _talk_over(world: World, call: Call, other: LegId, by: str, when: float, estimated: bool) -> Call:
+    """A leg's end, at ``when``, ends the conversation, unless the ``other`` one has been missing since a gap in the events: then
+    that one had ended before, unheard. Returns the call without the segment."""
+    leg = world.legs.get(other)
+    if leg is not None and leg.missing_since is not None:
+        by, when, estimated = "lost", min(when, _unheard_end(world, leg)), True
+    return segments.end_segment(world, call, by, when, estimated)
 
 
 def _other_gone(world: World, call: Call, leg: Leg, event: LegEnded, when: float, estimated: bool) -> None:
@@ -192,7 +204,7 @@ def _other_gone(world: World, call: Call, leg: Leg, event: LegEnded, when: float
     elif call.segment is not None and call.segment.leg == leg.id and died:
         _agent_lost(world, call, when)
     elif call.segment is not None and call.segment.leg == leg.id:
-        call = segments.end_segment(world, call, "lost" if estimated else "agent", when, estimated)
+        call = _talk_over(world, call, call.leg, "lost" if estimated else "agent", when, estimated)
         surveys.after_talk(world, call)
     elif call.far == leg.id and died and call.transferred_from:
         lost_phones.keep_caller(world, evolve(call, far=None), call.transferred_from, call.transferred_by)

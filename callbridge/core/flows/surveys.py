@@ -42,8 +42,9 @@ def hung_up_first(world: World, call: Call) -> None:
 
 def _for(world: World, call: Call) -> SurveyPlan | None:
     leg = world.legs.get(call.leg)
-    there = leg is not None and leg.hung_at is None and not leg.left and pbx_of(call.leg) not in world.down
-    return _sampled(world, call) if there and call.phase in (Phase.TALKING, Phase.OUTSIDE) else None
+    there = leg is not None and leg.hung_at is None and not leg.left and leg.missing_since is None
+    connected = there and pbx_of(call.leg) not in world.down
+    return _sampled(world, call) if connected and call.phase in (Phase.TALKING, Phase.OUTSIDE) else None
 
 
 def _sampled(world: World, call: Call) -> SurveyPlan | None:
