@@ -18,14 +18,14 @@ import pytest
 from openpyxl import load_workbook
 
 from callbridge.adapters.history import HistoryStore, People
-from callbridge.adapters.report_forms import as_xlsx
+from callbridge.adapters.report_forms import as_xlsx, chinese
 from callbridge.adapters.report_forms.as_html import as_html
 from callbridge.adapters.report_forms.as_xlsx import write_xlsx
 from callbridge.adapters.report_forms.chinese import HEADINGS, PHRASES
 from callbridge.adapters.report_forms.forms import ReportForm, written
 from callbridge.adapters.report_forms.values import harmless
 from callbridge.adapters.report_forms.words import Language, definition, heading
-from callbridge.adapters.reports import abandoned, calls, transfers
+from callbridge.adapters.reports import abandoned, calls, sessions, transfers
 from callbridge.adapters.reports.goals import goals_of
 from callbridge.adapters.reports.intervals import By
 from callbridge.adapters.reports.registry import REPORTS
@@ -39,7 +39,12 @@ NINE = 1_795_856_400.0
 """Saturday, 2026-11-28, 10:00 in Berlin."""
 QUERY = ReportQuery(begin=NINE, end=NINE + 3600, now=NINE + 3600, zone=BERLIN)
 ZH = Path(__file__).parents[2] / "callbridge" / "web" / "src" / "texts" / "zh.js"
-COLUMNS_OF = {"transfers": transfers._COLUMNS, "calls": calls._COLUMNS, "abandoned": abandoned._COLUMNS}
+COLUMNS_OF = {
+    "transfers": transfers._COLUMNS,
+    "calls": calls._COLUMNS,
+    "abandoned": abandoned._COLUMNS,
+    "sessions": sessions._COLUMNS,
+}
 COLUMNS = tuple(ReportColumn(kind.value, kind, kind.value, f"a {kind.value}") for kind in ValueKind)
 ROW = ("=1+1", 3, 1.5, 90_061.0, 0.25, NINE, 12.5, FieldsText("=hold 5.0 s", {"hold": 5.0}))
 
@@ -299,6 +304,39 @@ def test_no_text_of_a_caller_is_a_formula_whatever_separates_cells_there(text: s
     assert harmless(text) == written
 
 
+def words_of_the_screens() -> dict[str, str]:
+    return dict(re.findall(r'^  "([a-z_.]+)": "(.*)",$', ZH.read_text("utf-8"), re.MULTILINE))
+
+
+def test_values_have_the_words_of_the_screens() -> None:
+    texts = words_of_the_screens()
+    by_code = {
+        key: {name.partition(".")[2]: text for name, text in texts.items() if name.startswith(key)}
+        for key in ("word.", "outcome.")
+    }
+    assert by_code["word."] | by_code["outcome."] == chinese.VALUES
+    special = chinese.VALUES_OF_COLUMNS | {"direction.transfers": next(iter(chinese.VALUES_BY_DEFINITION.values()))}
+    for column, values in special.items():
+        assert {code: texts[f"{column}.{code}"] for code in values} == values
+
+
+def test_files_in_chinese_have_words_for_codes_and_leave_names_alone() -> None:
+    columns = {column.name: column for column in (*transfers._COLUMNS, *sessions._COLUMNS)}
+    names = ("agent", "direction", "kind", "party", "result", "what", "queue")
+    row = ("out", "out", "blind", "queue:sales", "completed", "pause", "answered")
+    made = Report(
+        "transfers", FigureFamily.ROWS, tuple(columns[name] for name in names), [row, (*row[:3], "agent:", "own", "", "")]
+    )
+    cells = [[cell.value for cell in line] for line in list(workbook(made, Language.CHINESE)["转接报表"].rows)[1:]]
+    assert cells == [
+        ["out", "转出", "盲转", "队列 sales", "已完成", "小休", "answered"],
+        ["out", "转出", "盲转", "agent:", "own", None, None],
+    ]
+    assert [cell.value for cell in workbook(made)["Transfers"][2]] == list(row)
+    page = "".join(as_html(made, QUERY, Language.CHINESE))
+    assert re.findall("<td[^>]*>([^<]*)</td>", page)[: len(row)] == cells[0]
+
+
 @pytest.mark.parametrize(
     ("name", "column", "codes"),
     [
@@ -308,11 +346,13 @@ def test_no_text_of_a_caller_is_a_formula_whatever_separates_cells_there(text: s
         ("transfers", "transfers", set()),
         ("calls", "direction", {"in", "out"}),
         ("abandoned", "outcome", {"short_abandoned"}),
+        ("abandoned", "reached_by", {"inbound", "callback", "campaign"}),
+        ("sessions", "what", {"session", "pause"}),
     ],
 )
 def test_a_chinese_definition_explains_the_words_that_the_page_shows(name: str, column: str, codes: set[str]) -> None:
     """Beside each the code, which files have."""
-    texts = dict(re.findall(r'^  "([a-z_.]+)": "(.*)",$', ZH.read_text("utf-8"), re.MULTILINE))
+    texts = words_of_the_screens()
     described = next(one for one in COLUMNS_OF[name] if one.name == column)
     said = definition(described, Language.CHINESE)
     assert codes == set(re.findall("[a-z_]+", said))

@@ -10,7 +10,7 @@ from callbridge.adapters.report_forms import svg
 from callbridge.adapters.report_forms.html_style import STYLE
 from callbridge.adapters.report_forms.series import Rows, heat, merged, over_intervals
 from callbridge.adapters.report_forms.values import local, shown
-from callbridge.adapters.report_forms.words import Language, definition, label, long_heading, phrase, title
+from callbridge.adapters.report_forms.words import Language, cell_text, definition, label, long_heading, phrase, title
 from callbridge.adapters.reports.goals import Goal, goals_of
 from callbridge.adapters.reports.report import TEXTS, Chart, Report, ReportColumn, ReportQuery, ReportValue, ValueKind
 from callbridge.wire.reports import CATALOGUE
@@ -19,7 +19,6 @@ MOST_BARS = 240
 _SHORT = 32
 """Characters that are not broken into lines."""
 _LEFT = (*TEXTS, ValueKind.MOMENT)
-_LABELLED = ("interval", "weekday")
 
 
 def as_html(report: Report, query: ReportQuery, language: Language = Language.ENGLISH) -> Iterator[str]:
@@ -127,8 +126,8 @@ def _cell(
     if value is None:
         return f"<td{_class(column)}></td>" if empty or column.kind in TEXTS else '<td class="none">–</td>'
     text = shown(value, column.kind, zone)
-    if column.name in _LABELLED:
-        text = label(text, language)
+    if column.kind is ValueKind.TEXT:
+        text = cell_text(text, column, language)
     if goal is not None:
         target, met = goal
         beside = f"{'≤' if target.at_most else '≥'} {shown(target.value, column.kind, zone)}"

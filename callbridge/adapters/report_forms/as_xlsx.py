@@ -13,7 +13,7 @@ from openpyxl.styles import Alignment, Font
 from openpyxl.utils import get_column_letter
 
 from callbridge.adapters.report_forms.values import local
-from callbridge.adapters.report_forms.words import Language, definition, heading, phrase, title
+from callbridge.adapters.report_forms.words import Language, cell_text, definition, heading, phrase, title
 from callbridge.adapters.reports.report import Report, ReportColumn, ReportQuery, ReportValue, ValueKind
 
 MOST_SHEET_ROWS = 1_048_576
@@ -45,7 +45,9 @@ def write_xlsx(report: Report, query: ReportQuery, to: IO[bytes], language: Lang
         if written == MOST_SHEET_ROWS:
             sheets += 1
             sheet, written = _sheet(book, f"{name} {sheets}", report.columns, language), 1
-        sheet.append([_cell(sheet, value, column.kind, query.zone) for value, column in zip(row, report.columns, strict=True)])
+        sheet.append(
+            [_cell(sheet, value, column, query.zone, language) for value, column in zip(row, report.columns, strict=True)]
+        )
         written += 1
     _definitions(book, report, query, language)
     book.save(to)
@@ -60,12 +62,13 @@ def _sheet(book: Workbook, name: str, columns: tuple[ReportColumn, ...], languag
     return sheet
 
 
-def _cell(sheet: Any, value: ReportValue, kind: ValueKind, zone: ZoneInfo) -> Any:
+def _cell(sheet: Any, value: ReportValue, column: ReportColumn, zone: ZoneInfo, language: Language) -> Any:
     if value is None:
         return None
     if isinstance(value, str):
-        return _text(sheet, value)
+        return _text(sheet, cell_text(value, column, language) if column.kind is ValueKind.TEXT else value)
     made: Any = value
+    kind = column.kind
     if kind is ValueKind.SECONDS:
         made = timedelta(seconds=value)
     elif kind is ValueKind.MOMENT:

@@ -1,4 +1,5 @@
-"""Reports in Chinese: the heading of each column by its name, and definitions, notes and other texts by their English text."""
+"""Reports in Chinese: the heading of each column by its name, the values that are codes of callbridge, and definitions, notes and
+other texts by their English text."""
 
 HEADINGS: dict[str, str] = {
     "interval": "时段",
@@ -402,7 +403,7 @@ PHRASES: dict[str, str] = {
     "results of the offers to each agent": "分配给各坐席的来电的结果",
     "who transferred calls, to whom, and with what result": "何人将来电转给何人，结果如何",
     "how busy agents were, and how many waited and talked at once": "坐席的忙碌程度，以及同时等待和通话的数量",
-    "session: from log-in to log-out; pause: a time not ready in the session above it": "session：从签入到签出；pause：其上方签入中的一段未就绪时间",
+    "session: from log-in to log-out; pause: a time not ready in the session above it": "签入（session）：从签入到签出；小休（pause）：其上方签入中的一段未就绪时间",
     "empty while it lasts": "持续期间为空",
     "from the beginning to the end, or until now": "从开始到结束，或到现在",
     "of a pause: the reason": "小休时：未就绪的原因",
@@ -435,7 +436,7 @@ PHRASES: dict[str, str] = {
     "estimated wait on entry": "进入时预计的等待",
     "the person's next talk with us": "此人此后的第一次通话",
     "from the hang-up to that talk": "从挂机到该通话的时间",
-    "inbound: the person called us; callback, campaign: we called": "inbound：客户呼入；callback、campaign：系统外呼",
+    "inbound: the person called us; callback, campaign: we called": "客户呼入（inbound）；回拨（callback）、外呼任务（campaign）：系统外呼",
     "agent who talked with the person then": "该次通话的坐席",
     "the first talk in a callback since": "此后第一次回拨通话",
     "the agent of that talk": "该次通话的坐席",
@@ -540,3 +541,92 @@ PHRASES: dict[str, str] = {
     "of the calls of the row in which the field was filled in": "占同一行中填写了该字段的来电的比例",
     "An answer counts where it was given; answers that were taken back or erased are not counted.": "答案计入填写的时段；已撤回或已删除的答案不计。",
 }
+
+VALUES: dict[str, str] = {
+    "abandoned": "已放弃",
+    "agent": "坐席挂机",
+    "agent_gone": "坐席已离开",
+    "answer": "PBX 无法应答",
+    "answered": "已接听",
+    "authentication": "话机要求密码",
+    "back": "退回坐席",
+    "blind": "盲转",
+    "bridge": "PBX 无法接通",
+    "busy": "忙线",
+    "bypass": "旁路",
+    "callback": "请求回拨",
+    "called_again": "客户自行来电",
+    "caller_lost": "来电者线路中断",
+    "cancelled": "已取消",
+    "complete": "已完成",
+    "completed": "已完成",
+    "conference": "三方通话",
+    "congestion": "线路拥塞",
+    "consult": "咨询",
+    "customer": "客户挂机",
+    "diverted": "已转走",
+    "dnd": "免打扰",
+    "do_not_call": "在禁呼名单中",
+    "failed": "失败",
+    "fault": "故障",
+    "fax": "传真机",
+    "flow": "流程中结束",
+    "flow_failed": "流程失败",
+    "full": "已达上限",
+    "goodbye": "正常结束",
+    "hung_up": "来电者挂机",
+    "invalid": "号码无效",
+    "left_flow": "流程中挂机",
+    "lost": "失去跟踪",
+    "machine": "答录机",
+    "misconfigured": "话机配置不正确",
+    "moved": "已移走",
+    "no_answer": "无人接听",
+    "no_common_codec": "没有共同的编解码器",
+    "no_media": "没有可用的媒体描述",
+    "nobody_free": "没有空闲坐席",
+    "offline": "话机离线",
+    "overflow": "溢出",
+    "overflowed": "溢出",
+    "overload": "过载",
+    "partial": "部分完成",
+    "phone": "话机转接",
+    "phone_attended": "话机咨询转接",
+    "queue_removed": "队列已移除",
+    "refused": "被拒绝",
+    "rejected": "被拒接",
+    "returned": "返回来电者",
+    "short": "话机立即挂机",
+    "short_abandoned": "立即放弃",
+    "silent": "话机没有响应",
+    "skipped": "已跳过",
+    "supervisor": "班长结束",
+    "survey": "通话之后",
+    "taken": "被 PBX 取走",
+    "taken_over": "被接管",
+    "too_many_ways": "路由循环",
+    "transfer": "转接",
+    "unavailable": "免打扰",
+    "unknown": "未知",
+    "unknown_endpoint": "没有该终端",
+    "unknown_entry": "没有该入口",
+    "unknown_flow": "没有该流程",
+    "unknown_queue": "没有该队列",
+    "unsent": "未拨出",
+    "voicemail": "留言",
+}
+"""Outcomes, results and kinds, as on the screens."""
+
+VALUES_OF_COLUMNS: dict[str, dict[str, str]] = {
+    "direction": {"in": "呼入", "out": "呼出"},
+    "what": {"session": "签入", "pause": "小休"},
+    "reached_by": {"inbound": "客户呼入", "callback": "回拨", "campaign": "外呼任务"},
+}
+
+VALUES_BY_DEFINITION: dict[str, dict[str, str]] = {
+    "out: the agent transferred the call; in: the agent talked because of a transfer": {"in": "转入", "out": "转出"}
+}
+"""Of columns whose values mean something else in other reports: ``in`` is a caller's call there."""
+
+PARTIES: dict[str, str] = {"agent": "坐席", "queue": "队列", "number": "号码"}
+"""Of a party such as ``queue:sales``."""

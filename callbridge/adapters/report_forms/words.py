@@ -4,10 +4,21 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-from callbridge.adapters.report_forms.chinese import HEADINGS, HEADINGS_BY_DEFINITION, PHRASES
+from callbridge.adapters.report_forms.chinese import (
+    HEADINGS,
+    HEADINGS_BY_DEFINITION,
+    PARTIES,
+    PHRASES,
+    VALUES,
+    VALUES_BY_DEFINITION,
+    VALUES_OF_COLUMNS,
+)
 from callbridge.adapters.reports.report import ReportColumn
 
 _REASON = "not_ready: "
+_LABELLED = ("interval", "weekday")
+_CODED = ("ended_by", "kind", "outcome", "result")
+"""Columns whose values are codes of callbridge."""
 _LETTERS = frozenset({"asa", "aht", "csat", "dsat", "fcr", "cpcm", "id"})
 
 
@@ -49,6 +60,21 @@ def title(report: str, language: Language) -> str:
 def label(text: str, language: Language) -> str:
     """An interval or a weekday."""
     return phrase(text, language)
+
+
+def cell_text(text: str, column: ReportColumn, language: Language) -> str:
+    """A text in a cell: codes of callbridge in the reader's language, names and what else the site wrote as they are."""
+    if column.name in _LABELLED:
+        return label(text, language)
+    if language is Language.ENGLISH:
+        return text
+    if column.name == "party":
+        kind, _, name = text.partition(":")
+        return f"{PARTIES[kind]} {name}" if name and kind in PARTIES else text
+    values = VALUES_BY_DEFINITION.get(column.definition) or VALUES_OF_COLUMNS.get(column.name)
+    if values is None and column.name in _CODED:
+        values = VALUES
+    return text if values is None else values.get(text, text)
 
 
 def definition(column: ReportColumn, language: Language) -> str:

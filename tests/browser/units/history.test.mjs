@@ -164,6 +164,7 @@ test("words in a table of a report are in the language of the page, names are no
   const cell = (name, value, kind = "text") => cellText(zh, { name, kind }, value, "zh-CN");
   assert.deepEqual([cell("direction", "in"), cell("outcome", "short_abandoned"), cell("ended_by", "agent")], ["呼入", "立即放弃", "坐席挂机"]);
   assert.deepEqual([cell("weekday", "Mon"), cell("queue", "answered"), cell("outcome", null)], ["周一", "answered", "–"]);
+  assert.deepEqual([cell("what", "pause"), cell("reached_by", "callback"), cell("reached_by", "own")], ["小休", "回拨", "own"]);
   assert.deepEqual([cell("outcome", "<b>"), cell("direction", "toString"), cell("share", 0.5, "share")], ["<b>", "toString", "50%"]);
 });
 

@@ -78,6 +78,8 @@ export function valueOf(value, kind, language) {
 
 const WORDED = ["ended_by", "kind", "outcome", "party", "result"];
 /** Columns whose values are words of callbridge. */
+const OWN_WORDS = { reached_by: (t, value) => known(t(`reached_by.${value}`), `reached_by.${value}`), what: (t, value) => known(t(`what.${value}`), `what.${value}`) };
+/** Columns whose values have words of their own: a callback by which a caller was reached is no outcome. */
 const WEEKDAYS = ["Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"];
 
 /** A value of this column as a table shows it. `t`: the texts of the page; `language`: for numbers and dates. */
@@ -85,6 +87,7 @@ export function cellText(t, column, value, language) {
   if (column.kind !== "text" || typeof value !== "string") return valueOf(value, column.kind, language);
   if (column.name === "direction" && ["in", "out"].includes(value)) return directionText(t, column.of, value);
   if (column.name === "weekday" && WEEKDAYS.includes(value)) return weekdayIn(t.language, WEEKDAYS.indexOf(value));
+  if (Object.hasOwn(OWN_WORDS, column.name)) return OWN_WORDS[column.name](t, value) || value || ABSENT;
   if (WORDED.includes(column.name) && /^[a-z_]+$/.test(value)) return outcomeText(t, value);
   if (column.name === "party") return targetText(t, value) || ABSENT;
   return valueOf(value, column.kind, language);
