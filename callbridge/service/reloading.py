@@ -106,14 +106,14 @@ class Reloads:
             return ReloadResult() if dry_run else self._of_a_standby(coming.settings, by)
         if dry_run:
             found = difference(term.world, coming.plan)
-            return ReloadResult(report=self._report(found, coming, dry_run=True, force=force))
+            return ReloadResult(report=self._report(found, coming, tiers, dry_run=True, force=force))
         recalled = await self._recall(term, coming.settings)
         sections = _other_sections(self._process.settings, coming.settings)
         event = PlanChanged(at=term.clock.now(), plan=coming.plan, force=force, by=by, details=coming.details)
         adopted = await term.runtime.adopt(event, lambda: self._switch_over(term, coming, tiers, recalled))
         if adopted is None:
             raise ReloadRefused(Sentence("internal error while the configuration was applied; see the log"))
-        report = self._report(adopted, coming, dry_run=False, force=force, sections=sections)
+        report = self._report(adopted, coming, tiers, dry_run=False, force=force, sections=sections)
         if report["refused"]:
             _log_refused(report["refused"], by, hint=HOW_TO_FORCE)
             return ReloadResult(faults=report["refused"], report=report)
@@ -191,10 +191,12 @@ class Reloads:
             term.runtime.post(each)
 
     def _report(
-        self, found: Difference, coming: _Next, *, dry_run: bool, force: bool, sections: list[str] | None = None
+        self, found: Difference, coming: _Next, tiers: TierFile, *, dry_run: bool, force: bool, sections: list[str] | None = None
     ) -> dict[str, Any]:
         others = _other_sections(self._process.settings, coming.settings) if sections is None else sections
-        warnings, keys = [one.in_parts for one in coming.settings.warnings], map(asdict, coming.keys)
+        csv, keys = str(coming.settings.tiers.csv), map(asdict, coming.keys)
+        warnings = [one.in_parts for one in coming.settings.warnings]
+        warnings += [Sentence("{file}: {row}", file=csv, row=row) for row in tiers.left_out()]
         return reload_report(found, dry_run=dry_run, force=force, sections=others, warnings=warnings, keys=keys)
 
 
@@ -209,8 +211,8 @@ def _log_refused(faults: Sequence[str], by: str, **more: str) -> None:
 
 
 def _log_done(settings: Settings, report: dict[str, Any], by: str) -> None:
-    for warning in report["warnings"]:
-        log.warning("the configuration is probably not what was intended", why=warning)
+    for warning in settings.warnings:  # what the tier file left out was logged when it was read
+        log.warning("the configuration is probably not what was intended", why=str(warning))
     touched = {kind: sum(len(row[kind]) for row in report["changes"] if row["kind"] == "queue") for kind in _TOUCHED}
     counts = {"queues": len(settings.queues), "agents": len(settings.agents), "campaigns": len(settings.campaigns)}
     log.info("reloaded", **counts, changes=len(report["changes"]), forced=report["forced"], by=by, **touched)

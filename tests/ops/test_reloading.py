@@ -335,6 +335,19 @@ async def test_a_file_of_tiers_without_a_usable_row_is_refused_with_the_reason(r
     assert (done.faults, done.report, rig.process.done) == ((f"tiers.csv: {book} {reason}",), {}, [])
 
 
+@pytest.mark.parametrize("dry_run", [True, False])
+async def test_rows_of_the_tier_file_that_are_left_out_are_among_the_warnings(rig: Rig, tmp_path: Path, dry_run: bool) -> None:
+    book = tmp_path / "tiers.csv"
+    book.write_text("number,tier\n+442079460001,gold\n+442079460002,silver\n")
+    rig.write(config(tiers={"order": ["gold", "standard"], "default": "standard", "csv": str(book)}))
+    with structlog.testing.capture_logs() as logs:
+        report = (await rig.reload(dry_run=dry_run)).report
+    assert report is not None
+    first, second = report["warnings"][-2:]
+    assert (first, second.startswith(f"{book}: line 3: ")) == (f"{book}: 1 row left out, 1 used", True)
+    assert len([line for line in logs if "row left out" in str(line)]) == 1  # when it was read
+
+
 async def test_sections_beside_the_plan_are_told_by_name(rig: Rig) -> None:
     rig.write(config(webhooks=[{"name": "crm", "url": "http://127.0.0.1:9/", "secret": "0123456789abcdef-secret"}]))
     done = await rig.reload()

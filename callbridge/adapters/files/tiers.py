@@ -211,6 +211,10 @@ class TierFile:
         """How many numbers the file gave."""
         return len(self._table.numbers)
 
+    def left_out(self) -> list[str]:
+        """What is to be said of the rows of the file that are not used, a line each."""
+        return list(self._table.report())
+
     def tier_of(self, number: str) -> str:
         """The tier of a caller's number, however it is written."""
         if not self._own and not len(self):

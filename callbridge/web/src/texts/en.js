@@ -640,7 +640,7 @@ export default {
   "word.agent_gone": "the agent was gone",
   "word.answer": "the PBX could not answer it",
   "word.authentication": "the phone wants a password",
-  "word.back": "back to the queue",
+  "word.back": "back to the agent",
   "word.blind": "blind transfer",
   "word.bridge": "the PBX could not connect it",
   "word.bypass": "bypass",

@@ -1475,6 +1475,7 @@ export const sentences = {
   "{duration} is very short: nobody reaches a phone in that time": "{duration} 太短：没有人能在这段时间内接起话机",
   "{fault}{picture}": "{fault}{picture}",
   "{file} is read already: this line changes nothing": "{file} 已经读取：此行不起作用",
+  "{file}: {row}": "{file}：{row}",
   "{file}:{line}": "文件 {file} 第 {line} 行",
   "{first} and {second}": "{first} 和 {second}",
   "{first}, {rest}": "{first}、{rest}",
