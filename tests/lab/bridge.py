@@ -36,6 +36,8 @@ QUICK: dict[str, Any] = {
     "no_answer": {"not_ready": "rona"},
 }
 """Queue settings for tests: everything that a person waits for is short."""
+_OF_A_FACT = ("event", "agent", "state", "outcome", "result", "reason", "to")
+"""What a test that waited in vain says of the last facts."""
 
 
 def agent(phone: str, skills: Mapping[str, int], connect: str = "ring", *, login: bool = True) -> dict[str, Any]:
@@ -250,7 +252,7 @@ class Callbridge:
                     while len(self.lines()) == known:  # looking through a long log again and again takes a tenth of a core
                         await asyncio.sleep(0.01)
         except TimeoutError:
-            recent = [f"{line.get('event')} {line.get('agent', '')} {line.get('result', '')}" for line in self.lines()[-12:]]
+            recent = [" ".join(str(line[key]) for key in _OF_A_FACT if line.get(key)) for line in self.lines()[-12:]]
             raise AssertionError(f"no {kind} {fields} (x{count}) within {limit} s; last: {recent}") from None
         return found[count - 1]
 
