@@ -60,6 +60,8 @@ CALL_FIELDS = {
     "agent",
     "agent_name",
     "transfer",
+    "transfer_failed",
+    "transfer_failed_to",
     "recording",
     "held_since",
     "held_by",

@@ -50,7 +50,17 @@ def call(id: str, now: float, state: str, queue: str, number: str, *, waited: fl
     row = {"id": id, "state": state, "queue": queue, "tier": "gold", "number": number, "arrived_at": now - waited, "step": 0}
     return (
         row
-        | {"agent": "", "agent_name": "", "transfer": "", "recording": "", "held_since": "", "held_by": "", "updated_at": now}
+        | {
+            "agent": "",
+            "agent_name": "",
+            "transfer": "",
+            "transfer_failed": "",
+            "transfer_failed_to": "",
+            "recording": "",
+            "held_since": "",
+            "held_by": "",
+            "updated_at": now,
+        }
         | {"seq": 1, "supervisors": []}
         | more
     )

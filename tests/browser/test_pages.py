@@ -257,18 +257,24 @@ async def test_a_caller_who_is_back_from_a_transfer_is_marked(opened: Open, serv
     own = server.parts["me"]["me"]
     assert own is not None
 
-    def change(transfer: str) -> None:
-        server.change({"me": {"me": own | {"call": own["call"] | {"transfer": transfer}}}})
+    def change(transfer: str, failed: str = "", to: str = "") -> None:
+        changed = {"transfer": transfer, "transfer_failed": failed, "transfer_failed_to": to}
+        server.change({"me": {"me": own | {"call": own["call"] | changed}}})
 
     change("returning")
     await expect(card).to_contain_text("nobody took it: back to the agent")
-    change("")
-    await expect(card).to_contain_text("nobody took it: the caller is back")
+    change("", "no_answer", "agent:1002")
+    await expect(card).to_contain_text("Agent 1002: no answer; the caller is back")
+    await page.reload()
+    await expect(card).to_contain_text("Agent 1002: no answer; the caller is back")
     change("consulting")
-    await expect(card.get_by_text("nobody took it")).to_have_count(0)
+    await expect(card).to_contain_text("consulting")
+    await expect(card.get_by_text("the caller is back")).to_have_count(0)
+    change("", "rejected", "number:+442079460999")
+    await expect(card).to_contain_text("Number +442079460999: rejected; the caller is back")
     change("")
     await expect(card.get_by_role("button", name="Hold", exact=True)).to_be_visible()
-    await expect(card.get_by_text("nobody took it")).to_have_count(0)
+    await expect(card.get_by_text("the caller is back")).to_have_count(0)
 
 
 async def test_a_call_on_hold_by_key_with_the_time_running(opened: Open, server: StandIn) -> None:

@@ -187,6 +187,10 @@ def test_a_caller_whom_nobody_takes_comes_back_to_the_agent(cause: int, result: 
     assert [fact.kind for fact in story.all_told(TransferStarted)] == ["blind", "back"]
     assert not story.all_told(CallTransferred)
     assert (story.state("bob"), story.call().segments) == ("talking", 2)
+    assert story.call().failed_transfer == ("agent:cid", result)
+    story.consult(ToAgent("1004"))
+    story.act(CallRequest.RETURN)
+    assert story.call().failed_transfer == ("", "")
     story.over()
 
 
@@ -220,6 +224,7 @@ def test_a_phone_that_stays_off_the_hook_sends_the_caller_to_the_queue() -> None
     story.gone(story.ring().leg, 21)
     story.wait(4.0)
     assert (story.call().phase, story.call().visit.queue) == ("waiting", "support")  # type: ignore[union-attr]
+    assert story.call().failed_transfer == ("", "")  # the next agent has not transferred it
 
 
 def test_an_agent_whose_phone_makes_another_call_keeps_wrapping_up() -> None:
@@ -349,6 +354,8 @@ def test_after_a_consult_that_comes_to_nothing_agent_and_caller_go_on(who: str) 
         case _:
             story.gone(leg, 21)
     assert story.only(Bridge).legs == (story.customer, story.bob)
+    result = {"target never answers": "no_answer", "target rejects": "rejected"}.get(who, "")
+    assert story.call().failed_transfer == ("agent:cid" if result else "", result)
     story.join(story.only(Bridge))
     assert (story.call().phase, story.state("bob"), story.call().transfer) == ("talking", "talking", None)
     story.gone(leg)

@@ -85,9 +85,10 @@ class SupervisorView(ResponseBody):
 
 class CallView(ResponseBody):
     """A call. ``queue`` and ``agent`` are the ones handling it now, ``agent_name`` is that agent's, empty where it is not known;
-    ``step``: the current step of its queue, from 0; ``transfer``: how far a transfer is; ``recording``: whether the conversation
-    is recorded now; ``held_since``: on hold since then, ``held_by`` a request or the agent's phone; ``supervisors``: absent in
-    what an agent gets, and on a standby."""
+    ``step``: the current step of its queue, from 0; ``transfer``: how far a transfer is; ``transfer_failed``: the result of the
+    last one if it failed, ``transfer_failed_to`` its target; ``recording``: whether the conversation is recorded now;
+    ``held_since``: on hold since then, ``held_by`` a request or the agent's phone; ``supervisors``: absent in what an agent gets,
+    and on a standby."""
 
     id: str
     state: str
@@ -99,6 +100,8 @@ class CallView(ResponseBody):
     agent: str
     agent_name: str
     transfer: TransferState
+    transfer_failed: str
+    transfer_failed_to: str
     recording: RecordingState
     held_since: float | Absent
     held_by: HeldBy
@@ -133,6 +136,8 @@ class CallTimeline(ResponseBody):
     agent: str | None = None
     agent_name: str | None = None
     transfer: TransferState | None = None
+    transfer_failed: str | None = None
+    transfer_failed_to: str | None = None
     recording: RecordingState | None = None
     held_since: float | Absent | None = None
     held_by: HeldBy | None = None

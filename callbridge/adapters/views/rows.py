@@ -35,7 +35,7 @@ class Stamp:
 
 def call_view(call: Call, stamp: Stamp, *, agent_name: str = "", ended: bool = False, masked: bool = True) -> View:
     """A call's published fields; ``queue`` and ``agent`` are the ones handling it now, ``agent_name`` is that agent's."""
-    visit = call.visit
+    visit, (to, result) = call.visit, call.failed_transfer
     return {
         "state": ENDED if ended else call.phase.value,
         "queue": queue_of(call),
@@ -46,6 +46,8 @@ def call_view(call: Call, stamp: Stamp, *, agent_name: str = "", ended: bool = F
         "agent": agent_of(call),
         "agent_name": agent_name,
         "transfer": _transfer_state(call),
+        "transfer_failed": "" if call.transfer is not None else result,
+        "transfer_failed_to": "" if call.transfer is not None else scrub(to) if masked else to,
         "recording": _recording_state(call),
         "held_since": _held(call)[0],
         "held_by": _held(call)[1],

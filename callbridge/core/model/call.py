@@ -480,6 +480,8 @@ class Call:
     transferred_by: str = ""
     """The agent who last transferred the call, from ``transferred_from``: it returns to this agent if nobody answers."""
     transferred_from: str = ""
+    failed_transfer: tuple[str, str] = ("", "")
+    """Target and result of the last transfer or consult, if it failed and the agent's conversation goes on."""
     supervisions: tuple[Supervision, ...] = ()
     keys: str = ""
     """What the agent has pressed of a code so far."""

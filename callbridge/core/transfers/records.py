@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from callbridge.core.model.call import Call, Transfer
+from callbridge.core.model.call import Call, Transfer, TransferKind
 from callbridge.core.model.facts import CallTransferred, TransferEnded
 from callbridge.core.model.rows import evolve
 from callbridge.core.model.world import World
@@ -16,6 +16,9 @@ def put(world: World, call: Call) -> None:
     offers = (call.offer, transfer.offer if transfer is not None else None)
     due += [offer.certain_at for offer in offers if offer is not None]
     world.calls.put(call.id, evolve(call, deadline=min((at for at in due if at is not None), default=None)))
+
+
+_NO_FAILURES = ("completed", "returned", "cancelled", "conference")
 
 
 def ended(world: World, call: Call, transfer: Transfer, result: str) -> Call:
@@ -37,7 +40,9 @@ def ended(world: World, call: Call, transfer: Transfer, result: str) -> Call:
             transfer=transfer.id,
         )
     )
-    return call
+    if transfer.kind is TransferKind.BACK:
+        return call  # what the agent has to know is why it came back
+    return evolve(call, failed_transfer=("", "") if result in _NO_FAILURES else (transfer.to, result))
 
 
 def emit_transferred(world: World, call: Call, by: str, target: str, *, attended: bool) -> None:

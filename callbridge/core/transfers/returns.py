@@ -53,7 +53,7 @@ def try_again(world: World, call: Call, agent: Agent | None, began_at: float) ->
 
 
 def to_queue(world: World, call: Call) -> None:
-    call = evolve(call, transfer=None)
+    call = evolve(call, transfer=None, failed_transfer=("", ""))
     if call.transferred_from in world.plan.queues:
         segments.queue_again(world, call, call.transferred_from)
         return

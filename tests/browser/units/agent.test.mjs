@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { actsOf, mineOf, newCall, targetsFor } from "../../../callbridge/web/src/pure/agent.js";
+import { actsOf, failedTransfer, mineOf, newCall, targetsFor } from "../../../callbridge/web/src/pure/agent.js";
 import { matches, numberTarget } from "../../../callbridge/web/src/pure/format.js";
+import { text as translated } from "../../../callbridge/web/src/pure/language.js";
 import { homeOf, pageOf } from "../../../callbridge/web/src/pure/routes.js";
 import { pressed, SHORTCUTS } from "../../../callbridge/web/src/pure/shortcuts.js";
 import { pauseBefore, SILENCE, silent } from "../../../callbridge/web/src/pure/staleness.js";
@@ -94,4 +95,12 @@ test("a wall's figures are as large as the screen allows, however many there are
   assert.equal(layoutOf(2, usual, 16 / 9).boards, 2);
   assert.ok(layoutOf(4, usual, 9 / 16).size < layoutOf(4, usual, 16 / 9).size); // a screen on its side is narrow
   assert.ok(layoutOf(9, ["waiting"], 16 / 9).size > layoutOf(9, usual, 16 / 9).size);
+});
+
+test("a transfer or consult that failed is told with its target and the reason", () => {
+  const failed = { transfer_failed: "no_answer", transfer_failed_to: "agent:1003" };
+  for (const [language, text] of [["en", "Agent Ben (1003): no answer; the caller is back"], ["zh", "坐席 Ben (1003)：无人接听，来电者已回到您这里"]]) {
+    assert.equal(failedTransfer((key, values) => translated(language, key, values), failed, () => "Ben (1003)"), text);
+  }
+  assert.equal(failedTransfer(String, { transfer_failed: "" }, String), "");
 });

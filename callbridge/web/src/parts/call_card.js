@@ -2,7 +2,7 @@
 
 import { useEffect, useRef, useState } from "preact/hooks";
 import { get, post, segment } from "../net/api.js";
-import { actsOf, targetsFor } from "../pure/agent.js";
+import { actsOf, failedTransfer, targetsFor } from "../pure/agent.js";
 import { clock, matches, numberOf, numberTarget } from "../pure/format.js";
 import { rowsOf } from "../pure/views.js";
 import { Dialog, problemText } from "./dialog.js";
@@ -11,6 +11,7 @@ import { html } from "./html.js";
 import { Empty, State } from "./marks.js";
 import { Contacts } from "./contacts.js";
 import { CrmLink, KnownValues } from "./customer.js";
+import { useNamed } from "./names.js";
 import { Notes } from "./notes.js";
 import { attempt } from "./notices.js";
 import { useText } from "./preferences.js";
@@ -78,20 +79,13 @@ function CallFacts({ call, over }) {
     <${Contacts} call=${call.id} />`;
 }
 
-/** Whether this call came back from a transfer: with a phone that answers by itself the way back is over in a moment. */
-function useReturned(call) {
-  const back = useRef("");
-  if (call.transfer) back.current = call.transfer === "returning" ? call.id : "";
-  return back.current === call.id;
-}
-
 /** How far a call is that goes on. */
 function Progress({ call }) {
   const t = useText();
-  const returned = useReturned(call);
-  const transfer = call.transfer || (returned && "returned");
+  const named = useNamed();
+  const transfer = call.transfer ? t(`transfer.${call.transfer}`) : failedTransfer(t, call, named);
   return html`<div><dt>${t("call.state")}</dt><dd>${t(`phase.${call.state}`)}</dd></div>
-    ${transfer && html`<div><dt>${t("call.transfer")}</dt><dd>${t(`transfer.${transfer}`)}</dd></div>`}
+    ${transfer && html`<div><dt>${t("call.transfer")}</dt><dd>${transfer}</dd></div>`}
     ${call.recording && html`<div><dt>${t("call.recording")}</dt><dd>${t(`recording.${call.recording}`)}</dd></div>`}
     ${call.held_since !== "" &&
     call.held_since !== undefined &&

@@ -1,5 +1,7 @@
 // What an agent's page takes from the views. Pure.
 
+import { outcomeText, targetText } from "./words.js";
+
 /** The own rows: from the part `me`, or found in the lists where the server sends no `me`. */
 export function mineOf(known, id) {
   const me = known.parts.me?.me;
@@ -33,6 +35,12 @@ export function actsOf(call, agent, can = {}) {
   if (call.transfer === "returning") return [];
   if (!call.transfer) return ["transfer", "consult", ...hold, ...recording, ...(can.survey ? ["survey"] : [])];
   return ["complete", "return", ...(call.transfer === "consulting" ? ["conference"] : []), ...recording];
+}
+
+/** How the last transfer or consult failed, while the agent has the caller; "" if it did not. */
+export function failedTransfer(t, call, named) {
+  if (!call.transfer_failed) return "";
+  return t("transfer.failed", { to: targetText(t, call.transfer_failed_to, named), result: outcomeText(t, call.transfer_failed) });
 }
 
 /** An agent as the server's refusals name one: "Ben Carter (1003)", or the id where no name is known. */

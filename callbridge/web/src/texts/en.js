@@ -617,7 +617,7 @@ export default {
   "today.wrap_up": "Wrap-up",
   "transfer.conference": "conference",
   "transfer.consulting": "consulting",
-  "transfer.returned": "nobody took it: the caller is back",
+  "transfer.failed": "{to}: {result}; the caller is back",
   "transfer.returning": "nobody took it: back to the agent",
   "transfer.ringing": "target is ringing",
   waiting: "Waiting callers",

@@ -617,7 +617,7 @@ export default {
   "today.wrap_up": "话后处理",
   "transfer.conference": "三方通话",
   "transfer.consulting": "咨询中",
-  "transfer.returned": "无人接听，来电已退回",
+  "transfer.failed": "{to}：{result}，来电者已回到您这里",
   "transfer.returning": "无人接听，退回坐席",
   "transfer.ringing": "目标振铃中",
   waiting: "等待的来电者",
