@@ -51,7 +51,8 @@ NAME_OPTIONS = (ReportOption.QUEUE, ReportOption.TIER, ReportOption.ENTRY, Repor
 class ReportDescription:
     """``summary``: one line, for a list of reports. ``options``: the others are refused. ``about_callers``: it names phone
     numbers, of callers or of those whom a call was transferred to. ``own``: an agent may see it of that agent alone.
-    ``needs``: an option without which it says nothing. ``paged``: it reads only the rows that are asked for, from either end."""
+    ``needs``: an option without which it says nothing. ``paged``: it reads only the rows that are asked for, from either end.
+    ``mixed``: a row has figures of agents beside those of the queues' callers."""
 
     name: str
     summary: str
@@ -60,6 +61,7 @@ class ReportDescription:
     own: bool = False
     needs: ReportOption | None = None
     paged: bool = False
+    mixed: bool = False
 
 
 def _report(
@@ -70,8 +72,9 @@ def _report(
     own: bool = False,
     needs: ReportOption | None = None,
     paged: bool = False,
+    mixed: bool = False,
 ) -> ReportDescription:
-    return ReportDescription(name, summary, frozenset(options), about_callers, own, needs, paged)
+    return ReportDescription(name, summary, frozenset(options), about_callers, own, needs, paged, mixed)
 
 
 _CALLERS = (ReportOption.QUEUE, ReportOption.TIER, ReportOption.ENTRY)
@@ -138,6 +141,6 @@ CATALOGUE: dict[str, ReportDescription] = {
         _report("service-level", "service level by all four formulas", *_COHORT, ReportOption.TOGETHER),
         _report("offers", "results of the offers to each agent", *_WORK, ReportOption.TIER, own=True),
         _report("transfers", "who transferred calls, to whom, and with what result", *_WORK, about_callers=True, own=True),
-        _report("occupancy", "how busy agents were, and how many waited and talked at once", *_WORK),
+        _report("occupancy", "how busy agents were, and how many waited and talked at once", *_WORK, mixed=True),
     )
 }

@@ -107,9 +107,9 @@ def test_a_call_says_how_far_its_transfer_is_and_whether_it_is_recorded() -> Non
     back = replace(consult, to="agent:bob", agent="bob", kind=TransferKind.BACK)
     assert call_view(replace(call, transfer=back, segment=None), Stamp())["transfer"] == "returning"
     failed = replace(call, failed_transfer=("number:+442079460999", "rejected"))
-    for one, shown in ((failed, ("rejected", "number:+44*****999")), (replace(failed, transfer=back), ("", ""))):
+    for one, told in ((failed, ("rejected", "number:+44*****999")), (replace(failed, transfer=back), ("", ""))):
         view = call_view(one, Stamp())
-        assert (view["transfer_failed"], view["transfer_failed_to"]) == shown
+        assert (view["transfer_failed"], view["transfer_failed_to"]) == told
     assert call_view(failed, Stamp(), masked=False)["transfer_failed_to"] == "number:+442079460999"
 
 

@@ -541,6 +541,8 @@ async def test_a_report_is_asked_for_the_team_only(
     which = "call=x&" if name == "call" else ""
     await get(client, f"/api/reports/{name}?{which}")
     assert asked[0].names[option] == (("a0", "a3") if option == "agent" else ("q0",))
+    if name == "occupancy":  # its rows are about agents, too
+        assert asked[0].names["agent"] == ("a0", "a3")
     for other in ("queue=q1", "agent=a1", "queue=q0,q1"):
         if (name, other) == ("calls", "agent=a1"):
             continue

@@ -268,7 +268,7 @@ def test_a_refusal_is_chinese_and_from_an_archive_of_older_versions_unless_somet
     assert [line.text for line in in_words(kept, PLAN)] == [line.text for line in in_words(live, PLAN)]
 
 
-BUSY = Sentence("{agent} is {state}", agent="Ann {state} (ann)", state=Word("state.wrap_up"))
+BUSY = Sentence("{agent} cannot take the call now: {state}", agent="Ann {state} (ann)", state=Word("state.wrap_up"))
 UNREADABLE = Sentence("'{number}': {fault}", number="+44 20 7946 0000", fault=Sentence("a number with letters in it"))
 
 

@@ -477,7 +477,7 @@ def test_a_nailed_up_agent_hears_a_beep_and_takes_the_call() -> None:
     ("to", "reason"),
     [
         (ToAgent("bob"), "the call is already with Bob (bob)"),
-        (ToAgent("nan"), "Nan (nan) is logged out"),
+        (ToAgent("nan"), "Nan (nan) cannot take the call now: logged out"),
         (ToAgent("zoe"), "no such agent: zoe"),
         (ToQueue("nowhere"), "no such queue: nowhere"),
         (None, "the target is missing"),

@@ -130,16 +130,17 @@ def _yes(request: web.Request, name: str) -> bool:
 
 
 def _narrow(names: dict[ReportOption, Any], report: ReportDescription, scope: Scope) -> None:
-    """To the teams of the client: a report on agents to their agents, all others to their queues. Nothing else may be
-    asked for, but among the calls of these queues those of any agent, whom their rows name as well."""
-    about = ReportOption.AGENT if report.own or ReportOption.QUEUE not in report.options else ReportOption.QUEUE
+    """To the teams of the client: a report on agents to their agents, all others to their queues, one on both to both. Nothing
+    else may be asked for, but among the calls of these queues those of any agent, whom their rows name as well."""
+    of_agents = report.own or ReportOption.QUEUE not in report.options
+    about = {ReportOption.AGENT if of_agents else ReportOption.QUEUE} | ({ReportOption.AGENT} if report.mixed else set())
     for option, there in ((ReportOption.QUEUE, scope.queues), (ReportOption.AGENT, scope.agents)):
-        searched = report.name == "calls" and option is not about
+        searched = report.name == "calls" and option not in about
         if there is not None and set(names[option]) - there and not searched:
             raise Problem(403, OUTSIDE)
-        if option is about and not names[option]:
+        if option in about and not names[option]:
             names[option] = tuple(sorted(there or ()))
-    if not names[about]:
+    if not all(names[option] for option in about):
         raise Problem(403, OUTSIDE)
 
 

@@ -77,7 +77,7 @@ def _agent_refusal(world: World, segment: Segment, name: str) -> Sentence | None
         return Sentence("the call is already with {agent}", agent=named(agent))
     if targets.can_take(agent):
         return None
-    return Sentence("{agent} is {state}", agent=named(agent), state=Word(f"state.{published(agent)[0]}"))
+    return Sentence("{agent} cannot take the call now: {state}", agent=named(agent), state=Word(f"state.{published(agent)[0]}"))
 
 
 def _number_refusal(plan: Plan, number: str) -> Sentence | None:

@@ -65,7 +65,7 @@ test("explanations are in order", () => {
 
 test("a refusal is said in Chinese by its template, with words and inner refusals, and stays English where there is no text", () => {
   const state = { key: "state.wrap_up", text: "wrap up", values: {} };
-  const busy = { text: "Ann {x} is wrap up", template: "{agent} is {state}", values: { agent: "Ann {state}", state } };
+  const busy = { text: "Ann {x} cannot take the call now: wrap up", template: "{agent} cannot take the call now: {state}", values: { agent: "Ann {state}", state } };
   assert.equal(sentenceIn("zh", busy), "Ann {state} 当前为“话后处理”，不能接听转接");
   assert.equal(sentenceIn("en", busy), busy.text);
   const fault = { text: "a premium-rate number", template: "a premium-rate number", values: {} };

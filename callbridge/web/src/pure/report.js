@@ -71,7 +71,7 @@ export function valueOf(value, kind, language) {
   if (value === null || value === undefined || value === "") return ABSENT;
   if (typeof value !== "number") return String(value);
   if (kind === "share") return `${(value * 100).toLocaleString(language, { maximumFractionDigits: 1 })}%`;
-  if (kind === "seconds") return clock(value);
+  if (kind === "seconds") return clock(Math.round(value)); // as in files
   if (kind === "moment") return new Date(value * 1000).toLocaleString(language, { dateStyle: "short", timeStyle: "medium", hourCycle: "h23" });
   return value.toLocaleString(language, { maximumFractionDigits: 2 });
 }
