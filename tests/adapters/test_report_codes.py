@@ -56,19 +56,21 @@ def coded(store: HistoryStore, facts: list[AnyFact], codes: dict[str, str]) -> N
 
 
 def dialled(store: HistoryStore, *made: tuple[str, str], campaign: str = "spring") -> None:
-    """Attempts by outcome and code, of 30 s with the agent."""
-    times = {"at": MORNING + 60, "connected_at": MORNING + 70.0, "ended_at": MORNING + 100.0}
+    """Attempts by outcome and code, as the ledger keeps them: without the end of the conversation."""
+    times = {"at": MORNING + 60, "connected_at": MORNING + 70.0, "ended_at": MORNING + 70.0}
     about = {"campaign": campaign, "lead": 1, "number": "", "agent": "bob"} | times
     with store.database.engine.begin() as link:
         for number, (outcome, code) in enumerate(made):
-            one = {"id": f"{campaign}-{number}", "outcome": outcome, "disposition": code}
+            one = {"id": f"{campaign}-{number}", "call": f"{campaign}-{number}", "outcome": outcome, "disposition": code}
             link.execute(insert(attempts).values(about | one))
 
 
 def test_codes_of_queues_and_of_campaigns_each_with_what_got_none(store: HistoryStore) -> None:
     facts = [*talk("a", MORNING), *talk("b", MORNING + 1, talked=120.0), *talk("c", MORNING + 2), *talk("d", MORNING + 3)]
     facts += talk("short", MORNING + 4, ended_by="short")
-    facts += talk("dialled", MORNING + 5, campaign="spring")
+    facts += [
+        fact for at in (0, 1, 3) for fact in talk(f"spring-{at}", MORNING + 65, agent="bob", talked=30.0, campaign="spring")
+    ]
     coded(store, facts, {"a": "solved", "b": "solved", "c": "later"})
     dialled(store, ("answered", "sold"), ("answered", ""), ("no_answer", ""), ("abandoned", "refused"))
     engine = store.database.engine

@@ -10,10 +10,12 @@ from callbridge.adapters.database import history_tables as tables
 from callbridge.adapters.history import HistoryStore
 from callbridge.adapters.reports.intervals import By
 from callbridge.adapters.reports.transfers import transfers_report
+from callbridge.core.model.facts import AnyFact, CallTransferred, TransferEnded, TransferStarted
 from tests.examples import seeds
 
 from .days import rows
 from .report_days import BERLIN, LORD_HOWE, ORIGINS, at, busy, put, query, sums, table
+from .told import tell
 
 NINE = at("2026-11-28T09:00")
 NAMES = ("agent", "queue", "direction", "kind", "party", "result")
@@ -61,6 +63,22 @@ def test_without_a_talk_in_the_interval_there_is_no_share(history: HistoryStore)
     assert found(history, NINE + 900, NINE + 1800, by=By.QUARTER_HOUR) == [
         ("2026-11-28 09:15", "ann", "sales", "out", "blind", "queue:support", "", 1, None)
     ]
+
+
+@pytest.mark.parametrize("attended", [True, False])
+def test_a_completed_consult_of_a_queue_is_one_transfer_as_a_blind_one_is(history: HistoryStore, attended: bool) -> None:
+    who = {"call": "c1", "agent": "ann", "queue": "sales"}
+    facts: list[AnyFact] = [CallTransferred(seq=0, at=NINE + 20, call="c1", agent="ann", target="queue:sales", attended=attended)]
+    if attended:
+        about = {"to": "queue:sales", "kind": "consult", **who}
+        facts = [
+            TransferStarted(seq=0, at=NINE + 10, leg="pbx/2", **about),
+            TransferEnded(seq=0, at=NINE + 20, result="completed", lasted=10.0, transfer=1, **about),
+            *facts,
+        ]
+    tell(history, facts)
+    kinds = [row[3:8] for row in found(history)]
+    assert kinds == [("out", "consult" if attended else "blind", "queue:sales", "completed", 1)]
 
 
 def test_a_talk_that_was_none_is_neither_in_nor_of_the_share(history: HistoryStore) -> None:

@@ -213,7 +213,7 @@ def transfers_differ(rows: list[dict[str, Any]], facts: list[Fact]) -> list[str]
     begun.update(
         (one["agent"], one["target"])
         for one in said(facts, "call_transferred", party="agent")
-        if not one["target"].startswith(targets)
+        if not one["target"].startswith(targets) and not (one["attended"] and one["target"].startswith("queue:"))
     )
     found: Counter[tuple[str, str]] = Counter()
     for row in rows:

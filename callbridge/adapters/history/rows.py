@@ -222,11 +222,12 @@ def _transfer_ended(fact: Envelope, data: Fields, _people: People) -> Iterator[H
 
 
 def _call_transferred(fact: Envelope, data: Fields, _people: People) -> Iterator[HistoryChange]:
-    """A transfer to an agent or a number has facts of its own; one to a queue, or made on a phone, has only this one."""
+    """A transfer to an agent or a number, and every consult, has facts of its own; a blind one to a queue, or one made on a
+    phone, has only this one."""
     target, attended = data["target"], data["attended"]
-    if target.startswith(("agent:", "number:", "phone:")):
+    if target.startswith(("agent:", "number:", "phone:")) or (attended and target.startswith("queue:")):
         return
-    kind = ("consult" if attended else "blind") if target.startswith("queue:") else "phone_attended" if attended else "phone"
+    kind = "blind" if target.startswith("queue:") else "phone_attended" if attended else "phone"
     values = {"agent": data["agent"], "queue": data["queue"], "kind": kind, "target": target, "party": data["party"]}
     yield RowChange(transfers, (fact.call, fact.seq), values | {"began_at": fact.at, "ended_at": fact.at, "result": "completed"})
 

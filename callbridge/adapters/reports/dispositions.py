@@ -95,9 +95,13 @@ def _conversations(query: ReportQuery) -> Select[Any]:
 
 
 def _attempts(query: ReportQuery) -> Select[Any]:
-    """In which an agent talked to somebody, or to which one gave a code."""
-    own = attempts.c
-    slot, lasted = slot_of(own.at).label("slot"), own.ended_at - own.connected_at
+    """In which an agent talked to somebody, or to which one gave a code. The ledger does not know how long they talked."""
+    own, talk = attempts.c, segments.c
+    of_agent = and_(
+        talk.call == own.call, talk.agent == own.agent, talk.kind == "talk", func.coalesce(talk.ended_by, "") != "short"
+    )
+    lasted = select(func.sum(talk.talked)).where(of_agent).correlate(attempts).scalar_subquery()
+    slot = slot_of(own.at).label("slot")
     counted = (func.count().label("number"), func.count(lasted).label("timed"), func.sum(lasted).label("talked"))
     wanted = select(slot, literal("").label("queue"), own.campaign, own.disposition, *counted)
     wanted = wanted.where(own.at >= query.begin, own.at < query.end, or_(own.outcome == "answered", own.disposition != ""))
