@@ -38,6 +38,14 @@ async def test_numbers_of_the_config_win_over_the_file(tmp_path: pathlib.Path) -
     assert said == []
 
 
+async def test_an_unknown_tier_that_may_be_a_number_is_not_quoted_and_still_called_unknown(tmp_path: pathlib.Path) -> None:
+    path, said = tmp_path / "t.csv", list[str]()
+    path.write_text("number,tier\n+441,gold\n+442,vip1\n+443,+447700900123\n")
+    assert await book_of(path, said).load()
+    assert said[1:] == [f"{path}: line {line}: unknown tier" for line in (3, 4)]
+    assert not any("7700" in line or "vip" in line for line in said)
+
+
 async def test_bad_rows_are_named_by_line_and_the_good_ones_used(tmp_path: pathlib.Path) -> None:
     path, said = tmp_path / "t.csv", list[str]()
     path.write_bytes(

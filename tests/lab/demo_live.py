@@ -175,7 +175,7 @@ class LiveFloor:
                 await asyncio.sleep(CROWD / RATE)
                 await asyncio.to_thread(_bring_back, bridge)
                 if not bridge.pids():
-                    raise SystemExit(f"callbridge has ended; its log: {bridge.log}")
+                    raise SystemExit(f"callbridge has ended: {bridge.last_words()}")
 
     async def _call(self, pbx: Pbx, calls: list[Call]) -> None:
         callers = Callers(pbx, calls, rate=RATE, script=CallerScript(audio="caller"))

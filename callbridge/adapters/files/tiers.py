@@ -175,9 +175,10 @@ def _reject_reason(cells: Sequence[str], phone_numbers: PhoneNumbers) -> str:
         return phone_numbers.read(cells[0]).fault
     if len(cells) > 2:
         return f"{len(cells)} columns; expected 2, number and tier"
-    if not tier or any(char.isdigit() for char in tier):
+    if not tier:
         return "no tier"
-    return f"unknown tier {tier[:20]!r}"
+    # What has digits may be a phone number, which is not quoted.
+    return "unknown tier" if any(char.isdigit() for char in tier) else f"unknown tier {tier[:20]!r}"
 
 
 class TierFile:

@@ -153,6 +153,8 @@ function OneCall({ id }) {
     );
     get(`/api/recordings?call=${encodeURIComponent(id)}`).then(setRecordings, (silent) => setState((now) => ({ ...now, silent })));
   }, [id]);
+  const requested = (event) => detailsOf(t, event.details, named).find(({ name }) => name === "request")?.value;
+  const marked = (event) => [describe(event), requested(event)].filter(Boolean).join(" · ");
   const describe = (event) => [happenedText(t, event.what), event.queue, named(event.agent)].filter(Boolean).join(" · ");
   const time = (at) => new Date(at * 1000).toLocaleTimeString(speaks, { hourCycle: "h23" });
   const began = events.length ? valueOf(events[0].at, "moment", speaks) : "";
@@ -175,7 +177,7 @@ function OneCall({ id }) {
       ${recordings.map(
         (one) => html`<article key=${one.id}><h3>${[time(one.at - (one.lasted || 0)), one.queue, named(one.agent)].filter(Boolean).join(" · ")}</h3>
           ${audible(one)
-            ? html`<${Player} recording=${one} events=${events} describe=${describe} />`
+            ? html`<${Player} recording=${one} events=${events} describe=${marked} />`
             : html`<p class="soft">${sentenceIn(t.language, { text: one.failure, ...one.failure_parts }) || t(one.deleted_at ? "calls.deleted" : "calls.no_file")}</p>`}</article>`,
       )}
     </section>

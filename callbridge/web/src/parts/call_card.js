@@ -129,7 +129,7 @@ export function TargetDialog({ verb, known, own, close, send }) {
       take(found[at]);
     } else if (event.key === "Escape") {
       event.preventDefault(); // browsers differ in what it does to a search field inside a dialog
-      if (search) look("");
+      if (search && !problem) look("");
       else close();
     }
   }
