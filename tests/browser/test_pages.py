@@ -247,7 +247,8 @@ async def test_a_refused_target_is_forgotten_with_the_search_for_it(opened: Open
         await expect(dialog.get_by_role("alert")).to_have_text("calls may not be transferred to this number")
         await page.keyboard.press(forget)
         await expect(dialog.get_by_role("alert")).to_have_count(0)
-        await dialog.get_by_role("button", name="Close").click()
+        if forget == "Backspace":  # Escape is meant for the dialog: with the next keys the agent may write a note
+            await dialog.get_by_role("button", name="Close").click()
         await expect(dialog).to_have_count(0)
 
 
@@ -264,9 +265,9 @@ async def test_a_caller_who_is_back_from_a_transfer_is_marked(opened: Open, serv
     change("returning")
     await expect(card).to_contain_text("nobody took it: back to the agent")
     change("", "no_answer", "agent:1002")
-    await expect(card).to_contain_text("Agent 1002: no answer; the caller is back")
+    await expect(card).to_contain_text("Agent Jonas Weber (1002): no answer; the caller is back")
     await page.reload()
-    await expect(card).to_contain_text("Agent 1002: no answer; the caller is back")
+    await expect(card).to_contain_text("Agent Jonas Weber (1002): no answer; the caller is back")
     change("consulting")
     await expect(card).to_contain_text("consulting")
     await expect(card.get_by_text("the caller is back")).to_have_count(0)
