@@ -48,8 +48,33 @@ def typed(reports: Reports, lasted: float = 0.16) -> str:
             [(50.686, "1"), (50.700, PROMPT_ENDS), (50.885, "0"), (51.082, "0"), (51.283, "5"), (51.302, "5"), (52.202, "1")],
             "10051",
         ),
+        # No prompt: the beginning of the first 0 came 40 ms after the 8, whose end had come late.
+        (
+            [
+                (51.901, "*"),
+                (52.102, "2"),
+                (52.321, "8"),
+                (52.501, "0"),
+                (52.701, "0"),
+                (52.722, "0"),
+                (52.901, "#"),
+                (52.927, "#"),
+            ],
+            "*2800#",
+        ),
+        # No prompt: the PBX was late, and everything after the first key is drawn out.
+        (
+            [
+                *[(9.138, "*"), (9.251, "2"), (9.450, "1"), (9.468, "1"), (9.654, "0"), (9.708, "0"), (9.876, "0"), (9.915, "0")],
+                *[(10.060, "7"), (10.121, "7"), (10.251, "#"), (10.326, "#")],
+            ],
+            "*21007#",
+        ),
     ],
-    ids=["the second is drawn out", "in bursts", "the phone is late", "the third is drawn out"],
+    ids=[
+        *["the second is drawn out", "in bursts", "the phone is late", "the third is drawn out"],
+        *["40 ms after another", "the PBX is late"],
+    ],
 )
 def test_a_key_that_asterisk_put_back_counts_once(reports: Reports, left: str) -> None:
     assert typed(reports) == left

@@ -1,9 +1,10 @@
 """Pressed keys that Asterisk reports twice.
 
 Asterisk reports a key (ChannelDtmfReceived) whenever the end of a key is read from the channel. Where the beginning was not
-accepted, because a prompt was played then, it lets the key last as long as it was pressed; a key that ends meanwhile, or within
-45 ms, is put back, and is read and reported again (``__ast_read`` in main/channel.c, 16 to 22). So somebody whose phone dials
-"1005" into a prompt, which the first key stops, would have typed "10005".
+accepted, it lets the key last as long as it was pressed; a key that ends meanwhile, or within 45 ms, is put back, and is read and
+reported again (``__ast_read`` in main/channel.c, 16 to 22). A beginning is not accepted while a prompt is played, and within
+45 ms of the key before: phones that dial by themselves leave 40 to 60 ms between keys, and a late packet or a busy PBX does the
+rest. So somebody whose phone dials "1005" would have typed "10005".
 
 Which of two equal reports is a repetition is known from the times: it comes as soon as Asterisk may read again what it put
 back, and earlier than the same key could have been released and pressed for as long again.
@@ -17,8 +18,10 @@ KEY_GAP = 0.045
 """Seconds that Asterisk keeps between two keys (AST_MIN_DTMF_GAP)."""
 SHORTEST = 0.08
 """Seconds that it lets a key last at least (AST_MIN_DTMF_DURATION)."""
-EARLY, LATE = 0.01, 0.04
+EARLY, LATE = 0.01, 0.03
 """Seconds around the moment at which a key that was put back is read: timestamps are in ms, audio comes every 20 ms."""
+BEGAN_LATER = 0.03
+"""Seconds by which a key may have begun later than its length says, which counts whole packets of 20 ms."""
 PROMPT_ENDED = 0.3
 """Seconds by which the beginning of a key may be late: a prompt that ended so long before may still have been played then."""
 FORGOTTEN = 2.0
@@ -74,7 +77,8 @@ class RepeatedKeys:
             first.repeated = True
             known.reports.append(_Report(key, drawn_out=True, repeated=True))
             return True
-        known.reports.append(_Report(key, drawn_out=known.prompt_ended_at >= key.at - key.lasted - PROMPT_ENDED))
+        prompted = known.prompt_ended_at >= key.at - key.lasted - PROMPT_ENDED
+        known.reports.append(_Report(key, drawn_out=prompted or _follows_closely(known.reports, key)))
         return False
 
     def forget(self, channel: str) -> None:
@@ -82,6 +86,11 @@ class RepeatedKeys:
 
     def clear(self) -> None:
         self._channels.clear()
+
+
+def _follows_closely(reports: list[_Report], key: ReportedKey) -> bool:
+    """Whether it may have begun within Asterisk's gap after the key before."""
+    return bool(reports) and key.said_at - key.lasted < reports[-1].key.said_at + KEY_GAP + BEGAN_LATER
 
 
 def _first_report(reports: list[_Report], key: ReportedKey) -> _Report | None:
