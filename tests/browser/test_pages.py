@@ -226,6 +226,7 @@ async def test_escape_empties_the_search_for_a_target_then_closes_it_and_it_open
     for _ in range(2):
         await page.keyboard.press("Alt+KeyT")
         field = dialog.get_by_label("Agent, queue or number")
+        await expect(field).to_be_focused()  # no hand is as fast as this: what is typed before goes nowhere
         await page.keyboard.type("jonas")
         await expect(page.locator(".targets li")).to_have_count(1)
         await page.keyboard.press("Escape")
@@ -241,9 +242,10 @@ async def test_a_refused_target_is_forgotten_with_the_search_for_it(opened: Open
     page = await shown(opened, server, "agent")
     for forget in ("Escape", "Backspace"):
         await page.keyboard.press("Alt+KeyT")
+        dialog = page.get_by_role("dialog")
+        await expect(dialog.get_by_label("Agent, queue or number")).to_be_focused()
         await page.keyboard.type("999")
         await page.keyboard.press("Enter")
-        dialog = page.get_by_role("dialog")
         await expect(dialog.get_by_role("alert")).to_have_text("calls may not be transferred to this number")
         await page.keyboard.press(forget)
         await expect(dialog.get_by_role("alert")).to_have_count(0)
