@@ -141,6 +141,8 @@ async def test_a_caller_whom_nobody_takes_is_back_with_the_agent(house: House, p
         await ann.until_hears(VOICE, 2)
         await caller.until_hears(REPLY)
         await caller.until_hears_no_more(MUSIC)
+        (row,) = await bridge.calls()
+        assert (row["transfer"], row["transfer_failed"], row["transfer_failed_to"]) == ("", "rejected", "agent:1007")
         ann.hang_up(2)
         await caller.until_state("DISCONNECTED")
     assert [(fact["kind"], fact["result"]) for fact in bridge.facts("transfer_ended")] == [
