@@ -37,8 +37,15 @@ def end_segment(
     call = recordings.end(world, call, segment, when)
     emit_talk_ended(world, call, segment, by, when, estimated)
     served = segment.agent, segment.queue
-    call = evolve(end_supervision(world, call), segment=None, keys="", keys_until=None, served=served, served_segment=segment.id)
-    call = evolve(call, failed_transfer=("", ""))
+    call = evolve(
+        end_supervision(world, call),
+        segment=None,
+        keys="",
+        keys_until=None,
+        served=served,
+        served_segment=segment.id,
+        failed_transfer=("", ""),
+    )
     if not (by_phone or keep_bridge):
         call = drop_bridge(world, call, (call.leg, segment.leg))
     leg = world.legs.get(segment.leg)
