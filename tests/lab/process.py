@@ -5,6 +5,7 @@ the test run itself be killed.
 """
 
 import asyncio
+import contextlib
 import os
 import signal
 from collections.abc import Sequence
@@ -62,6 +63,11 @@ class Process:
     def signal(self, number: signal.Signals) -> None:
         if self.running:
             self._child.send_signal(number)
+
+    def set_timer_slack(self, seconds: float) -> None:
+        """Let its timers expire so much later (prctl(2), PR_SET_TIMERSLACK); what arrives at a socket still wakes it at once."""
+        with contextlib.suppress(FileNotFoundError):  # it has ended
+            Path(f"/proc/{self.pid}/timerslack_ns").write_text(str(round(seconds * 1e9)))
 
     async def wait(self, limit: float | None = None) -> int:
         """The exit code; `TimeoutError` when it still runs after so many seconds."""
