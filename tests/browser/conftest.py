@@ -1,4 +1,4 @@
-"""A Chromium for each module, and for each test pages of its own that must leave the console clean."""
+"""A browser for each module, and for each test pages of its own that must leave the console clean."""
 
 from __future__ import annotations
 
@@ -24,21 +24,32 @@ FAULTLESS = ("Failed to load resource", "WebSocket connection to", "The AudioCon
 """What Chromium writes whenever a server refuses something or is away, and where the machine has no sound or no time for it."""
 
 
-@pytest.fixture(scope="session")
-def chromium(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Chromium with priority: beside other labs its processes wait for each other, and a page had no frame for 30 seconds."""
-    found = shutil.which("chromium")
-    assert found is not None, "chromium is not installed: run `make setup`"
-    script = tmp_path_factory.mktemp("chromium") / "chromium"
+def with_priority(name: str, folder: Path) -> Path:
+    """A script that starts this browser first of all: beside other labs it waited, and a page had no frame for 30 s."""
+    found = shutil.which(name)
+    assert found is not None, f"{name} is not installed: run `make setup`"
+    script = folder / name
     script.write_text(f'#!/bin/sh\nexec nice -n -5 {found} "$@"\n')
     script.chmod(0o755)
     return script
 
 
+@pytest.fixture(scope="session")
+def chromium(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """All of Chromium, for conversations: without its window the shell has no sound that a page could hear."""
+    return with_priority("chromium", tmp_path_factory.mktemp("chromium"))
+
+
+@pytest.fixture(scope="session")
+def headless_shell(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Chromium's pages without its window, and with half of its processor time."""
+    return with_priority("chromium-headless-shell", tmp_path_factory.mktemp("headless-shell"))
+
+
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def browser(chromium: Path) -> AsyncIterator[Browser]:
+async def browser(headless_shell: Path) -> AsyncIterator[Browser]:
     async with async_playwright() as playwright:
-        running = await playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-gpu"])
+        running = await playwright.chromium.launch(executable_path=headless_shell, args=["--no-sandbox", "--disable-gpu"])
         yield running
         await running.close()
 

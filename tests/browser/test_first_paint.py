@@ -36,9 +36,9 @@ def before_others() -> Iterator[None]:
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def browser(before_others: None, chromium: Path) -> AsyncIterator[Browser]:
+async def browser(before_others: None, headless_shell: Path) -> AsyncIterator[Browser]:
     async with async_playwright() as playwright:
-        running = await playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-gpu"])
+        running = await playwright.chromium.launch(executable_path=headless_shell, args=["--no-sandbox", "--disable-gpu"])
         yield running
         await running.close()
 

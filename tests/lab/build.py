@@ -32,7 +32,8 @@ TOOLS = {
     "espeak-ng": "espeak-ng",  # speaks the demo's prompts
     "node": "nodejs",  # the screens: their bundle and unit tests
     "npm": "npm",
-    "chromium": "chromium",  # and their tests in a browser
+    "chromium": "chromium",  # and their tests in a browser: this one for conversations and pictures,
+    "chromium-headless-shell": "chromium-headless-shell",  # and this one for all other pages
     "fc-list": "fontconfig",
 }
 CHINESE = "fonts-wqy-microhei"
