@@ -81,7 +81,7 @@ async def test_an_agent_consults_a_colleague_and_completes_the_transfer(house: H
     await bridge.ask("ben", "login")
     async with (
         Phone(pbx, "1001", PhoneScript.answers(talk=30.0)),
-        Phone(pbx, "1002", PhoneScript.answers(ring=1.0, talk=3.0)) as ben,
+        Phone(pbx, "1002", PhoneScript.answers(ring=1.0, talk=8.0)) as ben,
         Callers(pbx, [Call(dialled="support", number="+442079460104")], rate=5) as callers,
     ):
         await ann.get_by_role("button", name="Consult").click()

@@ -291,7 +291,7 @@ async def test_over_https_and_wss_a_conversation_goes_on_over_another_network(
             await registered(page)
             await page.wait_for_function(f"before => ({CREDENTIALS})() !== before", arg=before)
             await page.evaluate("believed = ''")
-            await page.wait_for_function("made.at(-1).signalingState === 'stable'")
+            await page.wait_for_function("() => made.at(-1).signalingState === 'stable'")
             await caller.until_hears(REPLY)
             await until_page_hears(page, VOICE)
             await page.get_by_role("button", name="Hang up").click()
