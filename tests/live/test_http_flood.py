@@ -48,7 +48,9 @@ async def test_compressed_bodies_disturb_no_handover(house: House, pbx: Pbx) -> 
             await asyncio.sleep(0.5)
         await callers.wait()
         records = sorted(phone.records(), key=lambda record: record.invite_at)
-    assert len(records) == len(calls)
+    first = records[0].invite_at
+    rung = [f"{record.invite_at - first:.3f} s {record.headers.get('from')} {record.outcome}" for record in records]
+    assert len(rung) == len(calls), "\n".join(rung)
     waited = [later.invite_at - (one.ended_at or 0.0) for one, later in pairwise(records)]
     assert max(waited) < HANDOVER + house.slack, waited
     told = [line["event"] for line in bridge.lines()]
