@@ -19,9 +19,9 @@ FAST := $(BIN)/python -m pytest -q -m "not live and not slow" --hypothesis-profi
 	-p no:xdist -p no:rerunfailures -p no:anyio -p no:cacheprovider
 
 # So many labs at a time; some tests have two, and of the largest nine fit on a machine (tests/lab/ports.py).
-LABS ?= 5
+LABS ?= 6
 
-.PHONY: help setup screens demo demo-live check lint fast units test live slow hour bench chaos fuzz lock sbom clean
+.PHONY: help setup screens demo demo-live check lint fast units test live slow slow_beside hour bench chaos fuzz lock sbom clean
 
 help:
 	@echo "make demo    a minute of live calls on a real Asterisk, added up call by call"
@@ -86,9 +86,9 @@ fast: $(INSTALLED) units
 units:
 	@if command -v node >/dev/null; then node --test tests/browser/units/*.test.mjs; else echo "units: no node here: run make setup"; fi
 
-# One after the other: beside the slow tests, which calculate all the time, calls of the live tests timed out.
+# The live tests mostly wait, the slow ones calculate: these take only what those leave over, or calls would time out.
 test: setup check
-	@$(MAKE) --no-print-directory --keep-going live slow
+	@$(MAKE) --no-print-directory --keep-going --jobs 2 live slow_beside
 
 live: setup
 	$(BIN)/python -m pytest -m "live and not whole_hour" -p tests.forks --forks $(LABS) -p no:xdist -p no:cacheprovider --durations 40 --reruns 1 -rR
@@ -100,6 +100,11 @@ hour: setup
 slow: $(INSTALLED)
 	$(BIN)/python -m pytest -q -m "(slow or hypothesis) and not live" -p tests.forks --forks 2 -p no:xdist -p no:cacheprovider \
 		--ignore=tests/live --ignore=tests/lab --ignore=tests/browser --durations 15 --reruns 1 -rR
+
+# Printed at the end, for the live tests say meanwhile how far they are.
+slow_beside: $(INSTALLED)
+	@mkdir -p build
+	@chrt --idle 0 $(MAKE) --no-print-directory slow > build/slow.log 2>&1; status=$$?; cat build/slow.log; exit $$status
 
 bench: setup
 	@for name in core handover publish throughput pacing; do $(BIN)/python -m tests.bench $$name || exit 1; done
