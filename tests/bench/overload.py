@@ -2,19 +2,22 @@
 
 The floor is that of ``throughput``: 60 agents at one SIPp process, a talk of 0.5 s, no wrap-up, callers who wait for 30 s. They
 come at a multiple of ``--capacity``, the highest rate at which all is well. Every tenth is of the tier gold, which is promised an
-agent within 5 s. After the last caller has come, one more call a second asks when everything is as before: answered by an agent
-within 1 s.
+agent within 5 s; app_queue gives these callers a higher QUEUE_PRIO. After the last caller has come, one more call a second asks
+when everything is as before: answered by an agent within 1 s.
 """
 
 from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from typing import Any
 
-from tests.bench.throughput import AGENTS, APP_QUEUE, EXTENSIONS, PATIENCE, cpu
+import aiohttp
+from prometheus_client.parser import text_string_to_metric_families
+
+from tests.bench.throughput import AGENTS, APP_QUEUE, PATIENCE, cpu
 from tests.lab.bridge import Callbridge, agent, floor
 from tests.lab.pbx import Pbx, PhoneSpec
 from tests.lab.redis import RedisServer
@@ -27,6 +30,11 @@ VIP_EVERY, PROMISE = 10, 5.0
 WARM_UP = 5.0
 """Seconds at the beginning that do not count for what is served: the line of callers is still growing."""
 NORMAL_WITHIN, NORMAL_LIMIT = 1.0, 120.0
+EXTENSIONS = (
+    "[from-trunk](+)\nexten => aq,1,Answer()\n"
+    ' same => n,ExecIf($["${CALLERID(num):-1}" = "0"]?Set(QUEUE_PRIO=10))\n'  # every tenth caller, as `is_vip`
+    " same => n,Queue(aq)\n"
+)
 LIMITS: dict[str, dict[str, Any] | None] = {
     "app_queue": None,
     "callbridge": {},
@@ -44,7 +52,7 @@ def is_vip(number: str) -> bool:
 
 
 def judge(records: Sequence[CallRecord], rung: Mapping[str, PhoneRecord], began: float, seconds: float) -> dict[str, float | int]:
-    """What became of the callers. Served: an agent's phone answered, by the phone's own log."""
+    """What became of the callers. Served: an agent's phone answered, by the phone's log. Failed: neither served nor refused."""
     waits = {
         record.number: answered - record.started_at
         for record in records
@@ -62,9 +70,36 @@ def judge(records: Sequence[CallRecord], rung: Mapping[str, PhoneRecord], began:
         "served": len(waits),
         "served_per_second": round(len(steady) / (seconds - WARM_UP), 1),
         "refused": refused,
-        "gave_up": len(records) - len(waits) - refused,
-        "vip_in_time_percent": round(100 * sum(waits.get(each, PROMISE + 1) <= PROMISE for each in vips) / max(1, len(vips)), 1),
+        "failed": len(records) - len(waits) - refused,
+        "vip_within_promise": round(sum(waits.get(each, PROMISE + 1) <= PROMISE for each in vips) / max(1, len(vips)), 3),
     }
+
+
+def shares_of_peak(rows: Iterable[dict[str, Any]]) -> None:
+    """Add to each row what is served of the most that its system served at any rate."""
+    measured = [row for row in rows if "served_per_second" in row]
+    for row in measured:
+        peak = max(other["served_per_second"] for other in measured if other["system"] == row["system"])
+        row["served_share_of_peak"] = round(row["served_per_second"] / peak, 3) if peak else 0.0
+
+
+def event_age_p99(metrics: str) -> float | None:
+    """Milliseconds: the upper end of the bucket with the 99th percentile; None beyond the last bucket, or without an event."""
+    buckets = [
+        (float(sample.labels["le"]), sample.value)
+        for family in text_string_to_metric_families(metrics)
+        for sample in family.samples
+        if sample.name == "callbridge_event_age_seconds_bucket"
+    ]
+    total = max((count for _, count in buckets), default=0.0)
+    upper = min((end for end, count in buckets if total and count >= 0.99 * total), default=float("inf"))
+    return round(upper * 1000, 1) if upper < float("inf") else None
+
+
+async def _metrics(url: str) -> str:
+    async with aiohttp.ClientSession() as session, session.get(f"{url}/metrics") as answer:
+        answer.raise_for_status()
+        return await answer.text()
 
 
 async def _load(highest: list[float]) -> None:
@@ -113,7 +148,7 @@ async def measure(pbx: Pbx, entry: str, rate: float, seconds: float, own: int | 
         rung = {record.caller_number: record for record in phones.records()}
     began = min(record.started_at for record in records)
     return judge(records, rung, began, seconds) | {
-        "normal_after_s": back,
+        "seconds_to_normal": back,
         "load": round(highest[0], 1),
         "pbx_cpu_s": round(used[0], 1),
         "own_cpu_s": round(used[1], 1),
@@ -122,7 +157,7 @@ async def measure(pbx: Pbx, entry: str, rate: float, seconds: float, own: int | 
 
 async def _row(system: str, factor: float, capacity: float, seconds: float) -> dict[str, Any]:
     specs = [PhoneSpec(name=name, line="bank") for name in AGENTS]
-    row = {"system": system, "offered": round(factor * capacity, 1)}
+    row = {"system": system, "offered": factor, "calls_per_s": round(factor * capacity, 1)}
     more = LIMITS[system]
     extra = {"queues.conf": APP_QUEUE, "extensions.conf": EXTENSIONS}
     async with Pbx(22, phones=specs, extra=extra, rtp_ports=4000) as pbx:
@@ -140,7 +175,8 @@ async def _row(system: str, factor: float, capacity: float, seconds: float) -> d
             **{key: value for key, value in more.items() if key != "queue_defaults"},
         )
         async with RedisServer(appendonly=True) as redis, Callbridge(pbx, config, redis=redis) as bridge:
-            return row | await measure(pbx, "cb", factor * capacity, seconds, bridge.process.pid)
+            row |= await measure(pbx, "cb", factor * capacity, seconds, bridge.process.pid)
+            return row | {"event_age_p99_ms": event_age_p99(await _metrics(bridge.url))}
 
 
 def run(*arguments: str) -> dict[str, Any]:
@@ -154,7 +190,13 @@ def run(*arguments: str) -> dict[str, Any]:
             try:
                 row = asyncio.run(_row(system, factor, capacity, seconds))
             except Exception as fall:  # noqa: BLE001 - whatever it was, the other rows count
-                row = {"system": system, "offered": round(factor * capacity, 1), "fell": f"{type(fall).__name__}: {fall}"}
+                row = {
+                    "system": system,
+                    "offered": factor,
+                    "calls_per_s": factor * capacity,
+                    "reason": f"{type(fall).__name__}: {fall}",
+                }
             print(row, flush=True)
             rows.append(row)
+    shares_of_peak(rows)
     return {"capacity": capacity, "seconds": seconds, "rows": rows}

@@ -47,8 +47,13 @@ def readme(
     chaos: Sequence[Mapping[str, Any]] = (),
     history: Sequence[Mapping[str, Any]] = (),
     takeover: Sequence[Mapping[str, Any]] = (),
+    overload: Mapping[str, Any] | None = None,
+    soak: Sequence[Mapping[str, Any]] = (),
 ) -> str:
-    chapters = (_lines(pacing), _throughput(throughput), _history(history), _takeover(takeover), _chaos(chaos))
+    chapters = (
+        *(_lines(pacing), _throughput(throughput), _overload(overload), _history(history), _takeover(takeover), _soak(soak)),
+        _chaos(chaos),
+    )
     return "\n\n".join("\n".join(chapter) for chapter in chapters) + "\n"
 
 
@@ -109,6 +114,44 @@ def _throughput(found: Mapping[str, Any] | None) -> Iterator[str]:
     yield ""
     highest = ", ".join(f"{system} {rate}" for system, rate in found["highest_rate"].items())
     yield f"Highest rate that was kept up without a failure, looked for up to {found['searched_up_to']} calls/s: {highest}."
+
+
+def _overload(found: Mapping[str, Any] | None) -> Iterator[str]:
+    """A row for each system and rate; one that could not be measured says why."""
+    yield "## overload"
+    yield ""
+    yield "`.venv/bin/python -m tests.bench overload [--capacity N] [--factors 0.5,1,1.5,2,3] [--seconds N]`: the floor of `throughput` is offered a multiple of its"
+    yield "capacity. Every tenth caller is a VIP, who is promised an agent within 5 s. Failed: neither answered by an agent nor refused. With limits: callbridge"
+    yield "refuses before it answers, VIPs last (`limits.responds_within: 0.3`, `most_waiting: 200`). Normal: a call is answered by an agent within a second again."
+    yield ""
+    if found is None:
+        yield "Not measured yet."
+        return
+    yield f"Commit {found['commit']}, Python {found['python']}, {found['cores']} cores shared by PBX, callbridge, Redis and the callers; capacity {found['capacity']:g} calls/s, {found['seconds']:g} s each."
+    yield ""
+    yield "| offered | system | calls | served/s | of its peak % | refused | failed | VIPs within promise % | event age p99 ms | load | normal after s |"
+    yield "| ---: | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |"
+    for row in found["rows"]:
+        if "reason" in row:
+            yield f"| {row['offered']:g}x | {row['system']} | {row['reason']} | | | | | | | | |"
+            continue
+        shares = f"{100 * row['served_share_of_peak']:.0f} | {row['refused']} | {row['failed']} | {100 * row['vip_within_promise']:.1f}"
+        rest = f"{row.get('event_age_p99_ms') or ''} | {row['load']} | {row['seconds_to_normal']}"
+        yield f"| {row['offered']:g}x | {row['system']} | {row['calls']} | {row['served_per_second']} | {shares} | {rest} |"
+
+
+def _soak(found: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    yield "## soak"
+    yield ""
+    yield "`.venv/bin/python -m tests.bench soak [--minutes N] [--rate N]`: half an hour of 10 calls/s with history, webhooks, public stream, screens and scrapes. Memory of"
+    yield "callbridge's process in minute 5 and at the end; latency from a fact's own time to its being in Redis, in the first and in the last five minutes."
+    yield ""
+    yield "| commit | load average | minutes | calls | failed | not in the history | MB, minute 5 | MB, end | growth % | p50 ms | p50 at the end | p99 ms | p99 at the end |"
+    yield "| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |"
+    names = ("minutes", "calls", "failed", "missing_in_history", "rss_start_mb", "rss_end_mb", "rss_growth_percent")
+    times = ("p50_start_ms", "p50_end_ms", "p99_start_ms", "p99_end_ms")
+    for one in found:
+        yield f"| {one['commit']} | {one['load']} | {' | '.join(str(one[name]) for name in (*names, *times))} |"
 
 
 def _takeover(found: Sequence[Mapping[str, Any]]) -> Iterator[str]:
@@ -206,7 +249,14 @@ def _table(rows: Iterable[Mapping[str, Any]]) -> Iterator[str]:
         yield f"| {name} | {row['n']} | {used:.1f} | {within:.1f} | {lost:.2f} | {worst:.2f} | {row['shifts']} |"
 
 
-if __name__ == "__main__":
-    (HERE / "README.md").write_text(
-        readme(record("pacing"), record("throughput"), records("chaos"), records("history"), records("takeover"))
+def current() -> str:
+    """Of the records that there are now."""
+    return readme(
+        *(record("pacing"), record("throughput"), records("chaos"), records("history"), records("takeover")),
+        record("overload"),
+        records("soak"),
     )
+
+
+if __name__ == "__main__":
+    (HERE / "README.md").write_text(current())

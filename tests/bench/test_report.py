@@ -2,14 +2,12 @@
 
 from typing import Any
 
-from tests.bench.report import HERE, readme, record, records
+from tests.bench.report import HERE, current, readme
 from tests.bench.throughput import fallen
 
 
 def test_the_readme_is_made_of_the_last_record() -> None:
-    assert (HERE / "README.md").read_text() == readme(
-        record("pacing"), record("throughput"), records("chaos"), records("history"), records("takeover")
-    )
+    assert (HERE / "README.md").read_text() == current()
 
 
 def test_a_rate_that_failed_is_in_the_readme_with_its_reason_and_the_highest_that_did_not() -> None:
