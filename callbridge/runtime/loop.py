@@ -63,7 +63,8 @@ NO_HEARTBEAT = 1.0
 """Seconds without a heartbeat after which a PBX is slow, whatever the last one said."""
 RESYNC_AGE = 3.0
 INBOX_LIMIT = 50_000
-"""Age of the oldest event, or number of waiting events, above which all are discarded for a new snapshot."""
+"""Seconds that the oldest event of a PBX has waited, or number of waiting events, above which their events are discarded for
+new snapshots. Not again before so many seconds: those snapshots may wait behind other events, and would be discarded, too."""
 SAVE_AT_LEAST = 1.0
 """Seconds without a change after which we save anyway: to record how long we have been listening (times of events that we miss
 are estimated from there), and to detect that the store has lost its data while nothing happened."""
@@ -137,6 +138,8 @@ class Runtime:
         self._faults: deque[float] = deque(maxlen=FAULTS_TOO_MANY)
         self._midnight = 0.0
         self._saved_at = 0.0
+        self._resynced_at = -RESYNC_AGE
+        """When we last discarded the events of all PBXs."""
         self._posted_degraded = False
 
     # -- in -----------------------------------------------------------------------------------------------------
@@ -414,16 +417,16 @@ class Runtime:
 
     def _shed_load(self) -> None:
         """Too far behind to process everything: discard the waiting events and the sockets, and start from snapshots."""
-        if not self._inbox:
-            return
-        age = self._age(self._inbox[0])
+        oldest = next((event for event in self._inbox if isinstance(event, PbxReport)), None)
+        now = self.clock.now()
+        if oldest is None or now < self._resynced_at + RESYNC_AGE:
+            return  # a snapshot would not help, or the one that we asked for waits here
+        age = self._age(oldest)
         if age < RESYNC_AGE and len(self._inbox) < INBOX_LIMIT:
             return
-        ours = [event for event in self._inbox if not isinstance(event, PbxReport)]
-        if len(ours) == len(self._inbox):
-            return  # no event of a PBX is waiting: a snapshot would not help
         log.error("overload: events discarded for a new snapshot", age=round(age, 3), waiting=len(self._inbox))
-        self._inbox = deque(ours)
+        self._inbox = deque(event for event in self._inbox if not isinstance(event, PbxReport))
+        self._resynced_at = now
         for pbx in self.world.plan.pbxs:
             self._resync(pbx)
 

@@ -332,6 +332,35 @@ async def test_being_behind_with_what_no_snapshot_brings_back_drops_no_socket() 
         assert one.resyncs == []
 
 
+async def test_old_events_that_no_snapshot_brings_back_do_not_cost_the_fresh_ones_behind_them() -> None:
+    async with house() as one:
+        await _with_bob(one)
+        now = one.runtime.clock.now()
+        for number in range(3_000):
+            one.runtime.post(DeviceChanged(at=now - 9.0, phone="PJSIP/bob", state="INUSE" if number % 2 else "NOT_INUSE"))
+            if number % 500 == 0:
+                one.runtime.post(_caller(now, f"c{number}"))
+        one.runtime.post(DeviceChanged(at=now - 9.0, phone="PJSIP/bob", state="UNAVAILABLE"))
+        await one.until(lambda: one.world.phones.get("PJSIP/bob") == "UNAVAILABLE")
+        assert one.resyncs == []
+        assert len(one.seen(CallArrived)) + len(one.seen(CallDiverted)) == 6
+
+
+async def test_a_snapshot_that_waits_behind_old_events_is_not_discarded_for_another_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else no step of the PBX's events is ever made again."""
+    monkeypatch.setattr(loop, "INBOX_LIMIT", 100)
+    async with house() as one:
+        await _with_bob(one)
+        now = one.runtime.clock.now()
+        one.runtime.post(LegRinging(at=now - 4.0, leg=LegId("pbx/ghost")))
+        for _ in range(1_000):
+            one.runtime.post(DeviceChanged(at=now - 9.0, phone="PJSIP/bob", state="INUSE"))
+        await one.until(lambda: one.resyncs)
+        one.runtime.post(_caller(one.runtime.clock.now(), "ann"))
+        await one.until(lambda: one.seen(CallArrived))
+        assert one.resyncs == [PBX]
+
+
 @pytest.mark.slow
 async def test_the_world_is_saved_now_and_then_even_when_nothing_happens() -> None:
     async with house() as one:
