@@ -13,15 +13,17 @@ import pytest
 from tests.lab.bridge import Callbridge
 from tests.lab.pbx import Pbx
 from tests.lab.redis import RedisServer
-from tests.lab.sip import Call
+from tests.lab.sip import Call, Phone, PhoneScript
 from tests.live.forwarder import Forwarder
 from tests.live.house import crowded
-from tests.live.scene import CONFIG, GOLD, NAILED, PLAIN, TALKING, THIRD, Scene, now, pause, setting
+from tests.live.scene import CONFIG, GOLD, NAILED, PLAIN, RINGING, TALKING, THIRD, Scene, now, pause, setting
 
 pytestmark = [pytest.mark.live, pytest.mark.slow, pytest.mark.timeout(120)]
 Via = Callable[[Pbx], Awaitable[dict[str, Any]]]
 TAKEN_OVER = 3.0
 """Seconds from a leader's death to the standby serving."""
+SILENCE = 2.0
+"""Seconds after which an agent is told who has picked up for a leader that is dead."""
 
 
 def named(name: str, **more: Any) -> dict[str, Any]:
@@ -89,6 +91,25 @@ async def test_a_leader_that_is_killed_is_replaced_within_seconds_and_nobody_los
         await scene.all_is_well()
         await scene.everybody_leaves()
         assert scene.trouble() == []
+
+
+async def test_an_agent_who_picks_up_while_nobody_leads_is_not_left_in_silence() -> None:
+    """Whom the dead leader rang finds nobody: the new one hangs up that phone, rings it again, and the caller is there."""
+    async with RedisServer() as redis, pair(22, redis) as (scene, other):
+        await scene.phones["1001"].stop()
+        async with Phone(scene.pbx, "1001", PhoneScript.answers(ring=0.4, talk=20.0)) as phone:
+            await scene.call(Call(dialled="ring", number=RINGING, name="ringing"))
+            await phone.until(lambda record: record.ringing_at)
+            await scene.bridge.kill()
+            silent = await phone.until(lambda record: record.ended_at)
+            assert scene.bridge.facts("talk_began") == []
+            assert silent.ended_by == "pbx"
+            assert silent.answered_at is not None
+            assert silent.ended_at is not None
+            assert silent.ended_at - silent.answered_at < SILENCE + crowded()
+            again = await phone.until(lambda record: record.call_id != silent.call_id and record.answered_at)
+            assert again.caller_number == RINGING
+            await other.until("talk_began", agent="bell")
 
 
 async def until_leading(other: Callbridge, since: float, within: float = TAKEN_OVER, *, count: int = 1) -> None:
