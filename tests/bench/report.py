@@ -49,10 +49,11 @@ def readme(
     takeover: Sequence[Mapping[str, Any]] = (),
     overload: Mapping[str, Any] | None = None,
     soak: Sequence[Mapping[str, Any]] = (),
+    waiting: Mapping[str, Any] | None = None,
 ) -> str:
     chapters = (
         *(_lines(pacing), _throughput(throughput), _overload(overload), _history(history), _takeover(takeover), _soak(soak)),
-        _chaos(chaos),
+        *(_waiting(waiting), _chaos(chaos)),
     )
     return "\n\n".join("\n".join(chapter) for chapter in chapters) + "\n"
 
@@ -152,6 +153,31 @@ def _soak(found: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     times = ("p50_start_ms", "p50_end_ms", "p99_start_ms", "p99_end_ms")
     for one in found:
         yield f"| {one['commit']} | {one['load']} | {' | '.join(str(one[name]) for name in (*names, *times))} |"
+
+
+def _waiting(found: Mapping[str, Any] | None) -> Iterator[str]:
+    """A row for each way to let callers wait, each codec with its two sources beside each other."""
+    yield "## waiting"
+    yield ""
+    yield "`.venv/bin/python -m tests.bench waiting [--callers N] [--codecs ulaw,alaw,g722]`: milliseconds of Asterisk's processor for each waiting caller and second."
+    yield "Sound as 8 kHz PCM, which is encoded for each caller, or in the callers' codec. In every way keys are reported and one caller can be played something alone."
+    if found is None:
+        return
+    yield "The 50 packets a second are what costs; a holding bridge saves nothing that can be told from the noise, so callers keep the music of their channels."
+    yield ""
+    yield f"Commit {found['commit']}, load average {found['load']}, {found['callers']} callers, medians of {found['rounds']} rounds of {found['seconds']:g} s."
+    yield ""
+    rows = {(row["way"], row["codec"], row["source"]): row["ms_per_s"] for row in found["rows"]}
+    codecs = list(dict.fromkeys(row["codec"] for row in found["rows"]))
+    yield f"| callers hear | {' | '.join(f'{codec}: PCM | own codec' for codec in codecs)} |"
+    yield f"| --- |{' ---: | ---: |' * len(codecs)}"
+    for way in dict.fromkeys(row["way"] for row in found["rows"]):
+        figures = [
+            str(rows.get((way, codec, source), rows.get((way, codec, ""), "")))
+            for codec in codecs
+            for source in ("wav", "native")
+        ]
+        yield f"| {way} | {' | '.join(figures)} |"
 
 
 def _takeover(found: Sequence[Mapping[str, Any]]) -> Iterator[str]:
@@ -255,6 +281,7 @@ def current() -> str:
         *(record("pacing"), record("throughput"), records("chaos"), records("history"), records("takeover")),
         record("overload"),
         records("soak"),
+        record("waiting"),
     )
 
 
