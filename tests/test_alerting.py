@@ -92,7 +92,7 @@ async def test_many_calls_of_the_history_and_answers_to_a_survey_are_looked_at(
             assert visits_of == {("support", "gold", "answered"): 3.0, ("support", "gold", "within_target"): 3.0}
             assert (seen.history_behind, seen.facts_lost) == (1001, {"hook:crm": 2.0})
             assert [(event["rule"], event["text"]) for event in receiver.got] == [
-                ("calls_unusual", "60 calls came into support within an hour; at this hour of former weeks 12")
+                ("calls_unusual", "support received 60 calls in the last hour; usual at this hour: 12")
             ]
 
 

@@ -47,7 +47,7 @@ def store_of(settings: Settings) -> LedgerStore:
     url = settings.database.url.get_secret_value()
     if owner := not_roots(url):
         raise Trouble(
-            f"there is no database yet, and {owner} could not write one that root makes: say it with runuser -u {owner} --"
+            f"there is no database yet, and {owner} could not write one that root makes: run it as {owner}: runuser -u {owner} --"
         )
     try:
         store = LedgerStore(url)

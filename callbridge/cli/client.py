@@ -192,7 +192,7 @@ class Client:
         more: Mapping[str, str] | None = None,
     ) -> Any:
         if urllib.parse.urlsplit(self.url).scheme not in ("http", "https"):
-            raise ApiError(f"{self.url} is no address of HTTP; write --url http://HOST:PORT, such as http://127.0.0.1:8090")
+            raise ApiError(f"{self.url} is not an HTTP address; write --url http://HOST:PORT, such as http://127.0.0.1:8090")
         headers = {"Accept": accept, **(more or {})}
         if self.token:
             if not (self.token.isascii() and self.token.isprintable()):

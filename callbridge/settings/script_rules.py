@@ -91,7 +91,9 @@ def _step(
             possible = ("yes", "no") if fields[name].kind == "yes_no" else fields[name].choices
             for answer in answers:
                 if possible is not None and answer not in possible:
-                    yield document.at(here, f"{answer!r:.40} is no answer of {name!r}", f"there are {', '.join(possible)}")
+                    yield document.at(
+                        here, f"{answer!r:.40} is not an answer to {name!r}", f"known answers: {', '.join(possible)}"
+                    )
 
 
 def _without_end(document: Document, at: Path, script: ScriptConfig) -> Iterator[Fault]:

@@ -24,7 +24,7 @@ _NO_CALL = Sentence("the agent gets no call during it")
 _LONGEST = {
     "wrap_up": (1800.0, _NO_CALL),
     "wrap_up_most": (7200.0, _NO_CALL),
-    "short_abandon": (60.0, Sentence("callers who give up sooner are in no figure")),
+    "short_abandon": (60.0, Sentence("callers who give up sooner are not counted")),
     "short_talk": (10.0, Sentence("an agent who hangs up sooner counts as one who rejected the call")),
     "wait_for_audio": (60.0, Sentence("a caller on a line with silence suppression waits that long even if an agent is free")),
 }

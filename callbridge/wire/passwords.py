@@ -49,7 +49,7 @@ def read_hash(text: str) -> PasswordHash:
     """Raises BadPasswordHash."""
     found = _SHAPE.fullmatch(text)
     if found is None:
-        raise BadPasswordHash("is no password hash: `callbridge password` makes one")
+        raise BadPasswordHash("is not a password hash: `callbridge password` makes one")
     log_n, r, p = (int(found[number]) for number in (1, 2, 3))
     if not 10 <= log_n <= 20 or not r or not p or 128 * r * (2**log_n + p) > _MOST_MEMORY or p > 16:
         raise BadPasswordHash("has costs that cannot be computed here: make a new one with `callbridge password`")

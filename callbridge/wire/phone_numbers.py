@@ -21,10 +21,10 @@ TWO_NUMBERS = "two numbers: give each a row of its own"
 WITH_EXTENSION = "a number with an extension ({extension}): give the number alone"
 ONE_OR_TWO = "two numbers, or one with an extension: give one number alone"
 LETTERS = "a number with letters in it"
-ONLY_AN_EXTENSION = "an extension, no phone number"
-IMPOSSIBLE = "no such phone number can exist"
+ONLY_AN_EXTENSION = "an extension, not a phone number"
+IMPOSSIBLE = "a phone number that cannot exist"
 PREMIUM = "a premium-rate number"
-NO_REGION = "no phone number without its country code: no region is configured"
+NO_REGION = "not a phone number without its country code: no region is configured"
 
 LONGEST_EXTENSION = 6
 """Digits without a trunk prefix, where numbers have one. So long are extensions, and the numbers of a town among themselves."""

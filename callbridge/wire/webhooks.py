@@ -81,7 +81,7 @@ def placeholders(link: str) -> list[str]:
             continue
         if name not in PLACEHOLDERS or spec or conversion:
             known = ", ".join(f"{{{each}}}" for each in PLACEHOLDERS)
-            raise ValueError(f"{{{name}}} is no placeholder; there are {known}")
+            raise ValueError(f"{{{name}}} is not a placeholder; known: {known}")
         asked.append(name)
     if not _SCHEME.match(link):
         raise ValueError("expected a link such as https://crm.example/?number={number}")

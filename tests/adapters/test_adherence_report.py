@@ -122,11 +122,11 @@ def test_rows_that_are_no_shifts_are_left_out_and_said(tmp_path: Path) -> None:
     assert (found.left_out, len(found.faults)) == (12, FAULTS_NAMED)
     assert found.faults[:3] == [
         "shifts.csv:4: no agent",
-        "shifts.csv:5: 'soon' is no time such as 2026-11-30T08:00",
+        "shifts.csv:5: 'soon' is not a time such as 2026-11-30T08:00",
         "shifts.csv:6: a shift ends after it begins, and within two days",
     ]
     path.write_text("name,from\n")
     assert read_schedule(path, zone).faults == ["shifts.csv:1: no column agent, start, end"]
     assert read_schedule(tmp_path / "none.csv", zone).faults == ["none.csv: No such file or directory"]
     path.write_bytes(b"agent,start,end\n\xff\xfe\n")
-    assert read_schedule(path, zone).faults == ["shifts.csv: it is no CSV file in UTF-8"]
+    assert read_schedule(path, zone).faults == ["shifts.csv: it is not a CSV file in UTF-8"]

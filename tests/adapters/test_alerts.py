@@ -83,7 +83,7 @@ BAD: list[tuple[str, str, str, dict[str, Any]]] = [
         "2 callers waiting in support, and no agent is on duty",
         {"agents": {"not_ready": 3}, "without_agent": 2},
     ),
-    ("nobody_fits", "support", "1 caller waiting in support for whom no agent who fits is on duty", {"without_agent": 1}),
+    ("nobody_fits", "support", "1 caller waiting in support whom no agent on duty can serve", {"without_agent": 1}),
     ("service_level", "support", "today 65% of 20 callers of support were answered within the target", {"today": TODAY}),
 ]
 
@@ -388,7 +388,7 @@ async def test_many_calls_and_a_bad_survey_go_by_mail_and_webhook_and_so_does_th
             watch.step()
         await until(lambda: len(receiver.got) == mail.sent == 4)
         await watch.close()
-    calls = "48 calls came into support within an hour; at this hour of former weeks 12"
+    calls = "support received 48 calls in the last hour; usual at this hour: 12"
     survey = "25% of the 20 answers to kind in support within an hour are 1, more than twice the share of the day"
     assert {(event["rule"], event["about"], event["state"], event["at"], event["text"]) for event in receiver.got} == {
         ("calls_unusual", "support", "raised", NOW + 4300.0, calls),

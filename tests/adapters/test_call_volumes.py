@@ -43,7 +43,7 @@ def test_the_last_hour_is_compared_with_the_mean_of_that_hour_in_four_weeks(hist
     called(history, "support", {0: 48, 1: 10, 2: 12, 3: 14, 4: 12, 5: 90})
     called(history, "sales", {0: 20, 1: 1})
     assert found(history) == {"support": CallVolume(48, 12.0)}, "20 calls are never unusual"
-    text = "48 calls came into support within an hour; at this hour of former weeks 12"
+    text = "support received 48 calls in the last hour; usual at this hour: 12"
     assert told(found(history)) == [("calls_unusual", "support", text)]
 
 

@@ -161,7 +161,7 @@ def test_an_outcome_of_another_version_is_found_where_the_period_has_it_and_else
     check_names(history.database.engine, day, {})
     for outcome in CALL_OUTCOMES:
         check_names(history.database.engine, replace(day, outcome=outcome), {})
-    with pytest.raises(UnknownName, match=r"no outcome 'beamed_up': there are abandoned, agent_gone, .* more"):
+    with pytest.raises(UnknownName, match=r"no such outcome: 'beamed_up' \(known: abandoned, agent_gone, .* more"):
         check_names(history.database.engine, replace(day, begin=at("2026-11-27"), end=at("2026-11-28")), {})
 
 

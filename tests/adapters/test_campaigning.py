@@ -135,7 +135,7 @@ def test_a_number_of_a_spreadsheet_is_neither_blocked_nor_let_go(run: Run) -> No
 def test_what_they_say_is_said_in_json_too(run: Run, tmp_path: Path) -> None:
     rows = leads(tmp_path, "number,name\n+442079460001,Ann\nnone,Bob\n")
     code, out, _ = run("load", "spring", rows, "--json")
-    refused = [{"line": 3, "number": "none", "why": "no phone number"}]
+    refused = [{"line": 3, "number": "none", "why": "not a phone number"}]
     told = {"campaign": "spring", "rows": 2, "entered": 1, "refused": refused}
     assert (code, json.loads(out)) == (0, told | {"read_as": "UTF-8, columns separated by commas"})
     code, out, _ = run("block", "+442079460009", "--for", "1d", "--json")
@@ -161,7 +161,7 @@ def test_root_does_not_write_into_somebody_elses_ledger(run: Run, tmp_path: Path
         monkeypatch.setattr(os, "geteuid", lambda: 0)
     code, out, err = run("block", "+442079460000")
     assert (code, out) == (1, "")
-    assert f"say it with runuser -u {tmp_path.owner()} --" in err
+    assert f"run it as {tmp_path.owner()}: runuser -u {tmp_path.owner()} --" in err
     assert not (tmp_path / "campaigns.db").exists()
     attempted(tmp_path)
     assert run("block", "+442079460000")[0] == 0, "the files of one that is there stay its owner's"

@@ -111,7 +111,7 @@ def is_problem(answer: bytes, expected: int) -> bool:
         "type": "about:blank",
         "title": "Bad Request",
         "status": expected,
-        "detail": "this is no HTTP request that can be read",
+        "detail": "not a valid HTTP request",
     }
     return True
 

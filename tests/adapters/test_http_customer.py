@@ -269,7 +269,7 @@ async def test_without_a_script_there_is_none(client: Client, desk: ToyDesk) -> 
         ("until", "20261130", "must be a date such as 2026-11-30"),
         ("note", "a\x00b", "must have at most 1000 characters, and no control characters"),
         ("note", "x" * 1001, "must have at most 1000 characters, and no control characters"),
-        ("other", "x", "is no field of the step greet"),
+        ("other", "x", "is not a field of the step greet"),
     ],
 )
 async def test_an_answer_that_does_not_fit_is_refused_by_field(

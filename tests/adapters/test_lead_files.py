@@ -135,7 +135,7 @@ def test_what_is_said_of_a_file_holds(book: LedgerStore, tmp_path: Path) -> None
     [
         (b"number,name\n02079460001,\x81\x8d\x8f\n", r"is neither UTF-8 nor .*\(--encoding\)"),
         (b"\xd0\xcf\x11\xe0rest", "a workbook of Excel 97: save it as .xlsx or as CSV"),
-        (b"PK\x03\x04rest", "is no Excel workbook that can be read .*: save it as CSV UTF-8"),
+        (b"PK\x03\x04rest", "is not a readable Excel workbook .*: save it as CSV UTF-8"),
         (b"\xff\xfen\x00u\x00", "no column 'number'"),
         (b"\xff\xfen\x00u", "begins as UTF-16 and does not go on so"),
     ],
@@ -178,7 +178,7 @@ def test_a_workbook_is_read_and_its_numbers_are_numbers(book: LedgerStore, tmp_p
 def test_letters_and_premium_numbers_are_named(book: LedgerStore, tmp_path: Path) -> None:
     path = tmp_path / "leads.csv"
     path.write_text("number\nO2079460001\n0909 879 0000\n+44 20 7946\n")
-    assert why(loaded(book, path)) == [(2, LETTERS), (3, PREMIUM), (4, "no such phone number can exist")]
+    assert why(loaded(book, path)) == [(2, LETTERS), (3, PREMIUM), (4, "a phone number that cannot exist")]
 
 
 CELLS = st.one_of(

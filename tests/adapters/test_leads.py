@@ -70,9 +70,9 @@ def test_rows_are_entered_and_every_other_one_is_told_with_its_line(book: Ledger
     assert (result.rows, result.entered) == (8, 2)
     assert why(result) == [
         (3, "the same number as in line 2"),
-        (4, "no phone number"),
+        (4, "not a phone number"),
         (5, "no number"),
-        (6, "no such phone number can exist"),
+        (6, "a phone number that cannot exist"),
         (8, "on the do-not-call list"),
         (9, "on the do-not-call list"),
     ]
@@ -114,8 +114,8 @@ def test_columns_may_have_other_names_and_more_is_told(book: LedgerStore, tmp_pa
     [
         ("02079460001,,,nobody,", "no such agent: nobody"),
         ("02079460001,Mars/Base,,,", "no such time zone: Mars/Base"),
-        ("02079460001,,tomorrow,,", "due is no time such as 2026-11-30T14:00: tomorrow"),
-        ("02079460001,,,,high", "priority is no whole number: high"),
+        ("02079460001,,tomorrow,,", "due is not a time such as 2026-11-30T14:00: tomorrow"),
+        ("02079460001,,,,high", "priority is not a whole number: high"),
         (f"02079460001,,,,{'9' * 300}", "a value of more than 200 characters"),
     ],
 )
@@ -125,7 +125,7 @@ def test_a_bad_value_says_which(book: LedgerStore, tmp_path: Path, row: str, rea
 
 
 def test_a_national_number_needs_a_region() -> None:
-    with pytest.raises(BadLead, match="no phone number"):
+    with pytest.raises(BadLead, match="not a phone number"):
         LeadReader(numbers=PhoneNumbers(), zone="UTC").lead({"number": "020 7946 0000"})
 
 
@@ -174,7 +174,7 @@ def test_an_address_in_three_lines_is_one_row(book: LedgerStore) -> None:
 def test_after_a_row_of_several_lines_the_lines_are_still_those_of_the_file(book: LedgerStore, tmp_path: Path) -> None:
     text = 'number,name\n+442079460001,"Ann\nSmith"\nnone,Bob\n+442079460002,"Carl\n+442079460003,Dan\n'
     result = loaded(book, write(tmp_path, text))
-    assert (result.entered, why(result)) == (2, [(4, "no phone number"), (5, UNCLOSED)])
+    assert (result.entered, why(result)) == (2, [(4, "not a phone number"), (5, UNCLOSED)])
     ann = book.lead("spring", "+442079460001")
     assert ann is not None
     assert ann["name"] == "Ann Smith", "a phone shows names in one line"

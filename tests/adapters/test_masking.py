@@ -286,9 +286,9 @@ def test_what_is_no_number_stays(text: str) -> None:
 
 
 def test_a_refusal_with_a_number_keeps_its_template_and_every_part_is_masked() -> None:
-    fault = Sentence("'{number}' is no phone number", number="+44 20 7946 0000")
+    fault = Sentence("'{number}' is not a phone number", number="+44 20 7946 0000")
     shown = scrub(Sentence("cannot be called back: {fault}", fault=fault))
-    assert shown == "cannot be called back: '+44*****000' is no phone number"
+    assert shown == "cannot be called back: '+44*****000' is not a phone number"
     assert isinstance(shown, Sentence)
     assert in_parts(shown)["template"] == "cannot be called back: {fault}"
     assert "7946" not in json.dumps(in_parts(shown))

@@ -143,7 +143,7 @@ def test_what_is_no_number_is_told_with_what_it_is_compared_as(tmp_path: Path, c
     path = str(config(tmp_path, "tiers: {numbers: {gold: [1001]}}\n"))
     assert main(["number", "1001", "-c", path]) == 0
     said = capsys.readouterr().out.splitlines()
-    assert said[1] == "number        none: an extension, no phone number; compared as 1001"
+    assert said[1] == "number        none: an extension, not a phone number; compared as 1001"
     assert "tier          gold" in said
     assert main(["number", "0909 879 0000", "-c", path]) == 0
     assert "never called  a premium-rate number" in capsys.readouterr().out

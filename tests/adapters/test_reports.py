@@ -71,7 +71,7 @@ def test_intervals_cover_the_period_without_gap_or_overlap(zone: str, begin: int
 
 @pytest.mark.parametrize("text", ["28.11.2026", "2026-13-01", "yesterday", ""])
 def test_what_is_no_date_is_said(text: str) -> None:
-    with pytest.raises(BadPeriod, match="is no date: expected 2026-11-28"):
+    with pytest.raises(BadPeriod, match="is not a date: expected 2026-11-28"):
         moment_of(text, LONDON)
 
 

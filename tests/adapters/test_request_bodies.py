@@ -59,7 +59,7 @@ async def test_no_problem_is_a_validators_own_sentence_or_a_regular_expression(k
         (ReasonBody, '{"reason": "lunch\\n"}', ("reason", "must not contain control characters")),
         (ReasonBody, '{"reason": "lunch \u202e"}', ("reason", "must not contain control characters")),
         (NoteBody, '{"text": "a\\n\u2066b"}', ("text", "must not contain control characters")),
-        (ReasonBody, '{"reasn": "lunch"}', ("reasn", "is no field of this request")),
+        (ReasonBody, '{"reasn": "lunch"}', ("reasn", "is not a field of this request")),
         (ReasonBody, "[]", ("", "expected an object")),
         (ReasonBody, "{", ("", "not valid JSON")),
         (SecondsBody, "{}", ("seconds", "is missing")),

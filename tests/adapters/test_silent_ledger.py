@@ -248,7 +248,7 @@ async def test_while_it_is_known_to_be_away_nobody_waits_and_everybody_is_told_s
     async with Running() as running:
         stuck.answers.clear()
         await running.until(running.ledger.trouble)  # nothing was asked of it: it was looked after
-        assert running.ledger.trouble() == "the database does not answer since 1970-01-12 13:46:40"
+        assert running.ledger.trouble() == "the database has not answered since 1970-01-12 13:46:40"
         assert running.ledger.figures() == (False, 0)
         asked = stuck.asked.count("count")
         for _ in range(50):

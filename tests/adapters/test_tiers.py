@@ -60,12 +60,12 @@ async def test_bad_rows_are_named_by_line_and_the_good_ones_used(tmp_path: pathl
         f"{path}: {line}"
         for line in (
             "6 rows left out, 3 used",
-            "line 4: no phone number",
+            "line 4: not a phone number",
             "line 5: unknown tier 'gld'",
             "line 6: no tier",
-            "line 7: no phone number",
-            "line 8: no phone number",
-            "line 11: no phone number",
+            "line 7: not a phone number",
+            "line 8: not a phone number",
+            "line 11: not a phone number",
         )
     ]
 
@@ -96,7 +96,7 @@ async def test_a_stray_quote_costs_its_own_line_and_a_cell_may_have_two(tmp_path
     assert said == [
         f"{path}: 2 rows left out, 3 used",
         f"{path}: line 4: a quote that is not closed",
-        f"{path}: line 7: no phone number",
+        f"{path}: line 7: not a phone number",
     ]
 
 
@@ -176,7 +176,7 @@ async def test_a_row_with_more_columns_is_named_as_such(tmp_path: pathlib.Path) 
     assert said[1:] == [
         f"{path}: line 2: 3 columns; expected 2, number and tier",
         f"{path}: line 3: 4 columns; expected 2, number and tier",
-        f"{path}: line 5: no phone number",
+        f"{path}: line 5: not a phone number",
     ]
 
 
@@ -189,7 +189,7 @@ async def test_the_file_is_read_as_spreadsheets_write_it(tmp_path: pathlib.Path,
     book = book_of(path, said)
     assert await book.load()
     assert [book.tier_of(f"+44207946000{n}") for n in (1, 2)] == ["gold", "silver"]
-    assert said[1:] == [f"{path}: line {3 + bool(first)}: no phone number"]
+    assert said[1:] == [f"{path}: line {3 + bool(first)}: not a phone number"]
 
 
 async def test_a_file_that_may_be_meant_in_two_ways_is_asked_about(tmp_path: pathlib.Path) -> None:

@@ -223,14 +223,14 @@ async def test_agents_have_their_names_and_are_chosen_by_them(opened: Open, serv
 async def test_names_in_an_address_are_found_and_what_is_none_is_said(
     opened: Open, server: StandIn, path: str, report: str
 ) -> None:
-    server.answers[f"reports/{report}"] = (404, {"detail": "no agent 'nobody': there are 1001"})
+    server.answers[f"reports/{report}"] = (404, {"detail": "no such agent: 'nobody' (known: 1001)"})
     server.sign_in("boss")
     page = await opened(f"{server.url}/calls")
     async with page.expect_request(lambda one: f"/api/reports/{report}?" in one.url and "agent=" in one.url) as request:
         await page.goto(f"{server.url}/{path}agent=maria%20lopez,nobody&outcome=beamed_up")
     asked = parse_qs(urlsplit((await request.value).url).query)
     assert asked["agent"] == ["1001,nobody"], "and nothing is asked for before the names are known"
-    await expect(page.get_by_role("alert")).to_have_text("no agent 'nobody': there are 1001")
+    await expect(page.get_by_role("alert")).to_have_text("no such agent: 'nobody' (known: 1001)")
     if report == "calls":
         assert asked["outcome"] == ["beamed_up"]
         await expect(page.get_by_label("Outcome")).to_have_value("")

@@ -329,14 +329,14 @@ async def test_a_disposition_of_the_list_with_the_next_call(opened: Open, server
     own = server.parts["me"]["me"]
     assert own is not None
     server.change({"me": {"me": own | {"call": own["call"] | {"campaign": "spring"}}}})
-    server.answers["agents/1001/disposition"] = (409, {"detail": "this is no call of a campaign"})
+    server.answers["agents/1001/disposition"] = (409, {"detail": "this is not a call of a campaign"})
     await expect(page.get_by_role("button", name="Disposition")).to_be_visible()
     await page.keyboard.press("Alt+KeyI")
     await page.get_by_role("radio", name="Call again").check()
     await page.get_by_label("Call again at").fill("2027-01-04T09:30")
     await page.get_by_label("by me").check()
     await page.get_by_role("button", name="Save", exact=True).click()
-    await expect(page.get_by_role("alert")).to_have_text("this is no call of a campaign")
+    await expect(page.get_by_role("alert")).to_have_text("this is not a call of a campaign")
     (body,) = await until_asked(server, "agents/1001/disposition")
     assert body == {"code": "later", "call_back_at": 1_799_055_000, "own": True}
 

@@ -913,7 +913,11 @@ def test_do_not_call_knows_every_spelling(number: str) -> None:
 
 @pytest.mark.parametrize(
     ("number", "why"),
-    [("09098790000", "a premium-rate number"), ("+44207946", "no such phone number can exist"), ("+4420794612341", "no such")],
+    [
+        ("09098790000", "a premium-rate number"),
+        ("+44207946", "a phone number that cannot exist"),
+        ("+4420794612341", "a phone number that cannot exist"),
+    ],
 )
 def test_premium_and_impossible_numbers_are_refused_by_name(number: str, why: str) -> None:
     story = Story(house(agents={"amy": True}, numbers=PhoneNumbers("GB")))

@@ -150,8 +150,8 @@ def test_what_depends_on_no_calendar_cannot_be_closed() -> None:
     ("begins", "ends", "why"),
     [
         (60.0, 60.0, "it would end before it begins"),
-        (-60.0, 0.0, "it would be over already"),
-        (0.0, -60.0, "it would be over already"),
+        (-60.0, 0.0, "it would already have ended"),
+        (0.0, -60.0, "it would already have ended"),
     ],
 )
 def test_a_closure_that_never_holds_is_refused(begins: float, ends: float, why: str) -> None:

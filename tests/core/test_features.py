@@ -150,7 +150,8 @@ def test_no_pin_is_asked_for_at_a_phone_that_is_neither_an_agents_nor_allowed(ar
     story.world.plan = replace(story.world.plan, phones=replace(story.world.plan.phones, allowed=("PJSIP/desk",)))
     call = Call(story, argument=argument, phone="PJSIP/carrier")
     assert call.said() == SAYS.refused
-    refusal = "PJSIP/carrier may not be used: it is no agent's phone, and phones.allowed in the configuration does not list it"
+    why = "it is not an agent's phone, and phones.allowed in the configuration does not list it"
+    refusal = f"PJSIP/carrier may not be used: {why}"
     assert (story.fact(RequestRefused).agent, story.fact(RequestRefused).reason) == (argument, refusal)
     call.press(f"{PIN}#")
     call.over()

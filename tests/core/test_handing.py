@@ -745,8 +745,8 @@ def test_a_supervision_that_cannot_be_is_refused(phone: str, reason: str) -> Non
 @pytest.mark.parametrize(
     ("phone", "reason", "unknown"),
     [
-        ("PJSIP/999", "no such phone: PJSIP/999 is no endpoint of the PBX", True),
-        ("PJSIP/999/sip:999@198.51.100.7", "no such phone: PJSIP/999/sip:999@198.51.100.7 is no endpoint of the PBX", True),
+        ("PJSIP/999", "no such phone: PJSIP/999 is not an endpoint of the PBX", True),
+        ("PJSIP/999/sip:999@198.51.100.7", "no such phone: PJSIP/999/sip:999@198.51.100.7 is not an endpoint of the PBX", True),
         ("PJSIP/eva", "phone PJSIP/eva cannot be reached: it is not registered", False),
         ("PJSIP/eva/sip:eva@198.51.100.7", "phone PJSIP/eva/sip:eva@198.51.100.7 cannot be reached: it is not registered", False),
     ],
@@ -947,7 +947,7 @@ def test_nobody_is_logged_in_at_a_phone_that_does_not_exist(by: str) -> None:
     story.happens(DevicesListed(at=story.now, states={"PJSIP/cid": "NOT_INUSE", "PJSIP/desk": "UNAVAILABLE"}))
     phone = story.world.agents["cid"].phone
     story.ask("cid", AgentRequest.LOGIN, phone="PJSIP/dekc", by=by)
-    assert story.fact(RequestRefused).reason == "no such phone: PJSIP/dekc is no endpoint of the PBX"
+    assert story.fact(RequestRefused).reason == "no such phone: PJSIP/dekc is not an endpoint of the PBX"
     assert (story.world.agents["cid"].phone, story.world.agents["cid"].next_phone) == (phone, "")
     for known in ("PJSIP/desk", "PJSIP/+4930@carrier", "SIP/9"):
         story.ask("cid", AgentRequest.LOGIN, phone=known, by=by)
@@ -977,7 +977,7 @@ def test_only_agents_phones_and_allowed_ones_are_used(phone: str) -> None:
     rules = replace(story.world.plan.phones, allowed=("PJSIP/20??", "SIP/lobby"))
     story.world.plan = replace(story.world.plan, phones=rules)
     before = story.world.agents["cid"].phone
-    refusal = f"{phone} may not be used: it is no agent's phone, and phones.allowed in the configuration does not list it"
+    refusal = f"{phone} may not be used: it is not an agent's phone, and phones.allowed in the configuration does not list it"
     for by in ("local", ""):
         story.ask("cid", AgentRequest.LOGIN, phone=phone, by=by)
         assert (story.fact(RequestRefused).reason, story.world.agents["cid"].phone) == (refusal, before)

@@ -237,7 +237,7 @@ async def test_a_supervisor_listens_whispers_barges_in_and_leaves(house: House, 
 async def test_supervision_by_a_phone_that_cannot_be_rung_is_refused(house: House, pbx: Pbx) -> None:
     bridge = await house.open(three_desks())
     async with talking(pbx, bridge) as (_, caller):
-        with pytest.raises(ApiError, match=r"no such phone: PJSIP/9999 is no endpoint of the PBX"):
+        with pytest.raises(ApiError, match=r"no such phone: PJSIP/9999 is not an endpoint of the PBX"):
             await act(bridge, "listen", phone="PJSIP/9999")
         with pytest.raises(ApiError, match=r"phone PJSIP/2002 cannot be reached: it is not registered"):
             await act(bridge, "barge", phone="PJSIP/2002")
@@ -248,7 +248,7 @@ async def test_supervision_by_a_phone_that_cannot_be_rung_is_refused(house: Hous
 
 async def test_a_log_in_at_a_phone_that_does_not_exist_is_refused(house: House, pbx: Pbx) -> None:
     bridge = await house.open(three_desks())
-    with pytest.raises(ApiError, match=r"no such phone: PJSIP/9999 is no endpoint of the PBX"):
+    with pytest.raises(ApiError, match=r"no such phone: PJSIP/9999 is not an endpoint of the PBX"):
         await bridge.ask("1007", "login", phone="PJSIP/9999")
     assert (await bridge.ask("1007", "login", phone="PJSIP/2002"))["phone"] == "PJSIP/2002", "it exists, and is away"
 
@@ -258,7 +258,9 @@ async def test_only_agents_phones_and_allowed_ones_are_used(house: House, pbx: P
     bridge = await house.open(three_desks() | {"phones": {"allowed": ["PJSIP/20*"]}})
     async with talking(pbx, bridge) as (_, caller):
         for phone in ("PJSIP/1005", "SIP/203.0.113.9", "IAX2/host.example"):
-            refusal = f"{phone} may not be used: it is no agent's phone, and phones.allowed in the configuration does not list it"
+            refusal = (
+                f"{phone} may not be used: it is not an agent's phone, and phones.allowed in the configuration does not list it"
+            )
             with pytest.raises(ApiError, match=refusal):
                 await bridge.ask("1007", "login", phone=phone)
             with pytest.raises(ApiError, match=refusal):
@@ -269,7 +271,7 @@ async def test_only_agents_phones_and_allowed_ones_are_used(house: House, pbx: P
     async with Callers(pbx, [Call(dialled="*111007", number="1005")], host=PHONES_HOST) as callers:
         await callers.wait(30)
     refused = await bridge.until("request_refused", agent="1007", request="login")
-    reason = "PJSIP/1005 may not be used: it is no agent's phone, and phones.allowed in the configuration does not list it"
+    reason = "PJSIP/1005 may not be used: it is not an agent's phone, and phones.allowed in the configuration does not list it"
     assert refused["reason"] == reason
 
 

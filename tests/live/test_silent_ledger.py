@@ -101,9 +101,9 @@ async def test_a_database_that_stands_still_in_mid_campaign_costs_the_campaign_o
             ready = json.loads((await fetch(bridge, "/readyz"))[1])
             assert (ready["ready"], ready["missing"]) == (True, [])
             (note,) = ready["notes"]
-            assert note.startswith("ledger: the database does not answer since ")
+            assert note.startswith("ledger: the database has not answered since ")
             (row,) = await asyncio.to_thread(bridge.client.campaigns)
-            assert "the database does not answer since" in row["why_not"]
+            assert "the database has not answered since" in row["why_not"]
         book = LedgerStore(url)
         await all_closed(book, count)
         sent = wire(town)
@@ -136,7 +136,7 @@ async def test_a_start_beside_a_database_that_stands_still_serves_callers_and_di
             await command(bridge, "start", "spring")
             await is_served(pbx, bridge, "4930112")
             async with asyncio.timeout(10):
-                while "does not answer since" not in (row := await campaign_now(bridge))["why_not"]:
+                while "has not answered since" not in (row := await campaign_now(bridge))["why_not"]:
                     await asyncio.sleep(0.2)
             assert (row["state"], row["outstanding"]) == ("running", 0)
         book = LedgerStore(url)

@@ -301,9 +301,9 @@ def test_a_command_that_only_asks_a_server_does_not_load_the_engine() -> None:
     [
         (
             "127.0.0.1:{port}",
-            "127.0.0.1:{port} is no address of HTTP; write --url http://HOST:PORT, such as http://127.0.0.1:8090",
+            "127.0.0.1:{port} is not an HTTP address; write --url http://HOST:PORT, such as http://127.0.0.1:8090",
         ),
-        ("localhost", "localhost is no address of HTTP; write --url http://HOST:PORT, such as http://127.0.0.1:8090"),
+        ("localhost", "localhost is not an HTTP address; write --url http://HOST:PORT, such as http://127.0.0.1:8090"),
         (
             "https://127.0.0.1:{port}",
             "https://127.0.0.1:{port} does not speak TLS: write http://",

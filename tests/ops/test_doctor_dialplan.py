@@ -44,14 +44,14 @@ TRUNK, PHONES = {"PJSIP/trunk": "from-trunk"}, {"PJSIP/1001": "from-phones", "PJ
             "from-trunk: include inside\ninside: include callbridge-features\nfrom-phones: include inside",
             [
                 "fault: callbridge-features can be reached from [from-trunk], the context of PJSIP/trunk: outside callers can "
-                "dial agents' codes"
+                "dial the feature codes"
             ],
         ),
         (
             "from-phones: include callbridge-features\nfrom-trunk: _X. Goto(from-phones,${EXTEN:1},1)",
             [
                 "fault: callbridge-features can be reached from [from-trunk], the context of PJSIP/trunk: outside callers can "
-                "dial agents' codes"
+                "dial the feature codes"
             ],
         ),
         (
@@ -61,7 +61,7 @@ TRUNK, PHONES = {"PJSIP/trunk": "from-trunk"}, {"PJSIP/1001": "from-phones", "PJ
         (
             "from-phones: 100 Answer()",
             [
-                "warning: callbridge-features is not in [from-phones], the context of PJSIP/1001, PJSIP/1002: agents' codes are "
+                "warning: callbridge-features is not in [from-phones], the context of PJSIP/1001, PJSIP/1002: feature codes are "
                 "not known there"
             ],
         ),

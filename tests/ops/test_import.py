@@ -292,7 +292,7 @@ def test_another_file_than_queues_conf_is_refused(
     assert main(["import", str(path)]) == 1
     said = capsys.readouterr()
     assert said.out == ""
-    assert said.err.startswith(f"callbridge: {path} is no queues.conf: {why}")
+    assert said.err.startswith(f"callbridge: {path} is not a queues.conf: {why}")
     assert said.err.count("\n") == 1
 
 

@@ -312,4 +312,4 @@ async def test_a_running_callbridge_forgets_as_well(stores: Stores) -> None:
 
 def test_what_is_no_number_is_told_with_the_reason(stores: Stores, capsys: pytest.CaptureFixture[str]) -> None:
     assert stores.command("abc", "show") == 1
-    assert capsys.readouterr().err == "callbridge: 'abc': no phone number\n"
+    assert capsys.readouterr().err == "callbridge: 'abc': not a phone number\n"

@@ -331,7 +331,7 @@ async def test_a_file_of_tiers_without_a_usable_row_is_refused_with_the_reason(r
     book.write_text("number,tier\nxx,gold\n")
     rig.write(config(tiers={"csv": str(book)}))
     done = await rig.reload(dry_run=dry_run)
-    reason = "has no usable row: 1 left out, the first in line 2: no phone number"
+    reason = "has no usable row: 1 left out, the first in line 2: not a phone number"
     assert (done.faults, done.report, rig.process.done) == ((f"tiers.csv: {book} {reason}",), {}, [])
 
 

@@ -91,9 +91,9 @@ def test_a_report_is_narrowed_to_names_together(config: Path, capsys: pytest.Cap
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        (("queues", "--queue", "suport"), "no queue 'suport': there are general, support"),
-        (("agents", "--agent", "nobody"), "no agent 'nobody': there are "),
-        (("entries", "--entry", "mian"), "no entry 'mian': there are "),
+        (("queues", "--queue", "suport"), "no such queue: 'suport' (known: general, support)"),
+        (("agents", "--agent", "nobody"), "no such agent: 'nobody' (known: "),
+        (("entries", "--entry", "mian"), "no such entry: 'mian' (known: "),
     ],
 )
 def test_an_unknown_name_is_answered_with_those_that_there_are(
@@ -196,7 +196,7 @@ def test_a_period_without_anything_is_said(config: Path, capsys: pytest.CaptureF
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        (("--from", "28.11.2026"), "callbridge: '28.11.2026' is no date: expected 2026-11-28, or 2026-11-28T09:30"),
+        (("--from", "28.11.2026"), "callbridge: '28.11.2026' is not a date: expected 2026-11-28, or 2026-11-28T09:30"),
         (("--from", "2026-11-28", "--to", "2026-11-27"), "callbridge: the period ends before it begins"),
     ],
 )
@@ -258,10 +258,10 @@ def test_calls_are_searched_by_score(config: Path, capsys: pytest.CaptureFixture
 @pytest.mark.parametrize(
     ("score", "words"),
     [
-        ("good", "'good' is no score: expected 1-2, 3.5-5 or 5"),
-        ("2-1", "'2-1' is no score: a mean rating is from 1 to 5"),
-        ("nan", "'nan' is no score: a mean rating is from 1 to 5"),
-        ("0-9", "'0-9' is no score: a mean rating is from 1 to 5"),
+        ("good", "'good' is not a score: expected 1-2, 3.5-5 or 5"),
+        ("2-1", "'2-1' is not a score: a mean rating is from 1 to 5"),
+        ("nan", "'nan' is not a score: a mean rating is from 1 to 5"),
+        ("0-9", "'0-9' is not a score: a mean rating is from 1 to 5"),
     ],
 )
 def test_what_is_no_score_is_said(config: Path, capsys: pytest.CaptureFixture[str], score: str, words: str) -> None:

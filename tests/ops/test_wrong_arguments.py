@@ -38,14 +38,14 @@ def code(*words: str) -> int:
 @pytest.mark.parametrize(
     ("words", "expected", "said"),
     [
-        (("report", "queues", "--from", "0001-01-01"), 2, "is no date"),
-        (("report", "queues", "--from", "0001-01-01T00:00", "--by", "week"), 2, "is no date"),
-        (("report", "queues", "--from", "2026-13-45"), 2, "'2026-13-45' is no date"),
-        (("report", "queues", "--to", "\x1b[2J"), 2, "is no date"),
-        (("report", "calls", "--number", "nobody"), 2, "'nobody' is no phone number"),
+        (("report", "queues", "--from", "0001-01-01"), 2, "is not a date"),
+        (("report", "queues", "--from", "0001-01-01T00:00", "--by", "week"), 2, "is not a date"),
+        (("report", "queues", "--from", "2026-13-45"), 2, "'2026-13-45' is not a date"),
+        (("report", "queues", "--to", "\x1b[2J"), 2, "is not a date"),
+        (("report", "calls", "--number", "nobody"), 2, "'nobody' is not a phone number"),
         (("report", "queues", "--by", "7x"), 2, "invalid choice: '7x' (choose from 'whole', '15m'"),
-        (("report", "queues", "--queue", "nowhere"), 1, "no queue 'nowhere'"),
-        (("history", "export", "/nowhere/out", "--from", "yesterday"), 2, "'yesterday' is no date"),
+        (("report", "queues", "--queue", "nowhere"), 1, "no such queue: 'nowhere'"),
+        (("history", "export", "/nowhere/out", "--from", "yesterday"), 2, "'yesterday' is not a date"),
         (("number", ""), 2, "argument NUMBER: is empty"),
         (("number", " \u00a0"), 2, "argument NUMBER: is empty"),
         (("number", NO_TEXT), 2, "argument NUMBER: is not UTF-8 text"),
@@ -73,7 +73,7 @@ def test_a_wrong_date_is_told_where_there_is_no_history_yet(tmp_path: Path, caps
     path = tmp_path / "cb.yaml"
     path.write_text(RIGHT + f"database: {{url: 'sqlite:///{tmp_path}/none.db'}}\n")
     assert code("report", "queues", "--from", "yesterday", "-c", str(path)) == 2
-    assert capsys.readouterr().err.startswith("callbridge: 'yesterday' is no date")
+    assert capsys.readouterr().err.startswith("callbridge: 'yesterday' is not a date")
 
 
 def test_a_region_that_does_not_exist_is_a_wrong_argument(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -136,7 +136,7 @@ WRONG = [
         ('"0Z."', '"no"'),
         "callbacks.numbers[0]: expected a pattern: X any digit, Z 1-9, N 2-9, [1-5], and . at the end for one or more digits; not 'no'",
     ),
-    ("never", ('["0123"]', '["none"]'), "callbacks.do_not_call[0]: 'none' is no phone number"),
+    ("never", ('["0123"]', '["none"]'), "callbacks.do_not_call[0]: 'none' is not a phone number"),
     (
         "queue",
         ("callback: support, number", "callback: suport, number"),
@@ -174,7 +174,7 @@ def test_numbers_that_are_never_called_may_be_in_a_file(write: Write) -> None:
     assert settings.plan().do_not_call == {"+442079460001", "+493012345", "1001"}
     pathlib.Path("never.txt").write_text("nonsense\n", encoding="utf-8")
     (fault,) = told(write(('do_not_call: ["0123"]', "do_not_call_file: never.txt"), text=WHOLE))
-    assert fault == "never.txt:1: callbacks.do_not_call_file: no phone number"
+    assert fault == "never.txt:1: callbacks.do_not_call_file: not a phone number"
     (gone,) = told(write(('do_not_call: ["0123"]', "do_not_call_file: gone.txt"), text=WHOLE))
     assert "cannot read 'gone.txt': no such file" in gone
 
@@ -195,7 +195,7 @@ def test_odd_rows_of_a_list_are_left_out_and_told(write: Write) -> None:
     assert settings.lists["managers"] == {"0123": {"agent": "ben"}}
     assert [str(warning) for warning in settings.warnings] == [
         "managers.csv: lookups.managers.csv: 2 rows left out, 1 used",
-        "managers.csv:2: lookups.managers.csv: the first column is no phone number",
+        "managers.csv:2: lookups.managers.csv: the first column is not a phone number",
         "managers.csv:4: lookups.managers.csv: a value of more than 100 characters",
     ]
 
@@ -326,8 +326,8 @@ def test_an_empty_entry_among_numbers_hides_no_other_fault(write: Write, empty: 
     faults = [fault.split(": ", 1)[1] for fault in told(write(text=RIGHT + numbers))]
     shown = "' '" if " " in empty else "''"
     assert faults == [
-        f"tiers.numbers.gold[0]: {shown} is no phone number",
-        "tiers.numbers.gold[1]: 'bob' is no phone number",
+        f"tiers.numbers.gold[0]: {shown} is not a phone number",
+        "tiers.numbers.gold[1]: 'bob' is not a phone number",
         "tiers.numbers.silver[1]: '004930123456' is also listed at tiers.numbers.silver[0]",
     ]
 
@@ -335,8 +335,8 @@ def test_an_empty_entry_among_numbers_hides_no_other_fault(write: Write, empty: 
 def test_an_empty_entry_among_those_never_called_hides_no_other_fault(write: Write) -> None:
     faults = [fault.split(": ", 1)[1] for fault in told(write(('do_not_call: ["0123"]', 'do_not_call: ["", bob]'), text=WHOLE))]
     assert faults == [
-        "callbacks.do_not_call[0]: '' is no phone number",
-        "callbacks.do_not_call[1]: 'bob' is no phone number",
+        "callbacks.do_not_call[0]: '' is not a phone number",
+        "callbacks.do_not_call[1]: 'bob' is not a phone number",
     ]
 
 
@@ -393,7 +393,7 @@ def test_an_impossible_number_cannot_be_one_that_is_never_called(write: Write) -
     """A digit is missing, so the person would be called."""
     faults = told(write(('do_not_call: ["0123"]', 'do_not_call: ["+44 20 7946", 1001]'), text=WHOLE))
     assert [fault.split(": ", 1)[1] for fault in faults] == [
-        "callbacks.do_not_call[0]: '+44 20 7946' is no such phone number can exist"
+        "callbacks.do_not_call[0]: '+44 20 7946' is a phone number that cannot exist"
     ]
 
 

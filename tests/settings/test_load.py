@@ -475,7 +475,7 @@ TIER_FILE = ("skills: [", "region: GB\ntiers: {csv: tiers.csv}\nskills: [")
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("number,tier\nxx,gold\nyy,silver\n", "has no usable row: 2 left out, the first in line 2: no phone number"),
+        ("number,tier\nxx,gold\nyy,silver\n", "has no usable row: 2 left out, the first in line 2: not a phone number"),
         ("number,tier\n020 7946 0001,platinum\n", "has no usable row: 1 left out, the first in line 2: unknown tier 'platinum'"),
         ("number,tier\n", "has no usable row: expected number,tier in each line"),
         ("", "is empty"),

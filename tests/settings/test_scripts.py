@@ -69,12 +69,12 @@ AT = "scripts.renewal.steps"
         (
             '{interested: "no"}',
             '{interested: "perhaps"}',
-            f"{AT}.greet.branch[0].when.interested: 'perhaps' is no answer of 'interested' (hint: there are yes, no)",
+            f"{AT}.greet.branch[0].when.interested: 'perhaps' is not an answer to 'interested' (hint: known answers: yes, no)",
         ),
         (
             "[monthly, yearly]}, to",
             "[monthly, weekly]}, to",
-            f"{AT}.greet.branch[1].when.period: 'weekly' is no answer of 'period' (hint: there are monthly, yearly)",
+            f"{AT}.greet.branch[1].when.period: 'weekly' is not an answer to 'period' (hint: known answers: monthly, yearly)",
         ),
         ("So {period}.", "So {perod}.", f"{AT}.order.text: calls have no {{perod}} (hint: did you mean 'period'?)"),
         ("So {period}.", "Your {pin}.", f"{AT}.order.text: {{pin}} is secret: agents must not see it"),

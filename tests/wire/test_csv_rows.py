@@ -108,8 +108,8 @@ def test_a_decimal_comma_parts_a_number_in_two() -> None:
 def test_rows_left_out_are_named_up_to_a_bound_and_counted_beyond() -> None:
     odd = LeftOut()
     assert list(odd.report(3)) == []
-    odd.add(4, "no phone number")
-    assert list(odd.report(3)) == [(0, "1 row left out, 3 used"), (4, "no phone number")]
+    odd.add(4, "not a phone number")
+    assert list(odd.report(3)) == [(0, "1 row left out, 3 used"), (4, "not a phone number")]
     for line in range(5, 60):
         odd.add(line, "no tier")
     head, *named = odd.report(3)

@@ -173,7 +173,7 @@ def _of_queue(name: str, queue: QueueFigures, figures: Figures, thresholds: Thre
             "nobody_on_duty", name, f"{count(queue.waiting, 'caller')} waiting in {name}, and no agent is on duty"
         )
     elif queue.without_agent:
-        text = f"{count(queue.without_agent, 'caller')} waiting in {name} for whom no agent who fits is on duty"
+        text = f"{count(queue.without_agent, 'caller')} waiting in {name} whom no agent on duty can serve"
         yield AlertCondition("nobody_fits", name, text)
     level, counted = queue.today.service_level, queue.today.answered + queue.today.abandoned
     if level is not None and counted >= LEAST_CALLS and level < thresholds.service_level:
@@ -200,7 +200,7 @@ def _of_tiers(figures: Figures, least: float) -> Iterator[AlertCondition]:
 def _of_volume(queue: str, volume: CallVolume) -> Iterator[AlertCondition]:
     usual = volume.usual
     if usual is not None and volume.calls > UNUSUAL_RATIO * usual and volume.calls - usual > UNUSUAL_CALLS:
-        text = f"{volume.calls} calls came into {queue} within an hour; at this hour of former weeks {usual:.0f}"
+        text = f"{queue} received {volume.calls} calls in the last hour; usual at this hour: {usual:.0f}"
         yield AlertCondition("calls_unusual", queue, text)
 
 

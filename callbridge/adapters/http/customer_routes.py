@@ -252,7 +252,7 @@ class CustomerHandlers:
         call = self._in_hand(agent)
         script = self._script_of(call, agent) if call is not None and call.id == body.call else None
         if script is None:
-            raise Problem(409, "the agent's call is another one, or has no script")
+            raise Problem(409, "the agent has a different call now, or it has no script")
         if body.step not in script.steps or (body.to and body.to not in script.steps):
             raise Problem(409, "the script has no such step any more: load it again")
         faults = [{"field": name, "problem": why} | in_parts(why) for name, why in script.faults(body.step, body.answers)]

@@ -21,7 +21,7 @@ PAGES = ("/", "/agent", "/supervisor", "/reports", "/calls", "/calls/{id}", "/qu
 """Every one of them is the same file, which looks at its address."""
 DIST = Path(__file__).parents[2] / "web" / "dist"
 LARGEST_BUNDLE = 20_000_000
-"""Bytes of all files together: more is no bundle of ours."""
+"""Bytes of all files together: more is not a bundle of ours."""
 FOREVER = "public, max-age=31536000, immutable"
 REVALIDATED = "no-cache"
 POLICY = "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; object-src 'none'"
@@ -80,7 +80,7 @@ def read_bundle(folder: Path) -> dict[str, PageFile]:
             continue
         size += path.stat().st_size
         if size > LARGEST_BUNDLE:
-            raise ValueError(f"{folder} holds more than {LARGEST_BUNDLE // 1_000_000} MB: it is no bundle of callbridge's")
+            raise ValueError(f"{folder} holds more than {LARGEST_BUNDLE // 1_000_000} MB: it is not a bundle of callbridge")
         found[path.relative_to(folder).as_posix()] = _read(path)
     return found
 

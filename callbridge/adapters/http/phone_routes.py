@@ -62,7 +62,7 @@ PHONE_ROUTES: tuple[Route, ...] = (
     get(
         "/api/phone",
         "phone",
-        "how the own page registers as a phone; only for who has logged in, never for tokens",
+        "SIP settings for the logged-in agent's page; not for tokens",
         PhoneView,
         faults=(404,),
         limited=Limited.OPEN,
@@ -88,7 +88,7 @@ class PhoneHandlers:
         self._sockets = PhoneSockets()
 
     def add_to(self, app: web.Application) -> None:
-        """The socket, which is no route of the API: OpenAPI knows no WebSockets."""
+        """The socket, which is not part of the API: OpenAPI knows no WebSockets."""
         app.router.add_get(SOCKET, self.socket)
 
         async def close(_: web.Application) -> None:

@@ -61,7 +61,7 @@ _UNREAD = (413, 415)
 """Statuses that are sent before the body has arrived: the connection does not wait for it."""
 _DETAILS = {
     404: Sentence("no such path"),
-    405: Sentence("not with this method; Allow says which"),
+    405: Sentence("method not allowed; see the Allow header"),
     413: Sentence("the body is too large"),
 }
 """For refusals by aiohttp itself."""

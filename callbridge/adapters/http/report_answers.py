@@ -81,7 +81,9 @@ def _number(request: web.Request, name: str, most: int) -> int:
 
 def _one_of(there: Iterable[str], what: str, text: str) -> str:
     if text not in tuple(there):
-        raise Problem(400, Sentence("no {what} '{name}': there are {known}", what=what, name=text[:40], known=", ".join(there)))
+        raise Problem(
+            400, Sentence("no such {what}: '{name}' (known: {known})", what=what, name=text[:40], known=", ".join(there))
+        )
     return text
 
 

@@ -242,7 +242,7 @@ _FORMS = {
 
 _WORDS = {
     "missing": Sentence("is missing"),
-    "extra_forbidden": Sentence("is no field of this request"),
+    "extra_forbidden": Sentence("is not a field of this request"),
     "json_invalid": Sentence("not valid JSON"),
     "model_type": Sentence("expected an object"),
     "model_attributes_type": Sentence("expected an object"),

@@ -89,8 +89,8 @@ _REPORT = (
     Query("call", "the call, by its ID", _TEXT),
     Query("together", "one row for all names, such as several queues", {"type": "boolean", "default": False}),
     Query("newest", "the newest first, where a report has one row for each call", {"type": "boolean", "default": False}),
-    Query("limit", "only so many rows", {"type": "integer", "minimum": 0, "maximum": MOST_ROWS_ASKED}),
-    Query("offset", "leave out so many rows before them", {"type": "integer", "minimum": 0, "maximum": MOST_SKIPPED}),
+    Query("limit", "largest number of rows", {"type": "integer", "minimum": 0, "maximum": MOST_ROWS_ASKED}),
+    Query("offset", "number of rows to skip", {"type": "integer", "minimum": 0, "maximum": MOST_SKIPPED}),
     Query("format", "form of the report", {"type": "string", "enum": list(ReportForm), "default": "json"}),
     Query("language", "of headings and definitions in files", _LANGUAGE),
 )

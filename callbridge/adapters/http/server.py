@@ -42,9 +42,7 @@ class _Speaker(web.RequestHandler):
         self, request: web.BaseRequest, status: int = 500, exc: BaseException | None = None, message: str | None = None
     ) -> web.StreamResponse:
         super().handle_error(request, status, exc, message)  # it would log the request's text
-        response = Problem(
-            status, "this is no HTTP request that can be read" if status == HTTPStatus.BAD_REQUEST else ""
-        ).response()
+        response = Problem(status, "not a valid HTTP request" if status == HTTPStatus.BAD_REQUEST else "").response()
         response.force_close()
         return hardened(response)
 

@@ -130,7 +130,7 @@ def _workbook(path: Path) -> Iterator[CsvRow]:
             finally:
                 book.close()
     except _BROKEN as trouble:
-        raise BadFile(f"{path}: is no Excel workbook that can be read ({type(trouble).__name__}): save it as CSV UTF-8") from None
+        raise BadFile(f"{path}: is not a readable Excel workbook ({type(trouble).__name__}): save it as CSV UTF-8") from None
 
 
 def _cell(value: object) -> str:

@@ -71,7 +71,7 @@ class LeadReader:
         if given["timezone"]:
             zones = (_zone(given["timezone"]),)
         if self.calendar is not None and not _ever_open(self.calendar, zones):
-            raise BadLead(f"{len(zones)} time zones where it may be, and no hour at which it is open in all: give its timezone")
+            raise BadLead(f"may be in {len(zones)} time zones with no common calling hour: give its timezone")
         return {
             "number": number,
             "zones": zones,
@@ -116,7 +116,7 @@ def _whole(text: str) -> int:
     if not text:
         return 0
     if not re.fullmatch("-?[0-9]{1,5}", text):
-        raise BadLead(f"priority is no whole number: {text:.20}")
+        raise BadLead(f"priority is not a whole number: {text:.20}")
     return int(text)
 
 
@@ -126,7 +126,7 @@ def _due(text: str, zone: str) -> float:
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:
-        raise BadLead(f"due is no time such as 2026-11-30T14:00: {text:.30}") from None
+        raise BadLead(f"due is not a time such as 2026-11-30T14:00: {text:.30}") from None
     return (moment if moment.tzinfo is not None else moment.replace(tzinfo=ZoneInfo(zone))).timestamp()
 
 

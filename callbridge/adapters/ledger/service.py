@@ -123,7 +123,7 @@ class CampaignLedger:
         since = self.writer.troubled_since
         if since is None:
             return ""
-        return f"the database does not answer since {datetime.fromtimestamp(since, self._zone):%Y-%m-%d %H:%M:%S}"
+        return f"the database has not answered since {datetime.fromtimestamp(since, self._zone):%Y-%m-%d %H:%M:%S}"
 
     def figures(self) -> tuple[bool, int]:
         """Is it up, and how many orders wait for it?"""

@@ -31,7 +31,7 @@ class QueueGauges(Collector):
 
         waiting = gauge("calls_waiting", "Callers in the queue now.")
         oldest = gauge("oldest_wait_seconds", "Wait of the caller who has waited longest.")
-        alone = gauge("calls_without_agent", "Of the callers in the queue, those for whom no agent who fits is on duty.")
+        alone = gauge("calls_without_agent", "Of the callers in the queue, those whom no agent on duty can serve.")
         late = gauge("calls_over_target", "Of the callers in the queue, those who have waited longer than the target.", "tier")
         callbacks = gauge("callbacks_waiting", "Callbacks owed now.")
         agents = gauge("agents", "Agents that fit the queue.", "state")

@@ -98,7 +98,9 @@ def query_of(site: ReportSite, request: ReportRequest, now: float) -> ReportQuer
 def check_options(request: ReportRequest, mark: str = "--") -> None:
     """Raises BadReportRequest for an option that the report cannot use. ``mark``: how options are written there."""
     if request.name not in CATALOGUE:
-        raise BadReportRequest(Sentence("no report '{name}': there are {known}", name=request.name, known=", ".join(CATALOGUE)))
+        raise BadReportRequest(
+            Sentence("no such report: '{name}' (known: {known})", name=request.name, known=", ".join(CATALOGUE))
+        )
     taken, needs = CATALOGUE[request.name].options, CATALOGUE[request.name].needs
     given = {option for option, names in request.names.items() if names}
     others = {ReportOption.BY: request.by, ReportOption.NUMBER: request.number, ReportOption.OUTCOME: request.outcome}
@@ -120,9 +122,9 @@ def _query(site: ReportSite, request: ReportRequest, now: float) -> ReportQuery:
     zone = site.zone
     person = site.person(request.number) if request.number else ""
     if request.number and not person:
-        raise BadReportRequest(Sentence("'{number}' is no phone number", number=request.number[:40]))
+        raise BadReportRequest(Sentence("'{number}' is not a phone number", number=request.number[:40]))
     if request.by and request.by not in tuple(By):
-        raise BadReportRequest(Sentence("no intervals '{by}': there are {known}", by=request.by, known=", ".join(By)))
+        raise BadReportRequest(Sentence("no such interval: '{by}' (known: {known})", by=request.by, known=", ".join(By)))
     least, most = scores_of(request.score) if request.score else (None, None)
     begin = moment_of(request.begin or f"{datetime.fromtimestamp(now, zone):%Y-%m-%d}", zone)
     end = moment_of(request.end, zone, end=True) if request.end else max(begin, now)
@@ -161,9 +163,9 @@ def scores_of(text: str) -> tuple[float, float]:
     try:
         least, most = float(first), float(last if dash else first)
     except ValueError:
-        raise BadReportRequest(Sentence("'{text}' is no score: expected 1-2, 3.5-5 or 5", text=text)) from None
+        raise BadReportRequest(Sentence("'{text}' is not a score: expected 1-2, 3.5-5 or 5", text=text)) from None
     if not 1 <= least <= most <= 5:  # also what is not a number
-        raise BadReportRequest(Sentence("'{text}' is no score: a mean rating is from 1 to 5", text=text))
+        raise BadReportRequest(Sentence("'{text}' is not a score: a mean rating is from 1 to 5", text=text))
     return least, most
 
 

@@ -44,7 +44,7 @@ def moment_of(text: str, zone: ZoneInfo, *, end: bool = False) -> float:
         _see_that_it_is_ours(day)
         return _midnight(day + timedelta(days=1) if end else day, zone)
     except (ValueError, OverflowError):
-        raise BadPeriod(Sentence("'{text}' is no date: expected 2026-11-28, or 2026-11-28T09:30", text=text)) from None
+        raise BadPeriod(Sentence("'{text}' is not a date: expected 2026-11-28, or 2026-11-28T09:30", text=text)) from None
 
 
 def _see_that_it_is_ours(day: date) -> None:

@@ -62,9 +62,11 @@ def _kept(engine: Engine, option: ReportOption, query: ReportQuery) -> set[str]:
 def _unknown(option: ReportOption, name: str, there: Collection[str]) -> Unknown:
     what = Word(f"option.{option}")
     if not there:
-        return Unknown("no {option} '{name}': there is none", option=what, name=name)
+        return Unknown("no such {option}: '{name}' (known: none)", option=what, name=name)
     known = ", ".join(sorted(there)[:_SHOWN])
     if len(there) > _SHOWN:
         more = len(there) - _SHOWN
-        return Unknown("no {option} '{name}': there are {known} and {more} more", option=what, name=name, known=known, more=more)
-    return Unknown("no {option} '{name}': there are {known}", option=what, name=name, known=known)
+        return Unknown(
+            "no such {option}: '{name}' (known: {known} and {more} more)", option=what, name=name, known=known, more=more
+        )
+    return Unknown("no such {option}: '{name}' (known: {known})", option=what, name=name, known=known)

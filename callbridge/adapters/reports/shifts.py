@@ -50,7 +50,7 @@ def read_schedule(path: Path, zone: ZoneInfo) -> Schedule:
                 except ValueError as wrong:
                     found.leave_out(f"{path.name}:{line}: {wrong}")
     except (OSError, UnicodeDecodeError, csv.Error) as trouble:
-        why = trouble.strerror if isinstance(trouble, OSError) and trouble.strerror else "it is no CSV file in UTF-8"
+        why = trouble.strerror if isinstance(trouble, OSError) and trouble.strerror else "it is not a CSV file in UTF-8"
         found.leave_out(f"{path.name}: {why}")
     return found
 
@@ -80,5 +80,5 @@ def _moment(text: str, zone: ZoneInfo) -> float:
     try:
         at = datetime.fromisoformat(text)
     except ValueError:
-        raise ValueError(f"{text!r:.40} is no time such as 2026-11-30T08:00") from None
+        raise ValueError(f"{text!r:.40} is not a time such as 2026-11-30T08:00") from None
     return (at if at.tzinfo is not None else at.replace(tzinfo=zone)).timestamp()

@@ -47,7 +47,7 @@ class QueueFigures:
     callbacks: int = 0
     """Open callbacks."""
     without_agent: int = 0
-    """Of the waiting callers, those for whom no agent who fits is on duty."""
+    """Of the waiting callers, those whom no agent on duty can serve."""
     waiting_today: int = 0
     """Of the waiting callers, those who arrived today."""
     due: Mapping[str, tuple[float, ...]] = field(default_factory=dict)

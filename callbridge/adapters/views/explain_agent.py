@@ -225,7 +225,7 @@ def alerting(world: WorldView, agent: Agent, now: float) -> Iterator[ExplainedLi
         trouble = word("alert.trouble", agent.trouble)
         yield line("phone_misconfigured", "the phone cannot be called: {trouble}", trouble=trouble)
     if agent.pin_locked_until > now:
-        text = "login at other phones than the own is locked for another {left}: too many wrong PINs"
+        text = "login at phones other than the agent's own is locked for another {left}: too many wrong PINs"
         yield line("pin_locked", text, left=TimeSpan(agent.pin_locked_until - now))
 
 

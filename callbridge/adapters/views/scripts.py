@@ -99,7 +99,7 @@ class Script:
         there = self.steps[step].fields if step in self.steps else {}
         for name, answer in answers.items():
             if name not in there:
-                yield name, Sentence("is no field of the step {step}", step=step)
+                yield name, Sentence("is not a field of the step {step}", step=step)
             elif problem := there[name].fault(answer):
                 yield name, problem
 

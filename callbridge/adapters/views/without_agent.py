@@ -1,4 +1,4 @@
-"""Waiting callers for whom no agent who fits is on duty: nobody will answer them unless an agent's state or a step changes.
+"""Waiting callers whom no agent on duty can serve: nobody will answer them unless an agent's state or a step changes.
 
 Pure: the world is only read. In an ordinary rush agents who fit are talking, and callers wait for them: those are not meant.
 """

@@ -35,7 +35,7 @@ WEBRTC: Mapping[str, frozenset[str]] = {
 }
 """What ``webrtc = yes`` sets."""
 LONGEST_QUALIFY = 30
-"""Seconds between two OPTIONS beyond which a page that sleeps is called in vain for long."""
+"""Seconds between two OPTIONS beyond which calls to a page that is asleep go unanswered for long."""
 
 
 def phones_of(settings: Settings, pbx: PbxConfig) -> dict[str, str]:
@@ -106,7 +106,7 @@ def _aors(name: str, aors: Sequence[Mapping[str, str] | None]) -> Iterator[Findi
         yield fault(ABOUT, said, "pjsip.conf: remove_existing = yes")
     asked = [int(aor.get("qualify_frequency") or 0) for aor in known]
     if any(not 0 < every <= LONGEST_QUALIFY for every in asked):
-        said = f"{name}: qualify_frequency is {max(asked)}: calls are offered to a page that is asleep, and ring in vain"
+        said = f"{name}: qualify_frequency is {max(asked)}: calls are offered to a page that is asleep, and go unanswered"
         yield warning(ABOUT, said, "pjsip.conf: qualify_frequency = 15")
 
 
@@ -133,7 +133,7 @@ async def _reachable(pbx: PbxConfig) -> AsyncIterator[Finding]:
 
 def rtp_conf(conf: Conf) -> Iterator[Finding]:
     if (conf.value("general", "icesupport") or "yes").lower() in ("no", "false", "0", "off"):
-        said = "icesupport is off: voice of phones in the browser finds no way"
+        said = "icesupport is off: audio of browser phones cannot be established"
         yield fault("rtp.conf", said, "[general] icesupport = yes; it is offered to endpoints with ice_support only")
 
 

@@ -1,4 +1,4 @@
-"""The dialplan as the PBX has it: who can dial the agents' codes, and do its entries and ours agree?"""
+"""The dialplan as the PBX has it: who can dial the feature codes, and do its entries and ours agree?"""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def features(plan: LoadedDialplan, trunks: Mapping[str, str], phones: Mapping[st
         return
     exposed = {trunk: context for trunk, context in trunks.items() if plan.reach(context) & {FEATURES, FEATURE}}
     for trunk, context in exposed.items():
-        said = f"{FEATURES} can be reached from [{context}], the context of {trunk}: outside callers can dial agents' codes"
+        said = f"{FEATURES} can be reached from [{context}], the context of {trunk}: outside callers can dial the feature codes"
         todo = f"extensions.conf: include {FEATURES} in the phones' context only, not in [{context}] or what it includes"
         yield fault("feature codes", said, todo)
     without: dict[str, list[str]] = {}
@@ -89,7 +89,7 @@ def features(plan: LoadedDialplan, trunks: Mapping[str, str], phones: Mapping[st
         if not plan.reach(context) & {FEATURES, FEATURE}:
             without.setdefault(context, []).append(phone)
     for context, those in without.items():
-        said = f"{FEATURES} is not in [{context}], the context of {_some(those)}: agents' codes are not known there"
+        said = f"{FEATURES} is not in [{context}], the context of {_some(those)}: feature codes are not known there"
         own = f"{context}-custom" if f"{context}-custom" in plan.reach(context) else context
         yield warning("feature codes", said, f"extensions.conf: [{own}] include => {FEATURES}, then `dialplan reload`")
     if phones and not exposed and not without:

@@ -315,7 +315,7 @@ async def _contexts(ami: AmiSession, patient: Patient) -> AsyncIterator[Finding]
 
 
 async def _dialplan(ami: AmiSession, patient: Patient) -> AsyncIterator[Finding]:
-    """Who can dial the agents' codes, and whether its entries are ours."""
+    """Who can dial the feature codes, and whether its entries are ours."""
     settings = patient.settings
     try:
         plan = dialplan.read(await ami.ask("ShowDialPlan"), settings.instance.app)

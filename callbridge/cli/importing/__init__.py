@@ -36,7 +36,7 @@ def run(options: argparse.Namespace) -> int:
 def _queues(options: argparse.Namespace) -> int:
     queues = read_conf(options.queues)
     if mistaken := _mistaken(queues):
-        print(printable(f"callbridge: {options.queues} is no queues.conf: {mistaken}"), file=sys.stderr)
+        print(printable(f"callbridge: {options.queues} is not a queues.conf: {mistaken}"), file=sys.stderr)
         return FAILED
     result = _from_asterisk(options, queues)
     if not result.queues:

@@ -60,7 +60,7 @@ def phones_of(member: Member, dialplan: Dialplan) -> Phones:
         return Phones((f"PJSIP/{number}",), [f"{said}, or give --extensions FILE with the hints"])
     if number.isdigit():
         why = "an outside number or a group, as no hint says which phone it is" if guess else "an outside number"
-        return Phones(looks=[f"member {member.interface} is {why}, and no agent's phone: callers can reach it by overflow:"])
+        return Phones(looks=[f"member {member.interface} is {why}, and not an agent's phone: callers can reach it by overflow:"])
     return Phones(looks=[_no_phone(member.interface)])
 
 
@@ -70,7 +70,7 @@ def _no_phone(interface: str) -> str:
         how = f"write agents: {{{id}: {{phone: PJSIP/..., skills: ...}}}}; agents log in with *11"
         return f"member {interface} is an agent of agents.conf, without a phone of its own: {how}"
     if "@" in interface and not interface.lower().startswith("local/"):
-        return f"member {interface} dials out through a trunk, and is no agent's phone"
+        return f"member {interface} dials out through a trunk, and is not an agent's phone"
     return f"member {interface or '(empty)'} is not a phone that can be called, skipped"
 
 

@@ -26,7 +26,8 @@ def refusal(world: World, phone: str) -> Sentence | None:
     if any(fnmatchcase(endpoint, pattern) for pattern in world.plan.phones.allowed):
         return None
     return Sentence(
-        "{phone} may not be used: it is no agent's phone, and phones.allowed in the configuration does not list it", phone=phone
+        "{phone} may not be used: it is not an agent's phone, and phones.allowed in the configuration does not list it",
+        phone=phone,
     )
 
 
@@ -34,5 +35,5 @@ def named_refusal(world: World, phone: str) -> Sentence | None:
     """The same for a phone that a request names: it must also be one of the PBX."""
     refused = refusal(world, phone)
     if not refused and phone_troubles.is_unknown(world, phone):
-        return Unknown("no such phone: {phone} is no endpoint of the PBX", phone=phone)
+        return Unknown("no such phone: {phone} is not an endpoint of the PBX", phone=phone)
     return refused

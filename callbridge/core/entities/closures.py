@@ -90,13 +90,12 @@ def _refusal(world: World, event: ClosureRequested) -> Sentence | None:
     }
     if not asked[event.kind]:
         return Sentence(
-            "{kind} {name} depends on no calendar: "
-            "say by a flow's node hours or an overflow rule what happens while it is closed",
+            "{kind} {name} depends on no calendar: use an hours node or an overflow rule to say what happens while it is closed",
             kind=kind,
             name=event.name,
         )
     if event.ends <= wall(world):
-        return Sentence("it would be over already")
+        return Sentence("it would already have ended")
     if event.ends <= event.begins:
         return Sentence("it would end before it begins")
     if any((one.kind, one.name, one.begins) == (event.kind, name, event.begins) for one in world.closures.values()):

@@ -10,7 +10,7 @@ import unicodedata
 from dataclasses import dataclass, field
 from typing import Protocol
 
-NO_NUMBER = "no phone number"
+NO_NUMBER = "not a phone number"
 WITHHELD = "withheld"
 """Stands for a number or name that the caller withholds, wherever it would be shown, stored or sent."""
 SPREADSHEET = "a number written by a spreadsheet (decimal, exponent or thousands separators): import the column as text"

@@ -36,7 +36,7 @@ def part(value: Any, key: str) -> dict[str, Any]:
     """The object that ``value`` has under ``key``."""
     found = value.get(key) if isinstance(value, dict) else None
     if not isinstance(found, dict):
-        raise Malformed(f"{key} is no object")
+        raise Malformed(f"{key} is not an object")
     return found
 
 
@@ -49,7 +49,7 @@ def optional_part(value: Any, key: str) -> dict[str, Any]:
 def text(value: dict[str, Any], key: str) -> str:
     found = value.get(key)
     if not isinstance(found, str):
-        raise Malformed(f"{key} is no text")
+        raise Malformed(f"{key} is not text")
     return found
 
 

@@ -195,15 +195,15 @@ test("every outcome that can be chosen has its words", () => {
 });
 
 test("a name that is refused is answered with words for outcomes and with names for agents", () => {
-  const refusal = (key, known, message) => ({ status: 404, message, body: { template: "no {option} '{name}': there are {known}", values: { option: { key, text: "x" }, name: "bogus", known } } });
+  const refusal = (key, known, message) => ({ status: 404, message, body: { template: "no such {option}: '{name}' (known: {known})", values: { option: { key, text: "x" }, name: "bogus", known } } });
   const named = (id) => ({ 1001: "Maria Lopez (1001)" })[id] || id;
   for (const [language, abandoned] of [["zh", "已放弃"], ["en", "gave up"]]) {
     const t = Object.assign((key) => translated(language, key), { language });
-    const outcomes = namedRefusal(t, refusal("option.outcome", "abandoned, odd_one", "no outcome 'bogus': there are abandoned, odd_one"), named);
-    assert.deepEqual([outcomes.body.values.known, outcomes.message], [`${abandoned}, odd one`, `no outcome 'bogus': there are ${abandoned}, odd one`]);
-    const agents = namedRefusal(t, refusal("option.agent", "1001, 1999", "no agent 'bogus': there are 1001, 1999"), named);
-    assert.equal(agents.message, "no agent 'bogus': there are Maria Lopez (1001), 1999");
-    const queue = refusal("option.queue", "abandoned", "no queue 'bogus': there are abandoned");
+    const outcomes = namedRefusal(t, refusal("option.outcome", "abandoned, odd_one", "no such outcome: 'bogus' (known: abandoned, odd_one)"), named);
+    assert.deepEqual([outcomes.body.values.known, outcomes.message], [`${abandoned}, odd one`, `no such outcome: 'bogus' (known: ${abandoned}, odd one)`]);
+    const agents = namedRefusal(t, refusal("option.agent", "1001, 1999", "no such agent: 'bogus' (known: 1001, 1999)"), named);
+    assert.equal(agents.message, "no such agent: 'bogus' (known: Maria Lopez (1001), 1999)");
+    const queue = refusal("option.queue", "abandoned", "no such queue: 'bogus' (known: abandoned)");
     assert.equal(namedRefusal(t, queue, named), queue);
   }
 });

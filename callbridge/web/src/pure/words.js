@@ -24,5 +24,5 @@ export function namedRefusal(t, problem, named = (id) => id) {
   if (!read || typeof there !== "string") return problem;
   const shown = there.split(", ").map(read).join(", ");
   const values = { ...problem.body.values, known: shown };
-  return { ...problem, message: problem.message.replace(`: there are ${there}`, () => `: there are ${shown}`), body: { ...problem.body, values } };
+  return { ...problem, message: problem.message.replace(`(known: ${there}`, () => `(known: ${shown}`), body: { ...problem.body, values } };
 }
