@@ -37,7 +37,7 @@ from callbridge.settings.resolve import memory_of
 from callbridge.wire.phone_numbers import PhoneNumber
 
 DONE = 0
-PATIENCE = 5.0
+STORE_WITHIN = 5.0
 """Seconds that Redis is waited for."""
 
 NumberFacts = dict[str, Any]
@@ -137,7 +137,7 @@ async def _last_agent(settings: Settings, text: str) -> Mapping[str, str]:
     renamed = {queue.renamed_from: name for name, queue in settings.queues.items() if queue.renamed_from is not None}
     memory.adopt(memory_of(settings), repeat, settings.numbers, renamed)
     try:
-        async with asyncio.timeout(PATIENCE):
+        async with asyncio.timeout(STORE_WITHIN):
             return await memory.recall(text)
     except (RedisError, OSError, TimeoutError) as trouble:
         raise NotAsked(f"Redis: {type(trouble).__name__}") from None
@@ -152,7 +152,7 @@ async def _callbacks(settings: Settings, who: str) -> list[NumberFacts]:
         raise NotAsked("without Redis only the running callbridge knows")
     store = RedisStore(redis)
     try:
-        async with asyncio.timeout(PATIENCE):
+        async with asyncio.timeout(STORE_WITHIN):
             saved = await store.load()
     except (StoreDown, RedisError, OSError, TimeoutError) as trouble:
         raise NotAsked(f"the saved state: {type(trouble).__name__}") from None

@@ -1,7 +1,8 @@
 """Everything that is made from facts: the one place where its parts are made.
 
 The publisher tells what shows the present (metrics, log, timelines in memory, server-sent events), before and apart from any
-save. What others rely on - the public stream, the archive of timelines, webhooks - reads the outbox: readers are added here.
+save. What others rely on - the public stream, the archive of timelines, webhooks, the history - reads the outbox: readers are
+added here.
 """
 
 from __future__ import annotations

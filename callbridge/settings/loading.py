@@ -73,6 +73,11 @@ def load(path: str | os.PathLike[str], env: Mapping[str, str] | None = None, *, 
         raise ConfigFaults(document.faults)
     settings._do_not_call = frozenset([*map(settings.numbers.identity, settings.callbacks.do_not_call), *never])
     settings._warnings = in_order(
-        [*document.warnings, *rules.warnings(settings, document), *warnings.warnings(settings, document), *rows]
+        [
+            *document.warnings,
+            *rules.warnings_of_relations(settings, document),
+            *warnings.warnings_of_values(settings, document),
+            *rows,
+        ]
     )
     return settings

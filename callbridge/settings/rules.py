@@ -1,7 +1,7 @@
 """What the shape of one section cannot show: names that must exist, settings that contradict each other.
 
-Each rule takes the settings (repaired where their shape was wrong) and the document, and yields faults. ``warnings`` are
-warnings: what works, but is probably not intended.
+Each rule takes the settings (repaired where their shape was wrong) and the document, and yields faults. ``warnings_of_relations``
+yields warnings: what works, but is probably not intended.
 """
 
 from __future__ import annotations
@@ -72,8 +72,8 @@ def faults(settings: models.Settings, document: Document) -> Iterator[Fault]:
         yield from rule(settings, document)
 
 
-def warnings(settings: models.Settings, document: Document) -> Iterator[Fault]:
-    """Warnings about a configuration without faults."""
+def warnings_of_relations(settings: models.Settings, document: Document) -> Iterator[Fault]:
+    """Of a configuration without faults: parts that do not fit each other, such as a queue without agents or an endless loop."""
     for rule in (
         _shared_prefix,
         _endless,

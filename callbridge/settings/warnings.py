@@ -39,8 +39,8 @@ _UNACKNOWLEDGED = 32.0
 """Seconds after its 200 at which Asterisk gives up a caller who has not acknowledged it (64 times T1)."""
 
 
-def warnings(settings: models.Settings, document: Document) -> Iterator[Fault]:
-    """Warnings about a configuration without faults."""
+def warnings_of_values(settings: models.Settings, document: Document) -> Iterator[Fault]:
+    """Of a configuration without faults: single values that are allowed and rarely meant."""
     for rule in (_empty, _durations, _no_way_out, _phones, _links, _tokens, _calendars, _folders, _samples):
         yield from rule(settings, document)
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from callbridge.wire.reports import CATALOGUE
 from tests.guide.pages import GUIDE, README, ROOT
 from tests.lab import demo
 from tests.lab.pictures import pictures
@@ -37,6 +38,11 @@ def test_what_it_says_of_the_demo_is_what_the_demo_says() -> None:
 def test_the_demo_says_it(sentence: str) -> None:
     assert sentence in README.text
     assert sentence in Path(demo.__file__).read_text()
+
+
+@pytest.mark.parametrize("page", [ROOT / "README.md", GUIDE / "commands.md"], ids=lambda page: page.name)
+def test_the_number_of_reports_is_that_of_the_catalogue(page: Path) -> None:
+    assert re.findall(r"(\d+) reports", page.read_text()) == [str(len(CATALOGUE))]
 
 
 def test_every_target_of_make_that_it_names_is_one() -> None:

@@ -1,6 +1,7 @@
 // Requests to callbridge's HTTP API, with the session's cookie. What is refused is an ApiProblem with the server's own words.
 
-const PATIENCE = 15_000;
+const ANSWER_WITHIN = 15_000;
+/** Milliseconds. */
 const AGAIN_AFTER = [300, 1500];
 /** Milliseconds before a reading request that did not reach the server is made again: a browser that changes its network ends all. */
 
@@ -20,7 +21,7 @@ export const onSessionEnd = (follower) => {
 };
 
 /** `patience`: milliseconds within which the answer must be complete. */
-export async function request(method, path, body, patience = PATIENCE) {
+export async function request(method, path, body, patience = ANSWER_WITHIN) {
   const stop = new AbortController();
   const timer = setTimeout(() => stop.abort(), patience);
   const options = { method, credentials: "same-origin", cache: "no-store", redirect: "error", signal: stop.signal };
@@ -52,13 +53,13 @@ function problemOf(answer, text) {
   return new ApiProblem(answer.status, body.detail || body.title || "", body, Number(answer.headers.get("Retry-After")) || null);
 }
 
-export async function get(path, patience = PATIENCE) {
+export async function get(path, patience = ANSWER_WITHIN) {
   for (const pause of AGAIN_AFTER) {
     const began = performance.now();
     try {
       return await request("GET", path, undefined, patience);
     } catch (problem) {
-      if (problem.status !== 0 || performance.now() - began > PATIENCE / 2) throw problem;
+      if (problem.status !== 0 || performance.now() - began > ANSWER_WITHIN / 2) throw problem;
     }
     await new Promise((resolve) => setTimeout(resolve, pause));
   }

@@ -20,7 +20,7 @@ import { namedAll } from "../pure/names.js";
 import { periodOf, valueOf } from "../pure/report.js";
 
 const SIZE = 50;
-const PATIENCE = 60_000;
+const CALLS_WITHIN = 60_000;
 const NAMED = ["queue", "agent"];
 
 /** The address of the last search, for the way back from a call. */
@@ -83,7 +83,7 @@ function Found({ asked, typed, named }) {
     let gone = false;
     setRows(null);
     setProblem(null);
-    get(`/api/reports/calls?${searchOf(typed, asked.page, SIZE)}`, PATIENCE).then(
+    get(`/api/reports/calls?${searchOf(typed, asked.page, SIZE)}`, CALLS_WITHIN).then(
       (found) => gone || setRows(found),
       (refused) => gone || setProblem(refused),
     );

@@ -17,7 +17,7 @@ import { namedRefusal, outcomeText } from "../pure/words.js";
 
 const MOST_ROWS = 500;
 /** In the table; a file has all of them. */
-const PATIENCE = 120_000;
+const REPORT_WITHIN = 120_000;
 const WITHOUT = ["call"];
 /** Reports with a page of their own. */
 const FILES = ["csv", "xlsx", "html"];
@@ -118,7 +118,7 @@ function Result({ report, asked, typed, named }) {
     let gone = false;
     setFound(null);
     setProblem(null);
-    get(`${path}${join}limit=${MOST_ROWS + 1}`, PATIENCE).then(
+    get(`${path}${join}limit=${MOST_ROWS + 1}`, REPORT_WITHIN).then(
       (answer) => gone || setFound(answer),
       (refused) => gone || setProblem(refused),
     );
