@@ -1,4 +1,4 @@
-"""Whatever part of callbridge fails, it ends in order: waiting callers go to the fallback, and the exit code is 1."""
+"""Whatever part of callbridge fails, it shuts down cleanly: waiting callers go to the fallback, and the exit code is 1."""
 
 from __future__ import annotations
 

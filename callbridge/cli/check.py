@@ -75,7 +75,7 @@ def check(
 
 
 def _open_to_all(settings: Settings, path: str | os.PathLike[str]) -> Iterator[str]:
-    """Not a warning of every start: on a machine of its own that is well."""
+    """Not a warning at every start: harmless on a dedicated machine."""
     http = settings.http
     if http.token is None and not http.tokens:
         problem = "is missing: everybody who can log in on this machine is an admin of callbridge"

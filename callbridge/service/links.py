@@ -152,7 +152,7 @@ class Links:
             parts.run(f"fallback {fallback.settings.pbx}", fallback.run())
 
     async def leave(self) -> None:
-        """This process ends in order: tell every PBX."""
+        """This process shuts down cleanly: tell every PBX."""
         await asyncio.gather(*(link.leave() for link in self._ari.values()))
 
     # -- for the runtime ----------------------------------------------------------------------------------------

@@ -121,7 +121,7 @@ class Standby:
             await asyncio.sleep(max(0.0, began + EXAMINE_EVERY - time.monotonic()))
 
     async def _preload(self, now: float) -> None:
-        """Be ready to load a large world in no time."""
+        """Be ready to load a large world quickly."""
         if now - self._preloaded_at < PRELOAD_EVERY:
             return
         self._preloaded_at = now

@@ -148,7 +148,7 @@ class Ari:
         return self._now() - max(self._proven_at, self._tried_at) < TRIED
 
     async def leave(self) -> None:
-        """Tell the PBX that this process ends in order, if it can be told at once."""
+        """Tell the PBX that this process shuts down cleanly, if it can be told at once."""
         if self._http is None or not self.fresh:
             return
         try:

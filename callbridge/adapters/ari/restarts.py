@@ -1,8 +1,8 @@
 """A process that starts again and again serves nobody: it stops stamping, so that ``callbridge rescue`` helps the callers.
 
 Every start is entered in a global variable of the PBX, which needs no Redis and no disk, and knows the starts of all instances;
-the start of a process that ends in order is taken out again. A process that was started too often writes ``RESTARTING`` in place
-of its stamps, until it has run for a while.
+the start of a process that shuts down cleanly is taken out again. A process that was started too often writes ``RESTARTING`` in
+place of its stamps, until it has run for a while.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class Restarts:
         return await write(wire.stamp(app, wire.RESTARTING if self.too_many() else value))
 
     async def leave(self, pbx: str, app: str, ask: SendRequest, write: SendRequest) -> None:
-        """We end in order, as somebody wanted: our start does not count. Raises OrderTrouble."""
+        """This process shuts down cleanly, as somebody wanted: our start does not count. Raises OrderTrouble."""
         known = await _known(app, ask)
         if (ours := self._moments.pop(pbx, "")) in known:
             known.remove(ours)

@@ -80,7 +80,7 @@ class TierTable:
     left_out: LeftOut
 
     def report(self) -> Iterator[str]:
-        """What is to be said of the rows left out, a line each. Phone numbers are not quoted."""
+        """One line per skipped row. Phone numbers are not quoted."""
         for line, why in self.left_out.report(len(self.numbers)):
             yield f"line {line}: {why}" if line else why
 

@@ -104,7 +104,7 @@ class Accounts:
         return self.scope(own) if own or not self.teams else Scope(frozenset(), frozenset({agent}))
 
     def scope(self, teams: tuple[str, ...]) -> Scope:
-        """What the teams may see and act on; without teams the whole floor. A team that is no more has nothing."""
+        """What the teams may see and act on; without teams the whole floor. A team that was removed has nothing."""
         if not teams:
             return WHOLE_FLOOR
         known = [self.teams[name] for name in teams if name in self.teams]

@@ -125,7 +125,7 @@ class LogIns:
     # -- sessions -----------------------------------------------------------------------------------------------
 
     async def of(self, request: web.Request) -> tuple[WebSession, Account] | None:
-        """Whose cookie this is; None: nobody's who may still be here. Raises Problem when that cannot be known now."""
+        """The session of this cookie, or None. Raises Problem when that cannot be known now."""
         session_id = cookie_of(request)
         try:
             session = await self.sessions.find(session_id) if session_id else None

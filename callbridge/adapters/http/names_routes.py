@@ -1,4 +1,4 @@
-"""``/api/names``: what people are called whom rows of the past and the present name by id.
+"""``/api/names``: display names by id, of the people in rows of the past and the present.
 
 A row that a client may see can name agents of other teams, as the agent who has a call that came from the own queue: they have
 names there, too, so their names are nobody's secret. What they do is.

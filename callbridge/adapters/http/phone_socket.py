@@ -37,7 +37,7 @@ TOLD_EVERY = 60.0
 
 
 class PhoneSockets:
-    """All that are open. Use ``close`` when the server stops: both sides are said goodbye to."""
+    """All that are open. Use ``close`` when the server stops: both sides are closed."""
 
     def __init__(self) -> None:
         self._session: aiohttp.ClientSession | None = None

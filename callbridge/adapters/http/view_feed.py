@@ -148,7 +148,7 @@ class ViewFeed:
         return found
 
     def _seen(self, reader: ViewReader, key: ViewKey) -> bytes | None:
-        """The row's text; None when this reader does not see it, or it is no more."""
+        """The row's text; None when this reader does not see it, or it was removed."""
         kind, name = key
         match kind:
             case "queue":

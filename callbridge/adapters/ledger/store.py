@@ -243,8 +243,8 @@ class LedgerStore(BlockList, LedgerFigures):
         )
 
     def sweep(self, alive: Collection[str], terms: Mapping[str, LedgerTerms], wall: float) -> int:
-        """Attempts without an outcome that nobody has in hand any more: what became of them, nobody will ever know. Gives how
-        many there were."""
+        """Closes attempts that nobody has in hand any more and whose outcome can no longer be known. Returns how many
+        there were."""
         with self._engine.begin() as link:
             lost = [row for row in link.execute(select(attempts).where(attempts.c.outcome == "")) if row.id not in alive]
             for row in lost:

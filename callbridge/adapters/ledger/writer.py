@@ -68,7 +68,7 @@ class LedgerWriter:
         return len(self._orders) + (self._current is not None)
 
     def perform(self, order: OfLedger) -> None:
-        """Returns at once; what it comes to is told. What waits already about the same is replaced: the later word holds."""
+        """Returns at once. The result comes as an event; a later order replaces a waiting one about the same."""
         self._orders[_about(order)] = order
         self._come.set()
 
@@ -91,7 +91,7 @@ class LedgerWriter:
         self.troubled, self.troubled_since = "", None
 
     async def close(self) -> None:
-        """Write what is still to be written, if that goes; the next start takes up the rest."""
+        """Write what is still to be written, if possible; the next start takes up the rest."""
         left = ([self._current] if self._current is not None else []) + list(self._orders.values())
         self._orders.clear()
         for order in left:

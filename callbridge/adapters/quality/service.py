@@ -176,7 +176,7 @@ class QualityService:
                 raise UnknownSample(Unknown("the form {form} is no longer in the configuration", form=row["form"]))
             review = written.by_form(site.forms[row["form"]], site.callbacks.get(row["form"], ""))
             store.score(review_id, reviewer, review, now)
-            with contextlib.suppress(SQLAlchemyError, BadDatabase):  # the score is written, and the feed comes to the callback
+            with contextlib.suppress(SQLAlchemyError, BadDatabase):  # the score is written; the feed handles the callback later
                 settle_callback(store, review_id, self._enter)
             row = store.review(review_id)
             return Scored(review.result, row["callback"] or "", row["callback_outcome"] or "")

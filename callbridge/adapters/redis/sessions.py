@@ -11,7 +11,7 @@ log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
 
 class RedisSessions:
-    """A Redis that is away loses no session that we have in memory; ``get`` raises ConnectionError, for it knows nothing."""
+    """Redis being away loses no session that we have in memory; ``get`` raises ConnectionError, for it knows nothing."""
 
     def __init__(self, settings: RedisSettings) -> None:
         self._settings = settings

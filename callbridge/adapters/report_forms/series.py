@@ -27,7 +27,7 @@ def over_intervals(report: Report, rows: Rows, name: str) -> dict[str, float]:
 
 
 def merged(values: Sequence[float], most: int, kind: ValueKind) -> tuple[list[float], int]:
-    """At most so many values, and how many neighbours are one: added up, or the greatest where sums mean nothing."""
+    """At most ``most`` points, and how many neighbours make one: added up, or the greatest where sums mean nothing."""
     together = -(-len(values) // most)
     join = sum if kind in _SUMMED else max
     return [float(join(values[at : at + together])) for at in range(0, len(values), together)], together

@@ -19,7 +19,7 @@ from callbridge.core.model.agent import State
 _DAY = 86_400.0
 _STATES = agent_states.c
 _LOGGED_OUT, _NOT_READY = State.LOGGED_OUT.value, State.NOT_READY.value
-"""As they are kept: a year has millions of states, and plain texts are compared in no time."""
+"""As they are kept: a year has millions of states, and plain texts are compared quickly."""
 _by_time = attrgetter("began_at")
 
 

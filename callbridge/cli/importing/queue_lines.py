@@ -120,7 +120,7 @@ def _steps(queue: SourceQueue, widen: float | None, looks: Looks) -> Iterator[st
 
 
 def _seconds(queue: SourceQueue, name: str, most: float, looks: Looks) -> float | None:
-    """None when there is no such setting, or it makes no sense; what is more than ``most`` is doubted and cut down to it."""
+    """None when there is no such setting, or it makes no sense; capped at ``most``, with a warning."""
     given = queue.section.last(name)
     if not given:
         return None

@@ -111,7 +111,7 @@ def leg_gone(world: World, agent: Agent) -> Agent:
 
 
 def without_leg(world: World, agent: Agent) -> Agent:
-    """The agent's last leg is no more; the state of the phone is still to come."""
+    """The agent's last leg has ended; the state of the phone is still to come."""
     rest_until = agent_phones.rests_until(world, agent)
     return change(world, agent, leg=None, leg_gone_at=world.now, inspect_at=world.now + SETTLE, rest_until=rest_until)
 

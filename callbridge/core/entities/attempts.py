@@ -76,7 +76,7 @@ def up_since(world: World, call: Call) -> float:
 
 
 def to_an_agent(world: World, attempt: Attempt, within: float) -> Attempt:
-    """It is a person, or may be one. Where the greeting's end was not measured, an agent is sought all the same: too late by the
+    """It is a person, or may be one. Where the greeting's end was not measured, an agent is still assigned: too late by the
     rules, and counted so."""
     _learn(world, attempt, world.now, person=True)
     since = world.now if attempt.spoken_at is None else attempt.spoken_at

@@ -391,7 +391,7 @@ def _tried(world: World, call: Call) -> None:
 
 
 def lost(world: World, callback: Callback) -> None:
-    """Its call is in no book (a row that could not be read): what became of it is not known."""
+    """Its call has no row (or one that could not be read): what became of it is not known."""
     terms = terms_of(world, callback.queue)
     stand(world, callback, rest=terms.retry_after if terms is not None else CLOSED_CHECK)
 

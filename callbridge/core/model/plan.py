@@ -90,7 +90,7 @@ WhenFull = Then | Refusal
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """So many callers at a time; what happens to any more."""
+    """Most callers at a time; what happens to any more."""
 
     most: int
     when_full: WhenFull = Refusal()
@@ -106,7 +106,7 @@ class LoadLimit:
 
 @dataclass(frozen=True, slots=True)
 class OverflowRule:
-    """A caller leaves the queue sooner than its steps would have it: when ``when`` holds, for ``reason``."""
+    """A caller leaves the queue before its steps are over: when ``when`` holds, for ``reason``."""
 
     when: Condition
     to: Then

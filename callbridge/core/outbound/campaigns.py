@@ -36,7 +36,7 @@ from callbridge.core.routing import offers, segments, visits
 LEAST_RING = 15.0
 """Seconds that an unanswered phone rings at least: a call that ends sooner is an abandoned one (16 CFR 310.4(b)(4)(ii))."""
 AGENT_WITHIN = 10.0
-"""Seconds for which an agent is sought before the customer is dialled (agent first)."""
+"""Seconds for which an agent is searched for before the customer is dialled (agent first)."""
 CONNECT_WITHIN = 2.0
 """For customers who answer after their campaign has been removed."""
 BEHIND = 3600.0

@@ -83,7 +83,7 @@ class Budget:
         self.missed = self.missed * keep + abandoned
 
     def correct(self, at: float, answers: int, abandoned: int) -> None:
-        """So many more people (or fewer: it was a machine after all) had answered then, and so many of them were abandoned."""
+        """``answers`` more people had answered at ``at``, ``abandoned`` of them abandoned; negative: a machine after all."""
         clean = answers - abandoned
         for bucket in reversed(self.buckets):
             if bucket.begin <= at and bucket.clean + clean >= 0 and bucket.abandoned + abandoned >= 0:

@@ -32,7 +32,7 @@ from callbridge.core.routing import answers
 
 
 def is_orphan(world: World, leg: Leg) -> bool:
-    """Does it belong to a call that is in no book? One that was hung up may well have outlived its call."""
+    """Does it belong to a call that has no row? One that was hung up may well have outlived its call."""
     return leg.hung_at is None and _is_lost(world, leg.call)
 
 

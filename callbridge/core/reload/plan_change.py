@@ -145,7 +145,7 @@ def _new_homes(world: World, plan: Plan, old: Plan) -> None:
 
 
 def _sits_at_a_former_phone(known: Agent, wanted: AgentPlan, old: Plan) -> bool:
-    """Is the phone in force one of those that the plan no longer gives this agent? A desk of nobody's may be kept."""
+    """Is the phone in force one of those that the plan no longer gives this agent? An unowned phone may be kept."""
     before = old.agents.get(wanted.id)
     return before is not None and known.phone in before.phones and known.phone not in wanted.phones
 
