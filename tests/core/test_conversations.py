@@ -33,7 +33,7 @@ from callbridge.core.model.world import World
 from callbridge.core.recovery import snapshots
 from tests.core.laws import Books
 from tests.core.story import DAY, PBX, START, Story, agent, one_queue, queue
-from tests.core.test_handing import Talk
+from tests.core.test_supervised_calls import Talk
 
 AWAY = 5.0
 

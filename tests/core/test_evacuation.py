@@ -14,7 +14,7 @@ from callbridge.core.recovery.evacuation import Evacuee, evacuation
 from tests.core.flows import floor, flow, menu, stage, the_call
 from tests.core.story import START, Story, agent, one_queue, plan, queue, routing
 from tests.core.test_campaigns import begin, house, rings, spring
-from tests.core.test_handing import Talk
+from tests.core.test_supervised_calls import Talk
 from tests.core.toy import NEVER
 
 FALLBACK = "callbridge-fallback"

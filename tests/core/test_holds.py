@@ -18,7 +18,7 @@ from callbridge.core.model.facts import RequestRefused, SupervisionEnded, TalkEn
 from callbridge.core.model.orders import Bridge, DropBridge, HangUp, Play, StartMusic
 from callbridge.core.model.plan import ToAgent, ToNumber, ToQueue
 from tests.core.story import PBX
-from tests.core.test_handing import Talk, listening
+from tests.core.test_supervised_calls import Talk, listening
 
 
 def held() -> Talk:

@@ -18,7 +18,7 @@ from callbridge.core.model.plan import RecordingPlan, ToDialplan
 from tests.core.flows import floor, flow, play
 from tests.core.story import PBX, START, Story, agent, one_queue, plan, queue, routing
 from tests.core.test_failures import SCENARIOS, Scenario, gives_up, run
-from tests.core.test_handing import Talk
+from tests.core.test_supervised_calls import Talk
 from tests.core.toy import Fault
 
 Kind = TypeVar("Kind", bound=Order)

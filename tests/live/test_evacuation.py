@@ -24,7 +24,7 @@ MENU = {
 
 
 def desks() -> dict[str, Any]:
-    """Ann talks, bob hands on to bell, who lets it ring, dan asks eve first."""
+    """Ann talks, bob transfers to bell, who lets it ring, dan asks eve first."""
     skills = {"ann": ("1001", "talk"), "bob": ("1002", "hand"), "bell": ("1003", "bell")}
     skills |= {"dan": ("1005", "ask"), "eve": ("1006", "eve")}
     queues = {name: {"steps": [{"skills": name}]} for _, name in skills.values()} | {"wait": {"steps": [{"skills": "wait"}]}}

@@ -257,7 +257,7 @@ async def test_an_attended_transfer_to_a_colleague_ends_the_segment_and_not_the_
         Softphone(pbx, "1", trunk=True, tone=VOICE) as caller,
     ):
         await caller.call("support")
-        await bridge.until("talk_began")  # nobody hands on sooner
+        await bridge.until("talk_began")  # nobody transfers sooner
         consult = await desk.call("1009")
         await desk.until_state("CONFIRMED", consult)
         desk.transfer_to(consult)
@@ -281,7 +281,7 @@ async def test_an_attended_transfer_to_an_entry_is_the_same_calls_next_visit(hou
         Phone(pbx, "1002", PhoneScript.answers(ring=0.1, talk=1.0)) as second,
     ):
         await caller.call("support")
-        await bridge.until("talk_began")  # nobody hands on sooner
+        await bridge.until("talk_began")  # nobody transfers sooner
         consult = await desk.call("sales")
         await desk.until_state("CONFIRMED", consult)
         # A consult is no customer: nobody is called for it.
@@ -311,7 +311,7 @@ async def test_an_agent_who_only_asks_an_entry_and_comes_back_leaves_nothing_beh
         Softphone(pbx, "1", trunk=True, tone=VOICE) as caller,
     ):
         await caller.call("support")
-        await bridge.until("talk_began")  # nobody hands on sooner
+        await bridge.until("talk_began")  # nobody transfers sooner
         consult = await desk.call("sales")
         await desk.until_state("CONFIRMED", consult)
         desk.hang_up(consult)

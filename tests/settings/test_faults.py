@@ -118,7 +118,7 @@ WRONG = [
     ("browser phone without a password", ("phone: PJSIP/1002", "phone: PJSIP/1002, pin: '4711', browser_phone: {}"), "cb.yaml:18: agents.ann.browser_phone.password: is missing (hint: or password_file)"),
     ("a user's browser phone", ("skills: [", f"users: {{maria: {{role: supervisor, password: '{HASH}', browser_phone: {{phone: PJSIP/1002, password: x}}}}}}\nskills: ["), "cb.yaml:5: users.maria.browser_phone.phone: PJSIP/1002 is the phone of an agent (hint: give the user an endpoint of its own)"),
     ("open http", ("skills: [", "http: {host: 0.0.0.0}\nskills: ["), "cb.yaml:5: http.host: '0.0.0.0' can be reached from other machines, but there is neither a token nor a user (hint: add token_file or users, or use host: 127.0.0.1)"),
-    # handing on
+    # transfers
     ("dial string", ("skills: [", "outside: {dial: 4711}\nskills: ["), """cb.yaml:5: outside.dial: expected a dial string of Asterisk, such as "Local/{number}@callbridge-outside/n", not '4711'"""),
     ("dial two", ("skills: [", 'outside: {dial: "PJSIP/{number}@t&PJSIP/1"}\nskills: ['), """cb.yaml:5: outside.dial: expected a dial string of Asterisk, such as "Local/{number}@callbridge-outside/n", not 'PJSIP/{number}@t&PJSIP/1'"""),
     ("key act", ("skills: [", 'keys: {"*1": transfers}\nskills: ['), "cb.yaml:5: keys.*1: must be 'transfer', 'consult', 'consult_offer', 'consult_wait', 'complete', 'return', 'conference', 'hold', 'unhold', 'survey', 'record', 'pause_recording' or 'resume_recording', not 'transfers' (hint: did you mean 'transfer'?)"),

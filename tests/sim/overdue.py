@@ -112,7 +112,7 @@ class Overdue:
             yield from self._of_agent(world, agent)
         for call in world.calls.values():
             if call.transfer is not None and call.transfer.leg is not None and call.transfer.leg not in world.legs:
-                yield "handed on to somebody who is gone", call.id, GHOST
+                yield "transferred to somebody who is gone", call.id, GHOST
             if self._overhears(call):
                 yield "a caller hears what is said of them", call.id, OVERHEARD
             if call.transfer is not None and call.transfer.until is not None and call.transfer.until < world.now:

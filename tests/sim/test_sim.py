@@ -17,7 +17,7 @@ from callbridge.core.model.orders import Ring
 from callbridge.core.model.world import World
 from callbridge.core.recovery import adoption
 from callbridge.core.routing import offers
-from tests.sim import mutants, mutants_books, mutants_features, mutants_handing
+from tests.sim import mutants, mutants_books, mutants_features, mutants_transfers
 from tests.sim.drive import Day, replay_in_slices
 from tests.sim.lanes import Weather
 from tests.sim.planting import MUTANTS, SEEDS, Mutant, kill
@@ -27,7 +27,7 @@ from tests.sim.watch import Broken
 
 BLOCK = 25
 LONG = True
-assert mutants and mutants_books and mutants_features and mutants_handing, "importing them enters their mutants"
+assert mutants and mutants_books and mutants_features and mutants_transfers, "importing them enters their mutants"
 noticed: dict[str, int] = {}
 
 

@@ -416,7 +416,7 @@ class Watch:
         reached = call.phase in (Phase.OFFERED, Phase.JOINING) or call.is_uncertain
         must(dialling or (offer is not None) == reached, "offer and phase:", call)
         must((segment is not None) == (call.phase is Phase.TALKING), "segment and phase:", call)
-        must(call.transfer is not None or call.phase is not Phase.TRANSFERRING, "handed on to nobody:", call)
+        must(call.transfer is not None or call.phase is not Phase.TRANSFERRING, "transferred to nobody:", call)
         on_hold = segment is not None and segment.on_hold
         must(not on_hold or (call.bridge is None and call.transfer is None), "on hold and with somebody:", call)
         must(not on_hold or call.id not in self.on_hold or self.on_hold[call.id][0] is not None, "on hold unasked:", call)

@@ -1,4 +1,4 @@
-"""Planted faults in handing on and supervision: the caller left behind, the phone that rings on, the ear that stays."""
+"""Planted faults in transfers and supervision: the caller left behind, the phone that rings on, the ear that stays."""
 
 from __future__ import annotations
 

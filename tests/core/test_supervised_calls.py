@@ -1,4 +1,4 @@
-"""Calls handed on by agents and supervisors, and supervisors in talks: nobody is left in silence, figures stay right."""
+"""Calls transferred by agents and supervisors, and supervisors in talks: nobody is left in silence, figures stay right."""
 
 from __future__ import annotations
 

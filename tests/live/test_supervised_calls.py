@@ -1,4 +1,4 @@
-"""Calls handed on, and supervisors in talks, with real voice: who hears whom, and nobody is left in silence."""
+"""Calls transferred, and supervisors in talks, with real voice: who hears whom, and nobody is left in silence."""
 
 import asyncio
 from typing import Any
