@@ -129,5 +129,5 @@ async def test_without_a_bundle_the_page_says_how_to_build_one(tmp_path: Path) -
 
 def test_a_folder_that_is_no_bundle_is_refused(bundle: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(serving, "LARGEST_BUNDLE", 100)
-    with pytest.raises(ValueError, match="no bundle"):
+    with pytest.raises(ValueError, match="not a bundle"):
         read_bundle(bundle)
