@@ -67,7 +67,23 @@ def test_the_container_runs_as_nobody_special_and_starts_a_command_that_exists()
     assert options.config == Path("/etc/callbridge/callbridge.yaml")
 
 
-def test_the_pair_is_the_same_service_twice_at_two_addresses(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_container_of_ours_is_read_only_and_has_no_capability() -> None:
+    services = compose()["services"]
+    ours = {name: service for name, service in services.items() if "build" in service}
+    assert set(ours) == {"callbridge", "rescue"}
+    for name, service in ours.items():
+        assert service["read_only"] is True, name
+        assert service["cap_drop"] == ["ALL"], name
+        assert service["security_opt"] == ["no-new-privileges:true"], name
+        assert "privileged" not in service, name
+        assert all(volume.endswith(":ro") for volume in service["volumes"] if volume.startswith((".", "/"))), name
+    pair = yaml.safe_load((FOLDER / "pair.yaml").read_text())["services"]
+    assert not {"read_only", "cap_drop", "security_opt", "privileged"} & {key for one in pair.values() for key in one}
+
+
+def test_the_pair_is_the_same_service_twice_at_two_addresses_and_rescue_knows_of_both(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     services = yaml.safe_load((FOLDER / "pair.yaml").read_text())["services"]
     assert services["standby"]["extends"] == {"file": "compose.yaml", "service": "callbridge"}
     for name in ("ari", "ami"):
@@ -77,13 +93,17 @@ def test_the_pair_is_the_same_service_twice_at_two_addresses(tmp_path: Path, mon
     for service in services.values():
         (mount,) = service["volumes"]
         source, target, _ = mount.split(":")
-        assert service["command"] == ["serve", "-c", target]
+        command = "rescue" if service is services["rescue"] else "serve"
+        assert service["command"] == [command, "-c", target]
         config = tmp_path / "pair.yaml"  # beside the folder of the example, as in the container
         config.write_text((FOLDER / source).read_text())
         for name, value in service["environment"].items():
             monkeypatch.setenv(name, value)
         settings = load(config)
         assert settings.standby is not None
+        if command == "rescue":
+            assert settings.redis is not None, "where the lease is that a rescue looks at"
+            continue
         assert settings.standby.address == f"http://127.0.0.1:{settings.http.port}"
         addresses.add(settings.standby.address)
     assert len(addresses) == 2

@@ -18,6 +18,7 @@ from callbridge.cli.doctor.pbx import time_zone
 from callbridge.settings.loading import load
 from callbridge.settings.models import Settings
 from callbridge.wire.asterisk_conf import parse
+from tests.lab.build import ROOT
 from tests.lab.redis import RedisServer
 from tests.settings.conftest import RIGHT
 
@@ -63,11 +64,21 @@ def test_a_dialplan_that_does_not_tell_what_is_withheld_is_named() -> None:
 
 
 def test_rights_too_few_and_too_many_are_told() -> None:
-    enough = {"QueueStatus", "QueueAdd", "QueueRemove", "QueuePause"}
+    enough = {"QueueStatus", "QueueAdd", "QueueRemove", "QueuePause", "Redirect"}
     assert levels([*rules.actions(enough)]) == ["ok"]
-    assert levels([*rules.actions(enough - {"QueueAdd"})]) == ["warning"]
+    for one in enough:
+        (finding,) = rules.actions(enough - {one})
+        assert (finding.level, finding.said.partition(" ")[0]) == ("warning", one)
+        assert finding.todo == "manager.conf: write = reporting,agent,call"
     (finding,) = rules.actions({*enough, "Originate", "Command"})
     assert "command, originate" in finding.said
+
+
+def test_the_permissions_that_are_advised_are_those_of_the_sample() -> None:
+    conf = parse((ROOT / "dialplan" / "samples" / "manager.conf").read_text(), "manager.conf")
+    section = conf.section("callbridge")
+    assert section is not None
+    assert (section.last("read"), section.last("write")) == (rules.AMI_READ, rules.AMI_WRITE)
 
 
 def test_an_application_subscribed_to_everything_is_told() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
 
+from callbridge.cli.doctor import rules
 from callbridge.cli.doctor.ami import AmiRefused, AmiSession
 from callbridge.cli.doctor.findings import Finding, ok, unseen, warning
 from callbridge.settings.models import Settings
@@ -18,7 +19,7 @@ async def examine(ami: AmiSession, settings: Settings) -> AsyncIterator[Finding]
     try:
         missing = [f"{hint} of agent {id}" for id, hint in hints.items() if not await _devices(ami, hint)]
     except AmiRefused as refusal:
-        yield unseen(_ABOUT, f"ExtensionState is refused ({refusal})", "manager.conf: write = reporting,agent")
+        yield unseen(_ABOUT, f"ExtensionState is refused ({refusal})", f"manager.conf: write = {rules.AMI_WRITE}")
         return
     if missing:
         said = f"no such hint, or one without a device: {_some(missing)}: do not disturb and other calls are not seen there"

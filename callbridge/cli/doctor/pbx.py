@@ -269,7 +269,7 @@ async def _states(ami: AmiSession, patient: Patient) -> AsyncIterator[Finding]:
         await ami.ask("DeviceStateList")
     except AmiRefused as refusal:
         unknown = "permission" not in str(refusal).lower()
-        todo = "modules.conf: load = res_manager_devicestate.so" if unknown else "manager.conf: write = reporting,agent"
+        todo = "modules.conf: load = res_manager_devicestate.so" if unknown else f"manager.conf: write = {rules.AMI_WRITE}"
         yield fault("ami rights", f"DeviceStateList is refused ({refusal}): device states remain unknown", todo)
     else:
         yield ok("ami rights", "device states can be listed")
@@ -303,7 +303,9 @@ async def _contexts(ami: AmiSession, patient: Patient) -> AsyncIterator[Finding]
             lines = await ami.ask("ShowDialPlan", Context=context)
         except AmiRefused as refusal:
             if "permission" in str(refusal).lower():
-                yield unseen("dialplan", f"context {context}: ShowDialPlan is refused", "manager.conf: write = reporting,agent")
+                yield unseen(
+                    "dialplan", f"context {context}: ShowDialPlan is refused", f"manager.conf: write = {rules.AMI_WRITE}"
+                )
             else:
                 todo = "extensions.conf: #include callbridge.conf (copy it again after an update), then `dialplan reload`"
                 yield fault("dialplan", f"context {context} does not exist", todo)

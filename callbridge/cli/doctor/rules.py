@@ -51,7 +51,10 @@ HELPFUL_ACTIONS: Mapping[str, str] = {
     "QueueAdd": "the fallback queue's members mirror the agents: write=agent",
     "QueueRemove": "the fallback queue's members mirror the agents: write=agent",
     "QueuePause": "the fallback queue's members mirror the agents: write=agent",
+    "Redirect": "callers who wait in the fallback queue are taken back: write=call",
 }
+AMI_READ, AMI_WRITE = "call", "reporting,agent,call"
+"""The permissions of the AMI user, as in dialplan/samples/manager.conf."""
 DANGEROUS_ACTIONS: Mapping[str, str] = {
     "Originate": "originate",
     "Command": "command",
@@ -120,9 +123,9 @@ def actions(allowed: Collection[str], *, records: bool = False) -> Iterator[Find
     known = {name.lower() for name in allowed}
     missing = [name for name in HELPFUL_ACTIONS if name.lower() not in known]
     for name in missing:
-        yield warning("ami rights", f"{name} is refused: {HELPFUL_ACTIONS[name]}", "manager.conf: write = reporting,agent")
+        yield warning("ami rights", f"{name} is refused: {HELPFUL_ACTIONS[name]}", f"manager.conf: write = {AMI_WRITE}")
     if records and "mixmonitor" not in known:
-        todo = "manager.conf: write = reporting,agent,call,system, and module app_mixmonitor"
+        todo = f"manager.conf: write = {AMI_WRITE},system, and module app_mixmonitor"
         yield fault("ami rights", "MixMonitor is not permitted: no call would be recorded", todo)
     dangerous = {right for name, right in DANGEROUS_ACTIONS.items() if name.lower() in known}
     if records:
@@ -130,7 +133,7 @@ def actions(allowed: Collection[str], *, records: bool = False) -> Iterator[Find
     if dangerous:
         said = f"the user has permissions that callbridge never uses: {', '.join(sorted(dangerous))}"
         yield warning(
-            "ami rights", said, "manager.conf: write = reporting,agent is enough; anyone with the secret has these permissions"
+            "ami rights", said, f"manager.conf: write = {AMI_WRITE} is enough; anyone with the secret has these permissions"
         )
     if not missing and not dangerous:
         yield ok("ami rights", "exactly the required permissions")
@@ -249,7 +252,7 @@ def manager_conf(conf: Conf, user: str) -> Iterator[Finding]:
     rights = {right.strip() for right in (section.last("read") or "").split(",")}
     if not rights & {"call", "all"}:
         said = f"[{user}] read lacks call: changes of device states are not received"
-        yield fault("manager.conf", said, "read = system,call,agent,user")
+        yield fault("manager.conf", said, f"read = {AMI_READ}")
     else:
         yield ok("manager.conf", f"[{user}] receives device states")
     given = section.last("writetimeout") or conf.value("general", "writetimeout") or "100"
