@@ -71,7 +71,7 @@ async def test_the_catalogue_lists_options_and_columns(client: Client) -> None:
     chinese = {one["name"]: one for one in await got(client, "/api/reports?language=zh")}
     assert chinese["queues"]["title"] == "队列报表"
     assert chinese["queues"]["columns"][0]["heading"] == "时段"
-    assert "no language" in (await got(client, "/api/reports?language=fr", status=400))["detail"]
+    assert "no such language" in (await got(client, "/api/reports?language=fr", status=400))["detail"]
     assert [one["name"] for one in await got(client, "/api/reports", "ann")] == [
         name for name, one in CATALOGUE.items() if one.own
     ]
