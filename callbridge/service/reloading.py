@@ -3,7 +3,8 @@
 read --(wrong, or for a restart only)--> refused
      --(dry run)--> what it would do
      --> the core --(refused, or raised)--> refused, nothing is changed
-                  --> settings, tiers, memory, lookups, ledger at the same moment; then the webhooks
+                  --> settings, tiers, memory, lookups, ledger at the same moment; then certificate, webhooks and alerts,
+                      of which each may fail: the plan is in force, so that is a warning
 """
 
 from __future__ import annotations
@@ -117,20 +118,35 @@ class Reloads:
         if report["refused"]:
             _log_refused(report["refused"], by, hint=HOW_TO_FORCE)
             return ReloadResult(faults=report["refused"], report=report)
-        self._renew_certificate()
-        await term.readers.hooks.adopt(coming.hooks)
-        if self._process.alerting is not None:
-            await self._process.alerting.adopt(coming.settings, coming.plan)
+        report["warnings"] += await self._follow(term, coming, by)
         _log_done(coming.settings, report, by)
         return ReloadResult(report=report)
 
-    def _renew_certificate(self) -> None:
-        """It was checked with the configuration; new connections get it."""
+    async def _follow(self, term: Term, coming: _Next, by: str) -> list[Sentence]:
+        """Switch over what the core does not decide. Returns what could not follow."""
+        failed = self._renew_certificate()
+        try:
+            await term.readers.hooks.adopt(coming.hooks)
+        except Exception:  # any bug of ours
+            log.exception("a reload raised an exception", by=by)
+            failed.append(Sentence("internal error: the webhooks are those from before; see the log, then restart callbridge"))
+        if self._process.alerting is not None:
+            try:
+                await self._process.alerting.adopt(coming.settings, coming.plan)
+            except Exception:  # any bug of ours
+                log.exception("a reload raised an exception", by=by)
+                failed.append(Sentence("internal error: the alerts are those from before; see the log, then restart callbridge"))
+        return failed
+
+    def _renew_certificate(self) -> list[Sentence]:
+        """It was checked with the configuration; new connections get it. Returns why not."""
         if self._process.certificate is not None:
             try:
                 self._process.certificate.renew()
             except BadCertificate as trouble:
                 log.error("the certificate was not renewed", why=str(trouble))
+                return [Sentence("the certificate was not renewed: {why}", why=str(trouble))]
+        return []
 
     def _of_a_standby(self, settings: Settings, by: str) -> ReloadResult:
         """It is in force when this instance leads; until then nobody is affected."""

@@ -288,15 +288,32 @@ async def test_a_log_in_that_is_refused_is_no_fault_of_the_reload(rig: Rig) -> N
     assert rig.process.done == ["look-ups", "metrics", "certificate", "hooks", "alerts"]
 
 
-async def test_a_fault_of_ours_beside_the_core_is_no_success_either(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
-    async def broken(_: object) -> None:
+async def test_what_cannot_follow_a_plan_that_is_in_force_is_a_warning_and_keeps_nothing_else_back(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def broken(*_: object) -> None:
         raise RuntimeError("a bug")
 
+    def refused() -> None:
+        raise BadCertificate("cert.pem: gone")
+
+    rig.write(config(queue={"steps": [{"skills": "support"}], "music": "jazz"}))
     monkeypatch.setattr(rig.process.leading.readers.hooks, "adopt", broken)
+    monkeypatch.setattr(rig.process.certificate, "renew", refused)
     with structlog.testing.capture_logs() as lines:
         done = await rig.reload()
-    assert done.faults == ("internal error; see the log",)
+    assert (done.faults, done.report["reloaded"]) == ((), True)
+    assert done.report["warnings"][-2:] == [
+        "the certificate was not renewed: cert.pem: gone",
+        "internal error: the webhooks are those from before; see the log, then restart callbridge",
+    ]
+    assert rig.process.done == ["look-ups", "metrics", "alerts"]
     assert [line["by"] for line in lines if line["event"] == "a reload raised an exception"] == ["ops"]
+    assert "reloaded" in {line["event"] for line in lines}
+
+    monkeypatch.setattr(rig.process.alerting, "adopt", broken)
+    done = await rig.reload()
+    assert done.report["warnings"][-1] == "internal error: the alerts are those from before; see the log, then restart callbridge"
 
 
 async def test_who_stops_waiting_does_not_stop_it_half_way(rig: Rig) -> None:
