@@ -49,7 +49,13 @@ async def test_compressed_bodies_disturb_no_handover(house: House, pbx: Pbx) -> 
         await callers.wait()
         records = sorted(phone.records(), key=lambda record: record.invite_at)
     first = records[0].invite_at
-    rung = [f"{record.invite_at - first:.3f} s {record.headers.get('from')} {record.outcome}" for record in records]
+    rung = [
+        f"{record.caller_number} {record.outcome}: "
+        + ", ".join(
+            f"{at - first:.3f}" for at in (record.invite_at, record.ringing_at, record.answered_at, record.ended_at) if at
+        )
+        for record in records
+    ]
     assert len(rung) == len(calls), "\n".join(rung)
     waited = [later.invite_at - (one.ended_at or 0.0) for one, later in pairwise(records)]
     assert max(waited) < HANDOVER + house.slack, waited
