@@ -63,8 +63,8 @@ NO_HEARTBEAT = 1.0
 """Seconds without a heartbeat after which a PBX is slow, whatever the last one said."""
 RESYNC_AGE = 3.0
 INBOX_LIMIT = 50_000
-"""Seconds that the oldest event of a PBX has waited, or number of waiting events, above which their events are discarded for
-new snapshots. Not again before so many seconds: those snapshots may wait behind other events, and would be discarded, too."""
+"""Seconds that the oldest event of a PBX has waited, or number of waiting events, above which those of PBXs are discarded for new
+snapshots. Not again before so many seconds: those snapshots may wait behind other events, and would be discarded, too."""
 SAVE_AT_LEAST = 1.0
 """Seconds without a change after which we save anyway: to record how long we have been listening (times of events that we miss
 are estimated from there), and to detect that the store has lost its data while nothing happened."""

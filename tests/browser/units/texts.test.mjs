@@ -29,6 +29,15 @@ for (const [language, { texts }] of Object.entries(LANGUAGES)) {
   });
 }
 
+test("no text stands twice: the second would silently replace the first", () => {
+  for (const file of sources(path.join(SRC, "texts"))) {
+    for (const part of readFileSync(file, "utf8").split(/^export /m)) {
+      const keys = [...part.matchAll(/^  (?:"((?:[^"\\]|\\.)+)"|(\w+)):/gm)].map((found) => found[1] ?? found[2]);
+      assert.deepEqual(keys.filter((key, at) => keys.indexOf(key) !== at), [], file);
+    }
+  }
+});
+
 test("Chinese has one word for each thing, and its own punctuation", () => {
   const folder = fileURLToPath(new URL("../../../callbridge/adapters/report_forms/", import.meta.url));
   const reports = readFileSync(path.join(folder, "chinese.py"), "utf8");

@@ -1288,7 +1288,6 @@ export const sentences = {
   "no text for {prompt}, which {where} plays": "{where} 播放的 {prompt} 没有文字",
   "no token is configured, so the API answers on loopback only": "配置中没有访问令牌，因此只应答本机的请求",
   "not a phone number": "不是电话号码",
-  "not a phone number": "不是电话号码",
   "not a phone number without its country code: no region is configured": "缺少国家代码，不是电话号码：配置中没有设置地区",
   "not a valid HTTP request": "无法识别的 HTTP 请求",
   "not in wrap-up": "不在话后处理中",
